@@ -1,0 +1,113 @@
+"""The judge: a small convolutional network that says which digit an image shows.
+
+It sees real training images only, and serves to ask whether a sample of class y looks like a y to somebody who has
+never seen the model.
+"""
+
+import argparse
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from vae.data import MNIST, DataError, batches, load_mnist, to_pixels
+from vae.files import CheckpointError, read_pair, suffixed, write_pair
+
+NAME = "classifier"
+COMMAND = "python -m vae.classifier"
+EPOCHS, BATCH_SIZE, PEAK = 8, 128, 3e-3
+
+
+class Classifier(nn.Sequential):
+    """Images (B, 1, 28, 28) in [0, 1] to logits (B, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),  # (B, 16, 14, 14)
+            *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),  # (B, 32, 7, 7)
+            *(nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten()),  # (B, 1568)
+            *(nn.Dropout(0.3), nn.Linear(1568, 10)),
+        )
+
+
+def load(path: str | Path) -> Classifier:
+    """The classifier of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises CheckpointError."""
+    tensors, _ = read_pair(path, COMMAND)
+    model = Classifier()
+    try:
+        model.load_state_dict(tensors["weights"])
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{COMMAND}`"
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
+def train(data: MNIST, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:
+    """A classifier fitted to the training images, each shifted by up to two pixels, with a progress bar."""
+    with torch.random.fork_rng():  # torch's layers draw their weights and their dropout from the global stream
+        torch.manual_seed(seed)
+        return _fit(Classifier().to(device), data.to(device), torch.Generator(device).manual_seed(seed))
+
+
+def _fit(model: Classifier, data: MNIST, generator: torch.Generator) -> Classifier:
+    steps = EPOCHS * -(-len(data.train_images) // BATCH_SIZE)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps)
+    with tqdm(total=steps, unit="step") as bar:
+        for _ in range(EPOCHS):
+            for x, y in batches(data.train_images, data.train_labels, BATCH_SIZE, generator):
+                loss = cross_entropy(model(_shift(x, generator)), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                bar.update()
+            bar.set_postfix(loss=f"{loss.item():.4f}")
+    return model.eval()
+
+
+def _shift(x: Tensor, generator: torch.Generator, most: int = 2) -> Tensor:
+    down, right = torch.randint(-most, most + 1, (2,), generator=generator, device=x.device).tolist()
+    return x.roll((down, right), dims=(2, 3))  # what wraps is black: digits leave a margin of four pixels
+
+
+@torch.inference_mode()
+def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
+    """Share of uint8 images (N, 28, 28) whose label it says."""
+    seen = [model(to_pixels(block)).argmax(1) for block in images.split(1_000)]
+    return (torch.cat(seen) == labels).double().mean().item()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m vae.classifier`: train it and write checkpoints/classifier.pt and .json."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Train the classifier that judges samples.")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    parser.add_argument("--data-dir", help="folder of MNIST/raw (VAE_DATA_DIR, else data)")
+    parser.add_argument("--folder", default="checkpoints", help="where to write it (%(default)s)")
+    flags = parser.parse_args(arguments)
+    try:
+        data = load_mnist(flags.data_dir, flags.device)
+    except DataError as error:
+        sys.exit(f"error: {error}")
+    start = time.perf_counter()
+    model = train(data, flags.device)
+    record = {
+        "run_id": uuid.uuid4().hex,
+        "epochs": EPOCHS,
+        "device": flags.device,
+        "seconds": time.perf_counter() - start,
+        "test": {"n": len(data.test_images), "accuracy": accuracy(model, data.test_images, data.test_labels)},
+    }
+    path = Path(flags.folder) / NAME
+    write_pair(path, {"weights": {name: value.cpu() for name, value in model.state_dict().items()}}, record)
+    print(f"{path}: test accuracy {record['test']['accuracy']:.4f}, n = {record['test']['n']}")
+
+
+if __name__ == "__main__":
+    main()

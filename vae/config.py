@@ -1,0 +1,67 @@
+"""Everything that decides what a training run produces, in one frozen object.
+
+Two runs with equal configurations on the same machine and device produce equal models. The command-line flags of
+`python -m vae.train` are generated from the fields below, and the same object is stored in the checkpoint's JSON, from
+which alone the model is rebuilt.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+def _setting(default: Any, help: str, unit: str = "", least: float | None = None, above: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit, "least": least, "above": above})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
+
+    model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
+    network: Literal["seed", "deep"] = _setting("seed", "784-512-D and back, ReLU; or two and three layers, GELU")
+    latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1)
+    likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
+        "gaussian",
+        "p(x|z): sigma fixed, one learned for all pixels, or one decoded per pixel; Bernoulli on grey pixels (a "
+        "pseudo-likelihood) or on pixels drawn black or white anew in each batch",
+    )
+    sigma: float = _setting(math.sqrt(0.5), "standard deviation of the gaussian likelihood", "pixel range", above=0)
+    beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0)
+    kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
+    epochs: int = _setting(60, "passes over the training images", "epochs", least=1)
+    batch_size: int = _setting(128, "images in a step", "images", least=1)
+    learning_rate: float = _setting(2e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
+    validation: bool = _setting(False, "hold out the last 5,000 training images and report them each epoch")
+    seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for setting in fields(self):
+            _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON writes it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "TrainConfig":
+        """The configuration that `to_dict` wrote; raises ValueError for anything else."""
+        names = {setting.name for setting in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise ValueError(f"a configuration must have exactly the fields {', '.join(sorted(names))}")
+        return cls(**values)
+
+
+def _check(name: str, value: Any, kind: Any, least: float | None, above: float | None, **_: str) -> None:
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, got {value!r}")
+        return
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite {kind.__name__}, got {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if above is not None and value <= above:
+        raise ValueError(f"{name} must be above {above}, got {value!r}")

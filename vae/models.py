@@ -1,0 +1,159 @@
+"""The family: backbones and distributions put together.
+
+    AE    z = encoder(x)                          p(x|z)      no posterior, no prior
+    VAE   q(z|x) = N(mean, std^2) = encoder(x)    p(x|z)      p(z) = N(0, I)
+    CVAE  q(z|x, y)                               p(x|z, y)   p(z) = N(0, I), the same for every label y
+
+x is (B, 1, 28, 28) in [0, 1] and z is (B, latent_dim). y is (B,) int64 in 0..9; where a CVAE decodes, y may also be
+(B, 10), a point of the class simplex (rows >= 0 that sum to 1). AE and VAE take y and ignore it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn.functional import one_hot
+
+from vae import networks, objectives
+from vae.config import TrainConfig
+from vae.distributions import DiagonalNormal, PixelLikelihood
+from vae.networks import CLASSES, PIXELS
+
+
+class LatentModel(nn.Module):
+    """What the three share: an encoder, a decoder and p(x|z)."""
+
+    kind: str
+    conditional = False
+    outputs_per_code = 1  # of the encoder
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.latent_dim = config.latent_dim
+        label = CLASSES if self.conditional else 0
+        self.head = PixelLikelihood(config.likelihood, config.sigma)
+        self.encoder = networks.encoder(config.network, PIXELS + label, self.outputs_per_code * self.latent_dim)
+        self.decoder = networks.decoder(config.network, self.latent_dim + label, self.head.outputs_per_pixel * PIXELS)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The code of each image, (B, D); raises ValueError for a wrong shape or label."""
+        return self._codes(_images(x), self._labels(y))[..., : self.latent_dim]
+
+    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+        """p(x|z) over images (B, 1, 28, 28); raises ValueError for a wrong shape or label."""
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"z must be (B, {self.latent_dim}), got {tuple(z.shape)}")
+        return self._likelihood(z, self._labels(y, fractional=True))
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The mean of p(x|z), (B, 1, 28, 28) in [0, 1]; raises ValueError for a wrong shape or label."""
+        return self.likelihood(z, y).mean
+
+    def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        return self.encoder(_join(x.flatten(1), labels))
+
+    def _likelihood(self, z: Tensor, labels: Tensor | None) -> Distribution:
+        return self.head(self.decoder(_join(z, labels)))
+
+    def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor | None:
+        return None
+
+
+class AE(LatentModel):
+    """Autoencoder: one code an image, and nothing that says where codes lie."""
+
+    kind = "ae"
+
+    def terms(self, x: Tensor, labels: None, generator: torch.Generator, kl: str = "closed") -> objectives.Terms:
+        """log p(x|z) at z = encoder(x): with the fixed sigma 1/sqrt(2), minus the squared error less a constant."""
+        return objectives.terms(x, self._likelihood(self._codes(x, labels), labels), kl=None)
+
+
+class VAE(LatentModel):
+    """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013)."""
+
+    kind = "vae"
+    outputs_per_code = 2
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
+        """q(z|x) over (B, D); raises ValueError for a wrong shape or label."""
+        return self._posterior(_images(x), self._labels(y))
+
+    def prior(self) -> DiagonalNormal:
+        """p(z) = N(0, I) over (D,)."""
+        zeros = self.decoder[0].weight.new_zeros(self.latent_dim)
+        return DiagonalNormal(zeros, zeros)
+
+    def terms(
+        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+    ) -> objectives.Terms:
+        """The parts of the ELBO at one z ~ q(z|x) for each image.
+
+        `labels` is one-hot (B, 10) for a CVAE, else None. Nothing is checked here, so that no step waits for a GPU.
+        """
+        posterior = self._posterior(x, labels)
+        z = posterior.rsample(generator=generator)
+        if kl == "closed":
+            divergence = objectives.kl_closed_form(posterior)
+        else:
+            divergence = objectives.kl_monte_carlo(posterior, self.prior(), z)
+        return objectives.terms(x, self._likelihood(z, labels), divergence)
+
+    def _posterior(self, x: Tensor, labels: Tensor | None) -> DiagonalNormal:
+        return DiagonalNormal(*self._codes(x, labels).chunk(2, dim=-1))
+
+
+class CVAE(VAE):
+    """VAE whose encoder and decoder are given the label (Sohn, Lee and Yan, Learning structured output, 2015)."""
+
+    kind = "cvae"
+    conditional = True
+
+    def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor:
+        dtype = self.decoder[0].weight.dtype
+        if y is None:
+            raise ValueError("a CVAE needs y, the label of each image: (B,) int64 in 0..9")
+        if fractional and y.ndim == 2 and y.is_floating_point():
+            _check_simplex(y)
+            return y.to(dtype)
+        if y.ndim != 1 or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+            raise ValueError(f"y must be (B,) int64 in 0..9, got {tuple(y.shape)} {y.dtype}")
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < CLASSES:
+            raise ValueError(f"y must be in 0..9, got {int(y.min())}..{int(y.max())}")
+        return one_hot(y.long(), CLASSES).to(dtype)
+
+
+def build(config: TrainConfig) -> AE | VAE | CVAE:
+    """The model a configuration describes, on the CPU, with the first weights that its seed gives."""
+    model = skeleton(config).to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(config.seed)
+    networks.initialise(model.encoder, generator)
+    networks.initialise(model.decoder, generator)
+    model.head.reset_parameters()
+    return model
+
+
+def skeleton(config: TrainConfig) -> AE | VAE | CVAE:
+    """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
+    with torch.device("meta"):
+        return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config)
+
+
+def _join(inputs: Tensor, labels: Tensor | None) -> Tensor:
+    if labels is None:
+        return inputs
+    if len(labels) != len(inputs):
+        raise ValueError(f"y must have as many rows as there are images or points, {len(inputs)}, got {len(labels)}")
+    return torch.cat([inputs, labels], dim=1)
+
+
+def _images(x: Tensor) -> Tensor:
+    if x.shape[1:] != (1, 28, 28):
+        raise ValueError(f"x must be (B, 1, 28, 28), got {tuple(x.shape)}")
+    return x
+
+
+def _check_simplex(y: Tensor) -> None:
+    if y.shape[1] != CLASSES:
+        raise ValueError(f"y must be (B,) int64 or (B, 10) on the simplex, got {tuple(y.shape)}")
+    if not (bool((y >= 0).all()) and torch.allclose(y.sum(1), y.new_ones(()), atol=1e-4)):
+        raise ValueError("each row of y must be >= 0 and sum to 1")

@@ -1,0 +1,258 @@
+"""Maximise the ELBO: `python -m vae.train --model vae`.
+
+A step is one batch: z = mean + std * noise, loss = -(log p(x|z) - beta KL), Adam. The data stay on the device, every
+draw comes from a generator of its own (order of the images, noise of z, binarization), and the step size is a function
+of the step's number alone. So the state after an epoch is small and whole: written to `<name>.resume.pt`, it lets a run
+that was cut go on to the same weights, bit for bit on a CPU, as one that was never cut.
+"""
+
+import argparse
+import math
+import platform
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+from tqdm import tqdm
+
+from vae import __version__, checkpoint, classifier, evaluate, objectives
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.data import MNIST, DataError, batches, binarize, load_mnist, split_validation
+from vae.files import CheckpointError, read_tensors, suffixed, write_atomically
+from vae.models import build
+from vae.networks import CLASSES
+
+RISE = 0.1  # share of the steps in which the step size rises
+COMMAND = "python -m vae.train"
+
+
+class TrainingError(RuntimeError):
+    """A run cannot go on: its loss is not finite, or what it should resume is not there or not its own."""
+
+
+def step_size(step: int, steps: int, peak: float) -> float:
+    """Adam's step size: from 0 to `peak` in a straight line, then back to 0 along half a cosine.
+
+    Smith and Topin, Super-convergence, 2018; the cosine is of Loshchilov and Hutter, SGDR, 2016.
+    """
+    rise = max(1, round(RISE * steps))
+    if step < rise:
+        return peak * (step + 1) / rise
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise + 1) / (steps - rise + 1)))
+
+
+class Run:
+    """A training run between two epochs: model, optimizer, generators and history."""
+
+    def __init__(self, config: TrainConfig, device: torch.device | str) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.run_id = uuid.uuid4().hex
+        self.model = build(config).to(self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
+        seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
+        names = ("order", "noise", "binarization")
+        self.generators = {n: torch.Generator(self.device).manual_seed(s) for n, s in zip(names, seeds, strict=True)}
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
+
+    def epoch(self, images: Tensor, labels: Tensor, on_step: Callable[[], object]) -> dict[str, float]:
+        """One pass over the images; the means of the parts of the objective as they were at each step."""
+        config, parts = self.config, []
+        steps = -(-len(images) // config.batch_size)
+        step = len(self.history) * steps
+        for x, y in batches(images, labels, config.batch_size, self.generators["order"]):
+            if config.likelihood == "bernoulli":
+                x = binarize(x, self.generators["binarization"])
+            condition = one_hot(y, CLASSES).to(x.dtype) if self.model.conditional else None
+            terms = self.model.terms(x, condition, self.generators["noise"], config.kl)
+            self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
+            self.optimizer.zero_grad()
+            objectives.loss(terms, config.beta).backward()
+            self.optimizer.step()
+            parts.append(terms.detach())
+            step += 1
+            on_step()
+        return objectives.figures(parts, config.beta)
+
+    def state(self) -> dict[str, Any]:
+        """All that another process needs to go on."""
+        return {
+            "run_id": self.run_id,
+            "config": self.config.to_dict(),
+            "device": self.device.type,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+            "history": self.history,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state; raises TrainingError if it is of another configuration or kind of device."""
+        ours, theirs = self.config.to_dict(), state["config"]
+        differing = [
+            f"{name} is {theirs.get(name)!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs.get(name)
+        ]
+        if state["device"] != self.device.type:
+            differing.append(f"the device is {state['device']}, not {self.device.type}")
+        if differing:
+            raise TrainingError(f"the run to resume has other settings: {'; '.join(differing)}")
+        self.run_id, self.history, self.seconds = state["run_id"], state["history"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, generator in self.generators.items():
+            generator.set_state(state["generators"][name])
+
+
+def train(
+    config: TrainConfig,
+    data: MNIST,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[dict[str, float]], object] | None = None,
+    resume_file: Path | None = None,
+    resume: bool = False,
+    judge: classifier.Classifier | None = None,
+    progress: bool = False,
+) -> Checkpoint:
+    """Train a model and measure it on the test set: what `checkpoint.write` takes.
+
+    `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
+    `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
+    the time left. Raises TrainingError when the loss is not finite or there is nothing to resume.
+    """
+    run = Run(config, device)
+    if resume:
+        run.restore(_saved(resume_file))
+    here, test_on = data.to(device), data.to("cpu")
+    held_out: tuple[Tensor, Tensor] | None = None
+    if config.validation:
+        here, *held_out = split_validation(here)
+    images, labels = here.train_images, here.train_labels
+    steps = -(-len(images) // config.batch_size)
+    with tqdm(total=config.epochs * steps, initial=len(run.history) * steps, unit="step", disable=not progress) as bar:
+        while len(run.history) < config.epochs:
+            start = time.perf_counter()
+            row = run.epoch(images, labels, bar.update)
+            if held_out:
+                found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
+                row |= {f"validation_{name}": value for name, value in found.items()}
+            _check_finite(row, len(run.history) + 1, config)
+            run.seconds += time.perf_counter() - start
+            run.history.append({"epoch": len(run.history) + 1, **row})
+            bar.set_postfix(loss_nats=f"{row['loss_nats']:.2f}")
+            if resume_file:
+                write_atomically(resume_file, lambda file: torch.save(run.state(), file))
+            if on_epoch:
+                on_epoch(run.history[-1])
+    return _checkpoint(run, test_on, judge)
+
+
+def _check_finite(row: dict[str, float], epoch: int, config: TrainConfig) -> None:
+    if not all(map(math.isfinite, row.values())):
+        raise TrainingError(
+            f"the loss is {row['loss_nats']} in epoch {epoch}: lower --learning-rate (it is {config.learning_rate:g}), "
+            "or raise --sigma or --batch-size"
+        )
+
+
+def _saved(resume_file: Path | None) -> dict[str, Any]:
+    if resume_file is None or not resume_file.is_file():
+        raise TrainingError(f"there is no run to resume: {resume_file} is missing; start one without --resume")
+    return read_tensors(resume_file, f"{COMMAND}, without --resume")
+
+
+def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> Checkpoint:
+    config, model = run.config, run.model.cpu().eval().requires_grad_(False)
+    record = {
+        "run_id": run.run_id,
+        "config": config.to_dict(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "vae": __version__},
+        "device": _device_name(run.device),
+        "seconds": round(run.seconds, 3),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "history": run.history,
+        "test": evaluate.measure(model, config, data, judge),
+    }
+    codes = evaluate.encode(model, data.test_images, data.test_labels).clone()
+    return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag for each field of TrainConfig, with its help, unit and default."""
+    hints = get_type_hints(TrainConfig)
+    for setting in fields(TrainConfig):
+        flag, kind = "--" + setting.name.replace("_", "-"), hints[setting.name]
+        unit = f", in {setting.metadata['unit']}" if setting.metadata["unit"] else ""
+        default = f"{setting.default:.4g}" if kind is float else setting.default
+        help = f"{setting.metadata['help']}{unit} (default: {default})"
+        if kind is bool:
+            parser.add_argument(flag, action="store_true", help=help)
+        elif get_origin(kind) is Literal:
+            parser.add_argument(flag, choices=get_args(kind), default=setting.default, help=help)
+        else:
+            parser.add_argument(flag, type=kind, default=setting.default, metavar=kind.__name__.upper(), help=help)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line and write the checkpoint; Ctrl-C leaves the previous one whole."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Train a model on MNIST and write its checkpoint.")
+    add_flags(parser)
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(default: %(default)s)"
+    )
+    parser.add_argument("--data-dir", help="folder of MNIST/raw (default: VAE_DATA_DIR, else data)")
+    parser.add_argument("--folder", default=checkpoint.FOLDER, help="of the checkpoints (default: %(default)s)")
+    parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was cut, same settings")
+    flags = vars(parser.parse_args(arguments))
+    try:
+        config = TrainConfig(**{setting.name: flags[setting.name] for setting in fields(TrainConfig)})
+        _run(config, flags)
+    except (ValueError, DataError, TrainingError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print(f"\nstopped; go on with: {COMMAND} {' '.join(arguments or sys.argv[1:])} --resume", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(config: TrainConfig, flags: dict[str, Any]) -> None:
+    name = flags["name"] or config.model
+    if not re.fullmatch(r"[\w-]+", name) or name == classifier.NAME:
+        raise ValueError(f"a checkpoint's name is letters, digits, - and _, and not {classifier.NAME}; got {name!r}")
+    path = Path(flags["folder"]) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    resume_file = suffixed(path, ".resume.pt")
+    judge = None
+    if config.model == "cvae":
+        try:
+            judge = classifier.load(path.parent / classifier.NAME)
+        except CheckpointError as error:
+            print(f"class agreement will not be measured: {error}", file=sys.stderr)
+    data = load_mnist(flags["data_dir"], flags["device"])
+    trained = train(config, data, flags["device"], None, resume_file, flags["resume"], judge, progress=True)
+    checkpoint.write(path, trained)
+    resume_file.unlink()
+    print(f"wrote {path}.pt and {path}.json")
+    for figure, value in trained.record["history"][-1].items():
+        print(f"  {figure:32}{value:>12.4f}")
+
+
+if __name__ == "__main__":
+    main()
