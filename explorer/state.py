@@ -1,0 +1,133 @@
+"""The view as one value, and the same value as a URL.
+
+Everything that a link must reopen is a field of `ExplorerState`; each field is named after the widget that shows it.
+`to_query` writes only what differs from the defaults, `from_query` reads it back and lets no junk through:
+
+    from_query(to_query(state)) == state        for every valid state
+    from_query(anything) is a valid state       for every mapping of strings
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+PATHS = ("line", "arc")
+LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
+DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
+TEST_IMAGES = 10_000
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """What a person has chosen, on all pages together; coordinates are None until a point is pinned."""
+
+    left: str = "ae"
+    right: str = "vae"
+    digit_left: int = 7
+    digit_right: int = 7
+    z1_left: float | None = None
+    z2_left: float | None = None
+    z1_right: float | None = None
+    z2_right: float | None = None
+    manifold: bool = False
+    prior: bool = True
+    path: str = "line"
+    snap: bool = True
+    image_a: int = 0
+    image_b: int = 1
+    a1_left: float | None = None
+    a2_left: float | None = None
+    b1_left: float | None = None
+    b2_left: float | None = None
+    a1_right: float | None = None
+    a2_right: float | None = None
+    b1_right: float | None = None
+    b2_right: float | None = None
+    style: str = "cvae"
+    z1_style: float | None = None
+    z2_style: float | None = None
+    digit: int = 7
+    sampled: int = 7
+    morph: int = 2
+    seed: int = 0
+
+
+def coordinate(value: Any) -> float:
+    """A finite latent coordinate, rounded to `DECIMALS`; raises ValueError on anything else."""
+    number = float(value)
+    if not math.isfinite(number) or abs(number) > LIMIT:
+        raise ValueError(f"a latent coordinate must be finite and within ±{LIMIT:g}, got {value!r}")
+    return round(number, DECIMALS) + 0.0
+
+
+def whole(below: int) -> Callable[[Any], int]:
+    """A parser of whole numbers in 0..below - 1; it raises ValueError on anything else."""
+
+    def parse(value: Any) -> int:
+        number = int(value)
+        if not 0 <= number < below:
+            raise ValueError(f"expected a whole number in 0..{below - 1}, got {value!r}")
+        return number
+
+    return parse
+
+
+def checkpoint_name(value: Any) -> str:
+    """A plain file name without folders; raises ValueError on anything else."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", str(value)):
+        raise ValueError(f"not a checkpoint name: {value!r}")
+    return str(value)
+
+
+def one_of(*options: str) -> Callable[[Any], str]:
+    """A parser that lets only the options through; it raises ValueError on anything else."""
+
+    def parse(value: Any) -> str:
+        if value not in options:
+            raise ValueError(f"expected one of {options}, got {value!r}")
+        return value
+
+    return parse
+
+
+PARSERS: dict[str, Callable[[Any], Any]] = {
+    "left": checkpoint_name,
+    "right": checkpoint_name,
+    "style": checkpoint_name,
+    "path": one_of(*PATHS),
+    "manifold": lambda value: one_of("0", "1")(value) == "1",
+    "prior": lambda value: one_of("0", "1")(value) == "1",
+    "snap": lambda value: one_of("0", "1")(value) == "1",
+    "image_a": whole(TEST_IMAGES),
+    "image_b": whole(TEST_IMAGES),
+    "digit": whole(10),
+    "sampled": whole(10),
+    "digit_left": whole(10),
+    "digit_right": whole(10),
+    "morph": whole(10),
+    "seed": whole(2**31),
+}
+
+
+def from_query(query: Mapping[str, str]) -> ExplorerState:
+    """The state that a URL's query describes; what is missing or junk takes its default."""
+    chosen = {}
+    for field in fields(ExplorerState):
+        if field.name in query:
+            try:
+                chosen[field.name] = PARSERS.get(field.name, coordinate)(query[field.name])
+            except (ValueError, OverflowError):
+                continue
+    return ExplorerState(**chosen)
+
+
+def to_query(state: ExplorerState) -> dict[str, str]:
+    """The fields of `state` that differ from the defaults, as a URL's query."""
+    query = {}
+    for field in fields(state):
+        value = getattr(state, field.name)
+        if value != field.default:
+            query[field.name] = str(int(value)) if isinstance(value, bool) else str(value)
+    return query

@@ -1,0 +1,44 @@
+"""The one declared state of a visitor, between the widgets, the session and the URL.
+
+A widget is bound to a field of `ExplorerState` by `bound(field)`: it starts from the field, and a change of it changes
+the field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from state import ExplorerState, from_query, to_query
+
+STATE = "explorer_state"
+
+
+def current() -> ExplorerState:
+    """The visitor's state; at the start of a session it is read from the URL."""
+    if STATE not in st.session_state:
+        st.session_state[STATE] = from_query(st.query_params)
+    return st.session_state[STATE]
+
+
+def update(**changes: Any) -> None:
+    """Change fields of the state; widgets already drawn by this page follow."""
+    st.session_state[STATE] = replace(current(), **changes)
+    for field, value in changes.items():
+        if field in st.session_state and value is not None:
+            st.session_state[field] = value
+
+
+def mirror() -> None:
+    """Write the state into the URL, if it says anything else."""
+    query = to_query(current())
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def bound(field: str, **clears: None) -> Mapping[str, Any]:
+    """The arguments that bind a widget to a field; `clears` are further fields that a change of it sets anew."""
+    if field not in st.session_state:
+        st.session_state[field] = getattr(current(), field)
+    return {"key": field, "on_change": lambda: update(**{field: st.session_state[field], **clears})}
