@@ -1,0 +1,163 @@
+"""What the screens show, as numbers: a model and plain values in, NumPy arrays out.
+
+How usual a point z of the plane is, is told by the codes around it. With r the distance within which a typical code has
+`NEAR` others (the median over codes of the distance to the 20th nearest),
+
+    codes_near(z) = #{ i : |z_i - z| <= r },
+
+so that a typical place has about 20 whatever the scale of the map, and 0 says that no code lies near: what is decoded
+there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of the mass lies farther out than z.
+"""
+
+import json
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vae import interpolation
+from vae.checkpoint import Checkpoint
+from vae.networks import dense_layers
+
+NEAR = 20
+NEIGHBOURS = 5
+CLASSES = 10
+PATH_POINTS = 121
+
+
+class Point(NamedTuple):
+    """All that is shown of a pinned point."""
+
+    digit: np.ndarray  # (28, 28) uint8, the decoded image
+    sigmas: float | None  # distance from the prior's mean in its standard deviations; None for a model without prior
+    farther: float | None  # share of the prior's mass that lies farther out
+    codes_near: int  # test codes within the map's radius
+    neighbours: np.ndarray  # (NEIGHBOURS,) indices of the nearest test images, nearest first
+    labels: np.ndarray  # (NEIGHBOURS,) their classes
+    reconstructions: np.ndarray  # (NEIGHBOURS, 28, 28) uint8, their codes decoded
+
+
+def greys(pixels: torch.Tensor) -> np.ndarray:
+    """Pixels (B, 1, 28, 28) in [0, 1] as grey levels (B, 28, 28) uint8, rounded to the nearest."""
+    return (pixels[:, 0] * 255).round().to(torch.uint8).numpy()
+
+
+def classes(digit: int, count: int, model: torch.nn.Module) -> torch.Tensor | None:
+    """The label argument of `model.decode` for `count` images of one class: None where a model takes no label."""
+    return torch.full((count,), digit) if model.conditional else None
+
+
+@torch.inference_mode()
+def decode(model: torch.nn.Module, z: np.ndarray, digit: int = 0) -> np.ndarray:
+    """The images (B, 28, 28) uint8 at the points z (B, 2); `digit` is the class asked of a conditional model."""
+    points = torch.as_tensor(z, dtype=torch.float32).reshape(-1, model.latent_dim)
+    return greys(model.decode(points, classes(digit, len(points), model)))
+
+
+@torch.inference_mode()
+def ten_classes(model: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """A conditional model's ten digits at each point of z (K, 2): (10, K, 28, 28) uint8, one row a class."""
+    points = torch.as_tensor(z, dtype=torch.float32).reshape(-1, model.latent_dim)
+    labels = torch.arange(CLASSES).repeat_interleave(len(points))
+    return greys(model.decode(points.repeat(CLASSES, 1), labels)).reshape(CLASSES, len(points), 28, 28)
+
+
+@torch.inference_mode()
+def samples(model: torch.nn.Module, digit: int, count: int, seed: int) -> np.ndarray:
+    """Decoder means (count, 28, 28) uint8 of a conditional model at z drawn from its prior with a seed."""
+    noise = torch.randn(count, model.latent_dim, generator=torch.Generator().manual_seed(seed))
+    return greys(model.decode(noise, classes(digit, count, model)))
+
+
+def styles(count: int) -> np.ndarray:
+    """Points (count, 2) spread evenly over the prior N(0, I): a sunflower of equal mass, from the middle outwards.
+
+    Vogel, A better way to construct the sunflower head, 1979; the radius is the prior's own quantile.
+    """
+    rank = (np.arange(count) + 0.5) / count
+    radius = np.sqrt(-2 * np.log1p(-rank))
+    angle = np.arange(count) * math.pi * (3 - math.sqrt(5))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def radius(codes: np.ndarray) -> float:
+    """The distance within which a typical code of the map has `NEAR` others."""
+    points = torch.as_tensor(codes)
+    sample = points[:: max(1, len(points) // 1000)]
+    nearest = torch.cdist(sample, points).topk(min(NEAR + 1, len(points)), largest=False).values
+    return float(nearest[:, -1].median())
+
+
+def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
+    """How many codes (N, 2) lie within a distance of each point of z (P, 2): (P,) int."""
+    distances = torch.cdist(torch.as_tensor(z, dtype=torch.float32), torch.as_tensor(codes))
+    return (distances <= within).sum(dim=1).numpy()
+
+
+def emptiest(codes: np.ndarray) -> np.ndarray:
+    """The place (2,) farthest from every code, within the middle nine tenths of the codes (N, 2) on both axes."""
+    (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
+    places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
+    distances = torch.cdist(torch.as_tensor(places, dtype=torch.float32), torch.as_tensor(codes))
+    return places[int(distances.min(dim=1).values.argmax())]
+
+
+@torch.inference_mode()
+def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: float) -> Point:
+    """Decode one point of a checkpoint's plane and say how usual it is; `within` is the map's `radius`."""
+    model = checkpoint.model
+    here = torch.tensor([z], dtype=torch.float32)
+    distances = torch.linalg.vector_norm(checkpoint.codes - here, dim=1)
+    neighbours = distances.topk(NEIGHBOURS, largest=False).indices
+    labels = checkpoint.labels[neighbours].long()
+    sigmas = math.hypot(*z) if hasattr(model, "prior") else None
+    return Point(
+        digit=decode(model, here.numpy(), digit)[0],
+        sigmas=sigmas,
+        farther=None if sigmas is None else math.exp(-(sigmas**2) / 2),
+        codes_near=int((distances <= within).sum()),
+        neighbours=neighbours.numpy(),
+        labels=labels.numpy(),
+        reconstructions=greys(model.decode(checkpoint.codes[neighbours], labels if model.conditional else None)),
+    )
+
+
+def path(kind: str, start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:
+    """The points (PATH_POINTS, 2) of a "line" or an "arc" from start to end."""
+    between = {"line": interpolation.linear, "arc": interpolation.spherical}[kind]
+    z0, z1 = torch.tensor(start, dtype=torch.float64), torch.tensor(end, dtype=torch.float64)
+    return between(z0, z1, torch.linspace(0, 1, PATH_POINTS, dtype=torch.float64)).numpy()
+
+
+def pack(checkpoint: Checkpoint, identity: str) -> bytes:
+    """A checkpoint as the browser reads it: one JSON header, then its arrays, each at a multiple of 16 bytes.
+
+    `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
+    float16, with which a pixel moves by less than 5e-3.
+    """
+    arrays = [checkpoint.codes.numpy().astype("<f4"), checkpoint.labels.numpy().astype("u1")]
+    layers = []
+    for layer in dense_layers(checkpoint.model.decoder):
+        layers.append({"inputs": layer.weight.shape[1], "outputs": layer.weight.shape[0], "act": layer.activation})
+        arrays += [layer.weight.detach().numpy().astype("<f2"), layer.bias.detach().numpy().astype("<f4")]
+    offset, offsets = 0, []
+    for array in arrays:
+        offsets.append(offset)
+        offset += -(-array.nbytes // 16) * 16
+    facts = {
+        "id": identity,
+        "count": len(checkpoint.codes),
+        "conditional": checkpoint.model.conditional,
+        "prior": hasattr(checkpoint.model, "prior"),
+        "layers": layers,
+        "offsets": offsets,
+    }
+    header = json.dumps(facts).encode()
+    start = -(-(4 + len(header)) // 16) * 16
+    blob = bytearray(start + offset)
+    blob[:4] = len(header).to_bytes(4, "little")
+    blob[4 : 4 + len(header)] = header
+    for array, at in zip(arrays, offsets, strict=True):
+        blob[start + at : start + at + array.nbytes] = array.tobytes()
+    return bytes(blob)

@@ -1,0 +1,65 @@
+"""Arrays in, Plotly figures out: the maps, and the one palette of the ten classes.
+
+A map never changes once drawn (a changed figure is mounted anew and loses its zoom): whatever moves is drawn over it by
+the browser. Both axes have the same unit, and the ranges come from the codes' own quantiles, so that outliers cannot
+shrink the rest.
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+
+# Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
+PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b55cb5", "#5a5d6c", "#ff79bd", "#08bbf0")
+GREY = "rgba(128, 128, 128, 0.9)"
+FAINT = "rgba(128, 128, 128, 0.16)"
+HEIGHT = 450
+MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
+CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False}
+
+
+def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin."""
+    low, high = np.quantile(codes, [0.002, 0.998], axis=0)
+    if prior:
+        low, high = np.minimum(low, -3), np.maximum(high, 3)
+    margin = 0.05 * (high - low) + 1e-3
+    (x0, y0), (x1, y1) = low - margin, high + margin
+    return (float(x0), float(x1)), (float(y0), float(y1))
+
+
+def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> go.Figure:
+    """The codes (N, 2) float32 as one trace per class (N,), in one unit on both axes, with room for a prior's rings."""
+    figure = go.Figure()
+    for digit, colour in enumerate(PALETTE):
+        chosen = codes[labels == digit]
+        figure.add_scattergl(
+            x=chosen[:, 0],
+            y=chosen[:, 1],
+            name=str(digit),
+            mode="markers",
+            marker={"color": colour, "size": 3.5, "opacity": 0.8},
+            hoverinfo="skip",
+        )
+    x_range, y_range = extent(codes, prior)
+    axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
+    figure.update_layout(
+        height=HEIGHT,
+        margin=MARGIN,
+        dragmode="pan",
+        hovermode=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={
+            "orientation": "h",
+            "x": -0.05,
+            "y": 1.005,
+            "yanchor": "bottom",
+            "itemsizing": "constant",
+            "entrywidth": 0.1,
+            "entrywidthmode": "fraction",
+            "font": {"size": 12},
+        },
+        xaxis={**axis, "range": x_range},
+        yaxis={**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
+    )
+    return figure

@@ -1,0 +1,108 @@
+"""Laws of what the screens show."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import compute
+from vae.checkpoint import read
+from vae.networks import dense_layers
+
+CHECKPOINTS = "checkpoints"
+
+
+@pytest.fixture(scope="module", params=["ae", "vae", "cvae"])
+def checkpoint(request):
+    return read(f"{CHECKPOINTS}/{request.param}")
+
+
+def test_a_typical_code_has_the_promised_number_of_codes_near(checkpoint):
+    codes = checkpoint.codes.numpy()
+    near = compute.codes_near(codes, codes[::7], compute.radius(codes)) - 1  # less the code itself
+    assert abs(np.median(near) - compute.NEAR) <= 1
+
+
+def test_the_radius_follows_the_scale_of_the_map(checkpoint):
+    codes = checkpoint.codes.numpy()
+    assert compute.radius(10 * codes) == pytest.approx(10 * compute.radius(codes), rel=1e-4)
+
+
+def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint):
+    within = compute.radius(checkpoint.codes.numpy())
+    far = compute.point(checkpoint, (900.0, 900.0), 3, within)
+    assert far.codes_near == 0
+    at_code = compute.point(checkpoint, tuple(checkpoint.codes[17].tolist()), 3, within)
+    assert at_code.codes_near >= 1
+    assert at_code.neighbours[0] == 17
+    assert at_code.labels[0] == checkpoint.labels[17]
+
+
+def test_only_a_model_with_a_prior_says_how_far_out_a_point_lies(checkpoint):
+    out = compute.point(checkpoint, (3.0, -4.0), 0, 1.0)
+    if checkpoint.config.model == "ae":
+        assert out.sigmas is None
+        assert out.farther is None
+        return
+    draws = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))
+    assert out.sigmas == pytest.approx(5)
+    one = compute.point(checkpoint, (0.6, -0.8), 0, 1.0)
+    assert one.farther == pytest.approx((draws.norm(dim=1) > 1).double().mean().item(), abs=0.005)
+
+
+def test_the_packed_bytes_decode_as_the_model_does(checkpoint):
+    """Read the blob as the browser does, with NumPy for JavaScript."""
+    blob = compute.pack(checkpoint, "me")
+    length = int.from_bytes(blob[:4], "little")
+    header = json.loads(blob[4 : 4 + length])
+    start = math.ceil((4 + length) / 16) * 16
+    assert all((start + offset) % 16 == 0 for offset in header["offsets"])
+    count = header["count"]
+    codes = np.frombuffer(blob, "<f4", 2 * count, start + header["offsets"][0]).reshape(count, 2)
+    assert (codes == checkpoint.codes.numpy()).all()
+    assert (np.frombuffer(blob, "u1", count, start + header["offsets"][1]) == checkpoint.labels.numpy()).all()
+    z = codes[:50]
+    values = np.concatenate([z, np.eye(10)[np.full(50, 4)]], axis=1) if header["conditional"] else z
+    act = {"relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v))}
+    for i, layer in enumerate(header["layers"]):
+        shape = (layer["outputs"], layer["inputs"])
+        weight = np.frombuffer(blob, "<f2", shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)
+        bias = np.frombuffer(blob, "<f4", shape[0], start + header["offsets"][3 + 2 * i])
+        values = act[layer["act"]](values @ weight.T.astype(np.float32) + bias)
+    with torch.inference_mode():
+        labels = torch.full((50,), 4) if header["conditional"] else None
+        decoded = checkpoint.model.decode(torch.tensor(z), labels).flatten(1).numpy()
+    assert np.abs(values - decoded).max() < 5e-3
+    assert len(header["layers"]) == len(dense_layers(checkpoint.model.decoder))
+
+
+@pytest.mark.parametrize("kind", ["line", "arc"])
+def test_a_path_joins_its_ends_and_swapping_them_reverses_it(kind):
+    there, back = (compute.path(kind, *ends) for ends in [((3.0, 1.0), (-0.5, 2.0)), ((-0.5, 2.0), (3.0, 1.0))])
+    assert there[0].tolist() == [3, 1]
+    assert there[-1].tolist() == [-0.5, 2]
+    np.testing.assert_allclose(there, back[::-1], atol=1e-12)
+
+
+def test_styles_cover_the_prior_evenly():
+    radii = np.hypot(*compute.styles(400).T)
+    inside = [(radii < r).mean() for r in (0.5, 1.0, 2.0)]
+    np.testing.assert_allclose(inside, [1 - math.exp(-(r**2) / 2) for r in (0.5, 1.0, 2.0)], atol=0.01)
+    assert np.abs(compute.styles(400).mean(axis=0)).max() < 0.05
+
+
+def test_a_seed_draws_the_same_samples_again_and_another_seed_others():
+    model = read(f"{CHECKPOINTS}/cvae").model
+    first, again, other = (compute.samples(model, 3, 8, seed) for seed in (5, 5, 6))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_ten_classes_are_the_ten_single_decodes():
+    model = read(f"{CHECKPOINTS}/cvae").model
+    z = compute.styles(3)
+    table = compute.ten_classes(model, z)
+    for digit in range(10):
+        assert np.abs(table[digit].astype(int) - compute.decode(model, z, digit)).max() <= 1

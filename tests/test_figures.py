@@ -1,0 +1,62 @@
+"""Laws of the maps: colours that all eyes can tell apart, one unit on both axes, every code in its class's trace."""
+
+import numpy as np
+import pytest
+
+import figures
+
+# How colours look to eyes that lack a cone, in linear RGB: Machado, Oliveira and Fernandes, A physiologically-based
+# model for simulation of color vision deficiency, 2009, severity 1.
+EYES = {
+    "normal": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+BACKGROUNDS = {"light": "#ffffff", "dark": "#111317"}
+LMS = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
+OKLAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
+
+
+def linear(colours):
+    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(colours):
+    return linear(colours) @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_no_two_classes_look_alike(eyes):
+    """Distances in Oklab (Ottosson, A perceptual color space for image processing, 2020); 0.02 is just noticeable."""
+    seen = np.clip(linear(figures.PALETTE) @ np.transpose(EYES[eyes]), 0, 1)
+    lab = np.cbrt(seen @ LMS.T) @ OKLAB.T
+    distances = np.linalg.norm(lab[:, None] - lab[None], axis=2)[np.triu_indices(10, 1)]
+    assert distances.min() > 0.1
+
+
+@pytest.mark.parametrize("background", BACKGROUNDS)
+def test_every_class_stands_out_from_the_background(background):
+    pair = luminance(figures.PALETTE), luminance([BACKGROUNDS[background]])
+    assert ((np.maximum(*pair) + 0.05) / (np.minimum(*pair) + 0.05)).min() > 2.1
+
+
+def test_a_map_holds_every_code_once_in_one_unit():
+    generator = np.random.default_rng(0)
+    codes = generator.normal(size=(500, 2)).astype(np.float32) * [20, 3]
+    labels = generator.integers(0, 10, 500).astype(np.uint8)
+    figure = figures.latent_map(codes, labels, prior=True)
+    assert [trace.name for trace in figure.data] == [str(digit) for digit in range(10)]
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert figure.layout.yaxis.scaleratio == 1
+    for digit, trace in enumerate(figure.data):
+        np.testing.assert_array_equal(np.stack([trace.x, trace.y], axis=1), codes[labels == digit])
+
+
+def test_a_few_outliers_do_not_shrink_the_rest():
+    codes = np.random.default_rng(0).normal(size=(1000, 2))
+    calm = figures.extent(codes, prior=False)
+    codes[:3] = 1e4
+    wild = figures.extent(codes, prior=False)
+    np.testing.assert_allclose(wild, calm, atol=1)
