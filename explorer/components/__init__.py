@@ -1,0 +1,42 @@
+"""The browser side of the app: plain JavaScript beside this file, and the three components that carry it.
+
+`runtime` holds the decoder, the maps' overlays and one controller a page; it is mounted once and its data never change.
+`bank` hands the browser one checkpoint's decoder and codes, once. `bridge` ties a page to its controller: its data say
+what to show, its one state value, `pick`, says what the person did. A bridge is resent with every change of its data,
+and so it holds no code of its own.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+RUNTIME = ("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles", "runtime")
+
+
+def _source(*names: str) -> str:
+    """The named files joined to one script: the parts share a scope, and a file's newlines mark it as code."""
+    return "\n".join((HERE / f"{name}.js").read_text() for name in names)
+
+
+_runtime = st.components.v2.component("explorer_runtime", js=_source(*RUNTIME), isolate_styles=False)
+_bank = st.components.v2.component("explorer_bank", js=_source("door", "bank"), isolate_styles=False)
+_bridge = st.components.v2.component("explorer_bridge", js=_source("door", "bridge"), isolate_styles=False)
+
+
+def runtime() -> None:
+    """Mount what all pages share."""
+    _runtime(key="runtime", height=0)
+
+
+def bank(checkpoint_id: str, blob: bytes) -> None:
+    """Hand the browser one checkpoint, packed by `compute.pack`."""
+    _bank(key=f"bank_{checkpoint_id}", data=blob, height=0)
+
+
+def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None]) -> None:
+    """Tie a page to its controller; `on_pick` is called with what the browser sent, unchecked, before the rerun."""
+    key = f"bridge_{page}"
+    _bridge(key=key, data={"page": page, **data}, on_pick_change=lambda: on_pick(st.session_state[key].get("pick")))

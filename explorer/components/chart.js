@@ -1,0 +1,214 @@
+// A Plotly chart as a plane to touch: coordinates both ways, a canvas under it and one over it, pointer and keys.
+// The chart itself never changes; Streamlit may mount it anew at any time, and `attach` then finds the new one.
+
+const CLICK_PIXELS = 5;
+const DOUBLE_CLICK_MS = 350;
+const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const rounded = (z) => z.map((value) => Math.round(value * 1000) / 1000);
+
+function element(tag, className, parent, properties = {}) {
+  const node = Object.assign(document.createElement(tag), { className }, properties);
+  parent?.append(node);
+  return node;
+}
+
+class Chart {
+  // handlers: paint(context, chart), and optionally paintUnder, hover(z, event), leave(), pick(z), grab(z) -> drag
+  constructor(key, handlers) {
+    Object.assign(this, { key, handlers, plot: null, cursor: null, lastPick: 0, pending: false });
+    this.layers = element("div", "latent-layers");
+    this.over = element("canvas", "latent-canvas", this.layers);
+    this.under = element("canvas", "latent-canvas latent-under");
+  }
+
+  attach() {
+    const plot = document.querySelector(`.st-key-${this.key} .js-plotly-plot`);
+    if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return false;
+    if (plot === this.plot && this.layers.isConnected) return true;
+    this.detach();
+    this.plot = plot;
+    this.stage = plot.parentElement;
+    this.stage.classList.add("latent-stage");
+    this.stage.prepend(this.under);
+    this.stage.append(this.layers);
+    this.stage.tabIndex = 0;
+    this.stage.setAttribute("role", "application");
+    this.stage.setAttribute("aria-label", "Latent map. Arrow keys move over it, Enter keeps the point.");
+    this.listen();
+    this.request();
+    return true;
+  }
+
+  detach() {
+    this.listeners?.abort();
+    this.observer?.disconnect();
+    if (this.plot) {
+      for (const name of this.plotEvents) this.plot.removeListener?.(name, this.redraw);
+    }
+    this.layers.remove();
+    this.under.remove();
+    this.plot = null;
+  }
+
+  listen() {
+    this.listeners = new AbortController();
+    const { signal } = this.listeners;
+    const on = (target, name, run) => target.addEventListener(name, run, { signal, capture: true });
+    on(this.stage, "pointermove", (event) => this.pointerMoved(event));
+    on(this.stage, "pointerleave", () => this.left());
+    on(this.stage, "pointerdown", (event) => this.pointerDown(event));
+    on(window, "pointermove", (event) => this.dragged(event));
+    on(window, "pointerup", (event) => this.pointerUp(event));
+    on(this.stage, "keydown", (event) => this.keyPressed(event));
+    on(this.stage, "blur", () => this.left());
+    this.redraw = () => this.request();
+    this.plotEvents = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot", "plotly_restyle"];
+    for (const name of this.plotEvents) this.plot.on(name, this.redraw);
+    this.observer = new ResizeObserver(this.redraw);
+    this.observer.observe(this.stage);
+  }
+
+  // The plot's rectangle within the stage, in CSS pixels, and the range that each axis shows at this instant.
+  frame() {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    return {
+      left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length,
+      x: xaxis.range, y: yaxis.range,
+    };
+  }
+
+  toPixel([z1, z2]) {
+    const { left, top, width, height, x, y } = this.frame();
+    return [left + ((z1 - x[0]) / (x[1] - x[0])) * width, top + ((y[1] - z2) / (y[1] - y[0])) * height];
+  }
+
+  toPlane([px, py]) {
+    const { left, top, width, height, x, y } = this.frame();
+    return [x[0] + ((px - left) / width) * (x[1] - x[0]), y[1] - ((py - top) / height) * (y[1] - y[0])];
+  }
+
+  // Where an event lies on the stage, and null where that is not the plane (legend, axes).
+  position(event) {
+    const box = this.stage.getBoundingClientRect();
+    const at = [event.clientX - box.left, event.clientY - box.top];
+    const { left, top, width, height } = this.frame();
+    const inside = at[0] >= left && at[0] <= left + width && at[1] >= top && at[1] <= top + height;
+    return inside ? at : null;
+  }
+
+  pointerMoved(event) {
+    if (event.buttons) return;
+    const at = this.position(event);
+    if (at) this.hover(at);
+    else this.left();
+  }
+
+  hover(at) {
+    this.cursor = at;
+    this.request();
+  }
+
+  left() {
+    if (!this.cursor) return;
+    this.cursor = null;
+    this.handlers.leave?.();
+    this.request();
+  }
+
+  pointerDown(event) {
+    const at = event.button === 0 && this.position(event);
+    this.pressed = at ? { x: event.clientX, y: event.clientY } : null;
+    this.held = at && this.handlers.grab?.(at, this);
+    if (this.held) {
+      event.stopPropagation();
+      event.preventDefault();
+    }
+  }
+
+  dragged(event) {
+    if (!this.held) return;
+    const box = this.stage.getBoundingClientRect();
+    this.held.move(this.toPlane([event.clientX - box.left, event.clientY - box.top]));
+    this.request();
+  }
+
+  pointerUp(event) {
+    const { pressed, held } = this;
+    this.pressed = this.held = null;
+    if (!pressed) return;
+    const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PIXELS;
+    if (held && moved) {
+      held.drop();
+    } else if (!moved && event.timeStamp - this.lastPick > DOUBLE_CLICK_MS) {
+      this.lastPick = event.timeStamp;
+      const at = this.position(event);
+      if (at) this.pick(at);
+    }
+  }
+
+  pick(at) {
+    globalThis.latentExplorer.picks += 1;
+    this.handlers.pick(rounded(this.toPlane(at)));
+  }
+
+  keyPressed(event) {
+    const { left, top, width, height } = this.frame();
+    const at = this.cursor ?? [left + width / 2, top + height / 2];
+    const step = KEY_STEPS[event.key];
+    if (step) {
+      const length = event.shiftKey ? 40 : 8;
+      const limit = (value, low, size) => Math.min(Math.max(value, low), low + size);
+      this.hover([limit(at[0] + length * step[0], left, width), limit(at[1] - length * step[1], top, height)]);
+    } else if (event.key === "Enter") {
+      this.hover(at);
+      this.pick(at);
+    } else if (event.key === "Escape") {
+      this.left();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  // Which classes the legend shows.
+  shown() {
+    return (this.plot._fullData ?? []).map((trace) => trace.visible === true);
+  }
+
+  request() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      if (this.plot?.isConnected) this.paint();
+    });
+  }
+
+  paint() {
+    if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
+    const context = this.clear(this.over);
+    const { left, top, width, height } = this.frame();
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    this.handlers.paint(context, this);
+    context.restore();
+    this.handlers.paintUnder?.(this);
+  }
+
+  clear(canvas) {
+    const ratio = window.devicePixelRatio;
+    const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return context;
+  }
+}

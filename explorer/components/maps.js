@@ -1,0 +1,116 @@
+// Maps: two planes side by side. The digit under the cursor, the nearest test image ringed on both maps, pins, tiles.
+
+const SIDES = ["left", "right"];
+const OTHER = { left: "right", right: "left" };
+const shortNumber = (value) => value.toFixed(2).replace("-", "−");
+const shortPoint = (z) => `z (${z.map(shortNumber).join(", ")})`;
+
+class Maps {
+  constructor() {
+    this.charts = {};
+    this.lenses = {};
+    this.tiles = {};
+    this.hovered = null; // { side, z, image }
+    for (const side of SIDES) {
+      this.lenses[side] = new Lens();
+      this.charts[side] = new Chart(`map_${side}`, {
+        paint: (context, chart) => this.paint(side, context, chart),
+        paintUnder: (chart) => this.paintUnder(side, chart),
+        hover: (z, chart) => this.hover(side, z, chart),
+        leave: () => this.leave(),
+        pick: (z) => this.pick(side, z),
+      });
+    }
+  }
+
+  // data: { sides: { left, right: { bank, digit, z } }, manifold, prior }; a broken checkpoint's side is absent
+  async update(data, { setStateValue }) {
+    this.setStateValue = setStateValue;
+    const banks = await banksOf(data.sides);
+    if (this.gone) return;
+    this.banks = banks;
+    for (const side of Object.keys(data.sides)) {
+      const { digit } = data.sides[side];
+      if (this.tiles[side]?.bank !== this.banks[side] || this.tiles[side]?.label !== digit) {
+        this.tiles[side] = new Tiles(this.banks[side], digit);
+      }
+    }
+    this.data = data;
+    this.attach();
+    this.repaint();
+  }
+
+  attach() {
+    for (const side of Object.keys(this.data?.sides ?? {})) this.charts[side].attach();
+  }
+
+  unmount() {
+    this.gone = true;
+    for (const side of SIDES) this.charts[side].detach();
+  }
+
+  repaint() {
+    for (const side of SIDES) this.charts[side].request();
+  }
+
+  hover(side, z, chart) {
+    const image = this.banks[side].nearest(z, chart.shown());
+    const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
+    this.hovered = { side, z, image };
+    if (fresh) this.charts[OTHER[side]].request();
+  }
+
+  leave() {
+    this.hovered = null;
+    for (const side of SIDES) {
+      this.lenses[side].hide();
+      this.live(side, null);
+    }
+    this.repaint();
+  }
+
+  pick(side, z) {
+    this.data.sides[side].z = z;
+    this.repaint();
+    this.setStateValue("pick", { side, z });
+  }
+
+  paint(side, context, chart) {
+    const bank = this.banks[side];
+    if (this.data.prior && bank.prior) drawPrior(context, chart);
+    drawPin(context, chart, this.data.sides[side].z);
+    if (!this.hovered || this.hovered.image < 0) return this.lenses[side].hide();
+    const { side: touched, z, image } = this.hovered;
+    if (side !== touched && bank.count !== this.banks[touched].count) return; // not the same images
+    const code = bank.code(image);
+    drawRing(context, chart, code);
+    if (side === touched) {
+      const pixels = bank.decode(z, this.data.sides[side].digit);
+      this.lenses[side].show(chart, z, pixels, shortPoint(z));
+      this.live(side, pixels);
+    } else {
+      const pixels = bank.decode(code, bank.labels[image]);
+      this.lenses[side].show(chart, code, pixels, "same image");
+      this.live(side, pixels);
+    }
+    globalThis.latentExplorer.frames += side === touched ? 1 : 0;
+  }
+
+  paintUnder(side, chart) {
+    const { manifold } = this.data;
+    chart.stage.classList.toggle("latent-with-tiles", manifold);
+    if (!manifold) return chart.clear(chart.under);
+    this.tiles[side].paint(chart);
+  }
+
+  // The server's picture of the pinned point shows the hovered digit meanwhile, and is itself again on leaving.
+  live(side, pixels) {
+    const box = document.querySelector(`.st-key-decoded_${side}`);
+    const image = box?.querySelector("img.digit");
+    if (!image) return;
+    let canvas = box.querySelector("canvas.latent-live");
+    canvas ??= element("canvas", "latent-live latent-digit", image.parentElement, { width: SIDE, height: SIDE });
+    canvas.style.visibility = pixels ? "visible" : "hidden";
+    if (pixels) drawDigit(canvas.getContext("2d"), pixels);
+  }
+}

@@ -1,0 +1,190 @@
+// Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player.
+
+const GRAB_PIXELS = 14;
+const FRAME_PIXELS = 60;
+const SECONDS = 4; // from one end to the other at normal speed
+
+class Paths {
+  constructor(parent) {
+    this.charts = {};
+    this.t = 0.5;
+    this.forward = true;
+    this.playing = false;
+    this.sides = [];
+    for (const side of SIDES) {
+      this.charts[side] = new Chart(`path_${side}`, {
+        paint: (context, chart) => this.paint(side, context, chart),
+        pick: (z) => this.moveNearerEnd(side, z),
+        grab: (at, chart) => this.grab(side, at, chart),
+      });
+    }
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-player", parent);
+    this.strips = {};
+    this.screens = {};
+    const strips = element("div", "latent-columns", this.root);
+    const bar = element("div", "latent-bar", this.root);
+    const controls = element("div", "latent-controls", bar);
+    for (const side of SIDES) {
+      this.strips[side] = element("div", "latent-strip", strips);
+      this.screens[side] = element("canvas", "latent-digit latent-screen", bar, { width: SIDE, height: SIDE });
+    }
+    bar.insertBefore(this.screens.left, controls);
+    this.button = element("button", "latent-button", controls, { type: "button" });
+    this.button.onclick = () => this.play(!this.playing);
+    this.scrubber = element("input", "latent-range", controls, { type: "range", min: 0, max: 1, step: 0.001 });
+    this.scrubber.setAttribute("aria-label", "Place on the path, from A to B");
+    this.scrubber.oninput = () => {
+      this.play(false);
+      this.seek(Number(this.scrubber.value));
+    };
+    this.speed = element("select", "latent-select", controls);
+    this.speed.setAttribute("aria-label", "Speed");
+    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
+    this.speed.value = 1;
+    const label = element("label", "latent-check", controls);
+    this.loop = element("input", "", label, { type: "checkbox", checked: true });
+    label.append("loop");
+    this.play(false);
+    this.resized = new ResizeObserver(() => this.data && this.film());
+    this.resized.observe(this.root);
+  }
+
+  // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior }; a broken checkpoint's side is absent
+  async update(data, { setStateValue }) {
+    this.setStateValue = setStateValue;
+    const banks = await banksOf(data.sides);
+    if (this.gone) return;
+    this.banks = banks;
+    this.sides = Object.keys(data.sides);
+    this.data = data;
+    this.attach();
+    this.film();
+    this.seek(this.t);
+  }
+
+  attach() {
+    for (const side of this.sides) this.charts[side].attach();
+  }
+
+  unmount() {
+    this.gone = true;
+    this.play(false);
+    this.resized.disconnect();
+    for (const side of SIDES) this.charts[side].detach();
+  }
+
+  // The point of the path at t, between its two nearest samples.
+  at(side, t) {
+    const { path } = this.data.sides[side];
+    const place = t * (path.length - 1);
+    const i = Math.min(Math.floor(place), path.length - 2);
+    return path[i].map((value, axis) => value + (place - i) * (path[i + 1][axis] - value));
+  }
+
+  seek(t) {
+    this.t = t;
+    this.scrubber.value = t;
+    for (const side of this.sides) {
+      drawDigit(this.screens[side].getContext("2d"), this.banks[side].decode(this.at(side, t), this.data.sides[side].digit));
+      const frames = this.strips[side].querySelectorAll("figure");
+      const current = Math.round(t * (frames.length - 1));
+      frames.forEach((frame, i) => frame.classList.toggle("latent-current", i === current));
+      this.charts[side].request();
+    }
+    globalThis.latentExplorer.frames += 1;
+  }
+
+  play(playing) {
+    this.playing = playing;
+    this.button.textContent = playing ? "❚❚" : "▶";
+    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
+    if (!playing) return;
+    if (this.t >= 1 && !this.loop.checked) this.t = 0;
+    let before = performance.now();
+    const step = (now) => {
+      if (!this.playing) return;
+      const change = ((now - before) / 1000 / SECONDS) * Number(this.speed.value);
+      before = now;
+      let t = this.t + (this.forward || !this.loop.checked ? change : -change);
+      if (this.loop.checked && (t > 1 || t < 0)) this.forward = t < 0;
+      t = Math.min(Math.max(t, 0), 1);
+      this.seek(t);
+      if (t === 1 && !this.loop.checked) this.play(false);
+      else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  film() {
+    for (const side of this.sides) {
+      const { path, near } = this.data.sides[side];
+      const strip = this.strips[side];
+      const count = Math.max(3, Math.floor(strip.clientWidth / FRAME_PIXELS));
+      strip.replaceChildren();
+      for (let i = 0; i < count; i++) {
+        const index = Math.round((i / (count - 1)) * (path.length - 1));
+        const frame = element("figure", near[index] ? "" : "latent-lonely", strip);
+        const canvas = element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
+        drawDigit(canvas.getContext("2d"), this.banks[side].decode(path[index], this.data.sides[side].digit));
+        element("figcaption", "", frame, { textContent: near[index] });
+        frame.title = `${near[index]} codes near`;
+        frame.onclick = () => {
+          this.play(false);
+          this.seek(i / (count - 1));
+        };
+      }
+    }
+  }
+
+  ends(side) {
+    return { a: this.data.sides[side].a, b: this.data.sides[side].b };
+  }
+
+  nearerEnd(side, pixel, chart) {
+    const distance = (z) => Math.hypot(...chart.toPixel(z).map((value, axis) => value - pixel[axis]));
+    const { a, b } = this.ends(side);
+    return distance(a) <= distance(b) ? ["a", distance(a)] : ["b", distance(b)];
+  }
+
+  moveNearerEnd(side, z) {
+    const chart = this.charts[side];
+    const [end] = this.nearerEnd(side, chart.toPixel(z), chart);
+    this.drop(side, end, z);
+  }
+
+  grab(side, at, chart) {
+    const [end, distance] = this.nearerEnd(side, at, chart);
+    if (distance > GRAB_PIXELS) return null;
+    return {
+      move: (z) => (this.data.sides[side][end] = z),
+      drop: () => this.drop(side, end, rounded(this.data.sides[side][end])),
+    };
+  }
+
+  // With "snap" an end is a test image, and both maps follow; else it is a point of one map.
+  drop(side, end, z) {
+    if (this.data.snap) {
+      const image = this.banks[side].nearest(z, this.charts[side].shown());
+      if (image < 0) return;
+      for (const each of this.sides) this.data.sides[each][end] = this.banks[each].code(image);
+      this.setStateValue("pick", { end, image });
+    } else {
+      this.data.sides[side][end] = z;
+      this.setStateValue("pick", { side, end, z });
+    }
+    for (const each of this.sides) this.charts[each].request();
+  }
+
+  paint(side, context, chart) {
+    const { path, a, b } = this.data.sides[side];
+    if (this.data.prior && this.banks[side].prior) drawPrior(context, chart);
+    drawPath(context, chart, path);
+    drawEnd(context, chart, a, "A");
+    drawEnd(context, chart, b, "B");
+    drawDot(context, chart, this.at(side, this.t));
+  }
+}

@@ -1,0 +1,49 @@
+// What all pages share: the decoders once sent, one controller a page, and an eye on charts that are mounted anew.
+
+const banks = new Map();
+
+function lobby(name) {
+  if (!banks.has(name)) {
+    let open;
+    const promise = new Promise((resolve) => (open = resolve));
+    banks.set(name, { promise, open });
+  }
+  return banks.get(name);
+}
+
+const bankOf = (name) => lobby(name).promise;
+
+async function banksOf(sides) {
+  const opened = Object.entries(sides).map(async ([side, { bank }]) => [side, await bankOf(bank)]);
+  return Object.fromEntries(await Promise.all(opened));
+}
+
+function addBank(bytes) {
+  const bank = new Bank(bytes);
+  lobby(bank.id).open(bank);
+}
+
+const pages = { maps: Maps, paths: Paths, styles: Styles };
+const controllers = new Map();
+
+function update(component) {
+  const { page } = component.data;
+  const { parentElement } = component;
+  if (!controllers.has(parentElement)) controllers.set(parentElement, new pages[page](parentElement));
+  return controllers.get(parentElement).update(component.data, component);
+}
+
+function unmount(parentElement) {
+  controllers.get(parentElement)?.unmount();
+  controllers.delete(parentElement);
+}
+
+new MutationObserver(() => {
+  for (const controller of controllers.values()) controller.attach();
+}).observe(document.body, { childList: true, subtree: true });
+
+// `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
+globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
+door().open(globalThis.latentExplorer);
+
+export default function () {}

@@ -1,0 +1,88 @@
+// Classes: one point of the plane of style, all ten digits at it, and the way from one class to another.
+
+class Styles {
+  constructor(parent) {
+    this.chart = new Chart("style_map", {
+      paint: (context, chart) => this.paint(context, chart),
+      hover: (z) => this.show(z),
+      leave: () => this.show(this.data.z),
+      pick: (z) => this.pick(z),
+    });
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-styles", parent);
+    const ten = element("div", "latent-ten", this.root);
+    this.screens = Array.from({ length: 10 }, (_, digit) => {
+      const figure = element("figure", "", ten);
+      const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
+      element("figcaption", "", figure, { textContent: digit });
+      return canvas.getContext("2d");
+    });
+    const morph = element("div", "latent-morph", this.root);
+    this.from = this.classes(morph, "From class");
+    this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
+    this.slider.setAttribute("aria-label", "Label, from the first class to the second");
+    this.slider.oninput = () => this.show(this.z);
+    this.to = this.classes(morph, "Into class");
+    this.morphed = element("canvas", "latent-digit latent-screen", morph, { width: SIDE, height: SIDE });
+  }
+
+  classes(parent, name) {
+    const select = element("select", "latent-select", parent);
+    select.setAttribute("aria-label", name);
+    for (let digit = 0; digit < 10; digit++) element("option", "", select, { value: digit, textContent: digit });
+    select.onchange = () => {
+      Object.assign(this.data, { digit: Number(this.from.value), morph: Number(this.to.value) });
+      this.show(this.z);
+      this.setStateValue("pick", { digit: this.data.digit, morph: this.data.morph });
+    };
+    return select;
+  }
+
+  // data: { bank, z, digit, morph }
+  async update(data, { setStateValue }) {
+    this.setStateValue = setStateValue;
+    this.bank = await bankOf(data.bank);
+    if (this.gone) return;
+    this.data = data;
+    this.from.value = data.digit;
+    this.to.value = data.morph;
+    this.attach();
+    this.show(data.z);
+    this.chart.request();
+  }
+
+  attach() {
+    if (this.data) this.chart.attach();
+  }
+
+  unmount() {
+    this.gone = true;
+    this.chart.detach();
+  }
+
+  show(z) {
+    this.z = z;
+    this.screens.forEach((screen, digit) => drawDigit(screen, this.bank.decode(z, digit)));
+    const { digit, morph } = this.data;
+    const weights = new Array(10).fill(0);
+    weights[digit] += 1 - this.slider.value;
+    weights[morph] += Number(this.slider.value);
+    drawDigit(this.morphed.getContext("2d"), this.bank.decode(z, weights));
+    globalThis.latentExplorer.frames += 1;
+  }
+
+  pick(z) {
+    this.data.z = z;
+    this.show(z);
+    this.chart.request();
+    this.setStateValue("pick", { z });
+  }
+
+  paint(context, chart) {
+    drawPrior(context, chart);
+    drawPin(context, chart, this.data.z);
+  }
+}
