@@ -1,0 +1,94 @@
+"""Classes: what a conditional VAE makes of a place in its plane when it is asked for each class."""
+
+from typing import Any
+
+import streamlit as st
+
+import components
+import compute
+import pictures
+import resources
+from resources import Resource
+from state import coordinate, whole
+from views import parts, session
+
+SAMPLES = (5, 10)
+STYLES = 10
+SEEDS = 2**31
+
+
+def render() -> None:
+    """Draw the page."""
+    names = resources.checkpoint_names("cvae")
+    if not names:
+        st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
+        return
+    parts.first_line("Move over the map to see one style in all ten digits. Click to keep it.")
+    left, right = st.columns(2)
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+            resource = parts.choose("style", names, z1_style=None, z2_style=None)
+        if not resource:
+            return
+        parts.chart("style_map", resource)
+        parts.figures_line(resource)
+        components.bank(resource.id, resource.blob)
+    with right:
+        one_style(resource)
+    left, right = st.columns(2)
+    with left:
+        drawn(resource)
+    with right:
+        table(resource)
+
+
+def picked(value: Any) -> None:
+    """Keep the point that was clicked in the browser, or the two classes chosen there; anything else is dropped."""
+    try:
+        if "z" in value:
+            z1, z2 = (coordinate(number) for number in value["z"])
+            session.update(z1_style=z1, z2_style=z2)
+        else:
+            session.update(digit=whole(10)(value["digit"]), morph=whole(10)(value["morph"]))
+    except (KeyError, TypeError, ValueError):
+        return
+
+
+@st.fragment
+def one_style(resource: Resource) -> None:
+    """The ten digits at the pinned z, and the way from one class to another there."""
+    state = session.current()
+    if state.z1_style is None or state.z2_style is None:
+        session.update(z1_style=0.0, z2_style=0.0)
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        parts.coordinates("style")
+    state = session.current()
+    z = state.z1_style, state.z2_style
+    components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)
+    session.mirror()
+
+
+@st.fragment
+def drawn(resource: Resource) -> None:
+    """Samples of the chosen class, with their seed."""
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        parts.said("samples of")
+        parts.choose_class("sampled", "Class to sample")
+        parts.said("seed")
+        st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bound("seed"))
+        st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
+    state = session.current()
+    rows, columns = SAMPLES
+    images = compute.samples(resource.checkpoint.model, state.sampled, rows * columns, state.seed)
+    with st.container(key="samples"):
+        st.html(pictures.grid(images.reshape(rows, columns, 28, 28), f"{rows * columns} samples of {state.sampled}"))
+    session.mirror()
+
+
+def table(resource: Resource) -> None:
+    """Ten classes by `STYLES` places of the prior, from its middle outwards."""
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        parts.said("a class a row, a style a column, from the prior's middle outwards")
+    with st.container(key="style_table"):
+        images = compute.ten_classes(resource.checkpoint.model, compute.styles(STYLES))
+        st.html(pictures.grid(images, f"ten classes in {STYLES} styles"))

@@ -1,0 +1,124 @@
+"""Interpolate: a way between two points, what each place on it decodes to, and whether codes lie near it."""
+
+from typing import Any
+
+import streamlit as st
+
+import components
+import compute
+import pictures
+import resources
+from resources import Resource
+from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, whole
+from views import parts, session
+
+GIF_SCALE = 6
+GIF_RATE = 20
+GIF_FRAMES = 41
+
+Point = tuple[float, float]
+
+
+def render() -> None:
+    """Draw the page."""
+    names = resources.checkpoint_names()
+    with parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it."):
+        st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
+        st.toggle("test images", **session.bound("snap"))
+    shown: dict[str, Resource] = {}
+    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
+        with column:
+            resource = head(side, names)
+            if resource:
+                shown[side] = resource
+                parts.chart(f"path_{side}", resource)
+                components.bank(resource.id, resource.blob)
+    travelled(shown)
+
+
+def fields(side: str) -> tuple[str, ...]:
+    """The names of the coordinates of both ends on one side."""
+    return tuple(f"{end}{axis}_{side}" for end in "ab" for axis in (1, 2))
+
+
+def head(side: str, names: list[str]) -> Resource | None:
+    """The row over a map: which model, and which class if it asks for one."""
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        resource = parts.choose(side, names, **dict.fromkeys(fields(side)))
+        if resource and resource.checkpoint.model.conditional:
+            parts.choose_class(f"digit_{side}", "Class to decode")
+    return resource
+
+
+def ends(side: str, resource: Resource, state: ExplorerState) -> tuple[Point, Point]:
+    """A and B on one side: the codes of the two chosen test images, unless free points were set."""
+    codes = resource.checkpoint.codes
+    images = tuple(tuple(map(coordinate, codes[index].tolist())) for index in (state.image_a, state.image_b))
+    if state.snap:
+        return images
+    a1, a2, b1, b2 = (getattr(state, field) for field in fields(side))
+    return (images[0] if None in (a1, a2) else (a1, a2)), (images[1] if None in (b1, b2) else (b1, b2))
+
+
+def picked(value: Any) -> None:
+    """Move the end that was set in the browser: to a test image on both maps, or to a point of one."""
+    try:
+        end = {"a": "a", "b": "b"}[value["end"]]
+        if "image" in value:
+            session.update(**{f"image_{end}": whole(TEST_IMAGES)(value["image"])})
+        else:
+            side = {"left": "left", "right": "right"}[value["side"]]
+            z1, z2 = (coordinate(number) for number in value["z"])
+            session.update(**{f"{end}1_{side}": z1, f"{end}2_{side}": z2})
+    except (KeyError, TypeError, ValueError):
+        return
+
+
+@st.fragment
+def travelled(shown: dict[str, Resource]) -> None:
+    """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
+    state = session.current()
+    sides = {}
+    for side, resource in shown.items():
+        a, b = ends(side, resource, state)
+        path = compute.path(state.path, a, b)
+        sides[side] = {
+            "bank": resource.id,
+            "digit": getattr(state, f"digit_{side}"),
+            "a": a,
+            "b": b,
+            "path": path.round(4).tolist(),
+            "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, resource.radius).tolist(),
+        }
+    components.bridge("paths", {"sides": sides, "snap": state.snap, "prior": state.prior}, picked)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.snap:
+            for end in "ab":
+                field = f"image_{end}"
+                parts.said(f"{end.upper()} is test image")
+                st.number_input(
+                    field, 0, TEST_IMAGES - 1, label_visibility="collapsed", width=120, **session.bound(field)
+                )
+        for side, resource in shown.items():
+            download(side, resource, sides[side])
+    session.mirror()
+
+
+def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:
+    """A button that makes the GIF of one path when it is pressed."""
+    name = resource.checkpoint.name
+
+    def film() -> bytes:
+        frames = compute.decode(resource.checkpoint.model, shown["path"], shown["digit"])
+        frames = frames[:: max(1, (len(frames) - 1) // (GIF_FRAMES - 1))]
+        return pictures.gif([*frames, *frames[-2:0:-1]], GIF_SCALE, GIF_RATE)
+
+    st.download_button(
+        f"GIF of {name}",
+        film,
+        f"{name}-path.gif",
+        "image/gif",
+        key=f"gif_{side}",
+        on_click="ignore",
+        icon=":material/download:",
+    )

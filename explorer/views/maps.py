@@ -1,0 +1,124 @@
+"""Maps: two latent spaces side by side; move to see a digit, click to keep it."""
+
+from typing import Any
+
+import streamlit as st
+
+import components
+import compute
+import pictures
+import resources
+from resources import Resource
+from state import coordinate
+from vae.data import DataError
+from views import parts, session
+
+SCALE = 4
+
+
+def render() -> None:
+    """Draw the page."""
+    names = resources.checkpoint_names()
+    with parts.first_line("Move over a map to see the digit at that point. Click to keep it."):
+        st.toggle("manifold", **session.bound("manifold"))
+        st.toggle("prior", **session.bound("prior"))
+    shown: dict[str, Resource] = {}
+    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
+        with column:
+            resource = head(side, names)
+            if resource:
+                shown[side] = resource
+                parts.chart(f"map_{side}", resource)
+                parts.figures_line(resource)
+                components.bank(resource.id, resource.blob)
+    pinned(shown)
+
+
+def head(side: str, names: list[str]) -> Resource | None:
+    """The row over a map: which model, and which class if it asks for one."""
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        resource = parts.choose(side, names, **{f"z1_{side}": None, f"z2_{side}": None})
+        if resource and resource.checkpoint.model.conditional:
+            parts.choose_class(f"digit_{side}", "Class to decode")
+    return resource
+
+
+def pin(side: str, resource: Resource) -> tuple[float, float]:
+    """The pinned point of a side; at first the prior's mean, and without a prior the largest hole."""
+    state = session.current()
+    z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
+    if None in z:
+        prior = hasattr(resource.checkpoint.model, "prior")
+        z = (0.0, 0.0) if prior else tuple(map(coordinate, compute.emptiest(resource.checkpoint.codes.numpy())))
+        session.update(**{f"z1_{side}": z[0], f"z2_{side}": z[1]})
+    return z
+
+
+def picked(value: Any) -> None:
+    """Keep the point that was clicked in the browser; what is no point is dropped."""
+    try:
+        side = {"left": "left", "right": "right"}[value["side"]]
+        z1, z2 = (coordinate(number) for number in value["z"])
+    except (KeyError, TypeError, ValueError):
+        return
+    session.update(**{f"z1_{side}": z1, f"z2_{side}": z2})
+
+
+@st.fragment
+def pinned(shown: dict[str, Resource]) -> None:
+    """The part that answers a click: the pinned points, and all that is known of them."""
+    state = session.current()
+    sides = {}
+    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
+        if side in shown:
+            z = pin(side, shown[side])
+            digit = getattr(state, f"digit_{side}")
+            sides[side] = {"bank": shown[side].id, "digit": digit, "z": z}
+            with column:
+                card(side, shown[side], z, digit)
+    components.bridge("maps", {"sides": sides, "manifold": state.manifold, "prior": state.prior}, picked)
+    session.mirror()
+
+
+def card(side: str, resource: Resource, z: tuple[float, float], digit: int) -> None:
+    """A pinned point: its digit decoded by torch, its coordinates, how usual it is, and the test images nearest it."""
+    point = compute.point(resource.checkpoint, z, digit, resource.radius)
+    with st.container(horizontal=True, vertical_alignment="top"):
+        with st.container(key=f"decoded_{side}", width=112):
+            image = pictures.digit(point.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            st.html(f'<div class="latent-picture">{image}</div>')
+        with st.container(width=204, gap="xsmall"):
+            with st.container(horizontal=True, gap="xxsmall", wrap=False):
+                parts.coordinates(side)
+            parts.said(usual(point))
+        with st.container(key=f"near_{side}"):
+            neighbours(point)
+
+
+def usual(point: compute.Point) -> str:
+    """How usual a point is, in words."""
+    said = f"<strong>{point.codes_near}</strong> codes near (typically {compute.NEAR})"
+    if point.sigmas is not None:
+        said += f"<br><strong>{point.sigmas:.2f} σ</strong> out, {point.farther:.0%} of prior beyond"
+    if point.codes_near == 0:
+        said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
+    return said
+
+
+def neighbours(point: compute.Point) -> None:
+    """The test images whose codes are nearest, each over its reconstruction."""
+    originals = resources.test_images()
+    columns = []
+    for index, digit, reconstruction in zip(point.neighbours, point.labels, point.reconstructions, strict=True):
+        images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}, a {digit}")]
+        images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
+        columns.append(pictures.column(images, str(digit)))
+    st.html(pictures.strip(columns))
+    if originals is None and st.button("Fetch MNIST to see the originals (12 MB)", type="tertiary"):
+        with st.spinner("Fetching MNIST …"):
+            try:
+                resources.fetch_test_images()
+            except DataError as error:
+                st.error(str(error))
+                return
+        st.rerun(scope="fragment")

@@ -1,0 +1,85 @@
+"""What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+import figures
+import resources
+from resources import Resource
+from vae.checkpoint import CheckpointError
+from views import session
+
+SIDES = ("left", "right")
+NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
+
+
+def first_line(text: str) -> DeltaGenerator:
+    """The one line that a first-time visitor needs, and to its right a place for what concerns the whole page."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(f'<div class="latent-help">{text}</div>', width="stretch")
+        return st.container(horizontal=True, vertical_alignment="center", width="content")
+
+
+def label(name: str) -> str:
+    """A checkpoint's name as a person reads it."""
+    return f"{NAMES[name]} ({name})" if name in NAMES else name
+
+
+def choose(field: str, names: Sequence[str], **clears: None) -> Resource | None:
+    """A choice of checkpoint bound to a field of the state; None, with the reason shown in its place, if it is broken.
+
+    The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice.
+    """
+    if getattr(session.current(), field) not in names:
+        session.update(**{field: names[0]})
+    st.selectbox(
+        field.capitalize(),
+        names,
+        format_func=label,
+        label_visibility="collapsed",
+        width=220,
+        **session.bound(field, **clears),
+    )
+    try:
+        return resources.resource(getattr(session.current(), field))
+    except (CheckpointError, ValueError) as error:
+        st.error(str(error))
+        return None
+
+
+def choose_class(field: str, title: str) -> None:
+    """A choice of digit class bound to a field of the state."""
+    st.selectbox(title, range(10), label_visibility="collapsed", width=76, help=None, **session.bound(field))
+
+
+def chart(key: str, resource: Resource) -> None:
+    """A checkpoint's map; what moves over it is drawn by the page's bridge."""
+    st.plotly_chart(resource.figure, key=key, config=figures.CONFIG)
+
+
+def said(html: str) -> None:
+    """A few words, as wide as they are."""
+    st.html(f'<div class="latent-said">{html}</div>', width="content")
+
+
+def coordinates(plane: str) -> None:
+    """The two number fields of a plane's pinned point."""
+    for axis in ("z1", "z2"):
+        field = f"{axis}_{plane}"
+        label = f"{plane} {axis}"
+        st.number_input(label, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **session.bound(field))
+
+
+def figures_line(resource: Resource) -> None:
+    """What a model is, and how it did on the test set, in one line."""
+    test = resource.checkpoint.record["test"]
+    config = resource.checkpoint.config
+    said = [
+        f"{config.network} network",
+        f"error {test['squared_error']:.1f}",
+        *([f"KL {test['kl_nats']:.2f} nats"] if test.get("kl_nats") is not None else []),
+        f"5-NN {test['knn5_accuracy']:.1%}",
+    ]
+    st.html(f'<div class="latent-figures">{" · ".join(said)}</div>')
