@@ -1,0 +1,220 @@
+"""The app in a real Chromium: what a person does, and what must then be on the screen."""
+
+import base64
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from browser import CHROMIUM, LAUNCH, READY, ROOT, explorer
+from PIL import Image
+
+import compute
+from vae.checkpoint import read
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+PAGES = ("maps", "interpolate", "classes")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with explorer(tmp_path_factory.mktemp("explorer") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(**LAUNCH)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        assert errors == []
+
+
+def visit(page, address, *charts):
+    """Open a page, and wait until its charts can be touched."""
+    page.goto(address)
+    for chart in charts:
+        page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
+    page.wait_for_selector(READY)
+
+
+def settle(page, expression, argument=None):
+    page.wait_for_function(expression, arg=argument)
+    page.wait_for_selector(READY)
+
+
+def plane(page, chart):
+    return page.locator(f".st-key-{chart} .nsewdrag").bounding_box()
+
+
+def ranges(page, chart):
+    script = "(key) => { const l = document.querySelector(`.st-key-${key} .js-plotly-plot`)._fullLayout;"
+    return page.evaluate(script + "return [l.xaxis.range, l.yaxis.range] }", chart)
+
+
+def place(page, chart, across, up):
+    """The screen position and the latent point at a fraction of a chart's width and height."""
+    box = plane(page, chart)
+    x, y = ranges(page, chart)
+    at = (round(box["x"] + across * box["width"]), round(box["y"] + (1 - up) * box["height"]))
+    z1 = x[0] + (at[0] - box["x"]) / box["width"] * (x[1] - x[0])
+    z2 = y[1] - (at[1] - box["y"]) / box["height"] * (y[1] - y[0])
+    return at, (z1, z2)
+
+
+def pinned(page, side):
+    return tuple(float(page.get_by_label(f"{side} {axis}").input_value()) for axis in ("z1", "z2"))
+
+
+def picture(page, side):
+    """The grey levels of the server's picture of a pinned point."""
+    source = page.locator(f".st-key-decoded_{side} img.digit").get_attribute("src")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
+
+
+def canvas_pixels(page, selector):
+    """The grey levels drawn on one 28 x 28 canvas."""
+    script = "(s) => Array.from(document.querySelector(s).getContext('2d').getImageData(0, 0, 28, 28).data)"
+    return np.array(page.evaluate(script, selector)).reshape(28, 28, 4)[..., 0]
+
+
+def pick(page, chart, side, across, up):
+    """Click a place of a map, and give the point that is pinned then."""
+    at, z = place(page, chart, across, up)
+    page.mouse.click(*at)
+    shows = (
+        "([side, z1]) => Math.abs(document.querySelector(`.st-key-z1_${side} input`).value - z1) < 0.02 * Math.abs(z1)"
+    )
+    settle(page, shows, [side, z[0]])
+    return z
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_click_on_the_empty_plane_shows_what_torch_decodes_there(page, address, side):
+    visit(page, address, "map_left", "map_right")
+    aimed = pick(page, f"map_{side}", side, 0.06, 0.93)
+    z = pinned(page, side)
+    assert math.dist(z, aimed) < 0.02 * max(1, math.hypot(*aimed))
+    model = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side]).model
+    assert (picture(page, side) == compute.decode(model, np.array([z]))[0]).all()
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
+def test_the_browser_decodes_as_torch_does(page, address, name):
+    visit(page, f"{address}/maps?left={name}", "map_left", "map_right")
+    model = read(ROOT / "checkpoints" / name).model
+    z = np.random.default_rng(0).uniform(-3, 3, size=(8, 2))
+    script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p, 7))))"
+    drawn = np.array(page.evaluate(script, [page.evaluate("latentExplorer.bankIds()")[0], z.tolist()]))
+    with torch.inference_mode():
+        labels = torch.full((8,), 7) if model.conditional else None
+        decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
+    assert np.abs(drawn - decoded).max() < 5e-3
+
+
+def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(page, address):
+    visit(page, address, "map_left", "map_right")
+    at, z = place(page, "map_right", 0.55, 0.4)
+    page.mouse.move(*at)
+    page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
+    model = read(ROOT / "checkpoints" / "vae").model
+    drawn = canvas_pixels(page, ".st-key-map_right .latent-lens canvas").astype(int)
+    assert np.abs(drawn - compute.decode(model, np.array([z]))[0].astype(int)).max() <= 3
+    other = read(ROOT / "checkpoints" / "ae")
+    index = int(torch.cdist(torch.tensor([z]), read(ROOT / "checkpoints" / "vae").codes.double()).argmin())
+    drawn = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(int)
+    assert np.abs(drawn - compute.decode(other.model, other.codes[index].numpy())[0].astype(int)).max() <= 3
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
+
+
+def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
+    visit(page, address, "map_left", "map_right")
+    at, _ = place(page, "map_left", 0.5, 0.5)
+    page.mouse.move(*at)
+    page.mouse.wheel(0, -300)
+    before = ranges(page, "map_left")
+    page.wait_for_function("() => true")
+    settle(
+        page, "(x) => document.querySelector('.st-key-map_left .js-plotly-plot')._fullLayout.xaxis.range[0] !== x", 0
+    )
+    page.wait_for_timeout(400)  # Plotly settles the wheel after a pause of its own
+    zoomed = ranges(page, "map_left")
+    assert zoomed[0][1] - zoomed[0][0] < before[0][1] - before[0][0] + 1e-9
+    pick(page, "map_left", "left", 0.3, 0.4)
+    pick(page, "map_right", "right", 0.7, 0.4)
+    page.get_by_text("manifold", exact=True).click()
+    page.wait_for_selector(".latent-with-tiles")
+    page.wait_for_selector(READY)
+    assert ranges(page, "map_left") == zoomed
+
+
+def test_a_double_click_is_one_pick_and_a_drag_is_none(page, address):
+    visit(page, address, "map_left", "map_right")
+    page.evaluate("latentExplorer.picks = 0")
+    at, _ = place(page, "map_right", 0.3, 0.3)
+    page.mouse.dblclick(*at)
+    page.wait_for_timeout(600)
+    assert page.evaluate("latentExplorer.picks") == 1
+    page.mouse.move(*at)
+    page.mouse.down()
+    page.mouse.move(at[0] + 60, at[1] + 20, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    assert page.evaluate("latentExplorer.picks") == 1
+
+
+def test_keys_do_what_the_pointer_does(page, address):
+    visit(page, address, "map_left", "map_right")
+    before = pinned(page, "right")
+    page.locator(".st-key-map_right .latent-stage").focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".st-key-map_right .latent-lens[style*='visible']")
+    page.keyboard.press("Enter")
+    settle(page, "(z) => Number(document.querySelector('.st-key-z1_right input').value) !== z", before[0])
+    model = read(ROOT / "checkpoints" / "vae").model
+    assert (picture(page, "right") == compute.decode(model, np.array([pinned(page, "right")]))[0]).all()
+
+
+def test_a_link_reopens_the_view(page, address):
+    visit(page, address, "map_left", "map_right")
+    pick(page, "map_left", "left", 0.2, 0.7)
+    page.get_by_text("manifold", exact=True).click()
+    page.wait_for_function("location.search.includes('manifold=1')")
+    z = pinned(page, "left")
+    visit(page, page.url, "map_left", "map_right")
+    assert pinned(page, "left") == z
+    page.wait_for_selector(".latent-with-tiles")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_without_an_error(browser, address, name, scheme, width):
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        visit(page, f"{address}/{name}", {"maps": "map_left", "interpolate": "path_left", "classes": "style_map"}[name])
+        background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+        lightness = sum(int(part) for part in background.strip("rgba()").split(",")[:3])
+        assert (lightness > 384) == (scheme == "light")
+        assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert errors == []
