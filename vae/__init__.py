@@ -12,10 +12,9 @@ the family, `objectives` for the bound, `distributions` for the parts, `train` a
 
 from vae.checkpoint import load
 from vae.config import TrainConfig
-from vae.data import DataError, load_mnist
 from vae.files import CheckpointError
 from vae.models import AE, CVAE, VAE, build
 
 __version__ = "0.1.0"
 
-__all__ = ["AE", "CVAE", "VAE", "CheckpointError", "DataError", "TrainConfig", "build", "load", "load_mnist"]
+__all__ = ["AE", "CVAE", "VAE", "CheckpointError", "TrainConfig", "build", "load"]

@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     model = train(data, flags.device)
     record = {
         "run_id": uuid.uuid4().hex,
+        "seed": 0,
         "epochs": EPOCHS,
         "device": flags.device,
         "seconds": time.perf_counter() - start,

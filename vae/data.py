@@ -8,6 +8,7 @@ truncated or foreign file.
 LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998.
 """
 
+import argparse
 import hashlib
 import os
 import sys
@@ -135,3 +136,21 @@ def _torchvision_datasets() -> Any:
 
 
 _SCHEMAS = torch.library.Library("torchvision", "FRAGMENT")  # lives as long as the operators declared in it
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m vae.data`: fetch MNIST where it is absent, and check it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vae.data", description="Fetch MNIST where it is absent, and check it."
+    )
+    parser.add_argument("--data-dir", help="folder of MNIST/raw (VAE_DATA_DIR, else data)")
+    flags = parser.parse_args(arguments)
+    try:
+        load_mnist(flags.data_dir)
+    except DataError as error:
+        sys.exit(f"error: {error}")
+    print(f"MNIST is whole in {data_dir(flags.data_dir) / 'MNIST' / 'raw'}")
+
+
+if __name__ == "__main__":
+    main()
