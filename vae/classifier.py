@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from vae.data import MNIST, DataError, batches, load_mnist, to_pixels
 from vae.files import CheckpointError, read_pair, suffixed, write_pair
+from vae.flags import add_data_dir, add_device
 
 NAME = "classifier"
 COMMAND = "python -m vae.classifier"
@@ -87,9 +88,9 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
 def main(arguments: list[str] | None = None) -> None:
     """`python -m vae.classifier`: train it and write checkpoints/classifier.pt and .json."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Train the classifier that judges samples.")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
-    parser.add_argument("--data-dir", help="folder of MNIST/raw (VAE_DATA_DIR, else data)")
-    parser.add_argument("--folder", default="checkpoints", help="where to write it (%(default)s)")
+    add_device(parser)
+    add_data_dir(parser)
+    parser.add_argument("--folder", default="checkpoints", help="where to write it (default: %(default)s)")
     flags = parser.parse_args(arguments)
     try:
         data = load_mnist(flags.data_dir, flags.device)
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
         "run_id": uuid.uuid4().hex,
         "seed": 0,
         "epochs": EPOCHS,
-        "device": flags.device,
+        "device": str(flags.device),
         "seconds": time.perf_counter() - start,
         "test": {"n": len(data.test_images), "accuracy": accuracy(model, data.test_images, data.test_labels)},
     }

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae.flags import add_data_dir
+
 VALIDATION_IMAGES = 5_000  # the last of the training images, held out to choose by
 
 _FILES = {  # name: (SHA-256, shape)
@@ -81,11 +83,11 @@ def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return (torch.rand(pixels.shape, generator=generator, device=pixels.device) < pixels).to(pixels.dtype)
 
 
-def split_validation(data: MNIST) -> tuple[MNIST, Tensor, Tensor]:
-    """The set less its last 5,000 training images, then those images and their labels."""
+def split_validation(data: MNIST) -> tuple[MNIST, tuple[Tensor, Tensor]]:
+    """The set less its last 5,000 training images, and those images with their labels."""
     n = VALIDATION_IMAGES
     rest = data._replace(train_images=data.train_images[:-n], train_labels=data.train_labels[:-n])
-    return rest, data.train_images[-n:], data.train_labels[-n:]
+    return rest, (data.train_images[-n:], data.train_labels[-n:])
 
 
 def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
@@ -143,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m vae.data", description="Fetch MNIST where it is absent, and check it."
     )
-    parser.add_argument("--data-dir", help="folder of MNIST/raw (VAE_DATA_DIR, else data)")
+    add_data_dir(parser)
     flags = parser.parse_args(arguments)
     try:
         load_mnist(flags.data_dir)

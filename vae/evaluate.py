@@ -28,6 +28,7 @@ from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import MNIST, DataError, binarize, load_mnist, to_pixels
 from vae.files import CheckpointError
+from vae.flags import add_data_dir
 from vae.models import AE, CVAE, VAE
 from vae.networks import CLASSES
 from vae.objectives import Terms, figures
@@ -75,7 +76,7 @@ def squared_error_at_mean(model: Model, config: TrainConfig, images: Tensor, lab
     return torch.cat(errors).double().mean().item()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode(model: Model, images: Tensor, labels: Tensor) -> Tensor:
     """The codes (N, D) of uint8 images (N, 28, 28), grey as they are."""
     pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
@@ -104,25 +105,25 @@ def class_agreement(model: CVAE, judge: nn.Module) -> float:
 
 def table(checkpoints: list[Checkpoint]) -> str:
     """The recorded test figures as Markdown, a table for each likelihood: their nats must not share a column."""
-    columns = {
-        "squared_error": "squared error",
-        "squared_error_at_mean": "at the mean",
-        "kl_nats": "KL (nats)",
-        "squared_error_plus_kl": "squared error + KL",
-        "elbo_nats": "ELBO (nats)",
-        "knn5_accuracy": "5-NN accuracy",
-        "class_agreement": "class agreement",
+    columns = {  # figure: (heading, format)
+        "squared_error": ("squared error", ".2f"),
+        "squared_error_at_mean": ("at the mean", ".2f"),
+        "kl_nats": ("KL (nats)", ".2f"),
+        "squared_error_plus_kl": ("squared error + KL", ".2f"),
+        "elbo_nats": ("ELBO (nats)", ".2f"),
+        "knn5_accuracy": ("5-NN accuracy", ".1%"),
+        "class_agreement": ("class agreement", ".2%"),
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
         groups.setdefault(_likelihood(each.config), []).append(each)
     lines = []
     for likelihood, group in groups.items():
-        header = ["model", "network", "D", *columns.values(), "epochs", "training (s)"]
+        header = ["model", "network", "D", *(heading for heading, _ in columns.values()), "epochs", "training (s)"]
         lines += [f"Likelihood: {likelihood}.", "", _row(header), _row(["---", "---", *["---:"] * (len(header) - 2)])]
         for each in group:
             test, config = each.record["test"], each.config
-            numbers = [f"{test[key]:.4f}" if key in test else "" for key in columns]
+            numbers = [format(test[key], form) if key in test else "" for key, (_, form) in columns.items()]
             cells = [each.name, config.network, str(config.latent_dim), *numbers, str(config.epochs)]
             lines.append(_row([*cells, f"{each.record['seconds']:.0f}"]))
         lines.append("")
@@ -151,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the measured figures here")
     parser.add_argument("--folder", default=checkpoint.FOLDER, help="of models and classifier (%(default)s)")
-    parser.add_argument("--data-dir", help="folder of MNIST/raw (VAE_DATA_DIR, else data)")
+    add_data_dir(parser)
     flags = parser.parse_args(arguments)
     try:
         found = _run(flags)

@@ -23,9 +23,9 @@ def spherical(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
     """The arc about the origin, (T, D): r(t) (sin((1 - t) a) u0 + sin(t a) u1) / sin a.
 
     u0 and u1 are the directions, a the angle between them and r(t) the interpolated norm, so equal norms give an arc of
-    a circle and unequal ones of a spiral. A zero vector has no direction: the path is straight. Opposite directions have no shortest arc: the path
-    goes half around by way of the axis most nearly perpendicular to them, whichever end it starts from. Raises
-    ValueError for a wrong shape or t outside [0, 1].
+    a circle and unequal ones of a spiral. A zero vector has no direction: the path is straight. Opposite directions
+    have no shortest arc: the path goes half around by way of the axis most nearly perpendicular to them, whichever end
+    it starts from. Raises ValueError for a wrong shape or t outside [0, 1].
 
     Shoemake, Animating rotation with quaternion curves, 1985; White, Sampling generative networks, 2016.
     """

@@ -14,17 +14,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, evaluate, objectives
+from vae import __version__, checkpoint, classifier, evaluate, flags, objectives
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import MNIST, DataError, batches, binarize, load_mnist, split_validation
@@ -135,9 +134,9 @@ def train(
     if resume:
         run.restore(_saved(resume_file))
     here, test_on = data.to(device), data.to("cpu")
-    held_out: tuple[Tensor, Tensor] | None = None
+    held_out = None
     if config.validation:
-        here, *held_out = split_validation(here)
+        here, held_out = split_validation(here)
     images, labels = here.train_images, here.train_labels
     steps = -(-len(images) // config.batch_size)
     with tqdm(total=config.epochs * steps, initial=len(run.history) * steps, unit="step", disable=not progress) as bar:
@@ -147,7 +146,7 @@ def train(
             if held_out:
                 found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
                 row |= {f"validation_{name}": value for name, value in found.items()}
-            _check_finite(row, len(run.history) + 1, config)
+            _check_finite(run, row)
             run.seconds += time.perf_counter() - start
             run.history.append({"epoch": len(run.history) + 1, **row})
             bar.set_postfix(loss_nats=f"{row['loss_nats']:.2f}")
@@ -158,18 +157,22 @@ def train(
     return _checkpoint(run, test_on, judge)
 
 
-def _check_finite(row: dict[str, float], epoch: int, config: TrainConfig) -> None:
-    if not all(map(math.isfinite, row.values())):
+def _check_finite(run: Run, row: dict[str, float]) -> None:
+    weights = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
+    if not weights or not all(map(math.isfinite, row.values())):
         raise TrainingError(
-            f"the loss is {row['loss_nats']} in epoch {epoch}: lower --learning-rate (it is {config.learning_rate:g}), "
-            "or raise --sigma or --batch-size"
+            f"the loss or a weight is not finite in epoch {len(run.history) + 1} (loss {row['loss_nats']:g} nats): "
+            f"lower --learning-rate, now {run.config.learning_rate:g}, or raise --sigma, now {run.config.sigma:g}"
         )
 
 
 def _saved(resume_file: Path | None) -> dict[str, Any]:
     if resume_file is None or not resume_file.is_file():
         raise TrainingError(f"there is no run to resume: {resume_file} is missing; start one without --resume")
-    return read_tensors(resume_file, f"{COMMAND}, without --resume")
+    state = read_tensors(resume_file, f"{COMMAND}` without `--resume")
+    if "generators" not in state:
+        raise TrainingError(f"{resume_file} is not the state of a run; start one without --resume")
+    return state
 
 
 def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> Checkpoint:
@@ -184,7 +187,7 @@ def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> C
         "history": run.history,
         "test": evaluate.measure(model, config, data, judge),
     }
-    codes = evaluate.encode(model, data.test_images, data.test_labels).clone()
+    codes = evaluate.encode(model, data.test_images, data.test_labels)
     return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
 
 
@@ -194,49 +197,30 @@ def _device_name(device: torch.device) -> str:
     return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag for each field of TrainConfig, with its help, unit and default."""
-    hints = get_type_hints(TrainConfig)
-    for setting in fields(TrainConfig):
-        flag, kind = "--" + setting.name.replace("_", "-"), hints[setting.name]
-        unit = f", in {setting.metadata['unit']}" if setting.metadata["unit"] else ""
-        default = f"{setting.default:.4g}" if kind is float else setting.default
-        help = f"{setting.metadata['help']}{unit} (default: {default})"
-        if kind is bool:
-            parser.add_argument(flag, action="store_true", help=help)
-        elif get_origin(kind) is Literal:
-            parser.add_argument(flag, choices=get_args(kind), default=setting.default, help=help)
-        else:
-            parser.add_argument(flag, type=kind, default=setting.default, metavar=kind.__name__.upper(), help=help)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line and write the checkpoint; Ctrl-C leaves the previous one whole."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Train a model on MNIST and write its checkpoint.")
-    add_flags(parser)
-    parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(default: %(default)s)"
-    )
-    parser.add_argument("--data-dir", help="folder of MNIST/raw (default: VAE_DATA_DIR, else data)")
+    flags.add_config(parser)
+    flags.add_device(parser)
+    flags.add_data_dir(parser)
     parser.add_argument("--folder", default=checkpoint.FOLDER, help="of the checkpoints (default: %(default)s)")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run that was cut, same settings")
-    flags = vars(parser.parse_args(arguments))
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     try:
-        config = TrainConfig(**{setting.name: flags[setting.name] for setting in fields(TrainConfig)})
-        _run(config, flags)
+        _run(parser.parse_args(arguments))
     except (ValueError, DataError, TrainingError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print(f"\nstopped; go on with: {COMMAND} {' '.join(arguments or sys.argv[1:])} --resume", file=sys.stderr)
+        print("\nstopped: the same command with --resume goes on after the last whole epoch", file=sys.stderr)
         sys.exit(130)
 
 
-def _run(config: TrainConfig, flags: dict[str, Any]) -> None:
-    name = flags["name"] or config.model
+def _run(given: argparse.Namespace) -> None:
+    config = flags.config_of(given)
+    name = given.name or config.model
     if not re.fullmatch(r"[\w-]+", name) or name == classifier.NAME:
         raise ValueError(f"a checkpoint's name is letters, digits, - and _, and not {classifier.NAME}; got {name!r}")
-    path = Path(flags["folder"]) / name
+    path = Path(given.folder) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     resume_file = suffixed(path, ".resume.pt")
     judge = None
@@ -245,11 +229,11 @@ def _run(config: TrainConfig, flags: dict[str, Any]) -> None:
             judge = classifier.load(path.parent / classifier.NAME)
         except CheckpointError as error:
             print(f"class agreement will not be measured: {error}", file=sys.stderr)
-    data = load_mnist(flags["data_dir"], flags["device"])
-    trained = train(config, data, flags["device"], None, resume_file, flags["resume"], judge, progress=True)
+    data = load_mnist(given.data_dir, given.device)
+    trained = train(config, data, given.device, None, resume_file, given.resume, judge, progress=True)
     checkpoint.write(path, trained)
     resume_file.unlink()
-    print(f"wrote {path}.pt and {path}.json")
+    print(f"wrote {path}.pt and {path}.json; the last epoch:")
     for figure, value in trained.record["history"][-1].items():
         print(f"  {figure:32}{value:>12.4f}")
 

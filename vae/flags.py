@@ -1,0 +1,49 @@
+"""The command-line flags that the commands share."""
+
+import argparse
+from dataclasses import fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import torch
+
+from vae.config import TrainConfig
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """One flag for each field of TrainConfig, with its help, unit and default."""
+    hints = get_type_hints(TrainConfig)
+    for setting in fields(TrainConfig):
+        kind = hints[setting.name]
+        unit = f", in {setting.metadata['unit']}" if setting.metadata["unit"] else ""
+        default = f"{setting.default:.4g}" if kind is float else setting.default
+        values: dict[str, Any] = {"help": f"{setting.metadata['help']}{unit} (default: {default})"}
+        if kind is bool:
+            values["action"] = "store_true"
+        elif get_origin(kind) is Literal:
+            values |= {"choices": get_args(kind), "default": setting.default}
+        else:
+            values |= {"type": kind, "default": setting.default, "metavar": kind.__name__.upper()}
+        parser.add_argument("--" + setting.name.replace("_", "-"), **values)
+
+
+def config_of(flags: argparse.Namespace) -> TrainConfig:
+    """The configuration that the flags of `add_config` describe; raises ValueError for a value out of range."""
+    return TrainConfig(**{setting.name: getattr(flags, setting.name) for setting in fields(TrainConfig)})
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """--device, by default the GPU where there is one."""
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", type=_device, default=default, help="cpu, cuda, cuda:1, ... (default: %(default)s)")
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """--data-dir, as `vae.data.data_dir` takes it."""
+    parser.add_argument("--data-dir", help="the folder that has MNIST/raw (default: VAE_DATA_DIR, else data)")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without the device
+        raise argparse.ArgumentTypeError(f"{name!r} cannot be used here: {str(error).splitlines()[0]}") from error
