@@ -1,0 +1,83 @@
+"""What the tests share: a small synthetic data set, every kind of model, every likelihood, and `--device cuda`."""
+
+import pytest
+import torch
+
+from vae.config import TrainConfig
+from vae.data import MNIST, DataError, load_mnist
+from vae.models import build
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where the tensors of the tests live: cpu or cuda")
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    name = request.config.getoption("--device")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return torch.device(name)
+
+
+@pytest.fixture(params=["ae", "vae", "cvae"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"])
+def likelihood(request):
+    return request.param
+
+
+@pytest.fixture
+def model(kind, likelihood, device):
+    """One of each kind with each likelihood, untrained, in float64 so that laws can be checked to its digits."""
+    return build(TrainConfig(model=kind, likelihood=likelihood)).to(device).double()
+
+
+@pytest.fixture
+def generator(device):
+    return torch.Generator(device).manual_seed(0)
+
+
+@pytest.fixture
+def x(device, generator):
+    """Eight binary images in float64, within the support of every likelihood."""
+    return torch.rand(8, 1, 28, 28, generator=generator, device=device).double().round()
+
+
+@pytest.fixture
+def y(device):
+    return torch.arange(8, device=device)
+
+
+@pytest.fixture
+def z(device, generator):
+    return torch.randn(8, 2, generator=generator, device=device).double()
+
+
+def synthetic_digits(train=200, test=60, seed=0):
+    """A set in MNIST's form that can be learned: class c is a bar in row 2 c + 4, of random length and brightness."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(10, (train + test,), generator=generator)
+    lengths = torch.randint(6, 18, (train + test, 1), generator=generator)
+    grey = torch.randint(120, 256, (train + test, 1), generator=generator)
+    bars = torch.where(torch.arange(28) - 5 < lengths, grey, 0) * (torch.arange(28) >= 5)
+    images = torch.zeros(train + test, 28, 28, dtype=torch.uint8)
+    images[torch.arange(train + test), 2 * labels + 4] = bars.to(torch.uint8)
+    return MNIST(images[:train], labels[:train], images[train:], labels[train:])
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return synthetic_digits()
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The real set; a test that asks for it is marked `mnist`."""
+    try:
+        return load_mnist(download=False)
+    except DataError as error:
+        pytest.skip(str(error))

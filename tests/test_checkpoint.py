@@ -1,0 +1,188 @@
+"""Laws of checkpoints: what is read is what was written, and anything else is refused in one sentence."""
+
+import dataclasses
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import vae
+from vae import checkpoint, classifier, evaluate
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.files import CheckpointError
+from vae.models import build
+
+SHIPPED = Path(__file__).parent.parent / checkpoint.FOLDER
+SHIPPED_MODELS = ("ae", "vae", "cvae")
+
+
+def make(run_id="one", **settings):
+    config = TrainConfig(**settings)
+    model = build(config)
+    codes = torch.randn(12, config.latent_dim, generator=torch.Generator().manual_seed(0))
+    record = {"run_id": run_id, "config": config.to_dict(), "history": [], "test": {}}
+    return Checkpoint(config.model, config, model, codes, torch.arange(12).to(torch.uint8) % 10, record)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A checkpoint `vae` in a folder of its own."""
+    checkpoint.write(tmp_path / "vae", make())
+    return tmp_path / "vae"
+
+
+@pytest.mark.parametrize("network", ["seed", "deep"])
+def test_what_is_loaded_is_what_was_saved(kind, likelihood, network, tmp_path, x, y, z):
+    saved = make(model=kind, likelihood=likelihood, network=network)
+    checkpoint.write(tmp_path / "some.name", saved)
+    found = checkpoint.read(tmp_path / "some.name")
+    x, y, z = x.cpu().float(), y.cpu(), z.cpu().float()
+    assert found.config == saved.config
+    assert torch.equal(found.codes, saved.codes)
+    assert torch.equal(found.labels, saved.labels)
+    assert torch.equal(found.model.encode(x, y), saved.model.encode(x, y))
+    assert torch.equal(found.model.decode(z, y), saved.model.decode(z, y))
+    assert torch.equal(found.model.likelihood(z, y).log_prob(x), saved.model.likelihood(z, y).log_prob(x))
+    assert not found.model.training
+    assert not any(weight.requires_grad for weight in found.model.parameters())
+
+
+def test_names_are_those_of_models_only(path):
+    folder = path.parent
+    checkpoint.write(folder / "b.2", make())
+    shutil.copy(SHIPPED / "classifier.json", folder)
+    (folder / "notes.json").write_text("[1, 2]")
+    (folder / "half.json").write_text('{"format": 1, "run')
+    assert checkpoint.names(folder) == ["b.2", "vae"]
+    assert checkpoint.names(folder / "nowhere") == []
+
+
+def truncated(path):
+    file = Path(f"{path}.pt")
+    file.write_bytes(file.read_bytes()[:-5_000])
+
+
+def rewrite(path, change):
+    file = Path(f"{path}.json")
+    record = json.loads(file.read_text())
+    change(record)
+    file.write_text(json.dumps(record))
+
+
+def repack(path, change):
+    tensors = torch.load(f"{path}.pt", weights_only=True)
+    change(tensors)
+    torch.save(tensors, f"{path}.pt")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+SPOIL = {
+    "no .pt": lambda path: os.remove(f"{path}.pt"),
+    "no .json": lambda path: os.remove(f"{path}.json"),
+    "truncated .pt": truncated,
+    "empty .pt": lambda path: Path(f"{path}.pt").write_bytes(b""),
+    "text for .pt": lambda path: Path(f"{path}.pt").write_text("not tensors at all"),
+    "code in .pt": lambda path: Path(f"{path}.pt").write_bytes(pickle.dumps(Bomb(), protocol=2)),
+    "another's .pt": lambda path: torch.save([1, 2, 3], f"{path}.pt"),
+    "truncated .json": lambda path: Path(f"{path}.json").write_text('{"format": 1, "run'),
+    "another's .json": lambda path: Path(f"{path}.json").write_text('{"name": "something"}'),
+    "a later format": lambda path: rewrite(path, lambda record: record.update(format=2)),
+    "two runs": lambda path: rewrite(path, lambda record: record.update(run_id="another")),
+    "no configuration": lambda path: rewrite(path, lambda record: record.pop("config")),
+    "odd configuration": lambda path: rewrite(path, lambda record: record["config"].update(network="wide")),
+    "other size": lambda path: rewrite(path, lambda record: record["config"].update(latent_dim=3)),
+    "huge size": lambda path: rewrite(path, lambda record: record["config"].update(latent_dim=10**9)),
+    "other network": lambda path: rewrite(path, lambda record: record["config"].update(network="deep")),
+    "no weights": lambda path: repack(path, lambda tensors: tensors.pop("weights")),
+    "codes cut": lambda path: repack(path, lambda tensors: tensors.update(codes=tensors["codes"][:5])),
+    "codes not numbers": lambda path: repack(path, lambda tensors: tensors["codes"].fill_(float("nan"))),
+    "labels too high": lambda path: repack(path, lambda tensors: tensors["labels"].fill_(10)),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL.keys())
+def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_command(path, spoil, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    spoil(path)
+    with pytest.raises(vae.CheckpointError) as caught:
+        vae.load(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert f"`python -m vae.train --model vae --folder {path.parent}`" in message
+    assert "\n" not in message
+    assert not Path("exploded").exists()
+
+
+def test_the_command_is_short_where_the_defaults_hold():
+    with pytest.raises(CheckpointError, match=r"`python -m vae.train --name nothing`"):
+        vae.load("checkpoints/nothing")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_killed_while_writing_the_old_pair_or_the_new_one_is_whole(path, monkeypatch, cut):
+    """The writer stops dead before its cut-th change to the disk's names or before its flush to the disk."""
+    done = []
+
+    def until_cut(real):
+        def call(*arguments):
+            done.append(real)
+            if len(done) >= cut:
+                raise SystemExit("killed")
+            return real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", until_cut(os.replace))
+    monkeypatch.setattr(os, "fsync", until_cut(os.fsync))
+    with pytest.raises(SystemExit):
+        checkpoint.write(path, make(run_id="two", seed=5))
+    monkeypatch.undo()
+    found = checkpoint.read(path)
+    seed = {"one": 0, "two": 5}[found.record["run_id"]]
+    assert found.config.seed == seed
+    assert torch.equal(found.model.decoder[0].weight, build(TrainConfig(seed=seed)).decoder[0].weight)
+    checkpoint.write(path, make(run_id="three"))
+    assert checkpoint.read(path).record["run_id"] == "three"
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_a_shipped_model_is_what_its_name_says(name):
+    shipped = checkpoint.read(SHIPPED / name)
+    expected = TrainConfig(model=name, epochs=shipped.config.epochs)
+    assert dataclasses.replace(shipped.config, learning_rate=expected.learning_rate) == expected
+    assert shipped.codes.shape == (10_000, 2)
+    assert len(shipped.record["history"]) == shipped.config.epochs
+    assert {"python", "torch", "vae"} <= set(shipped.record["versions"])
+
+
+def test_the_shipped_models_reach_their_targets():
+    test = {name: checkpoint.read(SHIPPED / name).record["test"] for name in SHIPPED_MODELS}
+    assert test["ae"]["squared_error"] <= 31.7
+    assert test["vae"]["squared_error_plus_kl"] <= 37.7
+    assert test["cvae"]["class_agreement"] >= 0.99
+    assert test["cvae"]["class_agreement_n"] == 10_000
+
+
+def test_the_folder_is_small():
+    assert sum(file.stat().st_size for file in SHIPPED.iterdir() if file.suffix in (".pt", ".json")) < 12_000_000
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
+    shipped = checkpoint.read(SHIPPED / name)
+    judge = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
+    found = evaluate.measure(shipped.model, shipped.config, mnist, judge)
+    assert found == pytest.approx(shipped.record["test"], rel=1e-4)
+    codes = evaluate.encode(shipped.model, mnist.test_images, mnist.test_labels)
+    torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
+    assert torch.equal(mnist.test_labels, shipped.labels.long())

@@ -1,0 +1,48 @@
+"""Laws of the judge."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vae import classifier
+from vae.checkpoint import FOLDER
+from vae.files import CheckpointError, read_record, write_pair
+
+SHIPPED = Path(__file__).parent.parent / FOLDER / classifier.NAME
+
+
+def test_it_learns_and_leaves_the_global_stream_alone(digits, device, monkeypatch):
+    monkeypatch.setattr(classifier, "EPOCHS", 25)
+    monkeypatch.setattr(classifier, "BATCH_SIZE", 20)
+    before = torch.get_rng_state()
+    judge = classifier.train(digits, device).cpu()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert classifier.accuracy(judge, digits.test_images, digits.test_labels) > 0.6
+
+
+def test_a_shift_moves_an_image_and_loses_nothing_of_it(digits, generator, device):
+    x = digits.train_images[:, None].float().to(device)
+    shifted = [classifier._shift(x, generator) for _ in range(20)]
+    assert all(torch.equal(part.sum((1, 2, 3)), x.sum((1, 2, 3))) for part in shifted)
+    assert any(not torch.equal(part, x) for part in shifted)
+
+
+def test_the_shipped_one_is_small_and_knows_its_digits():
+    assert read_record(Path(f"{SHIPPED}.json"))["test"]["accuracy"] >= 0.99
+    assert Path(f"{SHIPPED}.pt").stat().st_size < 500_000
+    assert not classifier.load(SHIPPED).training
+
+
+@pytest.mark.mnist
+def test_the_recorded_accuracy_is_that_of_the_shipped_weights(mnist):
+    found = classifier.accuracy(classifier.load(SHIPPED), mnist.test_images, mnist.test_labels)
+    assert found == pytest.approx(read_record(Path(f"{SHIPPED}.json"))["test"]["accuracy"], abs=2e-4)
+
+
+def test_a_missing_or_foreign_one_names_the_command(tmp_path):
+    with pytest.raises(CheckpointError, match=r"`python -m vae.classifier`"):
+        classifier.load(tmp_path / "classifier")
+    write_pair(tmp_path / "classifier", {"weights": {}}, {"run_id": "one"})
+    with pytest.raises(CheckpointError, match=r"`python -m vae.classifier`"):
+        classifier.load(tmp_path / "classifier")

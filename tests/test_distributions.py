@@ -1,0 +1,94 @@
+"""Laws of the prior, the posterior and the likelihoods."""
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal
+
+from vae.distributions import SIGMA_FLOOR, DiagonalNormal, GreyBernoulli, PixelLikelihood
+
+
+def outputs_for(head, generator, scale=2.0):
+    size = (2, 784 * head.outputs_per_pixel)
+    return scale * torch.randn(size, generator=generator, device=generator.device, dtype=torch.float64)
+
+
+@pytest.fixture
+def head(likelihood, device):
+    made = PixelLikelihood(likelihood, sigma=0.3).to(device).double()
+    made.reset_parameters()
+    return made
+
+
+def test_a_diagonal_normal_is_the_multivariate_normal_of_its_covariance(z, generator):
+    log_std = 0.3 * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
+    full = MultivariateNormal(z, torch.diag_embed((2 * log_std).exp()))
+    points = z + 1.5
+    torch.testing.assert_close(DiagonalNormal(z, log_std).log_prob(points), full.log_prob(points))
+
+
+def test_draws_have_the_mean_and_spread_they_should(device, generator):
+    mean = torch.tensor([1.0, -2.0], device=device).double()
+    std = torch.tensor([0.5, 3.0], device=device).double()
+    draws = DiagonalNormal(mean, std.log()).rsample((100_000,), generator=generator)
+    error = std / 100_000**0.5
+    assert ((draws.mean(0) - mean).abs() < 4 * error).all()
+    assert ((draws.std(0) - std).abs() < 4 * error).all()
+
+
+def test_draws_are_the_generators_and_scale_with_the_spread(z, device):
+    def draw(log_std):
+        return DiagonalNormal(z, log_std).rsample(generator=torch.Generator(device).manual_seed(5))
+
+    narrow, wide = draw(torch.zeros_like(z)), draw(torch.full_like(z, 2.0).log())
+    torch.testing.assert_close(wide - z, 2 * (narrow - z))
+
+
+def test_draws_leave_the_global_stream_alone(z, generator):
+    before = torch.get_rng_state()
+    DiagonalNormal(z, z).rsample(generator=generator)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-shared", "gaussian-pixel"], indirect=True)
+def test_a_gaussian_pixel_has_total_density_one(head, generator):
+    pixels = head(outputs_for(head, generator, scale=0.5)).base_dist
+    values, step = grid(-40.0, 41.0, 16_001, generator.device)
+    total = pixels.log_prob(values).exp().sum(0) * step
+    torch.testing.assert_close(total, torch.ones_like(total))
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli"], indirect=True)
+def test_a_bernoulli_pixel_has_total_probability_one(head, generator):
+    pixels = head(outputs_for(head, generator)).base_dist
+    total = sum(pixels.log_prob(torch.full_like(pixels.logits, value)).exp() for value in (0.0, 1.0))
+    torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_the_grey_bernoulli_is_no_density(device):
+    values, step = grid(0.0, 1.0, 2_001, device)
+    logits = torch.tensor([-3.0, 0.0, 3.0], device=device).double()
+    total = GreyBernoulli(logits=logits).log_prob(values[:, 0, 0, 0]).exp().sum(0) * step
+    assert (total < 0.8).all()
+
+
+def test_the_log_probability_of_an_image_is_the_sum_over_its_pixels(head, x, generator):
+    found = head(outputs_for(head, generator))
+    torch.testing.assert_close(found.log_prob(x[:2]), found.base_dist.log_prob(x[:2]).sum((1, 2, 3)))
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian-shared", "gaussian-pixel"], indirect=True)
+def test_a_learned_sigma_stops_at_its_floor(head, likelihood, generator):
+    outputs = outputs_for(head, generator)
+    if likelihood == "gaussian-pixel":
+        outputs[:, 784:] = -1e3
+    else:
+        torch.nn.init.constant_(head.log_sigma, -1e3)
+    found = head(outputs.requires_grad_())
+    torch.testing.assert_close(found.stddev, torch.full_like(found.stddev, SIGMA_FLOOR))
+    found.log_prob(found.mean.detach()).sum().backward()
+    assert outputs.grad.isfinite().all()
+
+
+def grid(low, high, count, device):
+    values = torch.linspace(low, high, count, device=device, dtype=torch.float64)
+    return values.reshape(-1, 1, 1, 1, 1), (high - low) / (count - 1)

@@ -1,0 +1,90 @@
+"""Laws of the reported figures."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from vae import checkpoint, evaluate, train
+from vae.config import TrainConfig
+from vae.models import build
+
+
+def test_knn_accuracy_is_that_of_looking_at_every_distance(generator, device):
+    codes, test_codes = torch.randn(2, 300, 2, generator=generator, device=device)
+    labels, test_labels = torch.randint(10, (2, 300), generator=generator, device=device)
+    right = 0
+    for code, label in zip(test_codes.cpu().numpy(), test_labels.tolist(), strict=True):
+        order = np.argsort(((codes.cpu().numpy().astype(float) - code) ** 2).sum(1))[:5]
+        voters = labels.cpu().numpy()[order].tolist()
+        most = max(voters.count(voter) for voter in voters)
+        winner = next(voter for voter in voters if voters.count(voter) == most)  # the nearest of those that tie
+        right += winner == label
+    assert evaluate.knn_accuracy(codes, labels, test_codes, test_labels) == right / 300
+
+
+def test_knn_is_sure_of_separate_clusters(generator, device):
+    labels = torch.arange(500, device=device) % 10
+    codes = 100.0 * labels[:, None] + torch.randn(500, 2, generator=generator, device=device)
+    assert evaluate.knn_accuracy(codes[:400], labels[:400], codes[400:], labels[400:]) == 1
+
+
+def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
+    class Painter:
+        """Draws the asked class as the brightness of a pixel."""
+
+        prior = build(TrainConfig(model="cvae")).prior
+
+        def decode(self, z, y):
+            return torch.nn.functional.one_hot(y, 784).float().reshape(-1, 1, 28, 28)
+
+    assert evaluate.class_agreement(Painter(), lambda x: x.flatten(1)[:, :10]) == 1
+    assert evaluate.class_agreement(Painter(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
+
+
+def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
+    config = TrainConfig(model=kind, likelihood=likelihood)
+    model = build(config)
+    first, again = (evaluate.measure(model, config, digits, judge=None) for _ in range(2))
+    assert first == again
+    assert first["n"] == len(digits.test_images)
+    if kind != "ae":
+        assert first["squared_error_plus_kl"] == pytest.approx(first["squared_error"] + first["kl_nats"])
+        assert first["elbo_nats"] == pytest.approx(first["log_likelihood_nats"] - first["kl_nats"])
+    else:
+        codes = evaluate.encode(model, digits.test_images, digits.test_labels)
+        images = digits.test_images.float() / 255
+        error = (images - model.decode(codes)[:, 0]).square().sum((1, 2)).mean().item()
+        if likelihood != "bernoulli":
+            assert first["squared_error"] == pytest.approx(error, rel=1e-5)
+
+
+@pytest.fixture
+def folder(digits, tmp_path):
+    for name, likelihood in (("one", "gaussian"), ("two", "bernoulli")):
+        trained = train.train(TrainConfig(likelihood=likelihood, epochs=1), digits)
+        checkpoint.write(tmp_path / name, trained)
+    return tmp_path
+
+
+def test_the_table_prints_what_is_recorded_and_keeps_likelihoods_apart(folder, capsys):
+    evaluate.main(["--table", "--folder", str(folder)])
+    tables = capsys.readouterr().out.split("Likelihood: ")[1:]
+    assert [table.split(".")[0].split(",")[0] for table in tables] == ["gaussian", "bernoulli"]
+    for table, name in zip(tables, ("one", "two"), strict=True):
+        row = next(line for line in table.splitlines() if line.startswith(f"| {name} "))
+        assert f"| {checkpoint.read(folder / name).record['test']['squared_error']:.2f} |" in row
+
+
+def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "load_mnist", lambda *_: digits)
+    evaluate.main([str(folder / "two"), "--json", str(folder / "figures")])
+    found = json.loads((folder / "figures").read_text())
+    assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
+    assert f"{found['two']['kl_nats']:.4f}" in capsys.readouterr().out
+
+
+def test_a_missing_checkpoint_is_one_sentence(tmp_path):
+    with pytest.raises(SystemExit, match=r"python -m vae\.train"):
+        evaluate.main([str(tmp_path / "vae")])

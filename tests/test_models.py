@@ -1,0 +1,135 @@
+"""Laws that hold for each model with each likelihood."""
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from vae.config import TrainConfig
+from vae.models import AE, build
+from vae.objectives import loss
+
+
+def test_encode_and_decode_are_the_means_of_posterior_and_likelihood(model, x, y, z):
+    assert torch.equal(model.decode(z, y), model.likelihood(z, y).mean)
+    assert model.decode(z, y).min() >= 0
+    assert model.decode(z, y).max() <= 1
+    if isinstance(model, AE):
+        assert not hasattr(model, "posterior")
+        assert not hasattr(model, "prior")
+    else:
+        assert torch.equal(model.encode(x, y), model.posterior(x, y).mean)
+
+
+def test_a_prior_is_the_standard_normal(z, device):
+    prior = build(TrainConfig(model="vae")).to(device).double().prior()
+    standard = torch.distributions.MultivariateNormal(torch.zeros_like(z[0]), torch.eye(2, device=device).double())
+    torch.testing.assert_close(prior.log_prob(z), standard.log_prob(z))
+
+
+def test_each_image_is_treated_alone(model, x, y, z):
+    for i in (0, 7):
+        torch.testing.assert_close(model.encode(x[i : i + 1], y[i : i + 1])[0], model.encode(x, y)[i])
+        torch.testing.assert_close(model.decode(z[i : i + 1], y[i : i + 1])[0], model.decode(z, y)[i])
+
+
+@pytest.mark.parametrize("kl", ["closed", "monte-carlo"])
+def test_the_gradient_of_the_loss_is_the_slope_of_the_loss(model, x, y, device, kl):
+    """With the noise held, the loss is a function of the weights: its gradient predicts a small step's change."""
+    labels = one_hot(y, 10).double() if model.conditional else None
+
+    def value():
+        return loss(model.terms(x, labels, torch.Generator(device).manual_seed(3), kl), beta=0.7)
+
+    weights = list(model.parameters())
+    gradient = torch.autograd.grad(value(), weights)
+    norm = torch.sqrt(sum(part.square().sum() for part in gradient))
+    step = 1e-5 / norm
+    with torch.no_grad():
+        values = []
+        for sign in (1, -2):
+            for weight, part in zip(weights, gradient, strict=True):
+                weight += sign * step * part
+            values.append(value())
+    assert ((values[0] - values[1]) / (2 * step)).item() == pytest.approx(norm.square().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 7])
+@pytest.mark.parametrize("network", ["seed", "deep"])
+def test_any_latent_size_has_a_code_and_an_image(kind, network, latent_dim, x, y, device):
+    model = build(TrainConfig(model=kind, network=network, latent_dim=latent_dim)).to(device)
+    codes = model.encode(x.float(), y)
+    assert codes.shape == (8, latent_dim)
+    assert model.decode(codes, y).shape == (8, 1, 28, 28)
+
+
+@pytest.mark.parametrize("kind", ["cvae"], indirect=True)
+class TestConditional:
+    def test_a_corner_of_the_simplex_is_the_label(self, model, z, y):
+        assert torch.equal(model.decode(z, one_hot(y, 10).double()), model.decode(z, y))
+
+    def test_the_label_matters_to_code_and_image(self, model, x, y, z):
+        other = (y + 1) % 10
+        assert (model.encode(x, y) != model.encode(x, other)).any(1).all()
+        assert (model.decode(z, y) != model.decode(z, other)).flatten(1).any(1).all()
+
+    @pytest.mark.parametrize(
+        ("y", "message"),
+        [
+            (None, "needs y"),
+            (torch.full((8,), 10), r"0\.\.9"),
+            (torch.full((8,), -1), r"0\.\.9"),
+            (torch.zeros(8), r"0\.\.9"),
+            (torch.zeros(8, 1).long(), r"0\.\.9"),
+            (torch.zeros(3).long(), "rows"),
+            (torch.full((8, 9), 1 / 9), "10"),
+            (torch.full((8, 10), 0.2), "sum to 1"),
+            (torch.eye(10)[:8] * 2 - torch.eye(10)[1:9], ">= 0"),
+            (torch.full((8, 10), float("nan")), ">= 0"),
+        ],
+    )
+    def test_a_wrong_label_is_refused(self, model, z, y, message):
+        with pytest.raises(ValueError, match=message):
+            model.decode(z, y if y is None else y.to(z.device))
+
+    def test_an_encoder_takes_no_fractional_label(self, model, x):
+        with pytest.raises(ValueError, match="int64"):
+            model.encode(x, x.new_full((8, 10), 0.1))
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae"], indirect=True)
+def test_without_a_condition_the_label_is_ignored(model, x, y, z):
+    assert torch.equal(model.encode(x, y), model.encode(x))
+    assert torch.equal(model.decode(z, y), model.decode(z))
+
+
+def test_wrong_shapes_are_refused(model, x, y, z):
+    with pytest.raises(ValueError, match=r"x must be \(B, 1, 28, 28\)"):
+        model.encode(x[:, 0], y)
+    with pytest.raises(ValueError, match=r"z must be \(B, 2\)"):
+        model.decode(z[:, :1], y)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", "gan"),
+        ("latent_dim", 0),
+        ("latent_dim", 2.0),
+        ("sigma", 0.0),
+        ("sigma", float("nan")),
+        ("beta", -1.0),
+        ("epochs", True),
+        ("validation", 1),
+        ("seed", -1),
+    ],
+)
+def test_a_configuration_refuses_what_it_cannot_mean_and_names_the_field(field, value):
+    with pytest.raises(ValueError, match=field):
+        TrainConfig(**{field: value})
+
+
+def test_a_configuration_survives_its_own_dictionary():
+    config = TrainConfig(model="cvae", latent_dim=3, sigma=0.2, validation=True)
+    assert TrainConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(ValueError, match="exactly the fields"):
+        TrainConfig.from_dict({**config.to_dict(), "colour": "red"})

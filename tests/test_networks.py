@@ -1,0 +1,48 @@
+"""Laws of the backbones."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vae.config import TrainConfig
+from vae.models import build
+from vae.networks import dense_layers
+
+ACTIVATIONS = {
+    "relu": lambda a: np.maximum(a, 0),
+    "gelu": lambda a: 0.5 * a * (1 + np.vectorize(math.erf)(a / math.sqrt(2))),
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "identity": lambda a: a,
+}
+
+
+@pytest.mark.parametrize("network", ["seed", "deep"])
+def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, network, z, y, device):
+    model = build(TrainConfig(model=kind, likelihood=likelihood, network=network)).to(device).double()
+    values = z.cpu().numpy()
+    if model.conditional:
+        values = np.concatenate([values, np.eye(10)[y.cpu().numpy()]], axis=1)
+    for layer in dense_layers(model.decoder):
+        values = ACTIVATIONS[layer.activation](values @ layer.weight.cpu().numpy().T + layer.bias.cpu().numpy())
+    np.testing.assert_allclose(values.reshape(-1, 1, 28, 28), model.decode(z, y).detach().cpu().numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("network", "encoder", "decoder"),
+    [("seed", [784, 512, 6], [3, 512, 784]), ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784])],
+)
+def test_the_networks_have_the_sizes_of_their_names(network, encoder, decoder):
+    model = build(TrainConfig(network=network, latent_dim=3))
+    for backbone, sizes in ((model.encoder, encoder), (model.decoder, decoder)):
+        linear = [layer for layer in backbone if isinstance(layer, torch.nn.Linear)]
+        assert [linear[0].in_features, *(layer.out_features for layer in linear)] == sizes
+
+
+def test_the_first_weights_are_the_seeds_and_leave_the_global_stream_alone(kind):
+    before = torch.get_rng_state()
+    first, again, other = (build(TrainConfig(model=kind, seed=seed)).decoder[0].weight for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

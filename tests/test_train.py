@@ -1,0 +1,210 @@
+"""Laws of training: it learns, it repeats, and a run that was cut ends as the run that was not."""
+
+import argparse
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import vae
+from vae import checkpoint, data, flags, train
+from vae.config import TrainConfig
+from vae.data import MNIST, VALIDATION_IMAGES
+from vae.train import TrainingError
+
+QUICK = {"batch_size": 32, "epochs": 4}
+ROOT = Path(__file__).parent.parent
+
+
+def weights(trained):
+    return list(trained.model.state_dict().values())
+
+
+def assert_same_weights(one, other):
+    assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def test_training_lowers_the_loss(kind, likelihood, digits, device):
+    config = TrainConfig(model=kind, likelihood=likelihood, batch_size=32, epochs=15)
+    history = train.train(config, digits, device).record["history"]
+    assert [row["epoch"] for row in history] == list(range(1, 16))
+    assert history[-1]["loss_nats"] < history[0]["loss_nats"] - 20
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"], indirect=True)
+def test_a_run_is_its_configurations_alone(kind, likelihood, digits, device):
+    config = TrainConfig(model=kind, likelihood=likelihood, **QUICK)
+    before = torch.get_rng_state()
+    first, again = (train.train(config, digits, device) for _ in range(2))
+    other = train.train(dataclasses.replace(config, seed=1), digits, device)
+    assert torch.equal(torch.get_rng_state(), before)
+    if device.type == "cpu":
+        assert_same_weights(first, again)
+    assert not torch.equal(weights(first)[-1], weights(other)[-1])
+    assert first.record["run_id"] != again.record["run_id"]
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-shared", "bernoulli"], indirect=True)
+def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, tmp_path):
+    config = TrainConfig(model=kind, likelihood=likelihood, kl="monte-carlo", **QUICK)
+    file = tmp_path / "some.resume.pt"
+
+    def cut(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config, digits, on_epoch=cut, resume_file=file)
+    resumed = train.train(config, digits, resume_file=file, resume=True)
+    whole = train.train(config, digits)
+    assert_same_weights(resumed, whole)
+    assert resumed.record["history"] == whole.record["history"]
+    assert resumed.record["test"] == whole.record["test"]
+    assert torch.equal(resumed.codes, whole.codes)
+
+
+def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, tmp_path, monkeypatch):
+    """SIGKILL in the middle of a real command; `--resume` then gives the weights of the run that was never cut."""
+    monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
+    settings = ["--batch-size", "32", "--epochs", "40", "--device", "cpu", "--folder", str(tmp_path)]
+    train.main([*settings, "--name", "whole"])
+    train.main([*settings, "--name", "cut", "--seed", "9"])
+    old = checkpoint.read(tmp_path / "cut")
+
+    script = (
+        "import time; from conftest import synthetic_digits; from vae import train; from tqdm import tqdm\n"
+        "train.load_mnist = lambda *_: synthetic_digits()\n"
+        "whole = train.Run.epoch\n"
+        "train.Run.epoch = lambda *a: (time.sleep(0.05), whole(*a))[1]\n"  # slow enough to be hit between two epochs
+        f"train.main({[*settings, '--name', 'cut']})"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)
+    saved = tmp_path / "cut.resume.pt"
+    deadline = time.monotonic() + 120
+    while not saved.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 1 <= len(torch.load(saved, weights_only=True)["history"]) < 40
+
+    kept = checkpoint.read(tmp_path / "cut")
+    assert kept.record == old.record
+    assert_same_weights(kept, old)
+
+    train.main([*settings, "--name", "cut", "--resume"])
+    assert_same_weights(checkpoint.read(tmp_path / "cut"), checkpoint.read(tmp_path / "whole"))
+    assert not saved.exists()
+
+
+def test_ctrl_c_leaves_the_old_checkpoint_and_says_how_to_go_on(digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
+    settings = ["--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
+    train.main(settings)
+    old = checkpoint.read(tmp_path / "vae")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train.Run, "epoch", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            train.main([*settings, "--seed", "3"])
+    assert stopped.value.code == 130
+    assert "--resume" in capsys.readouterr().err
+    assert checkpoint.read(tmp_path / "vae").record == old.record
+
+
+def test_what_cannot_be_resumed_is_refused(digits, tmp_path):
+    file = tmp_path / "some.resume.pt"
+    config = TrainConfig(**QUICK)
+    with pytest.raises(TrainingError, match=r"some\.resume\.pt is missing"):
+        train.train(config, digits, resume_file=file, resume=True)
+    train.train(config, digits, resume_file=file)
+    with pytest.raises(TrainingError, match="epochs is 4, not 5"):
+        train.train(dataclasses.replace(config, epochs=5), digits, resume_file=file, resume=True)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(vae.CheckpointError, match=r"some\.resume\.pt is truncated"):
+        train.train(config, digits, resume_file=file, resume=True)
+    torch.save({"run_id": "one", "weights": {}}, file)
+    with pytest.raises(TrainingError, match="not the state of a run"):
+        train.train(config, digits, resume_file=file, resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_change(kind, digits, device, tmp_path):
+    config = TrainConfig(model=kind, learning_rate=1e30, **QUICK)
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1 .*--learning-rate, now 1e\+30"):
+        train.train(config, digits, device, resume_file=tmp_path / "some.resume.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_validation_images_are_not_trained_on(digits, monkeypatch):
+    monkeypatch.setattr(data, "VALIDATION_IMAGES", 40)
+    config = TrainConfig(**QUICK)
+    held_out = train.train(dataclasses.replace(config, validation=True), digits)
+    rest = digits._replace(train_images=digits.train_images[:-40], train_labels=digits.train_labels[:-40])
+    assert_same_weights(held_out, train.train(config, rest))
+    swapped = MNIST(digits.train_images, digits.train_labels, digits.train_images[-40:], digits.train_labels[-40:])
+    assert held_out.record["history"][-1]["validation_squared_error"] == pytest.approx(
+        train.train(config, swapped._replace(train_images=rest.train_images, train_labels=rest.train_labels)).record[
+            "test"
+        ]["squared_error"]
+    )
+    assert VALIDATION_IMAGES == 5_000
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 1000])
+def test_the_step_size_rises_to_its_peak_once_and_falls_towards_zero(steps):
+    sizes = [train.step_size(step, steps, peak=0.5) for step in range(steps)]
+    top = sizes.index(max(sizes))
+    assert max(sizes) == pytest.approx(0.5)
+    assert min(sizes) > 0
+    assert sizes[: top + 1] == sorted(sizes[: top + 1])
+    assert sizes[top:] == sorted(sizes[top:], reverse=True)
+    if steps == 1000:
+        assert sizes[-1] < 0.001 * 0.5
+
+
+def test_every_field_is_a_flag_with_help_and_the_same_default():
+    parser = argparse.ArgumentParser()
+    flags.add_config(parser)
+    assert flags.config_of(parser.parse_args([])) == TrainConfig()
+    help = parser.format_help()
+    for field in dataclasses.fields(TrainConfig):
+        assert "--" + field.name.replace("_", "-") in help
+        assert field.metadata["help"][:20] in " ".join(help.split())
+    given = parser.parse_args(["--model", "cvae", "--sigma", "0.2", "--latent-dim", "5", "--validation"])
+    assert flags.config_of(given) == TrainConfig(model="cvae", sigma=0.2, latent_dim=5, validation=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sigma", "0"], "sigma must be above 0"),
+        (["--name", "../vae"], "a checkpoint's name"),
+        (["--name", "classifier"], "a checkpoint's name"),
+        (["--data-dir", "/nowhere/at/all"], "VAE_DATA_DIR"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do_in_one_sentence(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "_download", lambda root: (_ for _ in ()).throw(data.DataError("VAE_DATA_DIR")))
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*arguments, "--folder", str(tmp_path)])
+    assert message in stopped.value.code
+
+
+def test_an_unknown_device_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--device", "abacus"])
+    assert "'abacus' cannot be used here" in capsys.readouterr().err
+
+
+def test_the_version_is_the_projects():
+    assert f'version = "{vae.__version__}"' in (ROOT / "pyproject.toml").read_text()
