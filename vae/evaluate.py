@@ -85,7 +85,8 @@ def encode(model: Model, images: Tensor, labels: Tensor) -> Tensor:
 
 def knn_accuracy(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, k: int = 5) -> float:
     """Share of test codes whose k nearest codes (Euclidean) vote for their label; a tie goes to the nearest voter."""
-    weights = 1 + 0.1 * 0.5 ** torch.arange(1, k + 1)  # the excess decides ties only: it sums to less than 0.1
+    ranks = torch.arange(1, k + 1, device=codes.device)
+    weights = 1 + 0.1 * 0.5**ranks  # the excess decides ties only: it sums to less than 0.1
     right = 0
     for block, y in zip(test_codes.split(_BLOCK), test_labels.split(_BLOCK), strict=True):
         nearest = torch.cdist(block.double(), codes.double()).topk(k, largest=False).indices  # (B, k), nearest first

@@ -1,0 +1,103 @@
+"""Who may use whom, read from the import statements of every module: the arrows point one way."""
+
+import ast
+import graphlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+VAE = {path.stem: path for path in (ROOT / "vae").glob("*.py")}
+EXPLORER = {
+    ".".join(path.relative_to(ROOT / "explorer").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "explorer").rglob("*.py")
+}
+
+VAE_ARROWS = {
+    "__init__": {"checkpoint", "config", "files", "models"},
+    "checkpoint": {"config", "files", "models"},
+    "classifier": {"data", "files", "flags"},
+    "config": set(),
+    "data": {"flags"},
+    "distributions": set(),
+    "evaluate": {"checkpoint", "classifier", "config", "data", "files", "flags", "models", "networks", "objectives"},
+    "files": set(),
+    "flags": {"config"},
+    "interpolation": set(),
+    "models": {"config", "distributions", "networks", "objectives"},
+    "networks": set(),
+    "objectives": {"distributions"},
+    "train": {"checkpoint", "classifier", "config", "data", "evaluate", "files", "flags", "models", "networks"}
+    | {"objectives", "__init__"},
+}
+EXPLORER_ARROWS = {  # a folder's name stands for each module in it
+    "app": {"components", "resources", "state", "views"},
+    "components": set(),
+    "compute": {"vae"},
+    "figures": set(),
+    "pictures": set(),
+    "resources": {"compute", "figures", "vae"},
+    "state": set(),
+    "views": {"components", "compute", "figures", "pictures", "resources", "state", "vae", "views"},
+}
+LIBRARIES = {  # library: the rooms that may import it, of both packages
+    "torch": {"vae", "compute", "resources"},
+    "torchvision": {"vae.data"},
+    "tqdm": {"vae"},
+    "plotly": {"figures"},
+    "streamlit": {"app", "components", "resources", "views"},
+    "PIL": {"pictures"},
+    "numpy": {"vae", "compute", "figures", "pictures", "resources", "views"},
+}
+
+
+def imports(path):
+    """Each imported module with the names taken from it: `from a import b` gives ("a", "b"), `import a` ("a", None)."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def vae_modules_used_by(path):
+    for module, name in imports(path):
+        if module == "vae":
+            yield name if name in VAE else "__init__"
+        elif module.startswith("vae."):
+            yield module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", VAE)
+def test_a_module_of_vae_uses_only_those_its_arrows_name(module):
+    assert set(vae_modules_used_by(VAE[module])) <= VAE_ARROWS[module]
+
+
+def test_the_arrows_of_vae_make_no_circle():
+    assert len(list(graphlib.TopologicalSorter(VAE_ARROWS).static_order())) == len(VAE)  # raises on a circle
+
+
+@pytest.mark.parametrize("module", EXPLORER)
+def test_a_module_of_explorer_uses_only_those_its_arrows_name(module):
+    room = module.split(".")[0]
+    used = {name.split(".")[0] for name, _ in imports(EXPLORER[module])}
+    assert used & (EXPLORER_ARROWS.keys() | {"vae"}) <= EXPLORER_ARROWS[room]
+
+
+@pytest.mark.parametrize("module", [module for module in EXPLORER if module.startswith("views")])
+def test_a_view_takes_from_vae_only_the_errors_it_shows(module):
+    taken = {name for source, name in imports(EXPLORER[module]) if source.split(".")[0] == "vae"}
+    assert taken <= {"CheckpointError", "DataError"}
+
+
+@pytest.mark.parametrize("path", [*VAE.values(), *EXPLORER.values()], ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_is_imported_only_where_it_belongs(path):
+    inside = path.relative_to(ROOT).with_suffix("").parts
+    rooms = {"vae", f"vae.{inside[1]}"} if inside[0] == "vae" else {inside[1]}
+    own = {"vae", *EXPLORER_ARROWS}
+    for module, _ in imports(path):
+        library = module.split(".")[0]
+        if library not in sys.stdlib_module_names and library not in own:
+            assert rooms & LIBRARIES.get(library, set()), f"{path.relative_to(ROOT)} imports {library}"
