@@ -39,9 +39,10 @@ class Classifier(nn.Sequential):
 def load(path: str | Path) -> Classifier:
     """The classifier of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises CheckpointError."""
     tensors, _ = read_pair(path, COMMAND)
-    model = Classifier()
+    with torch.device("meta"):
+        model = Classifier()
     try:
-        model.load_state_dict(tensors["weights"])
+        model.load_state_dict(tensors["weights"], assign=True)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
             f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{COMMAND}`"

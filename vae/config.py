@@ -31,7 +31,7 @@ class TrainConfig:
     kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
     epochs: int = _setting(60, "passes over the training images", least=1)
     batch_size: int = _setting(128, "images in a step", least=1)
-    learning_rate: float = _setting(2e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
+    learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
     validation: bool = _setting(False, "hold out the last 5,000 training images and report them each epoch")
     seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
 

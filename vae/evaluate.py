@@ -31,7 +31,7 @@ from vae.files import CheckpointError
 from vae.flags import add_data_dir
 from vae.models import AE, CVAE, VAE
 from vae.networks import CLASSES
-from vae.objectives import Terms, figures
+from vae.objectives import Terms, figures, squared_error
 
 Model = AE | VAE | CVAE
 Figures = dict[str, float | int]
@@ -69,10 +69,8 @@ def terms(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> 
 
 @torch.inference_mode()
 def squared_error_at_mean(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> float:
-    """The mean over images of sum (x - decode(encode(x)))^2."""
-    errors = [
-        (x - model.decode(model.encode(x, y), y)).square().flatten(1).sum(1) for x, y in _blocks(config, images, labels)
-    ]
+    """The mean over images of the squared error between x and decode(encode(x))."""
+    errors = [squared_error(x, model.decode(model.encode(x, y), y)) for x, y in _blocks(config, images, labels)]
     return torch.cat(errors).double().mean().item()
 
 

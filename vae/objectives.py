@@ -39,9 +39,13 @@ class Terms(NamedTuple):
 
 
 def terms(x: Tensor, likelihood: Distribution, kl: Tensor | None) -> Terms:
-    """The parts at one z: sum (x - E[x|z])^2, log p(x|z) in nats, and the given KL in nats."""
-    squared_error = (x - likelihood.mean).square().flatten(1).sum(1)  # (B,)
-    return Terms(squared_error, likelihood.log_prob(x), kl)
+    """The parts at one z: squared error to the mean of p(x|z), log p(x|z) in nats, and the given KL in nats."""
+    return Terms(squared_error(x, likelihood.mean), likelihood.log_prob(x), kl)
+
+
+def squared_error(x: Tensor, pixel_means: Tensor) -> Tensor:
+    """sum over pixels of (x - pixel_means)^2, (B,)."""
+    return (x - pixel_means).square().flatten(1).sum(1)
 
 
 def kl_closed_form(posterior: DiagonalNormal) -> Tensor:
@@ -69,10 +73,10 @@ def figures(batches: Sequence[Terms], beta: float) -> dict[str, float]:
 
     squared_error, log_likelihood_nats, loss_nats; with a posterior also kl_nats and elbo_nats.
     """
-    squared_error, log_likelihood = (torch.cat([batch[i] for batch in batches]).cpu().double() for i in (0, 1))
+    error, log_likelihood = (torch.cat([batch[i] for batch in batches]).cpu().double() for i in (0, 1))
     kl = None if batches[0].kl is None else torch.cat([batch.kl for batch in batches]).cpu().double()
-    named = {"squared_error": squared_error.mean(), "log_likelihood_nats": log_likelihood.mean()}
+    named = {"squared_error": error.mean(), "log_likelihood_nats": log_likelihood.mean()}
     if kl is not None:
         named |= {"kl_nats": kl.mean(), "elbo_nats": (log_likelihood - kl).mean()}
-    named["loss_nats"] = loss(Terms(squared_error, log_likelihood, kl), beta)
+    named["loss_nats"] = loss(Terms(error, log_likelihood, kl), beta)
     return {name: value.item() for name, value in named.items()}
