@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 import compute
@@ -23,7 +22,8 @@ class Resource(NamedTuple):
 
     checkpoint: Checkpoint
     radius: float  # the distance within which a typical code has `compute.NEAR` others
-    figure: go.Figure
+    hole: tuple[float, float]  # the place farthest from every code
+    figure: figures.Figure
     blob: bytes  # what the browser needs, see `compute.pack`
     id: str  # names the blob in the browser
 
@@ -43,6 +43,7 @@ def _resource(name: str, stamp: tuple[int, ...]) -> Resource:
     return Resource(
         checkpoint=checkpoint,
         radius=compute.radius(codes),
+        hole=tuple(compute.emptiest(codes).tolist()),
         figure=figures.latent_map(codes, checkpoint.labels.numpy(), hasattr(checkpoint.model, "prior")),
         blob=compute.pack(checkpoint, identity),
         id=identity,

@@ -10,18 +10,29 @@ from streamlit.testing.v1 import AppTest
 import compute
 import resources
 
-PAGES = {"maps": 2, "interpolate": 2, "classes": 1}
+PAGES = {"maps": 2, "interpolate": 2, "classes": 1}  # and their charts
 SECONDS = 30
 
 
-def run(page="maps", **query):
+def run(**query):
     app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
     for name, value in query.items():
         app.query_params[name] = value
-    app.run()
-    if page != "maps":
-        app.switch_page(f"views/{page}.py").run()
-    return app
+    return app.run()
+
+
+def run_page(page, *picks):
+    """One page alone, after the browser has sent it some picks."""
+
+    def script(page, picks):
+        import importlib
+
+        view = importlib.import_module(f"views.{page}")
+        for value in picks:
+            view.picked(value)
+        view.render()
+
+    return AppTest.from_function(script, args=(page, picks), default_timeout=SECONDS).run()
 
 
 @pytest.fixture
@@ -35,6 +46,41 @@ def own_folder(tmp_path, monkeypatch):
 def errors(app):
     assert not app.exception
     return [error.value for error in app.error]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_runs(page):
+    app = run_page(page)
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == PAGES[page]
+
+
+JUNK = [None, 7, "x", [], {}, {"z": None}, {"side": "left", "z": [float("nan"), 0]}, {"side": "left", "z": [1, 2, 3]},
+        {"end": "a", "image": -1}, {"end": "c", "image": 3}, {"digit": 3, "morph": 11},
+        {"side": "left", "end": "a", "z": ["1e400", 0]}, {"side": "up", "end": "a", "z": [[0], 0]}]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_no_browser_of_ours_sends_is_dropped(page):
+    app = run_page(page, *JUNK)
+    assert errors(app) == []
+    assert not app.query_params
+
+
+@pytest.mark.parametrize(
+    ("page", "pick", "query"),
+    [
+        ("maps", {"side": "left", "z": [1.25, -2]}, {"z1_left": "1.25", "z2_left": "-2.0"}),
+        ("interpolate", {"end": "b", "image": 77}, {"image_b": "77"}),
+        ("interpolate", {"side": "right", "end": "a", "z": [1, 2]}, {"a1_right": "1.0", "a2_right": "2.0"}),
+        ("classes", {"z": [0.5, 0.25]}, {"z1_style": "0.5", "z2_style": "0.25"}),
+        ("classes", {"digit": 4, "morph": 9}, {"digit": "4", "morph": "9"}),
+    ],
+)
+def test_a_pick_reaches_the_url(page, pick, query):
+    app = run_page(page, pick)
+    assert errors(app) == []
+    assert dict(app.query_params) == query
 
 
 def test_maps_shows_two_maps_and_two_pinned_points():
@@ -52,7 +98,7 @@ def test_a_number_field_decodes_its_point(monkeypatch):
     app.number_input("z1_right").set_value(1.25).run()
     assert errors(app) == []
     assert asked[-1][0] == 1.25
-    assert app.query_params["z1_right"] == ["1.25"]
+    assert app.query_params["z1_right"] == "1.25"
 
 
 def test_junk_in_the_url_falls_back_to_the_defaults():

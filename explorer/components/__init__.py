@@ -6,7 +6,7 @@ what to show, its one state value, `pick`, says what the person did. A bridge is
 and so it holds no code of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,13 @@ _bridge = st.components.v2.component("explorer_bridge", js=_source("door", "brid
 
 def runtime() -> None:
     """Mount what all pages share."""
-    _runtime(key="runtime", height=0)
+    _runtime(key="runtime")
 
 
-def bank(checkpoint_id: str, blob: bytes) -> None:
-    """Hand the browser one checkpoint, packed by `compute.pack`."""
-    _bank(key=f"bank_{checkpoint_id}", data=blob, height=0)
+def banks(blobs: Mapping[str, bytes]) -> None:
+    """Hand the browser checkpoints, each packed by `compute.pack` under its id."""
+    for identity, blob in blobs.items():
+        _bank(key=f"bank_{identity}", data=blob)
 
 
 def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None]) -> None:

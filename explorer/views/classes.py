@@ -27,12 +27,12 @@ def render() -> None:
     left, right = st.columns(2)
     with left:
         with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-            resource = parts.choose("style", names, z1_style=None, z2_style=None)
+            resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
         if not resource:
             return
         parts.chart("style_map", resource)
         parts.figures_line(resource)
-        components.bank(resource.id, resource.blob)
+        components.banks({resource.id: resource.blob})
     with right:
         one_style(resource)
     left, right = st.columns(2)
@@ -58,12 +58,9 @@ def picked(value: Any) -> None:
 def one_style(resource: Resource) -> None:
     """The ten digits at the pinned z, and the way from one class to another there."""
     state = session.current()
-    if state.z1_style is None or state.z2_style is None:
-        session.update(z1_style=0.0, z2_style=0.0)
+    z = state.z1_style or 0.0, state.z2_style or 0.0
     with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        parts.coordinates("style")
-    state = session.current()
-    z = state.z1_style, state.z2_style
+        parts.coordinates("style", z)
     components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)
     session.mirror()
 

@@ -32,7 +32,7 @@ def render() -> None:
             if resource:
                 shown[side] = resource
                 parts.chart(f"path_{side}", resource)
-                components.bank(resource.id, resource.blob)
+    components.banks({resource.id: resource.blob for resource in shown.values()})
     travelled(shown)
 
 
@@ -44,7 +44,7 @@ def fields(side: str) -> tuple[str, ...]:
 def head(side: str, names: list[str]) -> Resource | None:
     """The row over a map: which model, and which class if it asks for one."""
     with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        resource = parts.choose(side, names, **dict.fromkeys(fields(side)))
+        resource = parts.choose(side, names, clears=fields(side))
         if resource and resource.checkpoint.model.conditional:
             parts.choose_class(f"digit_{side}", "Class to decode")
     return resource

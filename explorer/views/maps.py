@@ -30,14 +30,14 @@ def render() -> None:
                 shown[side] = resource
                 parts.chart(f"map_{side}", resource)
                 parts.figures_line(resource)
-                components.bank(resource.id, resource.blob)
+    components.banks({resource.id: resource.blob for resource in shown.values()})
     pinned(shown)
 
 
 def head(side: str, names: list[str]) -> Resource | None:
     """The row over a map: which model, and which class if it asks for one."""
     with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        resource = parts.choose(side, names, **{f"z1_{side}": None, f"z2_{side}": None})
+        resource = parts.choose(side, names, clears=(f"z1_{side}", f"z2_{side}"))
         if resource and resource.checkpoint.model.conditional:
             parts.choose_class(f"digit_{side}", "Class to decode")
     return resource
@@ -48,9 +48,8 @@ def pin(side: str, resource: Resource) -> tuple[float, float]:
     state = session.current()
     z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
     if None in z:
-        prior = hasattr(resource.checkpoint.model, "prior")
-        z = (0.0, 0.0) if prior else tuple(map(coordinate, compute.emptiest(resource.checkpoint.codes.numpy())))
-        session.update(**{f"z1_{side}": z[0], f"z2_{side}": z[1]})
+        first = (0.0, 0.0) if hasattr(resource.checkpoint.model, "prior") else map(coordinate, resource.hole)
+        z = tuple(start if value is None else value for value, start in zip(z, first, strict=True))
     return z
 
 
@@ -76,6 +75,7 @@ def pinned(shown: dict[str, Resource]) -> None:
             sides[side] = {"bank": shown[side].id, "digit": digit, "z": z}
             with column:
                 card(side, shown[side], z, digit)
+    offer_images()
     components.bridge("maps", {"sides": sides, "manifold": state.manifold, "prior": state.prior}, picked)
     session.mirror()
 
@@ -89,7 +89,7 @@ def card(side: str, resource: Resource, z: tuple[float, float], digit: int) -> N
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
-                parts.coordinates(side)
+                parts.coordinates(side, z)
             parts.said(usual(point))
         with st.container(key=f"near_{side}"):
             neighbours(point)
@@ -114,7 +114,11 @@ def neighbours(point: compute.Point) -> None:
         images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
         columns.append(pictures.column(images, str(digit)))
     st.html(pictures.strip(columns))
-    if originals is None and st.button("Fetch MNIST to see the originals (12 MB)", type="tertiary"):
+
+
+def offer_images() -> None:
+    """Where the data set is missing, a button that fetches it."""
+    if resources.test_images() is None and st.button("Fetch MNIST to see the test images (12 MB)"):
         with st.spinner("Fetching MNIST …"):
             try:
                 resources.fetch_test_images()

@@ -27,7 +27,7 @@ def label(name: str) -> str:
     return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
-def choose(field: str, names: Sequence[str], **clears: None) -> Resource | None:
+def choose(field: str, names: Sequence[str], clears: Sequence[str]) -> Resource | None:
     """A choice of checkpoint bound to a field of the state; None, with the reason shown in its place, if it is broken.
 
     The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice.
@@ -40,7 +40,7 @@ def choose(field: str, names: Sequence[str], **clears: None) -> Resource | None:
         format_func=label,
         label_visibility="collapsed",
         width=220,
-        **session.bound(field, **clears),
+        **session.bound(field, clears=clears),
     )
     try:
         return resources.resource(getattr(session.current(), field))
@@ -64,12 +64,12 @@ def said(html: str) -> None:
     st.html(f'<div class="latent-said">{html}</div>', width="content")
 
 
-def coordinates(plane: str) -> None:
-    """The two number fields of a plane's pinned point."""
-    for axis in ("z1", "z2"):
-        field = f"{axis}_{plane}"
+def coordinates(plane: str, z: tuple[float, float]) -> None:
+    """The two number fields of a plane's pinned point, which is now z."""
+    for axis, value in zip(("z1", "z2"), z, strict=True):
+        bound = session.bound(f"{axis}_{plane}", first=value)
         label = f"{plane} {axis}"
-        st.number_input(label, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **session.bound(field))
+        st.number_input(label, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
 
 
 def figures_line(resource: Resource) -> None:

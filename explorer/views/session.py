@@ -4,7 +4,7 @@ A widget is bound to a field of `ExplorerState` by `bound(field)`: it starts fro
 the field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +23,13 @@ def current() -> ExplorerState:
 
 
 def update(**changes: Any) -> None:
-    """Change fields of the state; widgets already drawn by this page follow."""
+    """Change fields of the state, and the widgets bound to them; None lets a widget start anew."""
     st.session_state[STATE] = replace(current(), **changes)
     for field, value in changes.items():
-        if field in st.session_state and value is not None:
+        if value is not None:
             st.session_state[field] = value
+        elif field in st.session_state:
+            del st.session_state[field]
 
 
 def mirror() -> None:
@@ -37,8 +39,13 @@ def mirror() -> None:
         st.query_params.from_dict(query)
 
 
-def bound(field: str, **clears: None) -> Mapping[str, Any]:
-    """The arguments that bind a widget to a field; `clears` are further fields that a change of it sets anew."""
+def bound(field: str, first: Any = None, clears: Iterable[str] = ()) -> Mapping[str, Any]:
+    """The arguments that bind a widget to a field of the state.
+
+    `first` is shown while the field is None; a change of the widget empties the fields in `clears`.
+    """
     if field not in st.session_state:
-        st.session_state[field] = getattr(current(), field)
-    return {"key": field, "on_change": lambda: update(**{field: st.session_state[field], **clears})}
+        value = getattr(current(), field)
+        st.session_state[field] = first if value is None else value
+    emptied = dict.fromkeys(clears)
+    return {"key": field, "on_change": lambda: update(**{field: st.session_state[field]}, **emptied)}
