@@ -43,6 +43,13 @@ def greys(pixels: torch.Tensor) -> np.ndarray:
     return (pixels[:, 0] * 255).round().to(torch.uint8).numpy()
 
 
+def architecture(model: torch.nn.Module) -> str:
+    """The widths of the layers from the image to the code, as "784-512-2"."""
+    return (
+        "-".join(str(layer.weight.shape[0]) for layer in reversed(dense_layers(model.decoder))) + f"-{model.latent_dim}"
+    )
+
+
 def classes(digit: int, count: int, model: torch.nn.Module) -> torch.Tensor | None:
     """The label argument of `model.decode` for `count` images of one class: None where a model takes no label."""
     return torch.full((count,), digit) if model.conditional else None
@@ -128,6 +135,12 @@ def path(kind: str, start: tuple[float, float], end: tuple[float, float]) -> np.
     between = {"line": interpolation.linear, "arc": interpolation.spherical}[kind]
     z0, z1 = torch.tensor(start, dtype=torch.float64), torch.tensor(end, dtype=torch.float64)
     return between(z0, z1, torch.linspace(0, 1, PATH_POINTS, dtype=torch.float64)).numpy()
+
+
+def there_and_back(model: torch.nn.Module, points: np.ndarray, digit: int) -> np.ndarray:
+    """The decoded images (T, 28, 28) uint8 along every third point of a path and back, without repeating its ends."""
+    frames = decode(model, np.asarray(points)[::3], digit)
+    return np.concatenate([frames, frames[-2:0:-1]])
 
 
 def pack(checkpoint: Checkpoint, identity: str) -> bytes:

@@ -23,6 +23,7 @@ class Resource(NamedTuple):
     checkpoint: Checkpoint
     radius: float  # the distance within which a typical code has `compute.NEAR` others
     hole: tuple[float, float]  # the place farthest from every code
+    architecture: str
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `compute.pack`
     id: str  # names the blob in the browser
@@ -44,6 +45,7 @@ def _resource(name: str, stamp: tuple[int, ...]) -> Resource:
         checkpoint=checkpoint,
         radius=compute.radius(codes),
         hole=tuple(compute.emptiest(codes).tolist()),
+        architecture=compute.architecture(checkpoint.model),
         figure=figures.latent_map(codes, checkpoint.labels.numpy(), hasattr(checkpoint.model, "prior")),
         blob=compute.pack(checkpoint, identity),
         id=identity,

@@ -191,6 +191,84 @@ def test_keys_do_what_the_pointer_does(page, address):
     assert (picture(page, "right") == compute.decode(model, np.array([pinned(page, "right")]))[0]).all()
 
 
+def grey(model, z, label=None):
+    """Torch's decode of one point as grey levels (28, 28) int; `label` is a class or ten weights."""
+    if label is not None:
+        label = torch.tensor([label])
+    with torch.inference_mode():
+        pixels = model.decode(torch.tensor([z], dtype=torch.float32), label)
+    return compute.greys(pixels)[0].astype(int)
+
+
+def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):
+    visit(page, f"{address}/interpolate?snap=0&z1_left=1", "path_left", "path_right")
+    ae, vae = (read(ROOT / "checkpoints" / name) for name in ("ae", "vae"))
+    start = vae.codes[0].tolist()
+    box, (x, y) = plane(page, "path_right"), ranges(page, "path_right")
+    at = (
+        box["x"] + (start[0] - x[0]) / (x[1] - x[0]) * box["width"],
+        box["y"] + (y[1] - start[1]) / (y[1] - y[0]) * box["height"],
+    )
+    to, aimed = place(page, "path_right", 0.4, 0.2)
+    page.mouse.move(*at)
+    page.mouse.down()
+    page.mouse.move(*to, steps=4)
+    page.mouse.up()
+    page.wait_for_function("location.search.includes('a1_right=')")
+    page.wait_for_selector(READY)
+    assert ranges(page, "path_right") == [x, y]
+    query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+    moved = float(query["a1_right"]), float(query["a2_right"])
+    assert math.dist(moved, aimed) < 0.05
+    first = canvas_pixels(page, ".latent-strip:nth-child(2) figure:first-child canvas")
+    assert np.abs(first - grey(vae.model, moved)).max() <= 3
+    last = canvas_pixels(page, ".latent-strip:nth-child(1) figure:last-child canvas")
+    assert np.abs(last - grey(ae.model, ae.codes[1].tolist())).max() <= 3
+
+
+def test_the_player_plays_and_the_scrubber_decodes_where_it_stands(page, address):
+    visit(page, f"{address}/interpolate", "path_left", "path_right")
+    scrubber = page.get_by_label("Place on the path, from A to B")
+    page.get_by_label("Play").click()
+    page.wait_for_function("document.querySelector('.latent-controls input').value > 0.7")
+    page.get_by_label("Pause").click()
+    scrubber.fill("0.25")
+    vae = read(ROOT / "checkpoints" / "vae")
+    path = compute.path("line", *(tuple(vae.codes[index].tolist()) for index in (0, 1)))
+    shown = canvas_pixels(page, ".latent-bar > canvas:last-child")
+    assert np.abs(shown - grey(vae.model, path[len(path) // 4])).max() <= 3
+
+
+def test_the_path_downloads_as_a_gif(page, address):
+    visit(page, f"{address}/interpolate", "path_left", "path_right")
+    with page.expect_download() as downloading:
+        page.get_by_text("GIF of vae").click()
+    film = Image.open(downloading.value.path())
+    assert film.format == "GIF"
+    assert film.n_frames > 50
+    assert film.size == (168, 168)
+
+
+def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):
+    visit(page, f"{address}/classes?digit=3&morph=8", "style_map")
+    model = read(ROOT / "checkpoints" / "cvae").model
+    at, z = place(page, "style_map", 0.6, 0.6)
+    page.mouse.move(*at)
+    page.wait_for_function("latentExplorer.frames > 1")
+    page.mouse.click(*at)
+    page.wait_for_function("location.search.includes('z1_style=')")
+    page.wait_for_selector(READY)
+    page.mouse.move(5, 5)
+    z = tuple(float(page.get_by_label(f"style {axis}").input_value()) for axis in ("z1", "z2"))
+    for digit in range(10):
+        shown = canvas_pixels(page, f".latent-ten figure:nth-child({digit + 1}) canvas")
+        assert np.abs(shown - grey(model, z, digit)).max() <= 3
+    page.get_by_label("Label, from the first class to the second").fill("0.25")
+    weights = [0.0] * 10
+    weights[3], weights[8] = 0.75, 0.25
+    assert np.abs(canvas_pixels(page, ".latent-morph canvas") - grey(model, z, weights)).max() <= 3
+
+
 def test_a_link_reopens_the_view(page, address):
     visit(page, address, "map_left", "map_right")
     pick(page, "map_left", "left", 0.2, 0.7)

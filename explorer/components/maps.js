@@ -79,21 +79,22 @@ class Maps {
     const bank = this.banks[side];
     if (this.data.prior && bank.prior) drawPrior(context, chart);
     drawPin(context, chart, this.data.sides[side].z);
-    if (!this.hovered || this.hovered.image < 0) return this.lenses[side].hide();
+    if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
-    if (side !== touched && bank.count !== this.banks[touched].count) return; // not the same images
-    const code = bank.code(image);
-    drawRing(context, chart, code);
+    const known = image >= 0 && bank.count === this.banks[touched].count; // else the two maps show different images
+    if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
-      const pixels = bank.decode(z, this.data.sides[side].digit);
-      this.lenses[side].show(chart, z, pixels, shortPoint(z));
-      this.live(side, pixels);
-    } else {
-      const pixels = bank.decode(code, bank.labels[image]);
-      this.lenses[side].show(chart, code, pixels, "same image");
-      this.live(side, pixels);
+      this.look(side, chart, z, bank.decode(z, this.data.sides[side].digit), shortPoint(z));
+      globalThis.latentExplorer.frames += 1;
+    } else if (known) {
+      const code = bank.code(image);
+      this.look(side, chart, code, bank.decode(code, bank.labels[image]), "same image");
     }
-    globalThis.latentExplorer.frames += side === touched ? 1 : 0;
+  }
+
+  look(side, chart, z, pixels, text) {
+    this.lenses[side].show(chart, z, pixels, text);
+    this.live(side, pixels);
   }
 
   paintUnder(side, chart) {

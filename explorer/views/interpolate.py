@@ -14,7 +14,6 @@ from views import parts, session
 
 GIF_SCALE = 6
 GIF_RATE = 20
-GIF_FRAMES = 41
 
 Point = tuple[float, float]
 
@@ -109,9 +108,8 @@ def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:
     name = resource.checkpoint.name
 
     def film() -> bytes:
-        frames = compute.decode(resource.checkpoint.model, shown["path"], shown["digit"])
-        frames = frames[:: max(1, (len(frames) - 1) // (GIF_FRAMES - 1))]
-        return pictures.gif([*frames, *frames[-2:0:-1]], GIF_SCALE, GIF_RATE)
+        frames = compute.there_and_back(resource.checkpoint.model, shown["path"], shown["digit"])
+        return pictures.gif(frames, GIF_SCALE, GIF_RATE)
 
     st.download_button(
         f"GIF of {name}",

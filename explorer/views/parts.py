@@ -75,9 +75,8 @@ def coordinates(plane: str, z: tuple[float, float]) -> None:
 def figures_line(resource: Resource) -> None:
     """What a model is, and how it did on the test set, in one line."""
     test = resource.checkpoint.record["test"]
-    config = resource.checkpoint.config
     said = [
-        f"{config.network} network",
+        resource.architecture,
         f"error {test['squared_error']:.1f}",
         *([f"KL {test['kl_nats']:.2f} nats"] if test.get("kl_nats") is not None else []),
         f"5-NN {test['knn5_accuracy']:.1%}",
