@@ -31,7 +31,7 @@ class Resource(NamedTuple):
 
 def checkpoint_names(kind: str | None = None) -> list[str]:
     """The checkpoints that can be chosen, or those of one kind ("ae", "vae", "cvae")."""
-    return [name for name in names(FOLDER) if kind is None or kind in name]
+    return names(FOLDER, kind)
 
 
 @st.cache_resource(show_spinner="Opening the checkpoint …")

@@ -108,12 +108,13 @@ def test_junk_in_the_url_falls_back_to_the_defaults():
     assert np.isfinite(app.number_input("z1_left").value)
 
 
-def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder):
-    whole = (own_folder / "ae.pt").read_bytes()
-    (own_folder / "ae.pt").write_bytes(whole[: len(whole) // 2])
+@pytest.mark.parametrize("file", ["ae.pt", "ae.json"])
+def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
+    whole = (own_folder / file).read_bytes()
+    (own_folder / file).write_bytes(whole[: len(whole) // 2])
     app = run()
     (message,) = errors(app)
-    assert "ae.pt" in message
+    assert file in message
     assert "python -m vae.train" in message
     assert len(app.get("plotly_chart")) == 1
     assert {number.key for number in app.number_input} == {"z1_right", "z2_right"}

@@ -52,13 +52,15 @@ def test_what_is_loaded_is_what_was_saved(kind, likelihood, network, tmp_path, x
     assert not any(weight.requires_grad for weight in found.model.parameters())
 
 
-def test_names_are_those_of_models_only(path):
+def test_names_are_those_of_models_and_of_what_cannot_be_read(path):
     folder = path.parent
     checkpoint.write(folder / "b.2", make())
     shutil.copy(SHIPPED / "classifier.json", folder)
     (folder / "notes.json").write_text("[1, 2]")
     (folder / "half.json").write_text('{"format": 1, "run')
-    assert checkpoint.names(folder) == ["b.2", "vae"]
+    assert checkpoint.names(folder) == ["b.2", "half", "notes", "vae"]
+    assert checkpoint.names(folder, "vae") == ["b.2", "vae"]
+    assert checkpoint.names(folder, "cvae") == []
     assert checkpoint.names(folder / "nowhere") == []
 
 

@@ -55,7 +55,7 @@ def test_a_map_holds_every_code_once_in_one_unit():
 
 
 def test_a_few_outliers_do_not_shrink_the_rest():
-    codes = np.random.default_rng(0).normal(size=(1000, 2))
+    codes = np.random.default_rng(0).normal(size=(5000, 2))
     calm = figures.extent(codes, prior=False)
     codes[:3] = 1e4
     wild = figures.extent(codes, prior=False)

@@ -66,10 +66,20 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
     write_pair(path, tensors, checkpoint.record)
 
 
-def names(folder: str | Path = FOLDER) -> list[str]:
-    """The names of the models in a folder, sorted: one for each JSON of this format that has a configuration."""
+def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
+    """The names of the models in a folder, sorted; with `kind` (ae, vae, cvae) only of that kind.
+
+    Without `kind`, a JSON that cannot be read is listed too, so that whoever reads it is told what is wrong.
+    """
     found = {file.name.removesuffix(".json"): read_record(file) for file in Path(folder).glob("*.json")}
-    return sorted(name for name, record in found.items() if record is not None and "config" in record)
+    return sorted(name for name, record in found.items() if _is_model(record, kind))
+
+
+def _is_model(record: dict[str, Any] | None, kind: str | None) -> bool:
+    if record is None:
+        return kind is None
+    config = record.get("config")
+    return isinstance(config, dict) and kind in (None, config.get("model"))
 
 
 def _command(path: Path) -> str:
