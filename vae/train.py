@@ -194,7 +194,8 @@ def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> C
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{device.type}, {platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def main(arguments: list[str] | None = None) -> None:
