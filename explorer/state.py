@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 PATHS = ("line", "arc")
+SAMPLES = (10, 20, 50, 100)
 LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
 TEST_IMAGES = 10_000
@@ -51,6 +52,7 @@ class ExplorerState:
     digit: int = 7
     sampled: int = 7
     morph: int = 2
+    samples: int = 50
     seed: int = 0
 
 
@@ -107,6 +109,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "digit_left": whole(10),
     "digit_right": whole(10),
     "morph": whole(10),
+    "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
     "seed": whole(2**31),
 }
 

@@ -21,6 +21,7 @@ class Styles {
       return canvas.getContext("2d");
     });
     const morph = element("div", "latent-morph", this.root);
+    element("span", "", morph, { textContent: "morph" });
     this.from = this.classes(morph, "From class");
     this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
     this.slider.setAttribute("aria-label", "Label, from the first class to the second");

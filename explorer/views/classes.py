@@ -9,10 +9,10 @@ import compute
 import pictures
 import resources
 from resources import Resource
-from state import coordinate, whole
+from state import SAMPLES, coordinate, whole
 from views import parts, session
 
-SAMPLES = (5, 10)
+COLUMNS = 10
 STYLES = 10
 SEEDS = 2**31
 
@@ -26,8 +26,7 @@ def render() -> None:
     parts.first_line("Move over the map to see one style in all ten digits. Click to keep it.")
     left, right = st.columns(2)
     with left:
-        with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-            resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
+        resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
         if not resource:
             return
         parts.chart("style_map", resource)
@@ -59,7 +58,7 @@ def one_style(resource: Resource) -> None:
     """The ten digits at the pinned z, and the way from one class to another there."""
     state = session.current()
     z = state.z1_style or 0.0, state.z2_style or 0.0
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+    with parts.row():
         parts.coordinates("style", z)
     components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)
     session.mirror()
@@ -68,23 +67,23 @@ def one_style(resource: Resource) -> None:
 @st.fragment
 def drawn(resource: Resource) -> None:
     """Samples of the chosen class, with their seed."""
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+    with parts.row():
+        st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bound("samples"))
         parts.said("samples of")
         parts.choose_class("sampled", "Class to sample")
         parts.said("seed")
         st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bound("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
-    rows, columns = SAMPLES
-    images = compute.samples(resource.checkpoint.model, state.sampled, rows * columns, state.seed)
-    with st.container(key="samples"):
-        st.html(pictures.grid(images.reshape(rows, columns, 28, 28), f"{rows * columns} samples of {state.sampled}"))
+    images = compute.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
+    with st.container(key="samples_grid"):
+        st.html(pictures.grid(images.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {state.sampled}"))
     session.mirror()
 
 
 def table(resource: Resource) -> None:
     """Ten classes by `STYLES` places of the prior, from its middle outwards."""
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+    with parts.row():
         parts.said("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
         images = compute.ten_classes(resource.checkpoint.model, compute.styles(STYLES))

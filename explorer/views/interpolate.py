@@ -7,7 +7,6 @@ import streamlit as st
 import components
 import compute
 import pictures
-import resources
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, whole
 from views import parts, session
@@ -20,33 +19,15 @@ Point = tuple[float, float]
 
 def render() -> None:
     """Draw the page."""
-    names = resources.checkpoint_names()
     with parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it."):
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
         st.toggle("test images", **session.bound("snap"))
-    shown: dict[str, Resource] = {}
-    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
-        with column:
-            resource = head(side, names)
-            if resource:
-                shown[side] = resource
-                parts.chart(f"path_{side}", resource)
-    components.banks({resource.id: resource.blob for resource in shown.values()})
-    travelled(shown)
+    travelled(parts.two_maps("path", fields))
 
 
 def fields(side: str) -> tuple[str, ...]:
     """The names of the coordinates of both ends on one side."""
     return tuple(f"{end}{axis}_{side}" for end in "ab" for axis in (1, 2))
-
-
-def head(side: str, names: list[str]) -> Resource | None:
-    """The row over a map: which model, and which class if it asks for one."""
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        resource = parts.choose(side, names, clears=fields(side))
-        if resource and resource.checkpoint.model.conditional:
-            parts.choose_class(f"digit_{side}", "Class to decode")
-    return resource
 
 
 def ends(side: str, resource: Resource, state: ExplorerState) -> tuple[Point, Point]:

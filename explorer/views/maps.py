@@ -18,38 +18,18 @@ SCALE = 4
 
 def render() -> None:
     """Draw the page."""
-    names = resources.checkpoint_names()
     with parts.first_line("Move over a map to see the digit at that point. Click to keep it."):
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
-    shown: dict[str, Resource] = {}
-    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
-        with column:
-            resource = head(side, names)
-            if resource:
-                shown[side] = resource
-                parts.chart(f"map_{side}", resource)
-                parts.figures_line(resource)
-    components.banks({resource.id: resource.blob for resource in shown.values()})
-    pinned(shown)
-
-
-def head(side: str, names: list[str]) -> Resource | None:
-    """The row over a map: which model, and which class if it asks for one."""
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        resource = parts.choose(side, names, clears=(f"z1_{side}", f"z2_{side}"))
-        if resource and resource.checkpoint.model.conditional:
-            parts.choose_class(f"digit_{side}", "Class to decode")
-    return resource
+    pinned(parts.two_maps("map", lambda side: (f"z1_{side}", f"z2_{side}"), below=parts.figures_line))
 
 
 def pin(side: str, resource: Resource) -> tuple[float, float]:
-    """The pinned point of a side; at first the prior's mean, and without a prior the largest hole."""
+    """The pinned point of a side; at first the largest hole among its codes, where AE and VAE differ most."""
     state = session.current()
     z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
     if None in z:
-        first = (0.0, 0.0) if hasattr(resource.checkpoint.model, "prior") else map(coordinate, resource.hole)
-        z = tuple(start if value is None else value for value, start in zip(z, first, strict=True))
+        z = tuple(coordinate(hole if value is None else value) for value, hole in zip(z, resource.hole, strict=True))
     return z
 
 

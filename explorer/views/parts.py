@@ -1,10 +1,11 @@
 """What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+import components
 import figures
 import resources
 from resources import Resource
@@ -22,36 +23,63 @@ def first_line(text: str) -> DeltaGenerator:
         return st.container(horizontal=True, vertical_alignment="center", width="content")
 
 
+def row() -> DeltaGenerator:
+    """A row of widgets, as high as a widget."""
+    return st.container(horizontal=True, vertical_alignment="center", height=44, border=False)
+
+
 def label(name: str) -> str:
     """A checkpoint's name as a person reads it."""
     return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
-def choose(field: str, names: Sequence[str], clears: Sequence[str]) -> Resource | None:
-    """A choice of checkpoint bound to a field of the state; None, with the reason shown in its place, if it is broken.
+def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str | None = None) -> Resource | None:
+    """A row with a choice of checkpoint, bound to a field of the state; None, with the reason below it, if it is broken.
 
-    The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice.
+    The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice. For a
+    conditional model the row also has a choice of class, bound to the field `digit`.
     """
     if getattr(session.current(), field) not in names:
         session.update(**{field: names[0]})
-    st.selectbox(
-        field.capitalize(),
-        names,
-        format_func=label,
-        label_visibility="collapsed",
-        width=220,
-        **session.bound(field, clears=clears),
-    )
+    resource, problem = None, None
     try:
-        return resources.resource(getattr(session.current(), field))
+        resource = resources.resource(getattr(session.current(), field))
     except (CheckpointError, ValueError) as error:
-        st.error(str(error))
-        return None
+        problem = str(error)
+    with row():
+        bound = session.bound(field, clears=clears)
+        st.selectbox(field.capitalize(), names, format_func=label, label_visibility="collapsed", width=220, **bound)
+        if resource and resource.checkpoint.model.conditional and digit:
+            choose_class(digit, "Class to decode")
+    if problem:
+        st.error(problem)
+    return resource
 
 
 def choose_class(field: str, title: str) -> None:
     """A choice of digit class bound to a field of the state."""
-    st.selectbox(title, range(10), label_visibility="collapsed", width=76, help=None, **session.bound(field))
+    st.selectbox(title, range(10), label_visibility="collapsed", width=76, **session.bound(field))
+
+
+def two_maps(
+    charts: str, plane: Callable[[str], Sequence[str]], below: Callable[[Resource], None] | None = None
+) -> dict[str, Resource]:
+    """Two maps, `<charts>_left` and `<charts>_right`, each under its choice of model; a broken one is absent.
+
+    `plane` names the fields of the state that belong to one side's plane; `below` draws under a map.
+    """
+    names = resources.checkpoint_names()
+    shown: dict[str, Resource] = {}
+    for side, column in zip(SIDES, st.columns(2), strict=True):
+        with column:
+            resource = choose(side, names, plane(side), f"digit_{side}")
+            if resource:
+                shown[side] = resource
+                chart(f"{charts}_{side}", resource)
+                if below:
+                    below(resource)
+    components.banks({resource.id: resource.blob for resource in shown.values()})
+    return shown
 
 
 def chart(key: str, resource: Resource) -> None:
