@@ -110,6 +110,11 @@ def emptiest(codes: np.ndarray) -> np.ndarray:
     return places[int(distances.min(dim=1).values.argmax())]
 
 
+def densest(codes: np.ndarray, within: float) -> np.ndarray:
+    """The code (2,), of every tenth of the codes (N, 2), with the most codes near it."""
+    return codes[::10][codes_near(codes, codes[::10], within).argmax()]
+
+
 @torch.inference_mode()
 def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: float) -> Point:
     """Decode one point of a checkpoint's plane and say how usual it is; `within` is the map's `radius`."""

@@ -19,10 +19,10 @@ CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "dis
 
 def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[float, float]]:
     """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin."""
-    low, high = np.quantile(codes, [0.002, 0.998], axis=0)
+    low, high = np.quantile(codes, [0.01, 0.99], axis=0)
     if prior:
         low, high = np.minimum(low, -3), np.maximum(high, 3)
-    margin = 0.05 * (high - low) + 1e-3
+    margin = 0.08 * (high - low) + 1e-3
     (x0, y0), (x1, y1) = low - margin, high + margin
     return (float(x0), float(x1)), (float(y0), float(y1))
 

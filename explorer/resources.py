@@ -22,7 +22,7 @@ class Resource(NamedTuple):
 
     checkpoint: Checkpoint
     radius: float  # the distance within which a typical code has `compute.NEAR` others
-    hole: tuple[float, float]  # the place farthest from every code
+    start: tuple[float, float]  # the point that is pinned at first
     architecture: str
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `compute.pack`
@@ -40,13 +40,17 @@ def _resource(name: str, stamp: tuple[int, ...]) -> Resource:
     if checkpoint.model.latent_dim != 2:
         raise ValueError(f"{name} has {checkpoint.model.latent_dim} latent dimensions; the maps show models with 2.")
     codes = checkpoint.codes.numpy()
+    prior = hasattr(checkpoint.model, "prior")
+    radius = compute.radius(codes)
+    # A model without a prior has holes that it cannot tell of; one with a prior has its likely places.
+    start = compute.densest(codes, radius) if prior else compute.emptiest(codes)
     identity = f"{name}-{abs(hash(stamp)):x}"
     return Resource(
         checkpoint=checkpoint,
-        radius=compute.radius(codes),
-        hole=tuple(compute.emptiest(codes).tolist()),
+        radius=radius,
+        start=tuple(start.tolist()),
         architecture=compute.architecture(checkpoint.model),
-        figure=figures.latent_map(codes, checkpoint.labels.numpy(), hasattr(checkpoint.model, "prior")),
+        figure=figures.latent_map(codes, checkpoint.labels.numpy(), prior),
         blob=compute.pack(checkpoint, identity),
         id=identity,
     )

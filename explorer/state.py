@@ -36,8 +36,8 @@ class ExplorerState:
     prior: bool = True
     path: str = "line"
     snap: bool = True
-    image_a: int = 0
-    image_b: int = 1
+    image_a: int = 2  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none
+    image_b: int = 7
     a1_left: float | None = None
     a2_left: float | None = None
     b1_left: float | None = None

@@ -40,6 +40,17 @@ def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint)
     assert at_code.labels[0] == checkpoint.labels[17]
 
 
+def test_the_emptiest_place_is_empty_and_the_densest_is_not(checkpoint):
+    codes = checkpoint.codes.numpy()
+    within = compute.radius(codes)
+    empty, dense = compute.emptiest(codes), compute.densest(codes, within)
+    assert compute.codes_near(codes, empty[None], within)[0] <= compute.NEAR / 4
+    assert compute.codes_near(codes, dense[None], within)[0] > 2 * compute.NEAR
+    box = np.quantile(codes, [0.05, 0.95], axis=0)
+    assert (box[0] <= empty).all()
+    assert (empty <= box[1]).all()
+
+
 def test_only_a_model_with_a_prior_says_how_far_out_a_point_lies(checkpoint):
     out = compute.point(checkpoint, (3.0, -4.0), 0, 1.0)
     if checkpoint.config.model == "ae":
@@ -65,7 +76,7 @@ def test_the_packed_bytes_decode_as_the_model_does(checkpoint):
     assert (np.frombuffer(blob, "u1", count, start + header["offsets"][1]) == checkpoint.labels.numpy()).all()
     z = codes[:50]
     values = np.concatenate([z, np.eye(10)[np.full(50, 4)]], axis=1) if header["conditional"] else z
-    act = {"relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v))}
+    act = {"relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 0.5 * (1 + np.tanh(v / 2))}
     for i, layer in enumerate(header["layers"]):
         shape = (layer["outputs"], layer["inputs"])
         weight = np.frombuffer(blob, "<f2", shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)

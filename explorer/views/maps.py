@@ -25,11 +25,11 @@ def render() -> None:
 
 
 def pin(side: str, resource: Resource) -> tuple[float, float]:
-    """The pinned point of a side; at first the largest hole among its codes, where AE and VAE differ most."""
+    """The pinned point of a side; at first the checkpoint's own starting point."""
     state = session.current()
     z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
     if None in z:
-        z = tuple(coordinate(hole if value is None else value) for value, hole in zip(z, resource.hole, strict=True))
+        z = tuple(coordinate(first if value is None else value) for value, first in zip(z, resource.start, strict=True))
     return z
 
 

@@ -34,7 +34,7 @@ def label(name: str) -> str:
 
 
 def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str | None = None) -> Resource | None:
-    """A row with a choice of checkpoint, bound to a field of the state; None, with the reason below it, if it is broken.
+    """A row with a choice of checkpoint, bound to a field of the state; None, with the reason below, if it is broken.
 
     The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice. For a
     conditional model the row also has a choice of class, bound to the field `digit`.
