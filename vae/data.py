@@ -114,7 +114,7 @@ def _download(root: Path) -> None:
     try:
         _torchvision_datasets().MNIST(str(root), download=True)
     except (RuntimeError, URLError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].rstrip(":")
         place = root / "MNIST" / "raw"
         raise DataError(f"MNIST is not in {place} and its download failed ({reason}): {_WAYS_OUT}") from error
 
