@@ -13,8 +13,8 @@ SHIPPED = Path(__file__).parent.parent / FOLDER / classifier.NAME
 
 
 def test_it_learns_and_leaves_the_global_stream_alone(digits, device, monkeypatch):
-    monkeypatch.setattr(classifier, "EPOCHS", 25)
-    monkeypatch.setattr(classifier, "BATCH_SIZE", 20)
+    monkeypatch.setattr(classifier, "EPOCHS", 10)
+    monkeypatch.setattr(classifier, "BATCH_SIZE", 50)
     before = torch.get_rng_state()
     judge = classifier.train(digits, device).cpu()
     assert torch.equal(torch.get_rng_state(), before)
