@@ -28,13 +28,6 @@ def test_a_shift_moves_an_image_and_loses_nothing_of_it(digits, generator, devic
     assert any(not torch.equal(part, x) for part in shifted)
 
 
-def test_softening_moves_light_but_makes_none(digits, generator, device):
-    x = digits.train_images[:, None].float().to(device)
-    softened = classifier._soften(x, generator)
-    torch.testing.assert_close(softened.sum((1, 2, 3)), x.sum((1, 2, 3)))
-    assert (softened.amax((1, 2, 3)) < x.amax((1, 2, 3))).all()
-
-
 def test_the_shipped_one_is_small_and_knows_its_digits():
     assert read_record(Path(f"{SHIPPED}.json"))["test"]["accuracy"] >= 0.99
     assert Path(f"{SHIPPED}.pt").stat().st_size < 500_000

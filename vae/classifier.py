@@ -1,8 +1,7 @@
 """The judge: a small convolutional network that says which digit an image shows.
 
 It sees real training images only, and serves to ask whether a sample of class y looks like a y to somebody who has
-never seen the model. Samples are means of a likelihood, softer than any real digit, so it learns from images
-softened at random: else it takes a faint stroke for none, and a plain 4 for a 1.
+never seen the model.
 """
 
 import argparse
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy
+from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from vae.data import MNIST, DataError, batches, load_mnist, to_pixels
@@ -52,7 +51,7 @@ def load(path: str | Path) -> Classifier:
 
 
 def train(data: MNIST, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:
-    """A classifier fitted to the training images, each shifted by up to two pixels and softened, with a bar."""
+    """A classifier fitted to the training images, each shifted by up to two pixels, with a progress bar."""
     with torch.random.fork_rng():  # torch's layers draw their weights and their dropout from the global stream
         torch.manual_seed(seed)
         return _fit(Classifier().to(device), data.to(device), torch.Generator(device).manual_seed(seed))
@@ -65,7 +64,7 @@ def _fit(model: Classifier, data: MNIST, generator: torch.Generator) -> Classifi
     with tqdm(total=steps, unit="step") as bar:
         for _ in range(EPOCHS):
             for x, y in batches(data.train_images, data.train_labels, BATCH_SIZE, generator):
-                loss = cross_entropy(model(_soften(_shift(x, generator), generator)), y)
+                loss = cross_entropy(model(_shift(x, generator)), y)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -78,12 +77,6 @@ def _fit(model: Classifier, data: MNIST, generator: torch.Generator) -> Classifi
 def _shift(x: Tensor, generator: torch.Generator, most: int = 2) -> Tensor:
     down, right = torch.randint(-most, most + 1, (2,), generator=generator, device=x.device).tolist()
     return x.roll((down, right), dims=(2, 3))  # what wraps is black: digits leave a margin of four pixels
-
-
-def _soften(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image mixed, in a random proportion, with its mean over 5 x 5 pixels: a decoder's means are as soft."""
-    share = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device)
-    return torch.lerp(x, avg_pool2d(x, 5, stride=1, padding=2), share)
 
 
 @torch.inference_mode()
