@@ -7,6 +7,8 @@ from vae.config import TrainConfig
 from vae.data import MNIST, DataError, load_mnist
 from vae.models import build
 
+torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
+
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where the tensors of the tests live: cpu or cuda")
