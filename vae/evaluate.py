@@ -118,13 +118,12 @@ def table(checkpoints: list[Checkpoint]) -> str:
         groups.setdefault(_likelihood(each.config), []).append(each)
     lines = []
     for likelihood, group in groups.items():
-        header = ["model", "network", "D", *(heading for heading, _ in columns.values()), "epochs", "training (s)"]
+        header = ["model", "network", "D", *(heading for heading, _ in columns.values()), "epochs"]
         lines += [f"Likelihood: {likelihood}.", "", _row(header), _row(["---", "---", *["---:"] * (len(header) - 2)])]
         for each in group:
             test, config = each.record["test"], each.config
             numbers = [format(test[key], form) if key in test else "" for key, (_, form) in columns.items()]
-            cells = [each.name, config.network, str(config.latent_dim), *numbers, str(config.epochs)]
-            lines.append(_row([*cells, f"{each.record['seconds']:.0f}"]))
+            lines.append(_row([each.name, config.network, str(config.latent_dim), *numbers, str(config.epochs)]))
         lines.append("")
     return "\n".join(lines).rstrip()
 
