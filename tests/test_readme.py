@@ -7,7 +7,7 @@ import shlex
 import pytest
 from browser import ROOT
 
-from vae import flags
+from vae import checkpoint, evaluate, flags
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -35,6 +35,11 @@ def test_its_training_commands_are_understood(command):
     flags.add_config(parser)
     parser.add_argument("--name")
     assert flags.config_of(parser.parse_args(shlex.split(command)))
+
+
+def test_its_figures_are_those_of_the_checkpoints():
+    shipped = [checkpoint.read(ROOT / "checkpoints" / name) for name in ("ae", "cvae", "vae")]
+    assert evaluate.table(shipped) in README
 
 
 def test_it_has_something_to_check():
