@@ -14,7 +14,7 @@ GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
-CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False}
+CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
 
 def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -55,7 +55,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> Figure:
             "y": 1.005,
             "yanchor": "bottom",
             "itemsizing": "constant",
-            "entrywidth": 0.1,
+            "entrywidth": 0.09,
             "entrywidthmode": "fraction",
             "font": {"size": 12},
         },

@@ -1,14 +1,19 @@
 """The app without a browser: every page runs, bad input is dropped, a broken checkpoint keeps to its own panel."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
+import torch
 from browser import ROOT
 from streamlit.testing.v1 import AppTest
 
 import compute
 import resources
+import vae
+from vae import checkpoint
+from vae.checkpoint import Checkpoint
 
 PAGES = {"maps": 2, "interpolate": 2, "classes": 1}  # and their charts
 SECONDS = 30
@@ -118,6 +123,32 @@ def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
     assert "python -m vae.train" in message
     assert len(app.get("plotly_chart")) == 1
     assert {number.key for number in app.number_input} == {"z1_right", "z2_right"}
+
+
+def test_a_model_that_is_not_two_dimensional_says_so_in_its_panel(own_folder):
+    config = vae.TrainConfig(latent_dim=3)
+    model = vae.build(config)
+    record = json.loads((own_folder / "vae.json").read_text()) | {"run_id": "three", "config": config.to_dict()}
+    codes, labels = torch.zeros(10, 3), torch.zeros(10, dtype=torch.uint8)
+    checkpoint.write(own_folder / "solid", Checkpoint("solid", config, model, codes, labels, record))
+    app = run(left="solid")
+    (message,) = errors(app)
+    assert "solid has 3 latent dimensions" in message
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_reshuffling_draws_other_samples_and_the_seed_brings_them_back():
+    app = run_page("classes")
+
+    def samples():
+        return next(html.value for html in app.get("html") if "50 samples of 7" in html.value)
+
+    first = samples()
+    app.button[0].click().run()
+    assert app.query_params["seed"] == "1"
+    assert samples() != first
+    app.number_input("seed").set_value(0).run()
+    assert samples() == first
 
 
 def test_without_any_checkpoint_the_app_names_the_command(own_folder):

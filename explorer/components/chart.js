@@ -15,7 +15,7 @@ function element(tag, className, parent, properties = {}) {
 class Chart {
   // handlers: paint(context, chart), and optionally paintUnder, hover(z, event), leave(), pick(z), grab(z) -> drag
   constructor(key, handlers) {
-    Object.assign(this, { key, handlers, plot: null, cursor: null, lastPick: 0, pending: false });
+    Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
@@ -139,11 +139,19 @@ class Chart {
     const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PIXELS;
     if (held && moved) {
       held.drop();
-    } else if (!moved && event.timeStamp - this.lastPick > DOUBLE_CLICK_MS) {
-      this.lastPick = event.timeStamp;
+    } else if (!moved && !this.repeats(event)) {
+      this.lastClick = event;
       const at = this.position(event);
       if (at) this.pick(at);
     }
+  }
+
+  // The second half of a double-click, which resets the view, is no second pick.
+  repeats(event) {
+    if (!this.lastClick) return false;
+    const { timeStamp, clientX, clientY } = this.lastClick;
+    const near = Math.hypot(event.clientX - clientX, event.clientY - clientY) < CLICK_PIXELS;
+    return near && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
   }
 
   pick(at) {
