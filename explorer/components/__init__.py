@@ -37,7 +37,10 @@ def banks(blobs: Mapping[str, bytes]) -> None:
         _bank(key=f"bank_{identity}", data=blob)
 
 
-def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None]) -> None:
-    """Tie a page to its controller; `on_pick` is called with what the browser sent, unchecked, before the rerun."""
-    key = f"bridge_{page}"
+def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None], part: str = "") -> None:
+    """Tie a page, or the named part of it, to its controller.
+
+    `on_pick` is called with what the browser sent, unchecked, before the rerun.
+    """
+    key = f"bridge_{page}{part}"
     _bridge(key=key, data={"page": page, **data}, on_pick_change=lambda: on_pick(st.session_state[key].get("pick")))

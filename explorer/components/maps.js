@@ -10,6 +10,7 @@ class Maps {
     this.charts = {};
     this.lenses = {};
     this.tiles = {};
+    this.sides = {};
     this.hovered = null; // { side, z, image }
     for (const side of SIDES) {
       this.lenses[side] = new Lens();
@@ -23,30 +24,28 @@ class Maps {
     }
   }
 
-  // data: { sides: { left, right: { bank, digit, z } }, manifold, prior }; a broken checkpoint's side is absent
-  async update(data, { setStateValue }) {
-    this.setStateValue = setStateValue;
-    const banks = await banksOf(data.sides);
-    if (this.gone) return;
-    this.banks = banks;
-    for (const side of Object.keys(data.sides)) {
-      const { digit } = data.sides[side];
-      if (this.tiles[side]?.bank !== this.banks[side] || this.tiles[side]?.label !== digit) {
-        this.tiles[side] = new Tiles(this.banks[side], digit);
-      }
-    }
-    this.data = data;
+  // data: { side, bank, digit, z, manifold, prior }: each side is a mount of its own, and a broken checkpoint has none
+  async update(data, { setStateValue, parentElement }) {
+    const bank = await bankOf(data.bank);
+    if (!controllers.has(parentElement)) return;
+    const { side, digit } = data;
+    if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
+    this.sides[side] = { ...data, bank, setStateValue, parentElement };
     this.attach();
     this.repaint();
   }
 
   attach() {
-    for (const side of Object.keys(this.data?.sides ?? {})) this.charts[side].attach();
+    for (const side of Object.keys(this.sides)) this.charts[side].attach();
   }
 
-  unmount() {
-    this.gone = true;
-    for (const side of SIDES) this.charts[side].detach();
+  unmount(parentElement) {
+    for (const side of Object.keys(this.sides)) {
+      if (this.sides[side].parentElement !== parentElement) continue;
+      this.charts[side].detach();
+      delete this.sides[side];
+      this.hovered = null;
+    }
   }
 
   repaint() {
@@ -54,7 +53,7 @@ class Maps {
   }
 
   hover(side, z, chart) {
-    const image = this.banks[side].nearest(z, chart.shown());
+    const image = this.sides[side].bank.nearest(z, chart.shown());
     const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
     this.hovered = { side, z, image };
     if (fresh) this.charts[OTHER[side]].request();
@@ -70,21 +69,21 @@ class Maps {
   }
 
   pick(side, z) {
-    this.data.sides[side].z = z;
+    this.sides[side].z = z;
     this.repaint();
-    this.setStateValue("pick", { side, z });
+    this.sides[side].setStateValue("pick", { side, z });
   }
 
   paint(side, context, chart) {
-    const bank = this.banks[side];
-    if (this.data.prior && bank.prior) drawPrior(context, chart);
-    drawPin(context, chart, this.data.sides[side].z);
+    const { bank, prior, digit, z: pinned } = this.sides[side];
+    if (prior && bank.prior) drawPrior(context, chart);
+    drawPin(context, chart, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
-    const known = image >= 0 && bank.count === this.banks[touched].count; // else the two maps show different images
+    const known = image >= 0 && bank.count === this.sides[touched].bank.count; // else the two maps show different images
     if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
-      this.look(side, chart, z, bank.decode(z, this.data.sides[side].digit), shortPoint(z));
+      this.look(side, chart, z, bank.decode(z, digit), shortPoint(z));
       globalThis.latentExplorer.frames += 1;
     } else if (known) {
       const code = bank.code(image);
@@ -98,7 +97,7 @@ class Maps {
   }
 
   paintUnder(side, chart) {
-    const { manifold } = this.data;
+    const { manifold } = this.sides[side];
     chart.stage.classList.toggle("latent-with-tiles", manifold);
     if (!manifold) return chart.clear(chart.under);
     this.tiles[side].paint(chart);

@@ -24,22 +24,23 @@ function addBank(bytes) {
 }
 
 const pages = { maps: Maps, paths: Paths, styles: Styles };
-const controllers = new Map();
+const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 
-function update(component) {
-  const { page } = component.data;
-  const { parentElement } = component;
-  if (!controllers.has(parentElement)) controllers.set(parentElement, new pages[page](parentElement));
-  return controllers.get(parentElement).update(component.data, component);
+function update({ data, parentElement, setStateValue }) {
+  if (!controllers.has(parentElement)) {
+    const shared = [...controllers.values()].find((controller) => controller instanceof pages[data.page]);
+    controllers.set(parentElement, shared ?? new pages[data.page](parentElement));
+  }
+  return controllers.get(parentElement).update(data, { parentElement, setStateValue });
 }
 
 function unmount(parentElement) {
-  controllers.get(parentElement)?.unmount();
+  controllers.get(parentElement)?.unmount(parentElement);
   controllers.delete(parentElement);
 }
 
 new MutationObserver(() => {
-  for (const controller of controllers.values()) controller.attach();
+  for (const controller of new Set(controllers.values())) controller.attach();
 }).observe(document.body, { childList: true, subtree: true });
 
 // `frames` and `picks` count what was drawn and what was clicked, for whoever measures.

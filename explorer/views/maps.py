@@ -21,7 +21,12 @@ def render() -> None:
     with parts.first_line("Move over a map to see the digit at that point. Click to keep it."):
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
-    pinned(parts.two_maps("map", lambda side: (f"z1_{side}", f"z2_{side}"), below=parts.figures_line))
+    shown = parts.two_maps("map", lambda side: (f"z1_{side}", f"z2_{side}"), below=parts.figures_line)
+    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
+        if side in shown:
+            with column:
+                pinned(side, shown[side])
+    offer_images()
 
 
 def pin(side: str, resource: Resource) -> tuple[float, float]:
@@ -44,24 +49,13 @@ def picked(value: Any) -> None:
 
 
 @st.fragment
-def pinned(shown: dict[str, Resource]) -> None:
-    """The part that answers a click: the pinned points, and all that is known of them."""
+def pinned(side: str, resource: Resource) -> None:
+    """A pinned point: its digit decoded by torch, its coordinates, how usual it is, and the test images nearest it.
+
+    A fragment of its own for each side: a click draws that side anew, and nothing else.
+    """
     state = session.current()
-    sides = {}
-    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
-        if side in shown:
-            z = pin(side, shown[side])
-            digit = getattr(state, f"digit_{side}")
-            sides[side] = {"bank": shown[side].id, "digit": digit, "z": z}
-            with column:
-                card(side, shown[side], z, digit)
-    offer_images()
-    components.bridge("maps", {"sides": sides, "manifold": state.manifold, "prior": state.prior}, picked)
-    session.mirror()
-
-
-def card(side: str, resource: Resource, z: tuple[float, float], digit: int) -> None:
-    """A pinned point: its digit decoded by torch, its coordinates, how usual it is, and the test images nearest it."""
+    z, digit = pin(side, resource), getattr(state, f"digit_{side}")
     point = compute.point(resource.checkpoint, z, digit, resource.radius)
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
@@ -73,6 +67,9 @@ def card(side: str, resource: Resource, z: tuple[float, float], digit: int) -> N
             parts.said(usual(point))
         with st.container(key=f"near_{side}"):
             neighbours(point)
+    shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
+    components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
+    session.mirror()
 
 
 def usual(point: compute.Point) -> str:
@@ -105,4 +102,4 @@ def offer_images() -> None:
             except DataError as error:
                 st.error(str(error))
                 return
-        st.rerun(scope="fragment")
+        st.rerun()
