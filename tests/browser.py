@@ -1,7 +1,6 @@
 """A real Chromium and a running explorer, for the browser tests and for `tests/measure_app.py`."""
 
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -37,14 +36,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def explorer(log: Path, **environment: str) -> Iterator[str]:
+def explorer(log: Path) -> Iterator[str]:
     """Run the app as the README says, and give its address."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", "--server.port", str(port)]
+    flags = ["--server.port", str(port), "--server.headless", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", *flags]
     with log.open("w") as output:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/_stcore/health", server, log)
