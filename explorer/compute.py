@@ -44,10 +44,8 @@ def greys(pixels: torch.Tensor) -> np.ndarray:
 
 
 def architecture(model: torch.nn.Module) -> str:
-    """The widths of the layers from the image to the code, as "784-512-2"."""
-    return (
-        "-".join(str(layer.weight.shape[0]) for layer in reversed(dense_layers(model.decoder))) + f"-{model.latent_dim}"
-    )
+    """The widths of a decoder's layers from the code to the image, as "2-512-784"."""
+    return "-".join(map(str, [model.latent_dim, *(len(layer.bias) for layer in dense_layers(model.decoder))]))
 
 
 def classes(digit: int, count: int, model: torch.nn.Module) -> torch.Tensor | None:

@@ -9,6 +9,7 @@ import components
 import figures
 import resources
 from resources import Resource
+from state import LIMIT, coordinate
 from vae.checkpoint import CheckpointError
 from views import session
 
@@ -95,16 +96,16 @@ def said(html: str) -> None:
 def coordinates(plane: str, z: tuple[float, float]) -> None:
     """The two number fields of a plane's pinned point, which is now z."""
     for axis, value in zip(("z1", "z2"), z, strict=True):
-        bound = session.bound(f"{axis}_{plane}", first=value)
+        bound = session.bound(f"{axis}_{plane}", first=value, read=coordinate)
         label = f"{plane} {axis}"
-        st.number_input(label, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
+        st.number_input(label, -LIMIT, LIMIT, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
 
 
 def figures_line(resource: Resource) -> None:
     """What a model is, and how it did on the test set, in one line."""
     test = resource.checkpoint.record["test"]
     said = [
-        resource.architecture,
+        f"decoder {resource.architecture}",
         f"error {test['squared_error']:.1f}",
         *([f"KL {test['kl_nats']:.2f} nats"] if test.get("kl_nats") is not None else []),
         f"5-NN {test['knn5_accuracy']:.1%}",

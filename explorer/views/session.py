@@ -4,7 +4,7 @@ A widget is bound to a field of `ExplorerState` by `bound(field)`: it starts fro
 the field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,13 +39,20 @@ def mirror() -> None:
         st.query_params.from_dict(query)
 
 
-def bound(field: str, first: Any = None, clears: Iterable[str] = ()) -> Mapping[str, Any]:
+def bound(
+    field: str, first: Any = None, read: Callable[[Any], Any] = lambda value: value, clears: Iterable[str] = ()
+) -> Mapping[str, Any]:
     """The arguments that bind a widget to a field of the state.
 
-    `first` is shown while the field is None; a change of the widget empties the fields in `clears`.
+    `first` is shown while the field is None; `read` brings what was entered into the field's form; a change of the
+    widget empties the fields in `clears`.
     """
     if field not in st.session_state:
         value = getattr(current(), field)
         st.session_state[field] = first if value is None else value
-    emptied = dict.fromkeys(clears)
-    return {"key": field, "on_change": lambda: update(**{field: st.session_state[field]}, **emptied)}
+
+    def changed() -> None:
+        entered = st.session_state[field]
+        update(**{field: None if entered is None else read(entered)}, **dict.fromkeys(clears))
+
+    return {"key": field, "on_change": changed}
