@@ -13,9 +13,10 @@ function element(tag, className, parent, properties = {}) {
 }
 
 class Chart {
-  // handlers: paint(context, chart), and optionally paintUnder, hover(z, event), leave(), pick(z), grab(z) -> drag
+  // handlers: paint(context, chart), pick(z), and optionally paintUnder(chart), hover(z, chart), leave(),
+  // grab(pixel, chart) -> null or a drag with move(z) and drop()
   constructor(key, handlers) {
-    Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false });
+    Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false, stale: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
@@ -23,8 +24,8 @@ class Chart {
 
   attach() {
     const plot = document.querySelector(`.st-key-${this.key} .js-plotly-plot`);
-    if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return false;
-    if (plot === this.plot && this.layers.isConnected) return true;
+    if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return;
+    if (plot === this.plot && this.layers.isConnected) return;
     this.detach();
     this.plot = plot;
     this.stage = plot.parentElement;
@@ -36,7 +37,6 @@ class Chart {
     this.stage.setAttribute("aria-label", "Latent map. Arrow keys move over it, Enter keeps the point.");
     this.listen();
     this.request();
-    return true;
   }
 
   detach() {
@@ -105,14 +105,14 @@ class Chart {
 
   hover(at) {
     this.cursor = at;
-    this.request();
+    this.requestOver();
   }
 
   left() {
     if (!this.cursor) return;
     this.cursor = null;
     this.handlers.leave?.();
-    this.request();
+    this.requestOver();
   }
 
   pointerDown(event) {
@@ -129,7 +129,7 @@ class Chart {
     if (!this.held) return;
     const box = this.stage.getBoundingClientRect();
     this.held.move(this.toPlane([event.clientX - box.left, event.clientY - box.top]));
-    this.request();
+    this.requestOver();
   }
 
   pointerUp(event) {
@@ -183,7 +183,13 @@ class Chart {
     return (this.plot._fullData ?? []).map((trace) => trace.visible === true);
   }
 
+  // Ask for a frame that draws all, or, as every move of the pointer does, only what lies over the chart.
   request() {
+    this.stale = true;
+    this.requestOver();
+  }
+
+  requestOver() {
     if (this.pending) return;
     this.pending = true;
     requestAnimationFrame(() => {
@@ -193,6 +199,10 @@ class Chart {
   }
 
   paint() {
+    if (this.stale) {
+      this.stale = false;
+      this.handlers.paintUnder?.(this); // may ask for another frame
+    }
     if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
     const context = this.clear(this.over);
     const { left, top, width, height } = this.frame();
@@ -202,7 +212,6 @@ class Chart {
     context.clip();
     this.handlers.paint(context, this);
     context.restore();
-    this.handlers.paintUnder?.(this);
   }
 
   clear(canvas) {

@@ -90,11 +90,11 @@ const SIDE = 28;
 const picture = new ImageData(SIDE, SIDE);
 
 // Pixel means as white on black, rounded to the nearest grey as the server rounds them.
-function drawDigit(context, pixels, left = 0, top = 0) {
+function drawDigit(context, pixels) {
   for (let i = 0; i < pixels.length; i++) {
     const grey = Math.round(255 * pixels[i]);
     picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = grey;
     picture.data[4 * i + 3] = 255;
   }
-  context.putImageData(picture, left, top);
+  context.putImageData(picture, 0, 0);
 }

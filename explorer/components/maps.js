@@ -32,7 +32,7 @@ class Maps {
     if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
     this.sides[side] = { ...data, bank, setStateValue, parentElement };
     this.attach();
-    this.repaint();
+    for (const each of SIDES) this.charts[each].request();
   }
 
   attach() {
@@ -48,15 +48,11 @@ class Maps {
     }
   }
 
-  repaint() {
-    for (const side of SIDES) this.charts[side].request();
-  }
-
   hover(side, z, chart) {
     const image = this.sides[side].bank.nearest(z, chart.shown());
     const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
     this.hovered = { side, z, image };
-    if (fresh) this.charts[OTHER[side]].request();
+    if (fresh) this.charts[OTHER[side]].requestOver();
   }
 
   leave() {
@@ -64,13 +60,13 @@ class Maps {
     for (const side of SIDES) {
       this.lenses[side].hide();
       this.live(side, null);
+      this.charts[side].requestOver();
     }
-    this.repaint();
   }
 
   pick(side, z) {
     this.sides[side].z = z;
-    this.repaint();
+    this.charts[side].requestOver();
     this.sides[side].setStateValue("pick", { side, z });
   }
 

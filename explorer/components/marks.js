@@ -1,11 +1,11 @@
 // The marks that lie over a map: one for a pinned point, one for the hovered image, the prior's rings, a path.
 
-function outlined(context, width, colour = "#fff") {
+function outlined(context, width) {
   context.lineCap = "round";
   context.strokeStyle = "#000";
   context.lineWidth = width + 2;
   context.stroke();
-  context.strokeStyle = colour;
+  context.strokeStyle = "#fff";
   context.lineWidth = width;
   context.stroke();
 }
@@ -85,9 +85,8 @@ function drawEnd(context, chart, z, name) {
 class Lens {
   constructor() {
     this.root = element("div", "latent-lens");
-    this.canvas = element("canvas", "latent-digit", this.root, { width: SIDE, height: SIDE });
+    this.context = element("canvas", "latent-digit", this.root, { width: SIDE, height: SIDE }).getContext("2d");
     this.caption = element("span", "", this.root);
-    this.context = this.canvas.getContext("2d");
   }
 
   show(chart, z, pixels, text) {

@@ -54,10 +54,10 @@ class Paths {
   }
 
   // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior }; a broken checkpoint's side is absent
-  async update(data, { setStateValue }) {
+  async update(data, { setStateValue, parentElement }) {
     this.setStateValue = setStateValue;
     const banks = await banksOf(data.sides);
-    if (this.gone) return;
+    if (!controllers.has(parentElement)) return;
     this.banks = banks;
     this.sides = Object.keys(data.sides);
     this.data = data;
@@ -71,7 +71,6 @@ class Paths {
   }
 
   unmount() {
-    this.gone = true;
     this.play(false);
     this.resized.disconnect();
     for (const side of SIDES) this.charts[side].detach();
@@ -93,7 +92,7 @@ class Paths {
       const frames = this.strips[side].querySelectorAll("figure");
       const current = Math.round(t * (frames.length - 1));
       frames.forEach((frame, i) => frame.classList.toggle("latent-current", i === current));
-      this.charts[side].request();
+      this.charts[side].requestOver();
     }
     globalThis.latentExplorer.frames += 1;
   }
@@ -140,13 +139,9 @@ class Paths {
     }
   }
 
-  ends(side) {
-    return { a: this.data.sides[side].a, b: this.data.sides[side].b };
-  }
-
   nearerEnd(side, pixel, chart) {
     const distance = (z) => Math.hypot(...chart.toPixel(z).map((value, axis) => value - pixel[axis]));
-    const { a, b } = this.ends(side);
+    const { a, b } = this.data.sides[side];
     return distance(a) <= distance(b) ? ["a", distance(a)] : ["b", distance(b)];
   }
 
@@ -176,7 +171,7 @@ class Paths {
       this.data.sides[side][end] = z;
       this.setStateValue("pick", { side, end, z });
     }
-    for (const each of this.sides) this.charts[each].request();
+    for (const each of this.sides) this.charts[each].requestOver();
   }
 
   paint(side, context, chart) {

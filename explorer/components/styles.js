@@ -43,16 +43,16 @@ class Styles {
   }
 
   // data: { bank, z, digit, morph }
-  async update(data, { setStateValue }) {
+  async update(data, { setStateValue, parentElement }) {
     this.setStateValue = setStateValue;
     this.bank = await bankOf(data.bank);
-    if (this.gone) return;
+    if (!controllers.has(parentElement)) return;
     this.data = data;
     this.from.value = data.digit;
     this.to.value = data.morph;
     this.attach();
     this.show(data.z);
-    this.chart.request();
+    this.chart.requestOver();
   }
 
   attach() {
@@ -60,7 +60,6 @@ class Styles {
   }
 
   unmount() {
-    this.gone = true;
     this.chart.detach();
   }
 
@@ -78,7 +77,7 @@ class Styles {
   pick(z) {
     this.data.z = z;
     this.show(z);
-    this.chart.request();
+    this.chart.requestOver();
     this.setStateValue("pick", { z });
   }
 

@@ -39,7 +39,6 @@ class Tiles {
     }
     context.restore();
     if (unfinished) chart.request();
-    return unfinished;
   }
 
   // The tiles in view, from the middle outwards.
