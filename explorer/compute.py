@@ -86,26 +86,29 @@ def styles(count: int) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
+def distances(z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Euclidean distances (P, N) of points z (P, 2) to codes (N, 2), not by way of a product: that loses small ones."""
+    return torch.cdist(z.to(codes.dtype), codes, compute_mode="donot_use_mm_for_euclid_dist")
+
+
 def radius(codes: np.ndarray) -> float:
     """The distance within which a typical code of the map has `NEAR` others."""
     points = torch.as_tensor(codes)
     sample = points[:: max(1, len(points) // 1000)]
-    nearest = torch.cdist(sample, points).topk(min(NEAR + 1, len(points)), largest=False).values
+    nearest = distances(sample, points).topk(min(NEAR + 1, len(points)), largest=False).values
     return float(nearest[:, -1].median())
 
 
 def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
     """How many codes (N, 2) lie within a distance of each point of z (P, 2): (P,) int."""
-    distances = torch.cdist(torch.as_tensor(z, dtype=torch.float32), torch.as_tensor(codes))
-    return (distances <= within).sum(dim=1).numpy()
+    return (distances(torch.as_tensor(z), torch.as_tensor(codes)) <= within).sum(dim=1).numpy()
 
 
 def emptiest(codes: np.ndarray) -> np.ndarray:
     """The place (2,) farthest from every code, within the middle nine tenths of the codes (N, 2) on both axes."""
     (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
     places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
-    distances = torch.cdist(torch.as_tensor(places, dtype=torch.float32), torch.as_tensor(codes))
-    return places[int(distances.min(dim=1).values.argmax())]
+    return places[int(distances(torch.as_tensor(places), torch.as_tensor(codes)).min(dim=1).values.argmax())]
 
 
 def densest(codes: np.ndarray, within: float) -> np.ndarray:
@@ -118,15 +121,14 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
     """Decode one point of a checkpoint's plane and say how usual it is; `within` is the map's `radius`."""
     model = checkpoint.model
     here = torch.tensor([z], dtype=torch.float32)
-    distances = torch.linalg.vector_norm(checkpoint.codes - here, dim=1)
-    neighbours = distances.topk(NEIGHBOURS, largest=False).indices
+    neighbours = distances(here, checkpoint.codes)[0].topk(NEIGHBOURS, largest=False).indices
     labels = checkpoint.labels[neighbours].long()
     sigmas = math.hypot(*z) if hasattr(model, "prior") else None
     return Point(
         digit=decode(model, here.numpy(), digit)[0],
         sigmas=sigmas,
         farther=None if sigmas is None else math.exp(-(sigmas**2) / 2),
-        codes_near=int((distances <= within).sum()),
+        codes_near=int(codes_near(checkpoint.codes.numpy(), here.numpy(), within)[0]),
         neighbours=neighbours.numpy(),
         labels=labels.numpy(),
         reconstructions=greys(model.decode(checkpoint.codes[neighbours], labels if model.conditional else None)),

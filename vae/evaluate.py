@@ -9,8 +9,7 @@
     knn5_accuracy           share of test codes whose 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
 
-All are means over the test set; with dynamic binarization, over binary images drawn once from
-the seed.
+All are means over the test set; with dynamic binarization, over binary images drawn once from the seed.
 """
 
 import argparse
