@@ -9,7 +9,7 @@ import components
 import figures
 import resources
 from resources import Resource
-from state import LIMIT, coordinate
+from state import LIMIT, ExplorerState, coordinate
 from vae.checkpoint import CheckpointError
 from views import session
 
@@ -41,7 +41,8 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     conditional model the row also has a choice of class, bound to the field `digit`.
     """
     if getattr(session.current(), field) not in names:
-        session.update(**{field: names[0]})
+        default = getattr(ExplorerState, field)
+        session.update(**{field: default if default in names else names[0]})
     resource, problem = None, None
     try:
         resource = resources.resource(getattr(session.current(), field))
@@ -104,10 +105,10 @@ def coordinates(plane: str, z: tuple[float, float]) -> None:
 def figures_line(resource: Resource) -> None:
     """What a model is, and how it did on the test set, in one line."""
     test = resource.checkpoint.record["test"]
-    said = [
+    facts = [
         f"decoder {resource.architecture}",
         f"error {test['squared_error']:.1f}",
-        *([f"KL {test['kl_nats']:.2f} nats"] if test.get("kl_nats") is not None else []),
+        *([f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []),
         f"5-NN {test['knn5_accuracy']:.1%}",
     ]
-    st.html(f'<div class="latent-figures">{" · ".join(said)}</div>')
+    st.html(f'<div class="latent-figures">{" · ".join(facts)}</div>')
