@@ -9,7 +9,7 @@ Everything that a link must reopen is a field of `ExplorerState`; each field is 
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -58,22 +58,36 @@ class ExplorerState:
 
 def coordinate(value: Any) -> float:
     """A finite latent coordinate, rounded to `DECIMALS`; raises ValueError on anything else."""
-    number = float(value)
+    number = _number(float, value)
     if not math.isfinite(number) or abs(number) > LIMIT:
         raise ValueError(f"a latent coordinate must be finite and within ±{LIMIT:g}, got {value!r}")
     return round(number, DECIMALS) + 0.0
+
+
+def point(value: Any) -> tuple[float, float]:
+    """Two coordinates; raises ValueError on anything else."""
+    if not isinstance(value, Sequence) or len(value) != 2:
+        raise ValueError(f"a point is two coordinates, got {value!r}")
+    return coordinate(value[0]), coordinate(value[1])
 
 
 def whole(below: int) -> Callable[[Any], int]:
     """A parser of whole numbers in 0..below - 1; it raises ValueError on anything else."""
 
     def parse(value: Any) -> int:
-        number = int(value)
+        number = _number(int, value)
         if not 0 <= number < below:
             raise ValueError(f"expected a whole number in 0..{below - 1}, got {value!r}")
         return number
 
     return parse
+
+
+def _number(kind: type, value: Any) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"not a number: {value!r}") from error
 
 
 def checkpoint_name(value: Any) -> str:
@@ -121,7 +135,7 @@ def from_query(query: Mapping[str, str]) -> ExplorerState:
         if field.name in query:
             try:
                 chosen[field.name] = PARSERS.get(field.name, coordinate)(query[field.name])
-            except (ValueError, OverflowError):
+            except ValueError:
                 continue
     return ExplorerState(**chosen)
 

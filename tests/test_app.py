@@ -62,6 +62,7 @@ def test_every_page_runs(page):
 
 JUNK = [None, 7, "x", [], {}, {"z": None}, {"side": "left", "z": [float("nan"), 0]}, {"side": "left", "z": [1, 2, 3]},
         {"end": "a", "image": -1}, {"end": "c", "image": 3}, {"digit": 3, "morph": 11},
+        {"side": "left", "end": "a", "z": [10**400, 0]}, {"end": "b", "image": 1e400},
         {"side": "left", "end": "a", "z": ["1e400", 0]}, {"side": "up", "end": "a", "z": [[0], 0]}]  # fmt: skip
 
 
@@ -111,6 +112,12 @@ def test_junk_in_the_url_falls_back_to_the_defaults():
     assert errors(app) == []
     assert app.selectbox("right").value == "vae"
     assert np.isfinite(app.number_input("z1_left").value)
+
+
+def test_a_checkpoint_that_is_not_there_gives_way_to_its_sides_default():
+    app = run(left="nothing-here", right="nothing-here")
+    assert errors(app) == []
+    assert (app.selectbox("left").value, app.selectbox("right").value) == ("ae", "vae")
 
 
 @pytest.mark.parametrize("file", ["ae.pt", "ae.json"])

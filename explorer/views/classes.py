@@ -9,7 +9,7 @@ import compute
 import pictures
 import resources
 from resources import Resource
-from state import SAMPLES, coordinate, whole
+from state import SAMPLES, point, whole
 from views import parts, session
 
 COLUMNS = 10
@@ -45,7 +45,7 @@ def picked(value: Any) -> None:
     """Keep the point that was clicked in the browser, or the two classes chosen there; anything else is dropped."""
     try:
         if "z" in value:
-            z1, z2 = (coordinate(number) for number in value["z"])
+            z1, z2 = point(value["z"])
             session.update(z1_style=z1, z2_style=z2)
         else:
             session.update(digit=whole(10)(value["digit"]), morph=whole(10)(value["morph"]))

@@ -8,7 +8,7 @@ import components
 import compute
 import pictures
 from resources import Resource
-from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, whole
+from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
 from views import parts, session
 
 GIF_SCALE = 6
@@ -43,12 +43,12 @@ def ends(side: str, resource: Resource, state: ExplorerState) -> tuple[Point, Po
 def picked(value: Any) -> None:
     """Move the end that was set in the browser: to a test image on both maps, or to a point of one."""
     try:
-        end = {"a": "a", "b": "b"}[value["end"]]
+        end = one_of("a", "b")(value["end"])
         if "image" in value:
             session.update(**{f"image_{end}": whole(TEST_IMAGES)(value["image"])})
         else:
-            side = {"left": "left", "right": "right"}[value["side"]]
-            z1, z2 = (coordinate(number) for number in value["z"])
+            side = one_of(*parts.SIDES)(value["side"])
+            z1, z2 = point(value["z"])
             session.update(**{f"{end}1_{side}": z1, f"{end}2_{side}": z2})
     except (KeyError, TypeError, ValueError):
         return

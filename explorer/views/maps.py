@@ -9,7 +9,7 @@ import compute
 import pictures
 import resources
 from resources import Resource
-from state import coordinate
+from state import coordinate, one_of, point
 from vae.data import DataError
 from views import parts, session
 
@@ -41,8 +41,8 @@ def pin(side: str, resource: Resource) -> tuple[float, float]:
 def picked(value: Any) -> None:
     """Keep the point that was clicked in the browser; what is no point is dropped."""
     try:
-        side = {"left": "left", "right": "right"}[value["side"]]
-        z1, z2 = (coordinate(number) for number in value["z"])
+        side = one_of(*parts.SIDES)(value["side"])
+        z1, z2 = point(value["z"])
     except (KeyError, TypeError, ValueError):
         return
     session.update(**{f"z1_{side}": z1, f"z2_{side}": z2})
@@ -56,37 +56,37 @@ def pinned(side: str, resource: Resource) -> None:
     """
     state = session.current()
     z, digit = pin(side, resource), getattr(state, f"digit_{side}")
-    point = compute.point(resource.checkpoint, z, digit, resource.radius)
+    here = compute.point(resource.checkpoint, z, digit, resource.radius)
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
-            image = pictures.digit(point.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            image = pictures.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
                 parts.coordinates(side, z)
-            parts.said(usual(point))
+            parts.said(usual(here))
         with st.container(key=f"near_{side}"):
-            neighbours(point)
+            neighbours(here)
     shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
     components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
     session.mirror()
 
 
-def usual(point: compute.Point) -> str:
+def usual(here: compute.Point) -> str:
     """How usual a point is, in words."""
-    said = f"<strong>{point.codes_near}</strong> codes near (typically {compute.NEAR})"
-    if point.sigmas is not None:
-        said += f"<br><strong>{point.sigmas:.2f} σ</strong> out, {point.farther:.0%} of prior beyond"
-    if point.codes_near == 0:
+    said = f"<strong>{here.codes_near}</strong> codes near (typically {compute.NEAR})"
+    if here.sigmas is not None:
+        said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.farther:.0%} of prior beyond"
+    if here.codes_near == 0:
         said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
     return said
 
 
-def neighbours(point: compute.Point) -> None:
+def neighbours(here: compute.Point) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
     originals = resources.test_images()
     columns = []
-    for index, digit, reconstruction in zip(point.neighbours, point.labels, point.reconstructions, strict=True):
+    for index, digit, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
         images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}, a {digit}")]
         images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
         columns.append(pictures.column(images, str(digit)))
