@@ -191,6 +191,17 @@ def test_keys_do_what_the_pointer_does(page, address):
     assert (picture(page, "right") == compute.decode(model, np.array([pinned(page, "right")]))[0]).all()
 
 
+def test_the_pointer_takes_over_from_the_keys_on_the_other_map(page, address):
+    visit(page, address, "map_left", "map_right")
+    page.locator(".st-key-map_left .latent-stage").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.st-key-map_left .latent-lens')?.textContent.startsWith('z')")
+    at, _ = place(page, "map_right", 0.5, 0.4)
+    page.mouse.move(*at)
+    page.wait_for_function("document.querySelector('.st-key-map_right .latent-lens').textContent.startsWith('z')")
+    page.wait_for_function("document.querySelector('.st-key-map_left .latent-lens').textContent === 'same image'")
+
+
 def test_of_many_fast_clicks_the_last_one_counts(page, address):
     visit(page, address, "map_left", "map_right")
     for i in range(8):

@@ -52,6 +52,7 @@ class Maps {
     const image = this.sides[side].bank.nearest(z, chart.shown());
     const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
     this.hovered = { side, z, image };
+    this.charts[OTHER[side]].cursor = null; // one cursor for both maps, be it the pointer's or the keys'
     if (fresh) this.charts[OTHER[side]].requestOver();
   }
 
