@@ -36,7 +36,7 @@ def path(tmp_path):
     return tmp_path / "vae"
 
 
-@pytest.mark.parametrize("network", ["seed", "deep"])
+@pytest.mark.parametrize("network", ["seed", "deep", "fourier"])
 def test_what_is_loaded_is_what_was_saved(kind, likelihood, network, tmp_path, x, y, z):
     saved = make(model=kind, likelihood=likelihood, network=network)
     checkpoint.write(tmp_path / "some.name", saved)

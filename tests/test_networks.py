@@ -13,12 +13,13 @@ from vae.networks import dense_layers
 ACTIVATIONS = {
     "relu": lambda a: np.maximum(a, 0),
     "gelu": lambda a: 0.5 * a * (1 + np.vectorize(math.erf)(a / math.sqrt(2))),
+    "sine": np.sin,
     "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
     "identity": lambda a: a,
 }
 
 
-@pytest.mark.parametrize("network", ["seed", "deep"])
+@pytest.mark.parametrize("network", ["seed", "deep", "fourier"])
 def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, network, z, y, device):
     model = build(TrainConfig(model=kind, likelihood=likelihood, network=network)).to(device).double()
     values = z.cpu().numpy()
@@ -31,7 +32,11 @@ def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, netwo
 
 @pytest.mark.parametrize(
     ("network", "encoder", "decoder"),
-    [("seed", [784, 512, 6], [3, 512, 784]), ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784])],
+    [
+        ("seed", [784, 512, 6], [3, 512, 784]),
+        ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
+        ("fourier", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
+    ],
 )
 def test_the_networks_have_the_sizes_of_their_names(network, encoder, decoder):
     model = build(TrainConfig(network=network, latent_dim=3))
