@@ -37,6 +37,16 @@ def test_training_lowers_the_loss(kind, likelihood, digits, device):
     assert history[-1]["loss_nats"] < history[0]["loss_nats"] - 20
 
 
+@pytest.mark.parametrize("objective", ["importance", "exact"])
+@pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
+def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
+    settings = {"likelihood": "bernoulli", "batch_size": 40, "epochs": 8, "points": 256, "learning_rate": 2e-3}
+    history = train.train(TrainConfig(model=kind, objective=objective, **settings), digits, device).record["history"]
+    assert history[-1]["log_px_nats"] > history[0]["log_px_nats"] + 100
+    if objective == "exact":
+        assert history[-1]["cross_entropy_nats"] < history[0]["cross_entropy_nats"]
+
+
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"], indirect=True)
 def test_a_run_is_its_configurations_alone(kind, likelihood, digits, device):
     config = TrainConfig(model=kind, likelihood=likelihood, **QUICK)

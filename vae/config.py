@@ -19,7 +19,9 @@ class TrainConfig:
     """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
 
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
-    network: Literal["seed", "deep"] = _setting("seed", "784-512-D and back, ReLU; or two and three layers, GELU")
+    network: Literal["seed", "deep", "fourier"] = _setting(
+        "seed", "784-512-D and back, ReLU; two and three layers, GELU; or three with waves of z as the decoder's first"
+    )
     latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1)
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
         "gaussian",
@@ -28,10 +30,19 @@ class TrainConfig:
     )
     sigma: float = _setting(math.sqrt(0.5), "standard deviation of the gaussian likelihood", "pixel range", above=0)
     beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0)
+    objective: Literal["elbo", "importance", "exact"] = _setting(
+        "elbo",
+        "what is maximised: the ELBO, its importance-weighted kin, or log p(x) itself, summed over points of the prior",
+    )
+    samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1)
+    points: int = _setting(
+        4096, "points of the prior that a batch shares under the exact objective, for a CVAE in each class", least=1
+    )
     kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
     epochs: int = _setting(60, "passes over the training images", least=1)
     batch_size: int = _setting(128, "images in a step", least=1)
     learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
+    weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
     validation: bool = _setting(False, "hold out the last 5,000 training images and report them each epoch")
     seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
 
@@ -39,6 +50,8 @@ class TrainConfig:
         hints = get_type_hints(type(self))
         for setting in fields(self):
             _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata)
+        if self.objective != "elbo" and (self.model == "ae" or self.beta != 1):
+            raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON writes it."""
@@ -46,10 +59,13 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Any) -> "TrainConfig":
-        """The configuration that `to_dict` wrote; raises ValueError for anything else."""
+        """The configuration that `to_dict` wrote, now or before a field was added; raises ValueError for another.
+
+        A field that is missing takes its default, which is what was done before there was a choice.
+        """
         names = {setting.name for setting in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            raise ValueError(f"a configuration must have exactly the fields {', '.join(sorted(names))}")
+        if not isinstance(values, dict) or not {"model", "network"} <= set(values) <= names:
+            raise ValueError(f"a configuration must have no fields but {', '.join(sorted(names))}")
         return cls(**values)
 
 

@@ -3,6 +3,10 @@
     elbo(x) = log p(x|z) - KL(q(z|x) || p(z)),   z ~ q(z|x),   <= log p(x) on average over z
     loss    = -(log p(x|z) - beta KL)            averaged over the images of a batch
 
+    log p(x) = log E_p(z)[p(x|z)]                            the exact objective, over M points of the prior
+            >= E log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)     the importance-weighted bound, z_k ~ q(z|x)
+            >= E log p(x|z) - KL                              the ELBO, which is the bound of K = 1
+
 The one reduction rule: sum over pixels and over latent dimensions, mean over images. With a Gaussian likelihood of
 variance 1/2, -log p(x|z) is the summed squared error plus the constant 392 log(pi), so error and KL stand on one scale
 and there is no hidden weight between them.
@@ -16,6 +20,7 @@ q = N(0, I) it is D/2 instead of 0 and its gradient still pulls sigma down, to 1
 draw its rings to scale, so we train against N(0, I).
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,11 +32,13 @@ from vae.distributions import DiagonalNormal
 
 
 class Terms(NamedTuple):
-    """The parts of the objective for each image of a batch, each (B,)."""
+    """The parts of the objective for each image of a batch, each (B,); None where an objective has no such part."""
 
-    squared_error: Tensor
-    log_likelihood: Tensor
-    kl: Tensor | None  # None for an autoencoder: it has no posterior
+    squared_error: Tensor | None = None
+    log_likelihood: Tensor | None = None
+    kl: Tensor | None = None
+    log_px: Tensor | None = None  # log p(x) or a lower bound of it, where that is what is maximised
+    cross_entropy: Tensor | None = None  # of q(z|x) to the exact posterior, where it is fitted beside that
 
     def detach(self) -> "Terms":
         """The same numbers without their graph."""
@@ -62,21 +69,55 @@ def kl_monte_carlo(posterior: Distribution, prior: Distribution, z: Tensor) -> T
     return posterior.log_prob(z) - prior.log_prob(z)
 
 
+def importance_bound(log_joint: Tensor, log_posterior: Tensor) -> Tensor:
+    """log 1/K sum_k p(x, z_k) / q(z_k|x) in nats, (B,), from the two logarithms (K, B) at z_k ~ q(z|x).
+
+    Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015.
+    """
+    return (log_joint - log_posterior).logsumexp(0) - math.log(len(log_joint))
+
+
+def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tensor:
+    """-E log q(z|x) in nats, (B,), over points z (M, D) weighted (B, M) as the exact posterior weighs them.
+
+    For a Gaussian q it depends on the mean and the variance of the weighted points alone. Its minimum over q has both
+    right; it is the wake phase of Bornschein and Bengio, Reweighted wake-sleep, 2015.
+    """
+    mean = weights @ z  # (B, D)
+    variance = (weights @ z.square() - mean.square()).clamp(min=0)
+    spread = (variance + (mean - posterior.mean).square()) / (2 * posterior.log_std).exp()
+    return (posterior.log_std + 0.5 * (spread + math.log(2 * math.pi))).sum(-1)
+
+
 def loss(parts: Terms, beta: float) -> Tensor:
-    """-(log p(x|z) - beta KL) in nats, mean over the batch: what training minimises."""
+    """What training minimises, in nats, mean over the batch: -(log p(x|z) - beta KL), or -log p(x) where that is given.
+
+    The cross-entropy that fits an encoder beside log p(x) is added: it has no weights in common with it.
+    """
+    if parts.log_px is not None:
+        fitted = parts.log_px if parts.cross_entropy is None else parts.log_px - parts.cross_entropy
+        return -fitted.mean()
     objective = parts.log_likelihood if parts.kl is None else parts.log_likelihood - beta * parts.kl
     return -objective.mean()
 
 
 def figures(batches: Sequence[Terms], beta: float) -> dict[str, float]:
-    """The means over all images of all batches, by name and unit.
+    """The means over all images of all batches, by name and unit, of the parts that there are; and loss_nats.
 
-    squared_error, log_likelihood_nats, loss_nats; with a posterior also kl_nats and elbo_nats.
+    squared_error, log_likelihood_nats, kl_nats, elbo_nats; log_px_nats, cross_entropy_nats.
     """
-    error, log_likelihood = (torch.cat([batch[i] for batch in batches]).cpu().double() for i in (0, 1))
-    kl = None if batches[0].kl is None else torch.cat([batch.kl for batch in batches]).cpu().double()
-    named = {"squared_error": error.mean(), "log_likelihood_nats": log_likelihood.mean()}
-    if kl is not None:
-        named |= {"kl_nats": kl.mean(), "elbo_nats": (log_likelihood - kl).mean()}
-    named["loss_nats"] = loss(Terms(error, log_likelihood, kl), beta)
-    return {name: value.item() for name, value in named.items()}
+    parts = Terms(*(_joined(column) for column in zip(*batches, strict=True)))
+    named = {
+        "squared_error": parts.squared_error,
+        "log_likelihood_nats": parts.log_likelihood,
+        "kl_nats": parts.kl,
+        "elbo_nats": None if parts.kl is None else parts.log_likelihood - parts.kl,
+        "log_px_nats": parts.log_px,
+        "cross_entropy_nats": parts.cross_entropy,
+        "loss_nats": loss(parts, beta),
+    }
+    return {name: value.mean().item() for name, value in named.items() if value is not None}
+
+
+def _joined(column: Sequence[Tensor | None]) -> Tensor | None:
+    return None if column[0] is None else torch.cat(column).cpu().double()
