@@ -153,7 +153,10 @@ def test_the_exact_terms_are_an_average_over_the_same_prior_points_for_every_ima
     terms = model.exact_terms(x, onehot(model, y), points, torch.Generator(device).manual_seed(5))
     z = shifted_lattice(points, 2, torch.Generator(device).manual_seed(5)).double()
     average = torch.stack(
-        [model.likelihood(z, label.expand(points)).log_prob(image).logsumexp(0) for image, label in zip(x, y)]
+        [
+            model.likelihood(z, label.expand(points)).log_prob(image).logsumexp(0)
+            for image, label in zip(x, y, strict=True)
+        ]
     ) - math.log(points)
     # A CVAE's terms come class by class; the labels of `y` are in that order.
     lost = 1 - (terms.log_px - average).exp()
