@@ -1,14 +1,23 @@
 """Laws of the prior, the posterior and the likelihoods."""
 
+import math
+
 import pytest
 import torch
-from torch.distributions import MultivariateNormal
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae.distributions import SIGMA_FLOOR, DiagonalNormal, GreyBernoulli, PixelLikelihood
+from vae.distributions import (
+    SIGMA_FLOOR,
+    DiagonalNormal,
+    GreyBernoulli,
+    PixelLikelihood,
+    jeffreys,
+    pairwise_log_prob,
+)
 
 
-def outputs_for(head, generator, scale=2.0):
-    size = (2, 784 * head.outputs_per_pixel)
+def outputs_for(head, generator, scale=2.0, points=2):
+    size = (points, 784 * head.outputs_per_pixel)
     return scale * torch.randn(size, generator=generator, device=generator.device, dtype=torch.float64)
 
 
@@ -87,6 +96,61 @@ def test_a_learned_sigma_stops_at_its_floor(head, likelihood, generator):
     torch.testing.assert_close(found.stddev, torch.full_like(found.stddev, SIGMA_FLOOR))
     found.log_prob(found.mean.detach()).sum().backward()
     assert outputs.grad.isfinite().all()
+
+
+def every_pair(likelihood, x):
+    """log p(x_n|z_g) by `log_prob`, (N, G)."""
+    return likelihood.expand((len(x), *likelihood.batch_shape)).log_prob(x[:, None])
+
+
+def test_pairwise_is_the_log_probability_of_each_pair(head, x, generator):
+    likelihood = head(outputs_for(head, generator, points=5))
+    torch.testing.assert_close(pairwise_log_prob(likelihood, x), every_pair(likelihood, x))
+
+
+def test_pairwise_has_the_gradients_of_each_pair(head, x, generator):
+    outputs = outputs_for(head, generator, points=3).requires_grad_()
+    weights = torch.rand(len(x), 3, generator=generator, device=x.device)
+    leaves = [outputs, *head.parameters()]
+    found, expected = (
+        torch.autograd.grad((weights * compute(head(outputs), x)).sum(), leaves)
+        for compute in (pairwise_log_prob, every_pair)
+    )
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("std", [0.5, SIGMA_FLOOR])
+def test_pairwise_in_float32_is_right_to_a_millionth_of_the_largest(head, std, generator):
+    """Also where sigma is at its floor and each term of the expanded square is a million nats."""
+    centre = outputs_for(head, generator, points=1)
+    near = centre + 0.02 * outputs_for(head, generator, points=6)
+    if head.name == "gaussian":
+        head.sigma = std
+    elif head.name == "gaussian-shared":
+        torch.nn.init.constant_(head.log_sigma, math.log(std))
+    elif head.name == "gaussian-pixel":
+        near[:, 784:] += math.log(std) - near[:, 784:].mean()
+    likelihood = head(near)
+    x = likelihood.sample() if "bernoulli" in head.name else likelihood.mean
+    exact = every_pair(likelihood, x)
+    found = pairwise_log_prob(head.float()(near.float()), x.float())
+    assert ((found - exact).abs() <= 1e-6 * exact.abs().max() + 5e-4).all()
+
+
+def test_jeffreys_is_the_kl_there_and_back(head, generator):
+    outputs = outputs_for(head, generator, points=5)
+    first, second = torch.tensor([[0, 1, 4, 2], [3, 2, 0, 2]], device=outputs.device)
+    found = jeffreys(head(outputs), first, second)
+    a, b = (plain(head(outputs[rows])) for rows in (first, second))
+    torch.testing.assert_close(found, kl_divergence(a, b) + kl_divergence(b, a))
+    assert found[3] == 0
+
+
+def plain(likelihood):
+    """The same distribution of a class that torch knows a KL for."""
+    pixels = likelihood.base_dist
+    made = Bernoulli(logits=pixels.logits) if isinstance(pixels, Bernoulli) else Normal(pixels.mean, pixels.stddev)
+    return Independent(made, 3)
 
 
 def grid(low, high, count, device):

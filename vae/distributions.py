@@ -102,7 +102,7 @@ def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
     less the constant of the Gaussian, 392 log(2 pi), and log s where all pixels share it. With s = 0.01 the terms of
     the expanded square are of order 1e6 and cancel to order 1e3, which float32 does not survive. Hence x and m are both
     taken relative to the mean image of the points, which changes no difference x - m: the closer together the points
-    decode, the smaller the terms. In float32 the error is about 1e-6 of the largest |log p| among the points, or better.
+    decode, the smaller the terms. In float32 the error is about 1e-6 of the largest |log p| of the points, or better.
 
     likelihood is `model.likelihood(z)` at G points, x is (N, 1, 28, 28). Differentiable in both.
 
