@@ -1,0 +1,176 @@
+"""Laws of the best Gaussian and of the two parts of the gap."""
+
+import math
+
+import pytest
+import torch
+from linear_gaussian import LinearGaussian
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
+
+from vae import checkpoint
+from vae.config import TrainConfig
+from vae.data import to_pixels
+from vae.distributions import DiagonalNormal
+from vae.gap import best_gaussian, expected_elbo, gap
+from vae.models import build
+from vae.quadrature import kl_to_posterior, moments
+
+LOG_PX = 0.01  # nats to which the quadrature knows log p(x)
+
+
+def linear(device, dimensions, correlation, **wrong):
+    precision = torch.tensor([[300.0, 0.0], [0.0, 20.0]])[:dimensions, :dimensions].clone()
+    if dimensions == 2:
+        precision[0, 1] = precision[1, 0] = correlation * math.sqrt(300 * 20)
+    return LinearGaussian(precision.to(device), **wrong)
+
+
+def kl_to_truth(model, x, mean, std):
+    q = MultivariateNormal(mean, torch.diag_embed(std.square()))
+    return kl_divergence(q, model.true_posterior(x))
+
+
+@pytest.fixture(params=[(1, 0.0), (2, 0.0), (2, 0.6), (2, -0.95)], ids=str)
+def shape(request):
+    return request.param
+
+
+def test_of_a_normal_posterior_the_best_has_its_mean_and_the_diagonal_of_its_precision(shape, device, generator):
+    model = linear(device, *shape, shift=3.0, widen=1.0)
+    x = model.images(5, generator)
+    found = best_gaussian(model, x)
+    std = model.precision.diagonal() ** -0.5
+    assert ((found.mean - model.true_posterior(x).mean).abs() < 0.02 * std).all()
+    torch.testing.assert_close(found.log_std, std.log().expand_as(found.log_std), rtol=0, atol=0.01)
+    exact = kl_to_truth(model, x, found.mean, std.expand_as(found.mean))
+    torch.testing.assert_close(found.kl_nats, exact, rtol=0, atol=LOG_PX)
+    torch.testing.assert_close(found.elbo_nats, model.log_px(x) - exact, rtol=0, atol=1e-3)
+
+
+def test_the_gap_is_the_kl_of_the_encoder_and_falls_into_the_two_parts(shape, device, generator):
+    model = linear(device, *shape, shift=1.5, widen=0.5)
+    x = model.images(5, generator)
+    found, q = gap(model, x), model.posterior(x)
+    whole = kl_to_truth(model, x, q.mean, q.stddev)
+    family = kl_to_truth(model, x, model.true_posterior(x).mean, model.precision.diagonal().expand_as(q.mean) ** -0.5)
+    torch.testing.assert_close(found.gap_nats, whole, rtol=0, atol=LOG_PX)
+    torch.testing.assert_close(found.family_nats, family, rtol=0, atol=LOG_PX)
+    torch.testing.assert_close(found.amortisation_nats, whole - family, rtol=0, atol=1e-3)
+
+
+def test_an_encoder_that_says_the_true_posterior_has_no_gap(device, generator):
+    model = linear(device, 2, 0.0)
+    found = gap(model, model.images(5, generator))
+    for part in found:
+        assert (part >= 0).all()
+        assert (part < LOG_PX).all()
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_the_expected_bound_is_short_of_log_p_by_the_kl_whatever_q_is(dimensions, device, generator):
+    model = LinearGaussian(torch.eye(dimensions, device=device) * 5 + 2)
+    x = model.images(6, generator)
+    mean, log_std = torch.randn(2, 6, dimensions, generator=generator, device=device).double()
+    found = expected_elbo(model, x, DiagonalNormal(mean, log_std))
+    torch.testing.assert_close(found, model.log_px(x) - kl_to_truth(model, x, mean, log_std.exp()))
+
+
+class TwoPeaks:
+    """x = W (g(z1), z2) + 0.1 noise with g(z1) = 4 z1 right of 0 and -z1 left of it.
+
+    Each side is linear and W has orthonormal columns: an image at v along W's first column has a peak at about v / 4
+    and one at about -v, both normal, with masses N(v; 0, 4^2 + 0.1^2) and N(v; 0, 1 + 0.1^2).
+    """
+
+    kind, latent_dim, conditional = "two peaks", 2, False
+
+    def __init__(self, device):
+        generator = torch.Generator().manual_seed(5)
+        self.w = torch.linalg.qr(torch.randn(784, 2, generator=generator).double()).Q.to(device)
+
+    def prior(self):
+        return DiagonalNormal(self.w.new_zeros(2), self.w.new_zeros(2))
+
+    def likelihood(self, z, y=None):
+        place = torch.stack([torch.where(z[:, 0] > 0, 4 * z[:, 0], -z[:, 0]), z[:, 1]], 1)
+        return Independent(Normal((place @ self.w.T).reshape(-1, 1, 28, 28), 0.1), 3)
+
+    def posterior(self, x, y=None):
+        """An encoder that knows the right peak alone."""
+        v = x.flatten(1) @ self.w
+        return DiagonalNormal(v / v.new_tensor([4.0, 1.0]), v.new_tensor([0.025, 0.1]).log().expand_as(v))
+
+
+@pytest.mark.parametrize("v", [1.0, 1.3, 2.4])
+def test_of_two_peaks_the_one_with_more_mass_is_best_even_if_the_other_is_higher(v, device):
+    model = TwoPeaks(device)
+    x = (model.w @ torch.tensor([v, 0.5], device=device).double()).reshape(1, 1, 28, 28)
+    masses = {side: Normal(0.0, math.sqrt(s**2 + 0.01)).log_prob(torch.tensor(v)).exp().item() for side, s in SIDES}
+    share = {side: mass / sum(masses.values()) for side, mass in masses.items()}
+    exact = moments(model, x)
+    assert exact.mode[0, 0] > 0  # the right peak is always the higher one
+    found = best_gaussian(model, x, exact=exact)
+    better = max(share, key=share.get)
+    assert (found.mean[0, 0] > 0) == (better == "right")
+    assert found.kl_nats.item() == pytest.approx(-math.log(share[better]), abs=LOG_PX)
+    parts = gap(model, x, exact=exact)
+    assert parts.gap_nats.item() == pytest.approx(-math.log(share["right"]), abs=2 * LOG_PX)
+
+
+SIDES = (("right", 4), ("left", 1))
+
+
+@pytest.fixture
+def bent(likelihood, device):
+    """A network whose posteriors are narrow and far from normal."""
+    model = build(TrainConfig(model="vae", likelihood=likelihood, network="deep")).to(device)
+    with torch.no_grad():
+        for layer in (model.decoder[0], model.decoder[2], model.decoder[4]):
+            layer.weight.mul_(2)
+    return model
+
+
+def test_on_a_network_no_q_nearby_is_better_and_the_gap_is_the_kl_of_the_quadrature(bent, x, generator):
+    x = x[:3].float()
+    exact = moments(bent, x)
+    found = best_gaussian(bent, x, exact=exact)
+    for _ in range(6):
+        noise = 0.1 * torch.randn(2, *found.mean.shape, generator=generator, device=x.device).double()
+        near = DiagonalNormal(found.mean + noise[0] * found.log_std.exp(), found.log_std + noise[1])
+        assert (expected_elbo(bent, x, near) < found.elbo_nats + 5e-3).all()
+    parts = gap(bent, x, exact=exact)
+    torch.testing.assert_close(parts.gap_nats, kl_to_posterior(bent, x), rtol=1e-3, atol=3 * LOG_PX)
+    torch.testing.assert_close(parts.gap_nats, parts.family_nats + parts.amortisation_nats)
+    assert all((part >= 0).all() for part in parts)
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("name", ["vae", "cvae"])
+def test_on_a_trained_model_the_gap_is_the_kl_of_the_quadrature(name, mnist):
+    model = checkpoint.read(f"checkpoints/{name}").model
+    of_class = (mnist.test_labels == 7).nonzero()[:20, 0]
+    x, y = to_pixels(mnist.test_images[of_class]), mnist.test_labels[of_class]
+    parts = gap(model, x, y)
+    torch.testing.assert_close(parts.gap_nats, kl_to_posterior(model, x, y), rtol=0, atol=5 * LOG_PX)
+    assert (parts.amortisation_nats >= 0).all()
+    assert parts.amortisation_nats.mean() > parts.family_nats.mean()  # what this encoder is short of
+
+
+def test_the_blocks_do_not_matter_and_progress_counts_the_images(device, generator, monkeypatch):
+    model = linear(device, 2, 0.6, shift=1.0)
+    x = model.images(7, generator)
+    whole, told = gap(model, x), []
+    monkeypatch.setattr("vae.gap._IMAGES", 3)
+    cut = gap(model, x, on_progress=lambda points, images: told.append((points, images)))
+    torch.testing.assert_close(cut.gap_nats, whole.gap_nats, rtol=0, atol=1e-3)
+    assert told == sorted(told)
+    assert [images for _, images in told if images][-1] == 7
+    assert {images for _, images in told} == {0, 3, 6, 7}
+
+
+def test_what_has_no_exact_posterior_is_refused(device, generator):
+    model = LinearGaussian(torch.eye(3, device=device) * 4)
+    with pytest.raises(ValueError, match="D <= 2, got D = 3"):
+        best_gaussian(model, model.images(2, generator))
+    with pytest.raises(ValueError, match="prior"):
+        best_gaussian(build(TrainConfig(model="ae")), torch.zeros(1, 1, 28, 28))

@@ -1,0 +1,160 @@
+"""Where a model's codes lie, all together, and how that compares with its prior; for latent spaces of two dimensions.
+
+    aggregate posterior   q(z) = 1/N sum_n q(z|x_n)
+    KL(q || p)            what sampling from the prior gets wrong: z that the decoder was never trained on
+    holes                 the share of prior mass where q(z) < p(z) / 10
+
+The plane is cut into square cells. The mass of a diagonal normal in a cell is a product of two differences of its
+distribution function, so the masses of all N together are exact and one matrix product, (H, N) by (N, W).
+
+KL and holes are those of the cell masses. Merging cells can only lower a KL: what is found is a lower bound of the KL
+of the densities and rises towards it as the cells shrink. But N normals are a lumpy thing, and over the draw of the
+images E KL(q_N || p) >= KL(E q_N || p): what is found is larger than for endlessly many images, and cells narrower
+than the lumps show all of it. 10,000 points drawn from the prior itself give .18 nat and 6 % holes on cells of 0.1, .05
+nat and 1.4 % on cells of 0.2; 60,000 points .04 nat and 1.0 %, .01 nat and .3 %; normals as wide as a cell far less. So
+give all the images there are; `kl_excess_nats` says about how much of a KL the lumps are.
+
+Hoffman and Johnson, ELBO surgery, 2016; Makhzani et al., Adversarial autoencoders, 2015.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.special import log_ndtr
+
+CELL_WIDTH = 0.1
+SPARSE = 0.1  # a hole is where the density is below this share of the prior's
+
+_BLOCK = 10_000  # normals in one matrix product
+_REACH = 8.0  # standard deviations of a normal that the plane has room for
+_MOST_CELLS = 4_000_000
+
+
+class Aggregate(NamedTuple):
+    """A density over the plane, all float64."""
+
+    z1: Tensor  # (W,) centres of the columns
+    z2: Tensor  # (H,) centres of the rows
+    density: Tensor  # (H, W) mass of a cell / its area, rows along z2
+    kl_to_prior_nats: float | None  # None for a density of codes: an AE has no prior
+    holes: float  # in [0, 1]
+    n: int  # images
+
+
+@torch.no_grad()
+def aggregate_posterior(mean: Tensor, std: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate:
+    """The aggregate posterior of the images whose q(z|x) have mean and std, both (N, 2), against N(0, I).
+
+    The cells reach to 8 standard deviations of the prior and of every q. Raises ValueError for a wrong shape, a std
+    that is not above 0, a cell width that is not, or a plane of more than four million such cells.
+    """
+    _check(mean, std, cell_width)
+    mean, std = mean.double(), std.double()
+    low, high = (mean - _REACH * std).amin(0).clamp(max=-_REACH), (mean + _REACH * std).amax(0).clamp(min=_REACH)
+    edges = _edges(low, high, mean.new_full((2,), cell_width))
+    mass = _mixture(mean, std, edges)
+    log_prior = _normal(edges[1])[:, None] + _normal(edges[0])  # (H, W)
+    kl = (torch.xlogy(mass, mass) - mass * log_prior).sum()
+    holes = log_prior.exp()[mass < SPARSE * log_prior.exp()].sum()
+    return _on_cells(edges, mass, float(kl), holes, len(mean))
+
+
+def kl_excess_nats(mean: Tensor, std: Tensor, generator: torch.Generator, cell_width: float = CELL_WIDTH) -> float:
+    """About how much of `aggregate_posterior(...).kl_to_prior_nats` is there because N is finite.
+
+    The mean KL of two random halves, less that of the whole. Halving N doubles the excess, as long as it falls as 1/N;
+    where N is so small that the normals hardly overlap it falls more slowly, and is more than what is found here.
+
+    Arguments and errors as of `aggregate_posterior`; N must be at least 2.
+    """
+    if len(mean) < 2:
+        raise ValueError(f"two halves need N >= 2 images, got {len(mean)}")
+    order = torch.randperm(len(mean), generator=generator, device=mean.device)
+    parts = order.tensor_split(2)
+    halves = [aggregate_posterior(mean[rows], std[rows], cell_width).kl_to_prior_nats for rows in parts]
+    return sum(halves) / 2 - aggregate_posterior(mean, std, cell_width).kl_to_prior_nats
+
+
+@torch.no_grad()
+def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate:
+    """A kernel density estimate of an autoencoder's codes (N, 2): the nearest it has to an aggregate posterior.
+
+        1/N sum_n N(z; code_n, diag(b^2)),   b_i = s_i N^(-1/6),   s_i the codes' standard deviation along axis i
+
+    An AE has no posterior to give the normals their width and no prior to compare with. So the widths are Scott's rule,
+    which is made for one round cluster and smooths over finer structure, there is no KL, and holes are relative to the
+    normal of the codes' own mean and covariance. An AE's scale is arbitrary: the cell width is in units of s_i. Raises
+    ValueError for a wrong shape, fewer than 3 codes, codes on a line, or a cell width that is not above 0.
+
+    Scott, Multivariate density estimation, 1992, section 6.3.
+    """
+    if codes.ndim != 2 or codes.shape[1] != 2 or len(codes) < 3:
+        raise ValueError(f"codes must be (N, 2) with N >= 3, got {tuple(codes.shape)}")
+    codes = codes.double()
+    centre, covariance = codes.mean(0), codes.T.cov()
+    if not torch.linalg.matrix_rank(covariance, hermitian=True) == 2:
+        raise ValueError("the codes lie on a line: they have no density in the plane")
+    spread = covariance.diagonal().sqrt()
+    std = (spread * len(codes) ** (-1 / 6)).expand_as(codes)
+    _check(codes, std, cell_width)
+    low, high = codes.amin(0) - 4 * std[0], codes.amax(0) + 4 * std[0]
+    edges = _edges(low, high, cell_width * spread)
+    mass = _mixture(codes, std, edges)
+    z = torch.stack(torch.meshgrid(*(_centres(edge) for edge in edges), indexing="xy"), -1)  # (H, W, 2)
+    reference = torch.distributions.MultivariateNormal(centre, covariance).log_prob(z).exp()
+    reference *= (cell_width * spread).prod()
+    return _on_cells(edges, mass, None, reference[mass < SPARSE * reference].sum(), len(codes))
+
+
+def _on_cells(edges: list[Tensor], mass: Tensor, kl: float | None, holes: Tensor, n: int) -> Aggregate:
+    z1, z2 = (_centres(edge) for edge in edges)
+    return Aggregate(z1, z2, mass / (edges[1].diff()[:, None] * edges[0].diff()), kl, float(holes), n)
+
+
+def _mixture(mean: Tensor, std: Tensor, edges: list[Tensor]) -> Tensor:
+    """The mass in each cell of the mean of N diagonal normals, (H, W)."""
+    total = mean.new_zeros(len(edges[1]) - 1, len(edges[0]) - 1)
+    for m, s in zip(mean.split(_BLOCK), std.split(_BLOCK), strict=True):
+        columns, rows = (_normal((edge - m[:, i, None]) / s[:, i, None]).exp() for i, edge in enumerate(edges))
+        total.addmm_(rows.T, columns)  # (H, B) (B, W)
+    return total / len(mean)
+
+
+def _normal(edges: Tensor) -> Tensor:
+    """The logarithm of the mass of N(0, 1) between neighbouring edges, (..., K + 1) -> (..., K).
+
+    Cells right of 0 are mirrored to the left, where neither distribution function is near 1 and the difference of the
+    two keeps its digits as far out as one likes.
+    """
+    low, high = edges[..., :-1], edges[..., 1:]
+    right = low + high > 0
+    low, high = torch.where(right, -high, low), torch.where(right, -low, high)
+    log_low, log_high = log_ndtr(low), log_ndtr(high)
+    return log_high + torch.log(-torch.expm1(log_low - log_high))
+
+
+def _edges(low: Tensor, high: Tensor, width: Tensor) -> list[Tensor]:
+    """The edges of the cells along each axis: multiples of the width, as far as both ends."""
+    first, last = (low / width).floor(), (high / width).ceil()
+    if (last - first).prod() > _MOST_CELLS:
+        size = " x ".join(f"{count:.0f}" for count in (last - first).tolist())
+        raise ValueError(
+            f"the codes reach so far that the plane would be cut into {size} cells: make cell_width larger"
+        )
+    return [
+        width[i] * torch.arange(int(first[i]), int(last[i]) + 1, device=width.device, dtype=width.dtype) for i in (0, 1)
+    ]
+
+
+def _centres(edges: Tensor) -> Tensor:
+    return 0.5 * (edges[1:] + edges[:-1])
+
+
+def _check(mean: Tensor, std: Tensor, cell_width: float) -> None:
+    if mean.ndim != 2 or mean.shape[1] != 2 or mean.shape != std.shape or not len(mean):
+        raise ValueError(f"mean and std must be (N, 2) with N >= 1, got {tuple(mean.shape)} and {tuple(std.shape)}")
+    if not (bool((std > 0).all()) and bool(mean.isfinite().all()) and bool(std.isfinite().all())):
+        raise ValueError("mean must be finite, std finite and above 0")
+    if not cell_width > 0:
+        raise ValueError(f"cell_width must be above 0, got {cell_width}")
