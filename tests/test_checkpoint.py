@@ -185,6 +185,6 @@ def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     judge = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
     found = evaluate.measure(shipped.model, shipped.config, mnist, judge)
     assert found == pytest.approx(shipped.record["test"], rel=1e-3)
-    codes = evaluate.encode(shipped.model, mnist.test_images, mnist.test_labels)
+    codes = evaluate.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
     torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
     assert torch.equal(mnist.test_labels, shipped.labels.long())

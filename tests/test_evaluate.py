@@ -53,7 +53,7 @@ def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
         assert first["squared_error_plus_kl"] == pytest.approx(first["squared_error"] + first["kl_nats"])
         assert first["elbo_nats"] == pytest.approx(first["log_likelihood_nats"] - first["kl_nats"])
     else:
-        codes = evaluate.encode(model, digits.test_images, digits.test_labels)
+        codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
         images = digits.test_images.float() / 255
         error = (images - model.decode(codes)[:, 0]).square().sum((1, 2)).mean().item()
         if likelihood != "bernoulli":
@@ -79,10 +79,24 @@ def test_the_table_prints_what_is_recorded_and_keeps_likelihoods_apart(folder, c
 
 def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "load_mnist", lambda *_: digits)
-    evaluate.main([str(folder / "two"), "--json", str(folder / "figures")])
+    evaluate.main([str(folder / "two"), "--quick", "--json", str(folder / "figures")])
     found = json.loads((folder / "figures").read_text())
     assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
     assert f"{found['two']['kl_nats']:.4f}" in capsys.readouterr().out
+
+
+def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, digits, monkeypatch):
+    monkeypatch.setattr(evaluate, "load_mnist", lambda *_: digits)
+    before = checkpoint.read(folder / "two")
+    evaluate.main([str(folder / "two")])
+    assert checkpoint.read(folder / "two").record == before.record
+    evaluate.main([str(folder / "two"), "--record"])
+    after = checkpoint.read(folder / "two")
+    assert after.record["test"].keys() > before.record["test"].keys()
+    assert {**after.record, "test": None} == {**before.record, "test": None}
+    assert torch.equal(after.codes, before.codes)
+    row = evaluate.table([after]).splitlines()[-1]
+    assert f"| {after.record['test']['log_px_nats']:.2f} |" in row
 
 
 def test_a_missing_checkpoint_is_one_sentence(tmp_path):

@@ -34,6 +34,7 @@ def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, netwo
     ("network", "encoder", "decoder"),
     [
         ("seed", [784, 512, 6], [3, 512, 784]),
+        ("small", [784, 128, 6], [3, 128, 784]),
         ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
         ("fourier", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
     ],

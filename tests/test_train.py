@@ -82,7 +82,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, 
 def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, tmp_path, monkeypatch):
     """SIGKILL in the middle of a real command; `--resume` then gives the weights of the run that was never cut."""
     monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
-    settings = ["--batch-size", "32", "--epochs", "40", "--device", "cpu", "--folder", str(tmp_path)]
+    settings = ["--quick", "--batch-size", "32", "--epochs", "40", "--device", "cpu", "--folder", str(tmp_path)]
     train.main([*settings, "--name", "whole"])
     train.main([*settings, "--name", "cut", "--seed", "9"])
     old = checkpoint.read(tmp_path / "cut")
@@ -116,7 +116,7 @@ def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, t
 
 def test_ctrl_c_leaves_the_old_checkpoint_and_says_how_to_go_on(digits, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
-    settings = ["--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
+    settings = ["--quick", "--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
     train.main(settings)
     old = checkpoint.read(tmp_path / "vae")
 

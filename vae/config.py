@@ -19,8 +19,8 @@ class TrainConfig:
     """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
 
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
-    network: Literal["seed", "deep", "fourier"] = _setting(
-        "seed", "784-512-D and back, ReLU; two and three layers, GELU; or three with waves of z as the decoder's first"
+    network: Literal["seed", "small", "deep", "fourier"] = _setting(
+        "seed", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
     )
     latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1)
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(

@@ -6,23 +6,26 @@
     squared_error_plus_kl   the objective under a Gaussian of variance 1/2, less its constant
     log_likelihood_nats     log p(x|z) at the drawn z; of one likelihood, comparable with no other
     elbo_nats               log_likelihood_nats - kl_nats
-    knn5_accuracy           share of test codes whose 5 nearest training codes vote for their label
+    knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
+    code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
-All are means over the test set; with dynamic binarization, over binary images drawn once from the seed.
+All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
+minutes, log p(x) itself before all, is in `theory`.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from vae import checkpoint, classifier
+from vae import aggregate, checkpoint, classifier, modes, theory
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import MNIST, DataError, binarize, load_mnist, to_pixels
@@ -33,27 +36,59 @@ from vae.networks import CLASSES
 from vae.objectives import Terms, figures, squared_error
 
 Model = AE | VAE | CVAE
-Figures = dict[str, float | int]
+Figures = theory.Figures
 
 SEED = 0
+CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # between two values of a pixel, where x has a code
 SAMPLES_PER_CLASS = 1_000
 _BLOCK = 1_000
 
 
-def measure(model: Model, config: TrainConfig, data: MNIST, judge: nn.Module | None) -> Figures:
-    """All figures of a model on the test set, all on the CPU; `judge` is the classifier, None where there is none."""
+def measure(
+    model: Model,
+    config: TrainConfig,
+    data: MNIST,
+    judge: nn.Module | None,
+    thorough: bool = False,
+    tell: theory.Tell = lambda what: None,
+) -> Figures:
+    """The figures of a model on the test set, on the CPU; if `thorough`, those of `theory` as well, in minutes.
+
+    `judge` is the classifier, None where there is none; `tell` is called with what is being measured.
+    """
     test = data.test_images, data.test_labels
     found: Figures = {"n": len(data.test_images), "seed": SEED}
     found |= figures(terms(model, config, *test), config.beta)
     if model.kind != "ae":
         found["squared_error_at_mean"] = squared_error_at_mean(model, config, *test)
         found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
-    codes = [encode(model, *part) for part in ((data.train_images, data.train_labels), test)]
-    found["knn5_accuracy"] = knn_accuracy(codes[0], data.train_labels, codes[1], data.test_labels)
+    tell("codes")
+    codes = [encode(model, config, *part) for part in ((data.train_images, data.train_labels), test)]
+    for k in (1, 5):
+        found[f"knn{k}_accuracy"] = knn_accuracy(codes[0], data.train_labels, codes[1], data.test_labels, k)
+    if model.kind == "ae" and model.latent_dim == 2:
+        found["code_holes"] = aggregate.density_of_codes(codes[0]).holes
     if model.conditional and judge is not None:
         found["class_agreement"] = class_agreement(model, judge)
         found["class_agreement_n"] = SAMPLES_PER_CLASS * CLASSES
-    return found
+    return found | _theory(model, config, data, found, tell) if thorough and model.kind != "ae" else found
+
+
+def _theory(model: VAE, config: TrainConfig, data: MNIST, found: Figures, tell: theory.Tell) -> Figures:
+    """The figures of `theory`."""
+    x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
+    more = theory.of_images(model, x, y, tell)
+    if model.latent_dim == 2:
+        tell("aggregate posterior")
+        blocks = list(_blocks(config, data.train_images, data.train_labels))
+        more |= theory.of_codes(model, *(torch.cat(part) for part in zip(*blocks, strict=True)))
+    if config.likelihood in CODE_STEPS:
+        nats = found["log_likelihood_nats"], found["kl_nats"], more.get("log_px_nats")
+        more |= theory.code_bits(*nats, CODE_STEPS[config.likelihood])
+    if model.conditional:
+        tell("a classifier trained on samples only")
+        more["cas"] = theory.classification_accuracy_score(model, data)
+    return more
 
 
 @torch.inference_mode()
@@ -74,8 +109,14 @@ def squared_error_at_mean(model: Model, config: TrainConfig, images: Tensor, lab
 
 
 @torch.no_grad()
-def encode(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-    """The codes (N, D) of uint8 images (N, 28, 28), grey as they are."""
+def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> Tensor:
+    """The codes (N, D) of uint8 images (N, 28, 28), grey as they are.
+
+    The encoder's; but of a model that was trained on log p(x) itself, where D <= 2, the modes of the exact posteriors:
+    its decoder has never heard of its encoder, which is only the quicker way there.
+    """
+    if config.objective == "exact" and model.latent_dim <= 2:
+        return modes.posterior_modes(model, to_pixels(images), labels)
     pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
     return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
 
@@ -105,24 +146,31 @@ def table(checkpoints: list[Checkpoint]) -> str:
     """The recorded test figures as Markdown, a table for each likelihood: their nats must not share a column."""
     columns = {  # figure: (heading, format)
         "squared_error": ("squared error", ".2f"),
-        "squared_error_at_mean": ("at the mean", ".2f"),
         "kl_nats": ("KL (nats)", ".2f"),
-        "squared_error_plus_kl": ("squared error + KL", ".2f"),
         "elbo_nats": ("ELBO (nats)", ".2f"),
-        "knn5_accuracy": ("5-NN accuracy", ".1%"),
+        "refined_elbo_nats": ("ELBO, q refined", ".2f"),
+        "iw500_nats": ("IW-500", ".2f"),
+        "log_px_nats": ("log p(x), exact", ".2f"),
+        "log_px_summed_nats": ("label summed out", ".2f"),
+        "aggregate_kl_nats": ("aggregate KL", ".3f"),
+        "holes": ("holes", ".1%"),
+        "knn5_accuracy": ("5-NN", ".1%"),
+        "bayes_accuracy": ("Bayes class", ".1%"),
         "class_agreement": ("class agreement", ".2%"),
+        "cas": ("CAS", ".2%"),
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
         groups.setdefault(_likelihood(each.config), []).append(each)
     lines = []
     for likelihood, group in groups.items():
-        header = ["model", "network", "D", *(heading for heading, _ in columns.values()), "epochs"]
-        lines += [f"Likelihood: {likelihood}.", "", _row(header), _row(["---", "---", *["---:"] * (len(header) - 2)])]
+        shown = {key: column for key, column in columns.items() if any(key in each.record["test"] for each in group)}
+        header = ["model", "network", "objective", *(heading for heading, _ in shown.values())]
+        lines += [f"Likelihood: {likelihood}.", "", _row(header), _row(["---", "---", "---", *["---:"] * len(shown)])]
         for each in group:
             test, config = each.record["test"], each.config
-            numbers = [format(test[key], form) if key in test else "" for key, (_, form) in columns.items()]
-            lines.append(_row([each.name, config.network, str(config.latent_dim), *numbers, str(config.epochs)]))
+            numbers = [format(test[key], form) if key in test else "" for key, (_, form) in shown.items()]
+            lines.append(_row([each.name, config.network, config.objective, *numbers]))
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -147,7 +195,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vae.evaluate", description="Measure models on the test set.")
     parser.add_argument("paths", nargs="*", help="such as checkpoints/vae; all of --folder if none is given")
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
+    parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the measured figures here")
+    parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
     parser.add_argument("--folder", default=checkpoint.FOLDER, help="of models and classifier (%(default)s)")
     add_data_dir(parser)
     flags = parser.parse_args(arguments)
@@ -166,14 +216,24 @@ def _run(flags: argparse.Namespace) -> dict[str, Figures]:
         print(table(checkpoints))
         return {each.name: each.record["test"] for each in checkpoints}
     data = load_mnist(flags.data_dir)
+    torch.set_flush_denormal(True)  # densities far from a peak underflow, and numbers that small cost tenfold
     found = {}
-    for each in checkpoints:
+    for path, each in zip(paths, checkpoints, strict=True):
         judge = classifier.load(Path(flags.folder) / classifier.NAME) if each.model.conditional else None
-        found[each.name] = measure(each.model, each.config, data, judge)
+        figures = measure(each.model, each.config, data, judge, not flags.quick, tell)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}")
-        for name, value in found[each.name].items():
-            print(f"  {name:24}{value:>12.4f}" if isinstance(value, float) else f"  {name:24}{value:>12}")
+        for name, value in figures.items():
+            print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
+        if flags.record:
+            codes = encode(each.model, each.config, data.test_images, data.test_labels)
+            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": figures}))
+        found[each.name] = figures
     return found
+
+
+def tell(what: str) -> None:
+    """Say on standard error what is being measured."""
+    print(f"measuring: {what}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Encoder and decoder backbones: tensors to tensors, no probability.
 
     seed      784-512-E      and  D-512-K              ReLU
+    small     784-128-E      and  D-128-K              ReLU
     deep      784-512-512-E  and  D-512-512-512-K      GELU (the exact one, with erf)
     fourier   784-512-512-E  and  D-512-512-512-K      GELU, but the decoder's first layer is a sine
 
@@ -26,9 +27,9 @@ CLASSES = 10
 
 WAVE_NUMBERS = (0.3, 24.0)  # the range they are drawn from, in radians a unit of z
 
-_ENCODER = {"seed": (512,), "deep": (512, 512), "fourier": (512, 512)}
-_DECODER = {"seed": (512,), "deep": (512, 512, 512), "fourier": (512, 512, 512)}
-_ACTIVATION = {"seed": nn.ReLU, "deep": nn.GELU, "fourier": nn.GELU}
+_ENCODER = {"seed": (512,), "small": (128,), "deep": (512, 512), "fourier": (512, 512)}
+_DECODER = {"seed": (512,), "small": (128,), "deep": (512, 512, 512), "fourier": (512, 512, 512)}
+_ACTIVATION = {"seed": nn.ReLU, "small": nn.ReLU, "deep": nn.GELU, "fourier": nn.GELU}
 
 
 class Sine(nn.Module):

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, evaluate, flags, objectives
+from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, theory
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import MNIST, DataError, batches, binarize, load_mnist, split_validation
@@ -142,12 +142,14 @@ def train(
     resume: bool = False,
     judge: classifier.Classifier | None = None,
     progress: bool = False,
+    thorough: bool = False,
 ) -> Checkpoint:
     """Train a model and measure it on the test set: what `checkpoint.write` takes.
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left. Raises TrainingError when the loss is not finite or there is nothing to resume.
+    the time left; with `thorough`, the figures of `theory` as well, which take minutes. Raises TrainingError when the
+    loss is not finite or there is nothing to resume.
     """
     run = Run(config, device)
     if resume:
@@ -173,7 +175,7 @@ def train(
                 write_atomically(resume_file, lambda file: torch.save(run.state(), file))
             if on_epoch:
                 on_epoch(run.history[-1])
-    return _checkpoint(run, test_on, judge)
+    return _checkpoint(run, test_on, judge, thorough, evaluate.tell if progress else lambda what: None)
 
 
 def _check_finite(run: Run, row: dict[str, float]) -> None:
@@ -194,7 +196,9 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
     return state
 
 
-def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> Checkpoint:
+def _checkpoint(
+    run: Run, data: MNIST, judge: classifier.Classifier | None, thorough: bool, tell: theory.Tell
+) -> Checkpoint:
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
@@ -204,9 +208,9 @@ def _checkpoint(run: Run, data: MNIST, judge: classifier.Classifier | None) -> C
         "seconds": round(run.seconds, 3),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "history": run.history,
-        "test": evaluate.measure(model, config, data, judge),
+        "test": evaluate.measure(model, config, data, judge, thorough, tell),
     }
-    codes = evaluate.encode(model, data.test_images, data.test_labels)
+    codes = evaluate.encode(model, config, data.test_images, data.test_labels)
     return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
 
 
@@ -226,6 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", default=checkpoint.FOLDER, help="of the checkpoints (default: %(default)s)")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
+    parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
     try:
         _run(parser.parse_args(arguments))
     except (ValueError, DataError, TrainingError) as error:
@@ -249,8 +254,10 @@ def _run(given: argparse.Namespace) -> None:
             judge = classifier.load(path.parent / classifier.NAME)
         except CheckpointError as error:
             print(f"class agreement will not be measured: {error}", file=sys.stderr)
+    if config.objective == "exact":
+        torch.set_flush_denormal(True)  # weights of far points underflow, and numbers that small cost tenfold
     data = load_mnist(given.data_dir, given.device)
-    trained = train(config, data, given.device, None, resume_file, given.resume, judge, progress=True)
+    trained = train(config, data, given.device, None, resume_file, given.resume, judge, True, not given.quick)
     checkpoint.write(path, trained)
     resume_file.unlink()
     print(f"wrote {path}.pt and {path}.json; the last epoch:")

@@ -1,0 +1,96 @@
+"""Laws that tie the reported figures to each other, on small models that were trained for a moment."""
+
+import math
+
+import pytest
+import torch
+
+from vae import classifier, evaluate, theory, train
+from vae.config import TrainConfig
+from vae.models import build
+
+SETTINGS = {"likelihood": "bernoulli", "batch_size": 40, "epochs": 30}
+
+
+@pytest.fixture(scope="module", params=["vae", "cvae"])
+def measured(request, digits):
+    trained = train.train(TrainConfig(model=request.param, **SETTINGS), digits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theory, "classification_accuracy_score", lambda *_: 0.5)
+        found = evaluate.measure(trained.model, trained.config, digits, judge=None, thorough=True)
+    return trained, found
+
+
+def test_the_parts_add_up_to_log_p(measured):
+    _, found = measured
+    assert found["gap_nats"] == pytest.approx(found["gap_family_nats"] + found["gap_amortisation_nats"], abs=1e-6)
+    # the ELBO was taken at one z for each image, the gap integrates over all
+    assert found["log_px_nats"] - found["gap_nats"] == pytest.approx(found["elbo_nats"], abs=0.5)
+    assert found["refined_elbo_nats"] > found["log_px_nats"] - found["gap_nats"] - 0.01
+    assert found["log_px_error_nats"] < 0.01
+
+
+def test_the_bounds_are_in_order(measured):
+    _, found = measured
+    assert found["log_px_nats"] - found["gap_nats"] < found["iw500_nats"] < found["log_px_nats"] + 0.02
+    assert found["iw500_below_nats"] == pytest.approx(found["log_px_nats"] - found["iw500_nats"])
+
+
+def test_the_bits_are_those_of_the_elbo(measured):
+    _, found = measured
+    assert found["code_total_bits"] == pytest.approx(-found["elbo_nats"] / math.log(2))
+    assert found["code_fine_bits"] == pytest.approx((found["log_px_nats"] - found["elbo_nats"]) / math.log(2))
+
+
+def test_the_hardest_images_are_those_of_the_largest_gap(measured, digits):
+    trained, found = measured
+    images = list(evaluate._blocks(trained.config, digits.test_images, digits.test_labels))
+    x, y = (torch.cat(part) for part in zip(*images, strict=True))
+    labels = y if trained.model.conditional else None
+    gaps = theory.gap(trained.model, x, labels).gap_nats
+    assert gaps[found["hardest"]].min() >= gaps.sort(descending=True).values[theory.HARDEST - 1]
+
+
+def test_holes_and_the_aggregate_say_how_the_codes_fill_the_prior(measured):
+    _, found = measured
+    assert found["aggregate_kl_nats"] > 0
+    assert 0 <= found["holes"] < 1
+
+
+def test_a_label_is_summed_out_and_found_again(measured, digits):
+    trained, found = measured
+    if not trained.model.conditional:
+        assert "log_px_summed_nats" not in found
+        return
+    # p(x) >= p(x|y) / 10, whatever the label; a trained model that knows bars from each other comes close to that
+    assert found["log_px_summed_nats"] > found["log_px_nats"] - math.log(10) - 0.1
+    assert found["bayes_accuracy"] > 0.9
+
+
+class Painter:
+    """Draws class c as the bar that the synthetic digits show for the class `says(c)`."""
+
+    latent_dim = 2
+
+    def __init__(self, says):
+        self.says = says
+
+    def decode(self, z, y):
+        bars = (torch.arange(28) >= 5) & (torch.arange(28) - 5 < (12 + 3 * z[:, :1].clamp(-2, 2)))  # (B, 28)
+        images = torch.zeros(len(y), 1, 28, 28)
+        images[torch.arange(len(y)), 0, 2 * self.says(y) + 4] = bars.float()
+        return images
+
+
+def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, monkeypatch):
+    monkeypatch.setattr(theory, "SAMPLES_PER_CLASS", 200)
+    monkeypatch.setattr(classifier, "_shift", lambda x, _: x)  # the bars of two classes are two rows apart
+    assert theory.classification_accuracy_score(Painter(lambda y: y), digits) > 0.95
+    assert theory.classification_accuracy_score(Painter(lambda y: (y + 1) % 10), digits) < 0.1
+
+
+def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):
+    config = TrainConfig(latent_dim=3, likelihood="bernoulli")
+    found = evaluate.measure(build(config), config, digits, judge=None, thorough=True)
+    assert {"iw500_nats", "code_total_bits"} <= set(found)
+    assert "log_px_nats" not in found

@@ -1,0 +1,124 @@
+"""The figures of a VAE or CVAE that its encoder alone cannot tell, each with its error and its n.
+
+    log_px_nats              log p(x), for a CVAE log p(x|y), by quadrature; _se over images, _error_nats of the grid
+    iw500_nats               the importance-weighted bound with 500 draws, and by how much it is below log p(x)
+    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds
+    refined_elbo_nats        the ELBO of that best normal, q refined for each image: log p(x) less what the family loses
+    code_*_bits              the two-part code of an image
+    aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes
+    log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / 10, and bayes_accuracy of argmax_y p(x|y)
+    cas                      accuracy on real test images of a classifier that was trained on samples only
+
+Quadrature needs D <= 2; with more dimensions only the importance-weighted bound and the code are left. What is dear is
+taken on the first test images, as many as the figure's _n says. Ravuri and Vinyals, Classification accuracy score for
+conditional generative models, 2019.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vae import aggregate, classifier, estimators, quadrature
+from vae.data import MNIST
+from vae.gap import gap
+from vae.models import CVAE, VAE
+from vae.networks import CLASSES
+
+Figures = dict[str, float | int | list[int]]
+Tell = Callable[[str], object]  # is told what is being measured
+
+SEED = 0
+IMAGES = 2_000  # that dear figures are taken on
+GAP_IMAGES = 250  # and those for which one image takes a second
+DRAWS = 500
+HARDEST = 12
+SUMMED_TOLERANCE_NATS = 0.05
+SAMPLES_PER_CLASS = 6_000  # as many as MNIST has training images
+_BLOCK = 1_000
+
+
+@torch.no_grad()
+def of_images(model: VAE, x: Tensor, y: Tensor, tell: Tell) -> Figures:
+    """What the integrals over z say of test images x (N, 1, 28, 28) with labels y, as the likelihood takes them."""
+    few, labels = x[:IMAGES], y if model.conditional else None
+    few_labels = None if labels is None else labels[:IMAGES]
+    tell(f"importance-weighted bound, {DRAWS} draws")
+    iw = estimators.importance(model, few, DRAWS, _generator(), few_labels).nats
+    found: Figures = _mean("iw500_nats", iw) | {"iw500_n": len(few)}
+    if model.latent_dim > 2:
+        return found
+    tell("log p(x) by quadrature")
+    evidence = quadrature.log_evidence(model, x, labels)
+    found |= _mean("log_px_nats", evidence.log_px_nats)
+    found |= {"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step}
+    found |= _mean("iw500_below_nats", evidence.log_px_nats[:IMAGES] - iw)
+    tell("the gap and its two parts")
+    some, some_labels = few[:GAP_IMAGES], None if labels is None else labels[:GAP_IMAGES]
+    parts = gap(model, some, some_labels)
+    for name, value in parts._asdict().items():
+        found |= _mean(f"gap_{name}" if name != "gap_nats" else name, value)
+    found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(some)}
+    found["refined_elbo_nats"] = found["log_px_nats"] - found["gap_family_nats"]
+    found["hardest"] = parts.gap_nats.topk(min(HARDEST, len(some))).indices.tolist()
+    if model.conditional:
+        tell("log p(x) with the label summed out")
+        found |= summed_out(model, some, some_labels)
+    return found
+
+
+@torch.no_grad()
+def summed_out(model: CVAE, x: Tensor, y: Tensor) -> Figures:
+    """log p(x) = log 1/10 sum_y p(x|y), and how often the class of highest p(y|x) is the label."""
+    each = [
+        quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS).log_px_nats
+        for label in range(CLASSES)
+    ]
+    joint = torch.stack(each, 1) - math.log(CLASSES)  # (N, 10)
+    right = (joint.argmax(1) == y.cpu()).double()
+    return (
+        _mean("log_px_summed_nats", joint.logsumexp(1)) | _mean("bayes_accuracy", right) | {"log_px_summed_n": len(x)}
+    )
+
+
+@torch.no_grad()
+def of_codes(model: VAE, x: Tensor, y: Tensor) -> Figures:
+    """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y."""
+    blocks = zip(x.split(_BLOCK), y.split(_BLOCK), strict=True)
+    posteriors = [model.posterior(*block) for block in blocks]
+    mean, std = (torch.cat([getattr(q, part) for q in posteriors]) for part in ("mean", "stddev"))
+    whole = aggregate.aggregate_posterior(mean, std)
+    return {
+        "aggregate_kl_nats": whole.kl_to_prior_nats,
+        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(mean, std, _generator()),
+        "holes": whole.holes,
+        "aggregate_n": len(x),
+    }
+
+
+def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | None, step: float) -> Figures:
+    """The two-part code of the average image; `step` as of `estimators.two_part_code_bits`."""
+    terms = [None if value is None else torch.tensor(value) for value in (log_likelihood_nats, kl_nats, log_px_nats)]
+    code = estimators.two_part_code_bits(*terms, step)
+    return {f"code_{name}": value.item() for name, value in code._asdict().items() if value is not None}
+
+
+def classification_accuracy_score(model: CVAE, data: MNIST) -> float:
+    """CAS: the share of real test images that a classifier trained on the model's samples alone gets right."""
+    asked = torch.arange(CLASSES).repeat_interleave(SAMPLES_PER_CLASS)
+    z = torch.randn(len(asked), model.latent_dim, generator=_generator())
+    with torch.no_grad():
+        means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
+    images = (torch.cat(means)[:, 0] * 255).round().to(torch.uint8)
+    judge = classifier.train(data._replace(train_images=images, train_labels=asked))
+    return classifier.accuracy(judge, data.test_images, data.test_labels)
+
+
+def _mean(name: str, values: Tensor) -> Figures:
+    """The mean over images and its standard error."""
+    return {name: values.mean().item(), f"{name}_se": values.std().item() / math.sqrt(len(values))}
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)
