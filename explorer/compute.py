@@ -148,17 +148,20 @@ def there_and_back(model: torch.nn.Module, points: np.ndarray, digit: int) -> np
     return np.concatenate([frames, frames[-2:0:-1]])
 
 
-def pack(checkpoint: Checkpoint, identity: str) -> bytes:
+def pack(checkpoint: Checkpoint, identity: str, exact: bool = False) -> bytes:
     """A checkpoint as the browser reads it: one JSON header, then its arrays, each at a multiple of 16 bytes.
 
     `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
-    float16, with which a pixel moves by less than 5e-3.
+    float16, with which a pixel moves by less than 5e-3; those of the small first layer are float32, for before a sine
+    they multiply z to many radians. Where likelihoods are computed, whose sums over pixels are sensitive to that, all
+    are float32 (`exact`).
     """
     arrays = [checkpoint.codes.numpy().astype("<f4"), checkpoint.labels.numpy().astype("u1")]
     layers = []
-    for layer in dense_layers(checkpoint.model.decoder):
-        layers.append({"inputs": layer.weight.shape[1], "outputs": layer.weight.shape[0], "act": layer.activation})
-        arrays += [layer.weight.detach().numpy().astype("<f2"), layer.bias.detach().numpy().astype("<f4")]
+    for rank, layer in enumerate(dense_layers(checkpoint.model.decoder)):
+        weight, bias, half = layer.weight.numpy(), layer.bias.numpy(), rank > 0 and not exact
+        layers.append({"inputs": weight.shape[1], "outputs": weight.shape[0], "act": layer.activation, "half": half})
+        arrays += [weight.astype("<f2" if half else "<f4"), bias.astype("<f4")]
     offset, offsets = 0, []
     for array in arrays:
         offsets.append(offset)

@@ -15,6 +15,7 @@ from typing import Any
 
 PATHS = ("line", "arc")
 SAMPLES = (10, 20, 50, 100)
+UNITS = ("nats", "bits")
 LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
 TEST_IMAGES = 10_000
@@ -26,12 +27,16 @@ class ExplorerState:
 
     left: str = "ae"
     right: str = "vae"
+    middle: str = ""  # no third map
     digit_left: int = 7
     digit_right: int = 7
+    digit_middle: int = 7
     z1_left: float | None = None
     z2_left: float | None = None
     z1_right: float | None = None
     z2_right: float | None = None
+    z1_middle: float | None = None
+    z2_middle: float | None = None
     manifold: bool = False
     prior: bool = True
     path: str = "line"
@@ -54,6 +59,13 @@ class ExplorerState:
     morph: int = 2
     samples: int = 50
     seed: int = 0
+    bound: str = "vae"
+    sigma: float | None = None
+    image_bound: int = 77  # a 2 that the encoder takes for what it is not, with a posterior of two peaks
+    digit_bound: int = 7
+    z1_bound: float | None = None
+    z2_bound: float | None = None
+    unit: str = "nats"
 
 
 def coordinate(value: Any) -> float:
@@ -90,6 +102,14 @@ def _number(kind: type, value: Any) -> Any:
         raise ValueError(f"not a number: {value!r}") from error
 
 
+def positive(value: Any) -> float:
+    """A number above 0 and not beyond `LIMIT`; raises ValueError on anything else."""
+    number = _number(float, value)
+    if not 0 < number <= LIMIT:
+        raise ValueError(f"expected a number above 0, got {value!r}")
+    return number
+
+
 def checkpoint_name(value: Any) -> str:
     """A plain file name without folders; raises ValueError on anything else."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", str(value)):
@@ -111,17 +131,24 @@ def one_of(*options: str) -> Callable[[Any], str]:
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "left": checkpoint_name,
     "right": checkpoint_name,
+    "middle": checkpoint_name,
     "style": checkpoint_name,
+    "bound": checkpoint_name,
+    "sigma": positive,
     "path": one_of(*PATHS),
+    "unit": one_of(*UNITS),
     "manifold": lambda value: one_of("0", "1")(value) == "1",
     "prior": lambda value: one_of("0", "1")(value) == "1",
     "snap": lambda value: one_of("0", "1")(value) == "1",
     "image_a": whole(TEST_IMAGES),
     "image_b": whole(TEST_IMAGES),
+    "image_bound": whole(TEST_IMAGES),
     "digit": whole(10),
     "sampled": whole(10),
     "digit_left": whole(10),
     "digit_right": whole(10),
+    "digit_bound": whole(10),
+    "digit_middle": whole(10),
     "morph": whole(10),
     "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
     "seed": whole(2**31),

@@ -78,7 +78,8 @@ def test_the_packed_bytes_decode_as_the_model_does(checkpoint):
     act = {"relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 0.5 * (1 + np.tanh(v / 2))}
     for i, layer in enumerate(header["layers"]):
         shape = (layer["outputs"], layer["inputs"])
-        weight = np.frombuffer(blob, "<f2", shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)
+        kind = "<f2" if layer["half"] else "<f4"
+        weight = np.frombuffer(blob, kind, shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)
         bias = np.frombuffer(blob, "<f4", shape[0], start + header["offsets"][3 + 2 * i])
         values = act[layer["act"]](values @ weight.T.astype(np.float32) + bias)
     with torch.inference_mode():

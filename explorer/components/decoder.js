@@ -18,11 +18,12 @@ function erf(x) {
 const ACTIVATIONS = {
   relu: (x) => (x > 0 ? x : 0),
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
+  sine: Math.sin,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   identity: (x) => x,
 };
 
-function runLayer({ inputs, outputs, weight, bias, activation, result }, input) {
+function runLayer({ inputs, outputs, weight, bias, result }, input, activation) {
   for (let row = 0, at = 0; row < outputs; row++) {
     let even = bias[row];
     let odd = 0;
@@ -47,8 +48,9 @@ class Bank {
     this.codes = new Float32Array(buffer, arrays[0], 2 * this.count);
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
     this.layers.forEach((layer, i) => {
-      const halves = new Uint16Array(buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs);
-      layer.weight = Float32Array.from(halves, floatFromHalf);
+      const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
+      const halves = () => Float32Array.from(new Uint16Array(...weights), floatFromHalf);
+      layer.weight = layer.half ? halves() : new Float32Array(...weights);
       layer.bias = new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs);
       layer.activation = ACTIVATIONS[layer.act];
       layer.result = new Float32Array(layer.outputs);
@@ -61,12 +63,22 @@ class Bank {
 
   // Pixel means in [0, 1] at z; `label` is a class or a list of ten weights, and counts only for a conditional model.
   decode(z, label) {
+    return this.run(z, label, ACTIVATIONS.sigmoid);
+  }
+
+  // The same before the sigmoid.
+  logits(z, label) {
+    return this.run(z, label, ACTIVATIONS.identity);
+  }
+
+  run(z, label, last) {
     let values = z;
     if (this.conditional) {
       const weights = Array.isArray(label) ? label : Array.from({ length: 10 }, (_, i) => Number(i === label));
       values = [...z, ...weights];
     }
-    return this.layers.reduce((input, layer) => runLayer(layer, input), values);
+    const act = (rank) => (rank === this.layers.length - 1 ? last : this.layers[rank].activation);
+    return this.layers.reduce((input, layer, rank) => runLayer(layer, input, act(rank)), values);
   }
 
   // The index of the code nearest to z among the classes that `shown` lets through, or -1.

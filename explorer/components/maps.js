@@ -1,7 +1,6 @@
-// Maps: two planes side by side. The digit under the cursor, the nearest test image ringed on both maps, pins, tiles.
+// Maps: two planes or three side by side. The digit under the cursor, the nearest test image ringed on all, pins, tiles.
 
-const SIDES = ["left", "right"];
-const OTHER = { left: "right", right: "left" };
+const PLACES = ["left", "middle", "right"];
 const shortNumber = (value) => value.toFixed(2).replace("-", "−");
 const shortPoint = (z) => `z (${z.map(shortNumber).join(", ")})`;
 
@@ -12,7 +11,7 @@ class Maps {
     this.tiles = {};
     this.sides = {};
     this.hovered = null; // { side, z, image }
-    for (const side of SIDES) {
+    for (const side of PLACES) {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`map_${side}`, {
         paint: (context, chart) => this.paint(side, context, chart),
@@ -32,7 +31,7 @@ class Maps {
     if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
     this.sides[side] = { ...data, bank, setStateValue, parentElement };
     this.attach();
-    for (const each of SIDES) this.charts[each].request();
+    for (const each of PLACES) this.charts[each].request();
   }
 
   attach() {
@@ -52,13 +51,15 @@ class Maps {
     const image = this.sides[side].bank.nearest(z, chart.shown());
     const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
     this.hovered = { side, z, image };
-    this.charts[OTHER[side]].cursor = null; // one cursor for both maps, be it the pointer's or the keys'
-    if (fresh) this.charts[OTHER[side]].requestOver();
+    for (const other of PLACES.filter((each) => each !== side)) {
+      this.charts[other].cursor = null; // one cursor for all maps, be it the pointer's or the keys'
+      if (fresh) this.charts[other].requestOver();
+    }
   }
 
   leave() {
     this.hovered = null;
-    for (const side of SIDES) {
+    for (const side of PLACES) {
       this.lenses[side].hide();
       this.live(side, null);
       this.charts[side].requestOver();
@@ -77,7 +78,7 @@ class Maps {
     drawPin(context, chart, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
-    const known = image >= 0 && bank.count === this.sides[touched].bank.count; // else the two maps show different images
+    const known = image >= 0 && bank.count === this.sides[touched].bank.count; // else the maps show different images
     if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
       this.look(side, chart, z, bank.decode(z, digit), shortPoint(z));

@@ -4,6 +4,8 @@ const GRAB_PIXELS = 14;
 const FRAME_PIXELS = 60;
 const SECONDS = 4; // from one end to the other at normal speed
 
+const SIDES = ["left", "right"];
+
 class Paths {
   constructor(parent) {
     this.charts = {};

@@ -11,6 +11,7 @@ from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
 from views import parts, session
 
+SIDES = ("left", "right")
 GIF_SCALE = 6
 GIF_RATE = 20
 
@@ -22,7 +23,7 @@ def render() -> None:
     with parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it."):
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
         st.toggle("test images", **session.bound("snap"))
-    travelled(parts.two_maps("path", fields))
+    travelled(parts.maps("path", SIDES, fields))
 
 
 def fields(side: str) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def picked(value: Any) -> None:
         if "image" in value:
             session.update(**{f"image_{end}": whole(TEST_IMAGES)(value["image"])})
         else:
-            side = one_of(*parts.SIDES)(value["side"])
+            side = one_of(*SIDES)(value["side"])
             z1, z2 = point(value["z"])
             session.update(**{f"{end}1_{side}": z1, f"{end}2_{side}": z2})
     except (KeyError, TypeError, ValueError):

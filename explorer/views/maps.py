@@ -1,4 +1,4 @@
-"""Maps: two latent spaces side by side; move to see a digit, click to keep it."""
+"""Maps: two latent spaces or three side by side; move to see a digit, click to keep it."""
 
 from typing import Any
 
@@ -13,20 +13,44 @@ from state import coordinate, one_of, point
 from vae.data import DataError
 from views import parts, session
 
+SIDES = ("left", "middle", "right")
+PRESET = {"left": "ae", "middle": "vae", "right": "vae-best"}
 SCALE = 4
 
 
 def render() -> None:
     """Draw the page."""
     with parts.first_line("Move over a map to see the digit at that point. Click to keep it."):
+        offer_preset()
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
-    shown = parts.two_maps("map", lambda side: (f"z1_{side}", f"z2_{side}"), below=parts.figures_line)
-    for side, column in zip(parts.SIDES, st.columns(2), strict=True):
+    sides = [side for side in SIDES if getattr(session.current(), side)]
+    shown = parts.maps("map", sides, plane, below=parts.figures_line)
+    for side, column in zip(sides, st.columns(len(sides)), strict=True):
         if side in shown:
             with column:
                 pinned(side, shown[side])
     offer_images()
+
+
+def plane(side: str) -> tuple[str, str]:
+    """The names of a side's coordinates."""
+    return f"z1_{side}", f"z2_{side}"
+
+
+def offer_preset() -> None:
+    """One click to the three models whose maps tell most beside each other, and one back to two maps."""
+    if session.current().middle:
+        st.button("two maps", on_click=lambda: arrange(middle="", right="vae"))
+    elif set(PRESET.values()) <= set(resources.checkpoint_names()):
+        st.button("AE | VAE | best", on_click=lambda: arrange(**PRESET))
+
+
+def arrange(**models: str) -> None:
+    """Show these models; what was pinned on the planes of those that they replace is given up."""
+    state = session.current()
+    replaced = [side for side, name in models.items() if getattr(state, side) != name]
+    session.update(**models, **{axis: None for side in replaced for axis in plane(side)})
 
 
 def pin(side: str, resource: Resource) -> tuple[float, float]:
@@ -41,7 +65,7 @@ def pin(side: str, resource: Resource) -> tuple[float, float]:
 def picked(value: Any) -> None:
     """Keep the point that was clicked in the browser; what is no point is dropped."""
     try:
-        side = one_of(*parts.SIDES)(value["side"])
+        side = one_of(*SIDES)(value["side"])
         z1, z2 = point(value["z"])
     except (KeyError, TypeError, ValueError):
         return

@@ -13,8 +13,13 @@ from state import LIMIT, ExplorerState, coordinate
 from vae.checkpoint import CheckpointError
 from views import session
 
-SIDES = ("left", "right")
-NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
+NAMES = {
+    "ae": "Autoencoder",
+    "vae": "VAE",
+    "cvae": "Conditional VAE",
+    "vae-best": "Best VAE",
+    "cvae-best": "Best conditional VAE",
+}
 
 
 def first_line(text: str) -> DeltaGenerator:
@@ -63,16 +68,19 @@ def choose_class(field: str, title: str) -> None:
     st.selectbox(title, range(10), label_visibility="collapsed", width=76, **session.bound(field))
 
 
-def two_maps(
-    charts: str, plane: Callable[[str], Sequence[str]], below: Callable[[Resource], None] | None = None
+def maps(
+    charts: str,
+    sides: Sequence[str],
+    plane: Callable[[str], Sequence[str]],
+    below: Callable[[Resource], None] | None = None,
 ) -> dict[str, Resource]:
-    """Two maps, `<charts>_left` and `<charts>_right`, each under its choice of model; a broken one is absent.
+    """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
 
     `plane` names the fields of the state that belong to one side's plane; `below` draws under a map.
     """
     names = resources.checkpoint_names()
     shown: dict[str, Resource] = {}
-    for side, column in zip(SIDES, st.columns(2), strict=True):
+    for side, column in zip(sides, st.columns(len(sides)), strict=True):
         with column:
             resource = choose(side, names, plane(side), f"digit_{side}")
             if resource:
@@ -105,10 +113,10 @@ def coordinates(plane: str, z: tuple[float, float]) -> None:
 def figures_line(resource: Resource) -> None:
     """What a model is, and how it did on the test set, in one line."""
     test = resource.checkpoint.record["test"]
-    facts = [
-        f"decoder {resource.architecture}",
-        f"error {test['squared_error']:.1f}",
-        *([f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []),
-        f"5-NN {test['knn5_accuracy']:.1%}",
-    ]
+    if resource.checkpoint.config.objective == "exact":  # error and KL are those of an encoder that nothing here asks
+        how = [f"log p(x) {test['log_px_nats']:.1f} nats".replace("-", "−")] if "log_px_nats" in test else []
+    else:
+        how = [f"error {test['squared_error']:.1f}"]
+        how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
+    facts = [f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"]
     st.html(f'<div class="latent-figures">{" · ".join(facts)}</div>')
