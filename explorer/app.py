@@ -12,7 +12,7 @@ if str(HERE.parent) not in sys.path:
 
 import components  # noqa: E402
 import resources  # noqa: E402
-from views import classes, interpolate, maps  # noqa: E402
+from views import bound, classes, interpolate, maps  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
@@ -31,6 +31,7 @@ page = st.navigation(
         st.Page(maps.render, title="Maps", url_path="maps", default=True),
         st.Page(interpolate.render, title="Interpolate", url_path="interpolate"),
         st.Page(classes.render, title="Classes", url_path="classes"),
+        st.Page(bound.render, title="Bound", url_path="bound"),
     ],
     position="top",
 )

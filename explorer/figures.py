@@ -13,6 +13,7 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
+PLANE = 3.8  # the 3 sigma of a prior, with a margin
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
@@ -40,10 +41,22 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> Figure:
             marker={"color": colour, "size": 3.5, "opacity": 0.8},
             hoverinfo="skip",
         )
-    x_range, y_range = extent(codes, prior)
+    return _as_plane(figure, *extent(codes, prior), HEIGHT)
+
+
+def plane(height: int) -> Figure:
+    """The plane of a prior without any codes, and the legend of the classes, for a page that draws all else itself."""
+    figure = Figure()
+    for digit, colour in enumerate(PALETTE):
+        figure.add_scatter(x=[None], y=[None], name=str(digit), mode="markers", marker={"color": colour, "size": 6})
+    return _as_plane(figure, (-PLANE, PLANE), (-PLANE, PLANE), height)
+
+
+def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
+    """The figure with one unit on both axes, faint lines and the legend on top."""
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
     figure.update_layout(
-        height=HEIGHT,
+        height=height,
         margin=MARGIN,
         dragmode="pan",
         hovermode=False,

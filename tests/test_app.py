@@ -1,5 +1,7 @@
 """The app without a browser: every page runs, bad input is dropped, a broken checkpoint keeps to its own panel."""
 
+import base64
+import io
 import json
 import shutil
 
@@ -7,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 from browser import ROOT
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import compute
+import evidence
 import resources
 import vae
 from vae import checkpoint
 from vae.checkpoint import Checkpoint
 
-PAGES = {"maps": 2, "interpolate": 2, "classes": 1}  # and their charts
-SECONDS = 30
+PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1}  # and their charts
+SECONDS = 60
 
 
 def run(**query):
@@ -81,6 +85,8 @@ def test_what_no_browser_of_ours_sends_is_dropped(page):
         ("interpolate", {"side": "right", "end": "a", "z": [1, 2]}, {"a1_right": "1.0", "a2_right": "2.0"}),
         ("classes", {"z": [0.5, 0.25]}, {"z1_style": "0.5", "z2_style": "0.25"}),
         ("classes", {"digit": 4, "morph": 9}, {"digit": "4", "morph": "9"}),
+        ("bound", {"image": 18}, {"image_bound": "18"}),
+        ("bound", {"z": [0.5, -1]}, {"z1_bound": "0.5", "z2_bound": "-1.0"}),
     ],
 )
 def test_a_pick_reaches_the_url(page, pick, query):
@@ -94,6 +100,19 @@ def test_maps_shows_two_maps_and_two_pinned_points():
     assert errors(app) == []
     assert len(app.get("plotly_chart")) == 2
     assert {number.key for number in app.number_input} == {"z1_left", "z2_left", "z1_right", "z2_right"}
+
+
+def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
+    app = run(left="vae", z1_left="0.5")
+    preset = next(button for button in app.button if button.label == "AE | VAE | best")
+    preset.click().run()
+    assert errors(app) == []
+    assert [app.selectbox(side).value for side in ("left", "middle", "right")] == ["ae", "vae", "vae-best"]
+    assert len(app.get("plotly_chart")) == 3
+    assert dict(app.query_params) == {"middle": "vae", "right": "vae-best"}  # the plane that was pinned on is gone
+    next(button for button in app.button if button.label == "two maps").click().run()
+    assert len(app.get("plotly_chart")) == 2
+    assert not app.query_params
 
 
 def test_a_number_field_decodes_its_point(monkeypatch):
@@ -132,12 +151,23 @@ def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
     assert {number.key for number in app.number_input} == {"z1_right", "z2_right"}
 
 
+def untrained(path, **settings):
+    """A model that was never trained, as a checkpoint of ten thousand codes."""
+    config = vae.TrainConfig(**settings)
+    codes = torch.randn(10_000, config.latent_dim, generator=torch.Generator().manual_seed(1))
+    labels = torch.arange(10_000).remainder(10).to(torch.uint8)
+    record = {
+        "format": 1,
+        "run_id": path.name,
+        "config": config.to_dict(),
+        "test": {"squared_error": 1.0, "knn5_accuracy": 0.1},
+    }
+    path.parent.mkdir(exist_ok=True)
+    checkpoint.write(path, Checkpoint(path.name, config, vae.build(config), codes, labels, record))
+
+
 def test_a_model_that_is_not_two_dimensional_says_so_in_its_panel(own_folder):
-    config = vae.TrainConfig(latent_dim=3)
-    model = vae.build(config)
-    record = json.loads((own_folder / "vae.json").read_text()) | {"run_id": "three", "config": config.to_dict()}
-    codes, labels = torch.zeros(10, 3), torch.zeros(10, dtype=torch.uint8)
-    checkpoint.write(own_folder / "solid", Checkpoint("solid", config, model, codes, labels, record))
+    untrained(own_folder / "solid", latent_dim=3)
     app = run(left="solid")
     (message,) = errors(app)
     assert "solid has 3 latent dimensions" in message
@@ -171,3 +201,158 @@ def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
     assert errors(app) == []
     assert len(app.get("plotly_chart")) == 2
     assert any("Fetch MNIST" in button.label for button in app.button)
+
+
+def said(app):
+    return " ".join(html.value for html in app.get("html"))
+
+
+def sent(app, part):
+    """What the page sends to one part of its controller."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return next(data for data in found if data.get("part") == part)
+
+
+@pytest.mark.mnist
+def test_bound_shows_what_is_found_of_the_image(mnist):
+    app = run_page("bound", {"image": 18})
+    assert errors(app) == []
+    model = checkpoint.read(ROOT / "checkpoints" / "vae")
+    found = evidence.look(model, mnist.test_images[18].numpy(), 3)
+    for nats in found.terms[:6]:
+        assert f"{abs(nats):.2f}" in said(app)
+    assert found.terms.log_px == pytest.approx(sent(app, "close")["logPx"])
+    assert len(app.latex) >= 12
+    assert any(f"{found.terms.amortisation:.2f}" in latex.value for latex in app.latex)
+
+
+@pytest.mark.mnist
+def test_bits_are_nats_divided_by_log_2(mnist):
+    app = run_page("bound")
+    nats = sent(app, "close")["logPx"]
+    app.get("button_group")[0].set_value("bits").run()
+    assert errors(app) == []
+    assert app.query_params["unit"] == "bits"
+    assert f"{abs(nats) / np.log(2):.2f}" in said(app)
+    assert sent(app, "close")["logPx"] == nats
+
+
+@pytest.mark.mnist
+def test_the_images_go_round(mnist):
+    app = run_page("bound")
+    app.number_input("image_bound").set_value(9999).run()
+    app.button("next_image").click().run()
+    assert app.number_input("image_bound").value == 0
+    app.button("previous_image").click().run()
+    assert app.number_input("image_bound").value == 9999
+    app.button("any_image").click().run()
+    assert errors(app) == []
+
+
+def test_a_model_without_a_posterior_is_not_offered():
+    assert "ae" not in run_page("bound").selectbox("bound").options
+
+
+@pytest.mark.mnist
+def test_the_hardest_images_are_offered_where_the_record_names_them(own_folder, mnist):
+    record = json.loads((own_folder / "vae.json").read_text())
+    record["test"]["hardest"] = [380, 61]
+    (own_folder / "vae.json").write_text(json.dumps(record))
+    app = run_page("bound")
+    app.selectbox("hardest_bound").select_index(0).run()
+    assert errors(app) == []
+    assert app.query_params["image_bound"] == "380"
+    app.button("next_image").click().run()
+    assert app.selectbox("hardest_bound").value is None
+
+
+@pytest.fixture
+def family(own_folder):
+    shutil.rmtree(own_folder / "family", ignore_errors=True)
+    for name, settings in {
+        "sigma-1": {"sigma": 1.0}, "sigma-03": {"sigma": 0.3}, "sigma-05": {"sigma": 0.5},
+        "beta-1": {"likelihood": "bernoulli"}, "beta-01": {"likelihood": "bernoulli", "beta": 0.1},
+    }.items():  # fmt: skip
+        untrained(own_folder / "family" / name, **settings)
+    return own_folder / "family"
+
+
+@pytest.mark.mnist
+def test_the_knob_walks_the_family(family, mnist):
+    app = run_page("bound")
+    app.selectbox("bound").set_value("family").run()
+    assert errors(app) == []
+    knob = app.select_slider("sigma")
+    assert [float(option.split()[1]) for option in knob.options] == [0.3, 0.5, 1.0]
+    shown = {}
+    for sigma in (0.5, 1.0):
+        app.select_slider("sigma").set_value(sigma).run()
+        assert errors(app) == []
+        assert app.query_params["sigma"] == str(sigma)
+        shown[sigma] = sent(app, "close")
+        assert shown[sigma]["likelihood"]["sigma"] == pytest.approx(sigma)
+    assert shown[0.5]["bank"] != shown[1.0]["bank"]
+    assert shown[0.5]["logPx"] != shown[1.0]["logPx"]
+    assert said(app).count("β = ") >= 3  # and what another beta does to black and white pixels
+
+
+@pytest.mark.mnist
+def test_a_link_to_a_sigma_that_is_not_there_opens_the_nearest(family, mnist):
+    def script():
+        from views import bound
+
+        bound.render()
+
+    app = AppTest.from_function(script, default_timeout=SECONDS)
+    app.query_params.update(bound="family", sigma="0.44")
+    assert errors(app.run()) == []
+    assert app.select_slider("sigma").value == 0.5
+
+
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, dimensions):
+    untrained(own_folder / "other", latent_dim=dimensions)
+    app = run_page("bound")
+    app.selectbox("bound").set_value("other").run()
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == 0
+    assert ("Quadrature needs D ≤ 2" in said(app)) == (dimensions == 3)
+    assert ("exact, by quadrature" in said(app)) == (dimensions == 1)
+    assert f"IW-{evidence.DRAWS:,}" in said(app)
+
+
+def test_a_broken_model_leaves_the_choice_of_another(own_folder):
+    (own_folder / "vae.pt").write_bytes(b"no")
+    app = run_page("bound")
+    (message,) = errors(app)
+    assert "vae.pt" in message
+    app.selectbox("bound").set_value("cvae").run()
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize("model", ["cvae", "black"])
+def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
+    monkeypatch.setattr(resources, "test_images", lambda: None)
+    untrained(own_folder / "black", likelihood="bernoulli")
+    app = run_page("bound")
+    app.selectbox("bound").set_value(model).run()
+    app.number_input("z1_bound").set_value(0.75).run()
+    assert errors(app) == []
+    assert app.query_params["z1_bound"] == "0.75"
+    shown = sent(app, "close")
+    assert shown["pick"] == "z"
+    assert shown["label"] == (7 if model == "cvae" else 0)
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image"].split(",")[1]))))
+    assert (set(np.unique(image)) <= {0, 255}) == (model == "black")
+
+
+def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
+    monkeypatch.setattr(resources, "test_images", lambda: None)
+    untrained(own_folder / "pixel", likelihood="gaussian-pixel")
+    app = run_page("bound")
+    assert "drawn" not in sent(app, "close")
+    app.selectbox("bound").set_value("pixel").run()
+    assert errors(app) == []
+    drawn = sent(app, "close")["drawn"]
+    assert [len(values) for values in drawn] == [evidence.DRAWS] * 2

@@ -115,7 +115,7 @@ def test_a_click_on_the_empty_plane_shows_what_torch_decodes_there(page, address
     assert (picture(page, side) == compute.decode(model, np.array([z]))[0]).all()
 
 
-@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
+@pytest.mark.parametrize("name", ["ae", "vae", "cvae", "vae-best", "cvae-best"])
 def test_the_browser_decodes_as_torch_does(page, address, name):
     visit(page, f"{address}/?left={name}", "map_left", "map_right")
     model = read(ROOT / "checkpoints" / name).model
@@ -142,6 +142,17 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
     assert np.abs(drawn - compute.decode(other.model, other.codes[index].numpy())[0].astype(int)).max() <= 3
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
+
+
+def test_three_maps_share_one_cursor_and_the_third_can_be_clicked(page, address):
+    visit(page, f"{address}/?middle=vae&right=vae-best", "map_left", "map_middle", "map_right")
+    page.mouse.move(*place(page, "map_middle", 0.5, 0.5)[0])
+    lenses = "[...document.querySelectorAll('.latent-lens')]"
+    settle(page, f"() => {lenses}.filter((lens) => lens.style.visibility === 'visible').length === 3")
+    aimed = pick(page, "map_right", "right", 0.4, 0.45)
+    assert math.dist(pinned(page, "right"), aimed) < 0.02 * max(1, math.hypot(*aimed))
+    model = read(ROOT / "checkpoints" / "vae-best").model
+    assert (picture(page, "right") == compute.decode(model, np.array([pinned(page, "right")]))[0]).all()
 
 
 def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):

@@ -54,6 +54,15 @@ def test_a_map_holds_every_code_once_in_one_unit():
         np.testing.assert_array_equal(np.stack([trace.x, trace.y], axis=1), codes[labels == digit])
 
 
+def test_a_bare_plane_has_no_codes_but_all_classes_in_its_legend():
+    figure = figures.plane(300)
+    assert [trace.name for trace in figure.data] == [str(digit) for digit in range(10)]
+    assert [trace.marker.color for trace in figure.data] == list(figures.PALETTE)
+    assert all(trace.x == (None,) for trace in figure.data)
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert figure.layout.yaxis.range[1] > 3
+
+
 def test_a_few_outliers_do_not_shrink_the_rest():
     codes = np.random.default_rng(0).normal(size=(5000, 2))
     calm = figures.extent(codes, prior=False)

@@ -16,39 +16,53 @@ EXPLORER = {
 
 VAE_ARROWS = {
     "__init__": {"checkpoint", "config", "files", "models"},
+    "aggregate": set(),
     "checkpoint": {"config", "files", "models"},
     "classifier": {"data", "files", "flags"},
     "config": set(),
     "data": {"flags"},
     "distributions": set(),
-    "evaluate": {"checkpoint", "classifier", "config", "data", "files", "flags", "models", "networks", "objectives"},
+    "estimators": {"distributions", "models", "networks"},
+    "evaluate": {"aggregate", "checkpoint", "classifier", "config", "data", "files", "flags", "models", "modes"}
+    | {"networks", "objectives", "theory"},
     "files": set(),
     "flags": {"config"},
+    "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
+    "hermite": set(),
     "interpolation": set(),
-    "models": {"config", "distributions", "networks", "objectives"},
+    "lattice": set(),
+    "models": {"config", "distributions", "lattice", "networks", "objectives"},
+    "modes": {"estimators", "hermite", "models", "tiles"},
     "networks": set(),
     "objectives": {"distributions"},
+    "quadrature": {"tiles"},
+    "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "networks", "quadrature"},
+    "tiles": {"distributions"},
     "train": {"checkpoint", "classifier", "config", "data", "evaluate", "files", "flags", "models", "networks"}
-    | {"objectives", "__init__"},
+    | {"objectives", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "app": {"components", "resources", "state", "views"},
+    "bars": set(),
     "components": set(),
     "compute": {"vae"},
+    "evidence": {"compute", "vae"},
     "figures": set(),
+    "formulas": {"bars", "evidence"},
     "pictures": set(),
-    "resources": {"compute", "figures", "vae"},
+    "resources": {"compute", "evidence", "figures", "vae"},
     "state": set(),
-    "views": {"components", "compute", "figures", "pictures", "resources", "state", "vae", "views"},
+    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "pictures", "resources", "state"}
+    | {"vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "resources"},
+    "torch": {"vae", "compute", "evidence", "resources"},
     "torchvision": {"vae.data"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"pictures"},
-    "numpy": {"vae", "compute", "figures", "pictures", "resources", "views"},
+    "numpy": {"vae", "compute", "evidence", "figures", "pictures", "resources", "views"},
 }
 
 

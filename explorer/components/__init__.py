@@ -13,7 +13,10 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-RUNTIME = ("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles", "runtime")
+RUNTIME = (
+    *("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles"),
+    *("closeup", "landscape", "ladder", "estimates", "bound", "runtime"),
+)
 
 
 def _source(*names: str) -> str:

@@ -51,10 +51,10 @@ function drawPrior(context, chart) {
   }
 }
 
-function drawDot(context, chart, z) {
+function drawDot(context, chart, z, radius = 5) {
   const [x, y] = chart.toPixel(z);
   context.beginPath();
-  context.arc(x, y, 5, 0, 2 * Math.PI);
+  context.arc(x, y, radius, 0, 2 * Math.PI);
   outlined(context, 2);
   context.fillStyle = "#fff";
   context.fill();

@@ -1,0 +1,95 @@
+// A part of the plane close up, on a stage of our own: what `Chart` is over a Plotly chart, with axes drawn here.
+
+const WINDOW_MARGIN = { left: 40, right: 6, top: 6, bottom: 22 };
+
+// Round numbers within a range, about `count` of them, at steps of 1, 2 or 5 times a power of ten.
+function roundTicks([low, high], count) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / count));
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => (high - low) / each <= count);
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const first = Math.ceil(low / step);
+  const values = Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+  return values.map((value) => ({ value, text: value.toFixed(decimals).replace("-", "−") }));
+}
+
+class CloseUp extends Chart {
+  constructor(parent, handlers) {
+    super("", handlers);
+    this.home = [[-1, 1], [-1, 1]]; // the view to start from, and to come back to
+    this.stage = element("div", "latent-stage latent-window", parent, { tabIndex: 0 });
+    this.stage.setAttribute("role", "application");
+    this.stage.setAttribute("aria-label", "Close up. Arrow keys move over it, Enter keeps the point.");
+    this.stage.append(this.under, this.layers);
+    this.plot = this.stage; // the events and traces of a Plotly chart, which it has none of
+    this.plot.on = () => {};
+    this.listen();
+    const { signal } = this.listeners;
+    this.stage.addEventListener("wheel", (event) => this.zoom(event), { signal, passive: false });
+    this.stage.addEventListener("dblclick", () => (this.home = this.start), { signal });
+  }
+
+  set home(box) {
+    this.start = this.box = box;
+    if (this.plot) this.request();
+  }
+
+  get home() {
+    return this.start;
+  }
+
+  zoom(event) {
+    const at = this.position(event);
+    if (!at) return;
+    event.preventDefault();
+    const z = this.toPlane(at);
+    const factor = Math.exp(event.deltaY / 500);
+    const { x, y } = this.frame();
+    this.box = [x, y].map(([low, high], axis) => [z[axis] + (low - z[axis]) * factor, z[axis] + (high - z[axis]) * factor]);
+    this.handlers.moved?.();
+    this.request();
+  }
+
+  attach() {}
+
+  // The box and whatever of the plane around it the stage has room for, in one unit on both axes.
+  frame() {
+    const { left, right, top, bottom } = WINDOW_MARGIN;
+    const size = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];
+    const unit = Math.max(...this.box.map(([low, high], axis) => (high - low) / size[axis]));
+    const [x, y] = this.box.map(([low, high], axis) => {
+      const [middle, half] = [(low + high) / 2, (unit * size[axis]) / 2];
+      return [middle - half, middle + half];
+    });
+    return { left, top, width: size[0], height: size[1], x, y };
+  }
+
+  drawAxes(context, ink) {
+    const { left, top, width, height, x, y } = this.frame();
+    context.font = "11px sans-serif";
+    context.fillStyle = context.strokeStyle = ink;
+    context.lineWidth = 1;
+    const line = (from, to) => {
+      context.globalAlpha = 0.14;
+      context.beginPath();
+      context.moveTo(...from);
+      context.lineTo(...to);
+      context.stroke();
+      context.globalAlpha = 0.65;
+    };
+    context.textBaseline = "middle";
+    for (const { value, text } of roundTicks(x, 6)) {
+      const px = this.toPixel([value, 0])[0];
+      line([px, top], [px, top + height]);
+      context.textAlign = "center";
+      context.fillText(text, px, top + height + 13);
+    }
+    for (const { value, text } of roundTicks(y, 6)) {
+      const py = this.toPixel([0, value])[1];
+      line([left, py], [left + width, py]);
+      context.textAlign = "right";
+      context.fillText(text, left - 6, py);
+    }
+    context.textBaseline = "alphabetic";
+    context.globalAlpha = 1;
+  }
+}

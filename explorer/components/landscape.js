@@ -1,0 +1,133 @@
+// The exact posterior as shades of one hue and two lines; ellipses of Gaussians; codes faint beneath them.
+
+async function greyLevels(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  return { width: image.width, height: image.height, values: Float32Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]) };
+}
+
+class Landscape {
+  // window: [[low1, high1], [low2, high2]]; grey: nats below the peak, `shadesANat` levels a nat, the first row at the top
+  constructor({ window, levels, shadesANat }, { width, height, values }) {
+    Object.assign(this, { window, width, height, levels, nats: values.map((value) => value / shadesANat) });
+    this.lines = levels.map((level) => this.contour(level));
+    const [[x0, x1], [y0, y1]] = window;
+    const highest = this.nats.indexOf(Math.min(...this.nats));
+    const [i, j] = [highest % width, Math.floor(highest / width)];
+    this.peak = [x0 + ((i + 0.5) / width) * (x1 - x0), y1 - ((j + 0.5) / height) * (y1 - y0)];
+    const inside = this.nats.filter((nats) => nats <= levels[1]).length;
+    this.size = Math.sqrt((inside / this.nats.length) * (x1 - x0) * (y1 - y0)); // of what the outer line holds
+  }
+
+  // Opacity is the square root of the density, less a little: the eye then follows it to about 3 sigma.
+  tint(colour) {
+    const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+    const picture = new ImageData(this.width, this.height);
+    this.nats.forEach((nats, i) => picture.data.set([red, green, blue, 250 * (Math.exp(-nats / 2) - 0.05)], 4 * i));
+    this.canvas = new OffscreenCanvas(this.width, this.height);
+    this.canvas.getContext("2d").putImageData(picture, 0, 0);
+    this.colour = colour;
+  }
+
+  // Marching squares between the cells' middles: a list of short lines of the plane.
+  contour(level) {
+    const [[x0, x1], [y0, y1]] = this.window;
+    const at = (i, j) => [x0 + ((i + 0.5) / this.width) * (x1 - x0), y1 - ((j + 0.5) / this.height) * (y1 - y0)];
+    const lines = [];
+    for (let j = 0; j + 1 < this.height; j++) {
+      for (let i = 0; i + 1 < this.width; i++) {
+        const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+        const above = corners.map(([a, b]) => this.nats[b * this.width + a] - level);
+        const crossings = [];
+        for (let k = 0; k < 4; k++) {
+          const [from, to] = [above[k], above[(k + 1) % 4]];
+          if (from > 0 === to > 0) continue;
+          const [a, b] = [corners[k], corners[(k + 1) % 4]];
+          const t = from / (from - to);
+          crossings.push(at(a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])));
+        }
+        for (let k = 0; k + 1 < crossings.length; k += 2) lines.push([crossings[k], crossings[k + 1]]);
+      }
+    }
+    return lines;
+  }
+
+  paint(context, chart) {
+    const [[x0, x1], [y0, y1]] = this.window;
+    const [left, top] = chart.toPixel([x0, y1]);
+    const [right, bottom] = chart.toPixel([x1, y0]);
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.canvas, left, top, right - left, bottom - top);
+  }
+
+  // A ring about the peak of a posterior that is too small to be seen.
+  paintBeacon(context, chart, { paper, exact }) {
+    const [x, y] = chart.toPixel(this.peak);
+    if (this.size * (chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0]) > 8) return;
+    context.beginPath();
+    context.arc(x, y, 9, 0, 2 * Math.PI);
+    for (const [colour, width] of [[paper, 5], [exact, 2.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
+
+  paintLines(context, chart) {
+    context.strokeStyle = this.colour;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (const [from, to] of this.lines.flat()) {
+      context.moveTo(...chart.toPixel(from));
+      context.lineTo(...chart.toPixel(to));
+    }
+    context.stroke();
+  }
+}
+
+function drawEllipses(context, chart, { mean, std }, { ink, paper }, dash = []) {
+  const [x, y] = chart.toPixel(mean);
+  const [right, top] = chart.toPixel([mean[0] + std[0], mean[1] + std[1]]);
+  context.setLineDash(dash);
+  for (const sigmas of [1, 2]) {
+    context.beginPath();
+    context.ellipse(x, y, Math.max(sigmas * (right - x), 1), Math.max(sigmas * (y - top), 1), 0, 0, 2 * Math.PI);
+    for (const [colour, width] of dash.length ? [[ink, 1.25]] : [[paper, 4], [ink, 1.75]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
+  context.setLineDash([]);
+}
+
+function drawFrame(context, chart, [[x0, x1], [y0, y1]], { ink }) {
+  const [left, top] = chart.toPixel([x0, y1]);
+  const [right, bottom] = chart.toPixel([x1, y0]);
+  context.strokeStyle = ink;
+  context.lineWidth = 1.25;
+  context.strokeRect(left, top, right - left, bottom - top);
+}
+
+// codes: (2 N) coordinates; only those of the classes that are shown.
+function drawCodes(context, chart, codes, labels, palette, shown, size) {
+  const { left, top, width, height, x, y } = chart.frame();
+  const [across, down] = [width / (x[1] - x[0]), height / (y[1] - y[0])];
+  context.globalAlpha = 0.32;
+  palette.forEach((colour, digit) => {
+    if (!shown[digit]) return;
+    context.fillStyle = colour;
+    for (let i = 0; i < labels.length; i++) {
+      if (labels[i] !== digit) continue;
+      const [px, py] = [(codes[2 * i] - x[0]) * across, (y[1] - codes[2 * i + 1]) * down];
+      if (px < 0 || py < 0 || px > width || py > height) continue;
+      context.fillRect(left + px - size / 2, top + py - size / 2, size, size);
+    }
+  });
+  context.globalAlpha = 1;
+}

@@ -1,0 +1,319 @@
+"""Bound: one image's exact posterior beside the encoder's guess, and what stands between log p(x) and the ELBO."""
+
+import random
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+import bars
+import components
+import compute
+import evidence
+import figures
+import formulas
+import pictures
+import resources
+from bars import Part
+from evidence import Evidence
+from resources import Family, Precise, Subject
+from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, whole
+from vae.checkpoint import CheckpointError
+from views import parts, session
+from views.maps import offer_images
+
+FAMILY = "family"
+PLANE = ("z1_bound", "z2_bound")
+HEIGHT = 350
+HELP = "Shaded: where this image's code must be. Ellipse: where the encoder puts it. Click a map for another image."
+SCALE = 4
+IMAGES = 236  # two of them, and the gap between
+
+
+def render() -> None:
+    """Draw the page."""
+    with parts.first_line(HELP):
+        st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bound("unit"))
+    names, family = resources.with_posterior(), resources.family()
+    if not names and not family.sigmas:
+        st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
+        return
+    problem = None
+    with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
+        name = choose(names, family)
+        try:
+            model = resources.precise(name)
+            subject = chosen_image(model)
+        except (CheckpointError, ValueError) as error:
+            problem = str(error)
+    if problem:
+        st.error(problem)
+    elif model.checkpoint.model.latent_dim == 2:
+        shown(model, subject, family)
+    else:
+        estimated(model, subject)
+    session.mirror()
+
+
+def picked(value: Any) -> None:
+    """Take the test image or the point that was clicked in the browser; anything else is dropped."""
+    try:
+        if set(value) == {"image"}:
+            session.update(image_bound=whole(TEST_IMAGES)(value["image"]))
+        elif set(value) == {"z"}:
+            z1, z2 = point(value["z"])
+            session.update(z1_bound=z1, z2_bound=z2)
+    except (TypeError, ValueError):
+        return
+
+
+# Controls
+
+
+def choose(names: list[str], family: Family) -> str:
+    """The choice of a model, and of a sigma where the family was chosen."""
+    names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
+    if session.current().bound not in names:
+        default = ExplorerState.bound
+        session.update(bound=default if default in names else names[0])
+
+    def label(name: str) -> str:
+        return "VAEs along σ" if name == FAMILY else parts.label(name)
+
+    bound = session.bound("bound", clears=PLANE)
+    st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **bound)
+    name = session.current().bound
+    return chosen_sigma(family) if name == FAMILY else name
+
+
+def chosen_sigma(family: Family) -> str:
+    """The member of the family at the knob's sigma, or nearest to the one that a link names."""
+    sigmas = list(family.sigmas)
+    sigma = session.current().sigma
+    if sigma not in sigmas:
+        session.update(sigma=min(sigmas, key=lambda each: abs(each - (sigma or 0.3))))
+    if len(sigmas) > 1:
+        bound = session.bound("sigma", clears=PLANE)
+        st.select_slider(
+            "Sigma",
+            sigmas,
+            format_func=lambda s: f"σ {s:.2g} · β {2 * s**2:.2g}",
+            label_visibility="collapsed",
+            width=240,
+            **bound,
+        )
+    return family.sigmas[session.current().sigma]
+
+
+def chosen_image(model: Precise) -> Subject:
+    """The choice of an image: of the test set, or a decoded point where that is not on this machine."""
+    images = resources.test_images()
+    if images is None:
+        return decoded_point(model)
+    if model.checkpoint.config.likelihood == "bernoulli":
+        images = resources.black_or_white_images()
+    parts.said("test image")
+    with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
+        bound = session.bound("image_bound")
+        st.number_input("Test image", 0, TEST_IMAGES - 1, label_visibility="collapsed", width=90, **bound)
+        step("previous", "chevron_left", -1)
+        step("next", "chevron_right", 1)
+        st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=any_image)
+    hardest(model)
+    index = session.current().image_bound
+    label = int(model.checkpoint.labels[index])
+    grey = model.checkpoint.config.likelihood != "bernoulli"
+    return Subject(("test", index, grey), images[index], label)
+
+
+def step(name: str, icon: str, by: int) -> None:
+    """A button that goes to a neighbouring test image."""
+
+    def go() -> None:
+        session.update(image_bound=(session.current().image_bound + by) % TEST_IMAGES)
+
+    st.button("", icon=f":material/{icon}:", help=f"The {name} test image", key=f"{name}_image", on_click=go)
+
+
+def any_image() -> None:
+    """Go to some test image."""
+    session.update(image_bound=random.randrange(TEST_IMAGES))
+
+
+def hardest(model: Precise) -> None:
+    """The test images with the widest gap, where the model's record names them."""
+    images = model.checkpoint.record["test"].get("hardest", [])
+    if not images:
+        return
+    index = session.current().image_bound
+    st.session_state["hardest_bound"] = index if index in images else None
+
+    def label(image: int) -> str:
+        return f"hardest {images.index(image) + 1}: a {int(model.checkpoint.labels[image])} ({image})"
+
+    def go() -> None:
+        if st.session_state["hardest_bound"] is not None:
+            session.update(image_bound=st.session_state["hardest_bound"])
+
+    st.selectbox(
+        "Hardest images",
+        images,
+        format_func=label,
+        placeholder="hardest by gap",
+        label_visibility="collapsed",
+        width=190,
+        key="hardest_bound",
+        on_change=go,
+    )
+
+
+def decoded_point(model: Precise) -> Subject:
+    """The image at a point of the plane, with pixels drawn black or white where the model's are."""
+    state, checkpoint = session.current(), model.checkpoint
+    z = getattr(state, PLANE[0]), getattr(state, PLANE[1])
+    if None in z:
+        first = checkpoint.codes[state.image_bound % len(checkpoint.codes)].tolist()
+        z = tuple(coordinate(old if value is None else value) for value, old in zip(z, first, strict=True))
+    digit = 0
+    parts.said("the image decoded at")
+    parts.coordinates("bound", z)
+    if checkpoint.model.conditional:
+        parts.choose_class("digit_bound", "Class to decode")
+        digit = state.digit_bound
+    offer_images()
+    image = compute.decode(checkpoint.model, np.array([z]), digit)
+    if checkpoint.config.likelihood == "bernoulli":
+        image = evidence.black_or_white(image)
+    return Subject(("decoded", z, digit), image[0], digit)
+
+
+# What is found
+
+
+def shown(model: Precise, subject: Subject, family: Family) -> None:
+    """The image, its posterior on the plane and close up, the terms, the estimators and the formulas."""
+    with st.spinner("Integrating over the plane …"):
+        found = resources.look(model, subject)
+    state = session.current()
+    components.banks({model.id: model.blob})
+    with st.container(horizontal=True, wrap=False):
+        with st.container(width=IMAGES):
+            images(subject, found)
+            components.bridge("bound", {"part": "again"}, picked, part="_again")
+        with st.container():
+            middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
+            with middle:
+                st.plotly_chart(resources.plane(HEIGHT), key="bound_map", config=figures.CONFIG)
+            with right:
+                components.bridge("bound", browser_data(model, subject, found), picked, part="_close")
+    with st.container(gap="xsmall"):
+        conditional = model.checkpoint.model.conditional
+        terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
+        st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
+        components.bridge("bound", {"part": "live"}, picked, part="_live")
+    bernoulli_pair(subject, family)
+    if evidence.fitted(model.checkpoint):
+        parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
+    with st.expander("Every term: its formula, a sentence, and this image's numbers"):
+        explained(model, subject, found)
+    if state.bound == FAMILY:
+        resources.foresee([resources.precise(name) for name in family.sigmas.values()], subject)
+
+
+def images(subject: Subject, found: Evidence) -> None:
+    """The image and its reconstruction, side by side."""
+    kind, index, *_ = subject.key
+    name = f"image {index}, a {subject.label}" if kind == "test" else "decoded at z"
+    columns = [
+        pictures.column([pictures.digit(subject.image, SCALE, name)], name),
+        pictures.column([pictures.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
+    ]
+    with st.container(key="bound_images"):
+        st.html(pictures.strip(columns))
+
+
+def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str, Any]:
+    """What the page's controller needs to draw the plane and to sample."""
+    config, picture = model.checkpoint.config, found.picture
+    sigma = evidence.shared_sigma(config, model.checkpoint.model)
+    data = {
+        "part": "close",
+        "bank": model.id,
+        "subject": repr(subject.key),
+        "label": subject.label,
+        "image": pictures.data_url(subject.image),
+        "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
+        "q": found.q._asdict(),
+        "best": found.best._asdict(),
+        "posterior": {
+            "window": picture.window,
+            "view": picture.view,
+            "shades": pictures.data_url(picture.shades),
+            "shadesANat": evidence.SHADES_A_NAT,
+            "levels": picture.levels_nats,
+        },
+        "logPx": found.terms.log_px,
+        "error": evidence.TOLERANCE_NATS,
+        "elbo": found.terms.elbo,
+        "draws": evidence.DRAWS,
+        "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
+        "palette": figures.PALETTE,
+        "pick": "image" if subject.key[0] == "test" else "z",
+    }
+    if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel
+        data["drawn"] = [values.round(3).tolist() for values in resources.draws(model, subject)]
+    return data
+
+
+def explained(model: Precise, subject: Subject, found: Evidence) -> None:
+    """Every formula with its sentence, in two columns."""
+    network = model.checkpoint.model
+    label = f"y = {subject.label}" if network.conditional else ""
+    sigma = evidence.shared_sigma(model.checkpoint.config, network)
+    columns = st.columns(2, gap="large")
+    for rank, (tex, sentence) in enumerate(formulas.formulas(found, session.current().unit, label, sigma)):
+        with columns[rank % 2]:
+            st.latex(tex)
+            st.html(f'<div class="latent-sentence">{sentence}</div>')
+
+
+def bernoulli_pair(subject: Subject, family: Family) -> None:
+    """Why the knob of the family is not there for black and white pixels, by this very image."""
+    images = resources.black_or_white_images()
+    if session.current().bound != FAMILY or len(family.betas) < 2 or images is None or subject.key[0] != "test":
+        return
+    index = subject.key[1]
+    found = []
+    for beta, name in family.betas.items():
+        other = resources.precise(name)
+        exact = resources.look(other, Subject(("test", index, False), images[index], subject.label)).terms.log_px
+        found.append(f"β = {beta:g}: <strong>{bars.number(exact, session.current().unit)}</strong>")
+    parts.said(
+        "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "
+        f"model worse at the one likelihood there is. log p of this image in black and white, {', '.join(found)} "
+        f"{session.current().unit}."
+    )
+
+
+def estimated(model: Precise, subject: Subject) -> None:
+    """A model without a plane: estimates, and the integral where there is one."""
+    dimensions, unit = model.checkpoint.model.latent_dim, session.current().unit
+    if dimensions == 1:
+        said = "This model has one latent dimension, so that there is no plane to draw, but log p(x) is exact."
+    else:
+        said = (
+            f"This model has {dimensions} latent dimensions. Quadrature needs D ≤ 2, and so log p(x) is only bounded "
+            f"here, by {evidence.DRAWS:,} draws each."
+        )
+    st.html(f'<div class="latent-said">{said}</div>')
+    with st.spinner("Sampling …"):
+        found = evidence.bounds(model.checkpoint, subject.image, subject.label)
+    estimates = {"ELBO": found.elbo, f"IW-{evidence.DRAWS:,}": found.importance, "naive": found.naive}
+    terms = [
+        ("", Part(name, nats), f"± {bars.number(error, unit)} {unit}") for name, (nats, error) in estimates.items()
+    ]
+    if found.log_px is not None:
+        terms.insert(0, ("", Part("log p(x)", found.log_px, "exact"), "exact, by quadrature"))
+    with st.container(horizontal=True):
+        st.html(pictures.digit(subject.image, SCALE, "the image"), width="content")
+        st.html(bars.equation(terms, unit))

@@ -1,0 +1,202 @@
+"""Laws of what the page Bound shows: both cuts of the bound are equally long, and the picture is of the posterior."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from linear_gaussian import LinearGaussian
+
+import evidence
+import vae
+from vae.checkpoint import Checkpoint, read
+from vae.data import binarize, to_pixels
+from vae.objectives import kl_closed_form
+
+CHECKPOINTS = "checkpoints"
+PRECISION = torch.tensor([[60.0, -25.0], [-25.0, 40.0]])
+DIGIT = (np.add.outer(np.arange(28), np.arange(28)) % 7 * 40).astype(np.uint8)
+
+
+def checkpoint_of(model, **config):
+    return SimpleNamespace(model=model, config=vae.TrainConfig(**config))
+
+
+def linear(**settings):
+    """A model of which everything is known, as a checkpoint, and its posterior of a grey image."""
+    model = LinearGaussian(PRECISION, **settings)
+    model.decode = lambda z, y=None: (z @ model.w.T + 0.3).reshape(-1, 1, 28, 28).clamp(0, 1)
+    image = (model.images(1, torch.Generator().manual_seed(3))[0, 0].clamp(0, 1) * 255).round().byte().numpy()
+    x = to_pixels(torch.from_numpy(image)[None]).double()
+    return checkpoint_of(model, sigma=model.sigma), image, x
+
+
+@pytest.fixture(scope="module", params=["vae", "cvae"])
+def trained(request):
+    """A shipped model and one of its own decodes as the image, with what is found of it."""
+    checkpoint = read(f"{CHECKPOINTS}/{request.param}")
+    with torch.inference_mode():
+        label = torch.tensor([3]) if checkpoint.model.conditional else None
+        pixels = checkpoint.model.decode(torch.tensor([[0.6, -0.8]]), label)
+    image = (pixels[0, 0] * 255).byte().numpy()
+    return checkpoint, image, evidence.look(checkpoint, image, 3)
+
+
+@pytest.mark.parametrize(("shift", "widen"), [(0.0, 0.0), (0.7, 0.3)])
+def test_of_a_linear_model_every_term_is_known(shift, widen):
+    checkpoint, image, x = linear(shift=shift, widen=widen)
+    model, terms = checkpoint.model, (found := evidence.look(checkpoint, image, 0)).terms
+    true = model.true_posterior(x)
+    diagonal = PRECISION.double().diagonal()
+    family = 0.5 * (diagonal.log().sum() - PRECISION.double().logdet()).item()
+    amortisation = sum(0.5 * shift**2 + 0.5 * (math.exp(2 * widen) - 1) - widen for _ in range(2))
+    amortisation += 0.5 * shift**2 * 2 * (PRECISION[0, 1] / diagonal.sqrt().prod()).item()
+    assert terms.log_px == pytest.approx(model.log_px(x).item(), abs=0.01)
+    assert terms.family == pytest.approx(family, abs=0.02)
+    assert terms.amortisation == pytest.approx(amortisation, abs=0.02)
+    assert terms.kl == pytest.approx(kl_closed_form(model.posterior(x)).item())
+    assert found.mean == pytest.approx(true.mean[0].tolist(), abs=0.003)
+    assert found.std == pytest.approx(true.covariance_matrix.diagonal(dim1=-2, dim2=-1)[0].sqrt().tolist(), rel=0.02)
+    assert found.best.mean == pytest.approx(true.mean[0].tolist(), abs=0.01)
+    assert found.best.std == pytest.approx(diagonal.rsqrt().tolist(), rel=0.03)
+
+
+def test_the_two_cuts_of_the_bound_are_equally_long(trained):
+    terms = trained[2].terms
+    assert -terms.reconstruction + terms.kl == pytest.approx(-terms.elbo)
+    assert -terms.log_px + terms.family + terms.amortisation == pytest.approx(-terms.elbo, abs=0.02)
+    assert min(terms.kl, terms.family, terms.amortisation, terms.perfect - terms.log_px) >= 0
+
+
+def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
+    terms, code = trained[2].terms, trained[2].code
+    assert code.step == 1 / 255
+    assert code.total_bits == pytest.approx(code.latent_bits + code.pixel_bits)
+    assert code.fine_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
+    assert code.latent_bits == pytest.approx(terms.kl / math.log(2))
+
+
+def density(picture):
+    """The picture's density as shares of what it shows, with the middles of its cells."""
+    shares = np.exp(-picture.shades / evidence.SHADES_A_NAT)
+    shares /= shares.sum()
+    axes = [low + (high - low) * (np.arange(evidence.SIZE) + 0.5) / evidence.SIZE for low, high in picture.window]
+    return shares, axes[0], axes[1][::-1]
+
+
+def assert_is_of(found):
+    shares, z1, z2 = density(found.picture)
+    mean = (shares.sum(0) @ z1, shares.sum(1) @ z2)
+    std = np.sqrt((shares.sum(0) @ (z1 - mean[0]) ** 2, shares.sum(1) @ (z2 - mean[1]) ** 2))
+    np.testing.assert_allclose(mean, found.mean, atol=0.05 * max(found.std))
+    np.testing.assert_allclose(std, found.std, rtol=0.06)
+    for level, mass in zip(found.picture.levels_nats, evidence.MASSES, strict=True):
+        inside = found.picture.shades <= level * evidence.SHADES_A_NAT + 0.5
+        assert shares[inside].sum() == pytest.approx(mass, abs=0.03)
+
+
+def test_the_picture_is_of_the_posterior(trained):
+    assert_is_of(trained[2])
+
+
+def test_of_a_normal_the_lines_lie_at_one_and_two_sigma():
+    """There the log density is 1/2 and 2 nats below its highest."""
+    checkpoint, image, _ = linear()
+    found = evidence.look(checkpoint, image, 0)
+    assert_is_of(found)
+    assert found.picture.levels_nats == pytest.approx((0.5, 2.0), abs=0.08)
+
+
+@pytest.mark.parametrize("narrow", [1e4, 1e6])
+def test_a_posterior_however_narrow_is_found_and_seen(narrow):
+    """Of standard deviations .01 and .001, on a plane 8 wide."""
+    model = LinearGaussian(narrow * torch.eye(2))
+    model.decode = lambda z, y=None: (z @ model.w.T + 0.3).reshape(-1, 1, 28, 28).clamp(0, 1)
+    image = np.full((28, 28), 90, dtype=np.uint8)
+    found = evidence.look(checkpoint_of(model, sigma=model.sigma), image, 0)
+    assert_is_of(found)
+    for (low, high), std in zip(found.picture.window, found.std, strict=True):
+        assert 6 * std < high - low < 16 * std
+
+
+def test_the_view_holds_the_ellipse_of_q_unless_the_posterior_were_a_dot_beside_it():
+    for shift, both in ((3.0, True), (200.0, False)):
+        checkpoint, image, _ = linear(shift=shift)
+        found = evidence.look(checkpoint, image, 0)
+        for (low, high), (first, last), mean, std in zip(
+            found.picture.view, found.picture.window, found.q.mean, found.q.std, strict=True
+        ):
+            assert low <= first < last <= high
+            assert (low <= mean - 2 * std and mean + 2 * std <= high) == both
+
+
+def test_the_share_of_the_prior_is_that_of_what_the_outer_line_holds():
+    """Seen from the prior's middle, a posterior of standard deviation s has density 1 / 2 pi over an area 4 pi s^2."""
+    model = LinearGaussian(2500.0 * torch.eye(2))
+    model.decode = lambda z, y=None: (z @ model.w.T + 0.3).reshape(-1, 1, 28, 28).clamp(0, 1)
+    found = evidence.look(checkpoint_of(model, sigma=model.sigma), np.full((28, 28), 77, dtype=np.uint8), 0)
+    middle = math.exp(-0.5 * math.hypot(*found.mean) ** 2)
+    assert found.picture.prior_share == pytest.approx(2 / 2500 * middle, rel=0.05)
+
+
+def test_the_draws_estimate_what_is_exact(trained):
+    checkpoint, image, found = trained
+    ours, naive = evidence.draws(checkpoint, image, 3)
+    assert len(ours) == len(naive) == evidence.DRAWS
+    assert ours.mean() == pytest.approx(found.terms.elbo, abs=6 * ours.std() / 64)
+    for weights, within in ((ours, 0.1), (naive, 0.5)):
+        assert np.logaddexp.reduce(weights) - math.log(len(weights)) == pytest.approx(found.terms.log_px, abs=within)
+
+
+def test_the_draws_of_a_seed_come_again(trained):
+    checkpoint, image, _ = trained
+    first, again, other = (evidence.draws(checkpoint, image, 3, seed)[0] for seed in (5, 5, 6))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_the_bounds_stand_in_order_in_any_dimension(dimensions):
+    precision = 30.0 * torch.eye(dimensions)
+    model = LinearGaussian(precision, shift=0.8)
+    image = np.full((28, 28), 90, dtype=np.uint8)
+    found = evidence.bounds(checkpoint_of(model, sigma=model.sigma), image, 0)
+    exact = model.log_px(to_pixels(torch.from_numpy(image)[None]).double()).item()
+    assert found.elbo[0] == pytest.approx(exact - dimensions * 0.8**2 / 2, abs=5 * found.elbo[1])
+    assert found.importance[0] == pytest.approx(exact, abs=5 * found.importance[1] + 0.01)
+    assert found.naive[0] == pytest.approx(exact, abs=5 * found.naive[1] + 0.01)
+    assert (found.log_px is None) == (dimensions > 1)
+    if found.log_px is not None:
+        assert found.log_px == pytest.approx(exact, abs=0.01)
+
+
+def test_nothing_is_likelier_than_perfect(likelihood):
+    config = vae.TrainConfig(likelihood=likelihood, sigma=0.3)
+    model = vae.build(config)
+    perfect = evidence.perfect_nats(config, model)
+    z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        own = model.likelihood(z).mean
+        values = model.likelihood(z).log_prob(own.round() if likelihood == "bernoulli" else own)
+    assert (values <= perfect + 1e-3).all()
+    if likelihood in ("gaussian", "gaussian-shared"):
+        assert values.tolist() == pytest.approx([perfect] * 50, abs=1e-2)
+
+
+def test_black_and_white_images_are_those_that_are_measured_on():
+    """`vae.evaluate` draws them block by block from one generator."""
+    images = torch.randint(256, (30, 28, 28), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(evidence.BINARY_SEED)
+    blocks = torch.cat([binarize(to_pixels(block), generator) for block in images.split(10)])
+    drawn = evidence.black_or_white(images.numpy())
+    assert (drawn == blocks[:, 0].numpy() * 255).all()
+
+
+def test_the_picture_needs_no_particular_likelihood(likelihood):
+    model = vae.build(config := vae.TrainConfig(likelihood=likelihood, seed=2))
+    image = evidence.black_or_white(DIGIT[None])[0]
+    found = evidence.look(Checkpoint("new", config, model, None, None, {}), image, 0)
+    terms = found.terms
+    assert -terms.log_px + terms.family + terms.amortisation == pytest.approx(-terms.elbo, abs=0.02)
+    assert_is_of(found)
