@@ -128,6 +128,40 @@ def test_no_peak_is_missed_that_is_far_narrower_than_the_first_grid(d, device, g
     assert (variance[1] < 1).all()
 
 
+class Bent(LinearGaussian):
+    """A linear model but for z1 > 0, where it turns back and is 1000 times as steep.
+
+    An image of z1 < 0 has another, steep place, too narrow to be seen on a grid of the first steps.
+    """
+
+    steep = 1000.0
+
+    def __init__(self, device):
+        super().__init__(torch.diag(torch.tensor([10.0, 50.0], device=device)))  # z1: 3 sigma to 1
+
+    def bend(self, z1):
+        return torch.where(z1 > 0, -self.steep * z1, z1)
+
+    def likelihood(self, z, y=None):
+        return super().likelihood(torch.stack([self.bend(z[:, 0]), z[:, 1]], 1))
+
+
+def test_a_peak_that_the_first_two_grids_miss_is_found_although_they_agree(device):
+    model = Bent(device)
+    z1 = torch.tensor([-4.0, -3.8, -0.4], device=device).double()
+    x = LinearGaussian.likelihood(model, torch.stack([z1, z1], 1)).mean
+    line = torch.linspace(-6, 6, 2_400_001, device=device, dtype=torch.float64)  # z2 is as if nothing were bent
+    density = -4.5 * (model.bend(line) - z1[:, None]).square() - 0.5 * line.square()
+    straight = -4.5 * (line - z1[:, None]).square() - 0.5 * line.square()
+    more = torch.logsumexp(density, 1) - torch.logsumexp(straight, 1)
+    weights = density.softmax(1)
+    assert (more[:2] > 0.3).all()  # what there is to be missed
+    assert ((weights @ (line > 0).double())[:2] > 0.2).all()
+    found = moments(model, x)
+    torch.testing.assert_close(found.log_px_nats, (model.log_px(x) + more).cpu(), rtol=0, atol=0.01)
+    torch.testing.assert_close(found.mean[:, 0], (weights @ line).cpu(), rtol=0, atol=0.01)
+
+
 @pytest.fixture
 def kinked(likelihood, device, generator):
     """A steep decoder with kinks across the plane, and images it made."""
@@ -145,26 +179,26 @@ def kinked(likelihood, device, generator):
 
 
 def brute_force(model, x, cells):
-    """log p(x) by one grid on [-6, 6]^2."""
-    line = (torch.arange(cells, device=x.device) + 0.5) * 12 / cells - 6
+    """log p(x) by one grid on [-5, 5]^2, outside of which lies 1e-6 of the prior."""
+    line = (torch.arange(cells, device=x.device) + 0.5) * 10 / cells - 5
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     for z in torch.cartesian_prod(line, line).split(10_000):
         joint = pairwise_log_prob(model.likelihood(z), x) + model.prior().log_prob(z)
         total = torch.logaddexp(total, torch.logsumexp(joint.double(), 1))
-    return total.cpu() + 2 * math.log(12 / cells)
+    return total.cpu() + 2 * math.log(10 / cells)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"], indirect=True)
 def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
     model, x = kinked
-    exact = brute_force(model, x, 600)
+    exact = brute_force(model, x, 500)
     last = None
     for tolerance in (0.3, 0.01):
         found = log_evidence(model, x, tolerance_nats=tolerance)
         error = (found.log_px_nats - exact).abs()
         assert (found.error_nats <= tolerance).all()
         assert (error <= tolerance).all()
-        assert (error <= found.error_nats + 1e-3).double().mean() >= 0.95
+        assert (error <= found.error_nats).double().mean() >= 0.9
         assert error.mean() <= 0.5 * found.error_nats.mean()
         if last:
             assert found.step <= last.step
@@ -176,7 +210,7 @@ def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
 def test_every_likelihood_is_integrated_as_it_is(kinked):
     model, x = kinked
     found = log_evidence(model, x[:3])
-    torch.testing.assert_close(found.log_px_nats, brute_force(model, x[:3], 300), rtol=0, atol=0.03)
+    torch.testing.assert_close(found.log_px_nats, brute_force(model, x[:3], 250), rtol=0, atol=0.03)
 
 
 def test_labels_may_be_mixed_and_an_image_has_what_it_has_alone(device, generator):

@@ -31,7 +31,7 @@ class LogEvidence(NamedTuple):
     """log p(x) of N images, and how well it is known."""
 
     log_px_nats: Tensor  # (N,) float64
-    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it
+    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it, at most (see `tiles`)
     step: float  # the finest that any image needed
     points: int  # latent points decoded
 
@@ -67,8 +67,8 @@ def log_evidence(
     """log p(x) of every image, of a conditional model log p(x|y), by quadrature.
 
     x is (N, 1, 28, 28); y is (N,) int64, for a conditional model only, and images of several labels may be mixed. The
-    step is halved until that moves the log p(x) of each single image by at most tolerance_nats. on_progress is called
-    with the number of points decoded so far and of images settled so far.
+    step is halved until that moves the log p(x) of each single image by at most tolerance_nats (which in float32 cannot
+    be below 1e-3 or so). on_progress is called with how many points are decoded, and how many images settled, so far.
 
     Raises ValueError for D > 2, a model without a prior, or x or y of a wrong shape.
     """
@@ -110,9 +110,9 @@ def posterior(
     """
     if model.latent_dim != 2:
         raise ValueError(f"a map of the posterior needs D = 2, got D = {model.latent_dim}")
-    x, y = x.reshape(-1, 1, 28, 28), None if y is None else torch.as_tensor(y).reshape(-1)
-    if len(x) != 1:
-        raise ValueError(f"x must be one image, got {len(x)}")
+    if x.numel() != 28 * 28:
+        raise ValueError(f"x must be one image, (1, 28, 28), got {tuple(x.shape)}")
+    x, y = x.reshape(1, 1, 28, 28), None if y is None else torch.as_tensor(y).reshape(-1)
     found, _ = _integrate(model, x, y, TOLERANCE_NATS, None)
     if window is None:
         window = tuple(zip(found.low[0].tolist(), found.high[0].tolist(), strict=True))

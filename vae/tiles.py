@@ -83,7 +83,7 @@ class Integral(NamedTuple):
     """What a pass over the plane finds of N images, on the CPU, float64."""
 
     log_px: Tensor  # (N,) in nats
-    error: Tensor  # (N,) in nats, the most by which a grid of twice the step differs
+    error: Tensor  # (N,) in nats, the most by which a grid of twice the step differs; at least the type's rounding
     mean: Tensor  # (N, D) of p(z|x), as all that follows
     covariance: Tensor  # (N, D, D)
     mode: Tensor  # (N, D) the midpoint of highest density
@@ -214,8 +214,10 @@ class Plane:
         sums = self._sums
         mean = sums.first / sums.mass[:, None]
         covariance = sums.second / sums.mass[:, None, None] - _squares(mean)
+        rounding = torch.finfo(self._like.dtype).eps * self._total.abs()
+        error = torch.maximum(self._error, rounding)
         step = self._side / self._per_axis
-        return Integral(self._total, self._error, mean, covariance, sums.mode, sums.low, sums.high, step)
+        return Integral(self._total, error, mean, covariance, sums.mode, sums.low, sums.high, step)
 
     def _begin(self) -> _Pairs:
         """The coarsest tiles, and rings of them as far out as images reach."""
