@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
-PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map"}
+PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def page(browser):
 
 def visit(page, address, *charts):
     """Open a page, and wait until its charts can be touched."""
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.goto(address)
     for chart in charts:
         page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
@@ -300,6 +301,34 @@ def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):
     weights = [0.0] * 10
     weights[3], weights[8] = 0.75, 0.25
     assert np.abs(canvas_pixels(page, ".latent-morph canvas") - grey(model, z, weights)).max() <= 3
+
+
+def test_the_bound_is_sampled_until_it_meets_the_exact_value(page, address):
+    """IW-4096 of this image, from the browser's own draws, against the integral of PyTorch."""
+    visit(page, f"{address}/bound", "bound_map")
+    said = page.locator(".latent-estimates .latent-legend")
+    settle(page, "() => /4,096 of 4,096/.test(document.querySelector('.latent-estimates').textContent)")
+    number = "[-\u2212]([\\d.]+)"
+    exact, bound = (
+        float(re.search(f"{name}[^-\u2212]*{number}", said.inner_text())[1]) for name in ("exact", "IW-4,096")
+    )
+    assert exact - 0.1 < bound < exact + 3  # both are negated; the ELBO is 8 nats below
+
+
+def test_encode_again_draws_another_code_and_decodes_it(page, address):
+    visit(page, f"{address}/bound", "bound_map")
+    page.wait_for_selector(".latent-drawn canvas")
+    drawn = "() => [...document.querySelectorAll('.latent-drawn canvas')].map((canvas) => canvas.toDataURL()).join()"
+    before = page.evaluate(drawn)
+    page.get_by_role("button", name="encode again").click()
+    settle(page, f"(before) => ({drawn})() !== before", before)
+
+
+def test_a_click_on_the_bounds_map_looks_at_the_image_whose_code_is_nearest(page, address):
+    visit(page, f"{address}/bound", "bound_map")
+    page.mouse.click(*place(page, "bound_map", 0.62, 0.4)[0])
+    settle(page, "() => document.querySelector('[aria-label=\"Test image\"]').value !== '77'")
+    assert page.evaluate("location.search").startswith("?image_bound=")
 
 
 def test_a_link_reopens_the_view(page, address):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import vae
-from vae import checkpoint, classifier, evaluate
+from vae import checkpoint, classifier, evaluate, quadrature
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.files import CheckpointError
@@ -174,8 +174,36 @@ def test_the_shipped_models_reach_their_targets():
     assert test["cvae"]["class_agreement_n"] == 10_000
 
 
+@pytest.mark.parametrize("name", ["vae-best", "cvae-best"])
+def test_the_best_models_reach_their_targets(name):
+    shipped = checkpoint.read(SHIPPED / name)
+    test, config = shipped.record["test"], shipped.config
+    assert (config.model, config.likelihood, config.objective) == (name.split("-")[0], "bernoulli", "exact")
+    assert test["n"] == len(shipped.codes) == 10_000
+    assert test["log_px_nats"] > {"vae-best": -111, "cvae-best": -108}[name]
+    assert test["log_px_error_nats"] < 0.01
+    assert test["refined_elbo_nats"] > -118
+    assert test["log_px_nats"] > test["refined_elbo_nats"] > test["elbo_nats"]
+
+
+def test_the_family_is_one_network_along_sigma_and_a_pair_along_beta():
+    family = [checkpoint.read(SHIPPED / "family" / name) for name in checkpoint.names(SHIPPED / "family")]
+    sigmas = sorted(each.config.sigma for each in family if each.config.likelihood == "gaussian")
+    betas = sorted(each.config.beta for each in family if each.config.likelihood == "bernoulli")
+    assert len(sigmas) >= 5
+    assert (sigmas[0], sigmas[-1]) == (0.1, 1.0)
+    assert betas == [0.1, 1.0]
+    assert len({(each.config.network, each.config.epochs, each.config.seed) for each in family}) == 1
+    # the larger sigma, the more the KL weighs beside the error: the code carries less, the error grows
+    along = sorted(
+        (each for each in family if each.config.likelihood == "gaussian"), key=lambda each: each.config.sigma
+    )
+    kls = [each.record["test"]["kl_nats"] for each in along]
+    assert kls == sorted(kls, reverse=True)
+
+
 def test_the_folder_is_small():
-    assert sum(file.stat().st_size for file in SHIPPED.iterdir() if file.suffix in (".pt", ".json")) < 12_000_000
+    assert sum(file.stat().st_size for file in SHIPPED.rglob("*.*")) < 40_000_000
 
 
 @pytest.mark.mnist
@@ -184,7 +212,20 @@ def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     shipped = checkpoint.read(SHIPPED / name)
     judge = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
     found = evaluate.measure(shipped.model, shipped.config, mnist, judge)
-    assert found == pytest.approx(shipped.record["test"], rel=1e-3)
+    assert found == pytest.approx({name: shipped.record["test"][name] for name in found}, rel=1e-3)
     codes = evaluate.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
     torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
     assert torch.equal(mnist.test_labels, shipped.labels.long())
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("name", ["vae-best", "cvae-best"])
+def test_a_best_model_has_the_log_p_and_the_codes_that_are_recorded(name, mnist):
+    shipped = checkpoint.read(SHIPPED / name)
+    few = mnist.test_images[:10], mnist.test_labels[:10]
+    torch.testing.assert_close(evaluate.encode(shipped.model, shipped.config, *few), shipped.codes[:10])
+    x = torch.cat([x for x, _ in evaluate._blocks(shipped.config, mnist.test_images, mnist.test_labels)][:1])[:10]
+    y = few[1] if shipped.model.conditional else None
+    log_px = quadrature.log_evidence(shipped.model, x, y).log_px_nats
+    test = shipped.record["test"]
+    assert abs(log_px.mean() - test["log_px_nats"]) < 4 * test["log_px_nats_se"] * (test["n"] / 10) ** 0.5
