@@ -129,18 +129,16 @@ def test_no_peak_is_missed_that_is_far_narrower_than_the_first_grid(d, device, g
 
 
 class Bent(LinearGaussian):
-    """A linear model but for z1 > 0, where it turns back and is 1000 times as steep.
+    """A linear model but for z1 > 0, where it turns back, 300 times as steep, and soon stays where no image is.
 
-    An image of z1 < 0 has another, steep place, too narrow to be seen on a grid of the first steps.
+    An image of z1 < 0 has another place there, too narrow to be seen on a grid of the first steps.
     """
 
-    steep = 1000.0
-
     def __init__(self, device):
-        super().__init__(torch.diag(torch.tensor([10.0, 50.0], device=device)))  # z1: 3 sigma to 1
+        super().__init__(torch.diag(torch.tensor([10.0, 100.0], device=device)))  # z1: 3 sigma to 1
 
     def bend(self, z1):
-        return torch.where(z1 > 0, -self.steep * z1, z1)
+        return torch.where(z1 > 0, (-300 * z1).clamp(min=-30), z1)
 
     def likelihood(self, z, y=None):
         return super().likelihood(torch.stack([self.bend(z[:, 0]), z[:, 1]], 1))
@@ -148,15 +146,15 @@ class Bent(LinearGaussian):
 
 def test_a_peak_that_the_first_two_grids_miss_is_found_although_they_agree(device):
     model = Bent(device)
-    z1 = torch.tensor([-4.0, -3.8, -0.4], device=device).double()
+    z1 = torch.tensor([-4.0, -0.4], device=device).double()
     x = LinearGaussian.likelihood(model, torch.stack([z1, z1], 1)).mean
-    line = torch.linspace(-6, 6, 2_400_001, device=device, dtype=torch.float64)  # z2 is as if nothing were bent
+    line = torch.linspace(-6, 6, 1_200_001, device=device, dtype=torch.float64)  # z2 is as if nothing were bent
     density = -4.5 * (model.bend(line) - z1[:, None]).square() - 0.5 * line.square()
     straight = -4.5 * (line - z1[:, None]).square() - 0.5 * line.square()
     more = torch.logsumexp(density, 1) - torch.logsumexp(straight, 1)
     weights = density.softmax(1)
-    assert (more[:2] > 0.3).all()  # what there is to be missed
-    assert ((weights @ (line > 0).double())[:2] > 0.2).all()
+    assert more[0] > 0.3  # what there is to be missed
+    assert (weights @ (line > 0).double())[0] > 0.2
     found = moments(model, x)
     torch.testing.assert_close(found.log_px_nats, (model.log_px(x) + more).cpu(), rtol=0, atol=0.01)
     torch.testing.assert_close(found.mean[:, 0], (weights @ line).cpu(), rtol=0, atol=0.01)
