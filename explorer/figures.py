@@ -13,7 +13,6 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
-PLANE = 3.8  # the 3 sigma of a prior, with a margin
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
@@ -44,12 +43,12 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> Figure:
     return _as_plane(figure, *extent(codes, prior), HEIGHT)
 
 
-def plane(height: int) -> Figure:
-    """The plane of a prior without any codes, and the legend of the classes, for a page that draws all else itself."""
+def plane(height: int, reach: float) -> Figure:
+    """The plane to +-reach without any codes, and the legend of the classes, for a page that draws all else itself."""
     figure = Figure()
     for digit, colour in enumerate(PALETTE):
         figure.add_scatter(x=[None], y=[None], name=str(digit), mode="markers", marker={"color": colour, "size": 6})
-    return _as_plane(figure, (-PLANE, PLANE), (-PLANE, PLANE), height)
+    return _as_plane(figure, (-reach, reach), (-reach, reach), height)
 
 
 def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bars import Part, number
-from evidence import DRAWS, MASSES, TOLERANCE_NATS, Evidence
+from evidence import DRAWS, TOLERANCE_NATS, Evidence
+from landscape import MASSES
 
 WORDS = {"nats": r"\ \text{nats}", "bits": r"\ \text{bits}"}
 
@@ -82,7 +83,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
         Formula(
             rf"\log \frac1K \sum_{{k=1}}^K p({xz}_k), \quad z_k \sim p(z)",
             "The naive estimate: codes drawn from the prior, most of which make no such image. The region that holds "
-            f"{MASSES[1]:.0%} of the posterior has {_share(found.picture.prior_share)} of the prior.",
+            f"{MASSES[1]:.0%} of the posterior has {_share(found.landscape.prior_share)} of the prior.",
         ),
         Formula(
             rf"\tfrac{{1}}{{\log 2}}\big(\mathrm{{KL}} - \mathbb{{E}}_q[\log p({xz})]\big) = "

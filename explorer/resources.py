@@ -146,7 +146,8 @@ def look(model: Precise, subject: Subject) -> Evidence:
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def _draws(identity: str, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    return evidence.draws(_checkpoint, _subject.image, _subject.label)
+    guess = _evidence(identity, key, _checkpoint, _subject).q
+    return evidence.draws(_checkpoint, _subject.image, _subject.label, guess)
 
 
 def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -155,9 +156,9 @@ def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(show_spinner=False)
-def plane(height: int) -> figures.Figure:
+def plane(height: int, reach: float) -> figures.Figure:
     """The one figure of a page that draws the rest itself."""
-    return figures.plane(height)
+    return figures.plane(height, reach)
 
 
 @st.cache_resource(show_spinner=False)
@@ -165,12 +166,12 @@ def _aside() -> tuple[ThreadPoolExecutor, list[Future]]:
     return ThreadPoolExecutor(1, "foresee"), []
 
 
-def foresee(models: Iterable[Precise], subject: Subject) -> None:
-    """Look at the image under these models while the visitor looks elsewhere; what was foreseen before is given up."""
+def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
+    """Look at these images under these models while the visitor looks elsewhere; earlier foresight is given up."""
     workers, waiting = _aside()
     for future in waiting:
         future.cancel()
-    waiting[:] = [workers.submit(look, model, subject) for model in models]
+    waiting[:] = [workers.submit(look, model, subject) for model, subject in next_looks]
 
 
 @st.cache_resource(show_spinner=False)

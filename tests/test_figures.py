@@ -55,12 +55,12 @@ def test_a_map_holds_every_code_once_in_one_unit():
 
 
 def test_a_bare_plane_has_no_codes_but_all_classes_in_its_legend():
-    figure = figures.plane(300)
+    figure = figures.plane(300, 4.5)
     assert [trace.name for trace in figure.data] == [str(digit) for digit in range(10)]
     assert [trace.marker.color for trace in figure.data] == list(figures.PALETTE)
     assert all(trace.x == (None,) for trace in figure.data)
     assert figure.layout.yaxis.scaleanchor == "x"
-    assert figure.layout.yaxis.range[1] > 3
+    assert figure.layout.xaxis.range == figure.layout.yaxis.range == (-4.5, 4.5)
 
 
 def test_a_few_outliers_do_not_shrink_the_rest():

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import formulas
-from evidence import Code, Evidence, Gaussian, Picture, Terms
+from evidence import Code, Evidence, Gaussian, Terms
+from landscape import Landscape, Picture
 
 TERMS = Terms(
     log_px=-495.43, elbo=-503.68, reconstruction=-499.84, kl=3.84, family=1.35, amortisation=6.9, perfect=-448.73
 )
+PICTURE = Picture(((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0))
 FOUND = Evidence(
     terms=TERMS,
     code=Code(5.54, 5546.9, 5552.4, 11.9, 1 / 255),
@@ -18,7 +20,8 @@ FOUND = Evidence(
     best=Gaussian((1.04, 1.39), (0.18, 0.12)),
     mean=(0.75, 0.87),
     std=(0.75, 0.53),
-    picture=Picture(((0, 1), (0, 1)), ((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0), 0.002),
+    landscape=Landscape(PICTURE, PICTURE, 0.002),
+    view=((0, 1), (0, 1)),
     reconstruction=np.zeros((28, 28), np.uint8),
 )
 

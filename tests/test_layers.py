@@ -46,23 +46,24 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "bars": set(),
     "components": set(),
     "compute": {"vae"},
-    "evidence": {"compute", "vae"},
+    "evidence": {"compute", "landscape", "vae"},
     "figures": set(),
-    "formulas": {"bars", "evidence"},
+    "formulas": {"bars", "evidence", "landscape"},
+    "landscape": {"vae"},
     "pictures": set(),
     "resources": {"compute", "evidence", "figures", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "pictures", "resources", "state"}
-    | {"vae", "views"},
+    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "landscape", "pictures", "resources"}
+    | {"state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "evidence", "resources"},
+    "torch": {"vae", "compute", "evidence", "landscape", "resources"},
     "torchvision": {"vae.data"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"pictures"},
-    "numpy": {"vae", "compute", "evidence", "figures", "pictures", "resources", "views"},
+    "numpy": {"vae", "compute", "evidence", "figures", "landscape", "pictures", "resources", "views"},
 }
 
 

@@ -41,10 +41,11 @@ class Bound {
     this.parents.set(parentElement, data.part);
     if (data.part === "close") {
       this.setStateValue = setStateValue;
-      const found = [bankOf(data.bank), greyLevels(data.image), greyLevels(data.posterior.shades)];
-      const [bank, image, shades] = await Promise.all(found);
+      const shades = data.posterior.map((each) => greyLevels(each.shades));
+      const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
       if (!controllers.has(parentElement)) return;
-      this.take(data, bank, image.values.map((value) => value / 255), new Landscape(data.posterior, shades));
+      const landscapes = data.posterior.map((each, i) => new Landscape(each, grey[i], data.shadesANat));
+      this.take(data, bank, image.values.map((value) => value / 255), landscapes);
     }
     this.refresh();
   }
@@ -76,10 +77,10 @@ class Bound {
     }
   }
 
-  take(data, bank, x, landscape) {
+  take(data, bank, x, [wide, close]) {
     const same = this.data?.bank === data.bank && this.data.subject === data.subject;
     if (this.bank && this.bank !== bank) this.glide(this.bank);
-    Object.assign(this, { data, bank, landscape });
+    Object.assign(this, { data, bank, wide, near: close });
     if (same) return;
     const { label, likelihood, q, drawn } = data;
     this.sampler = new Sampler(bank, { x, label, likelihood, q, drawn });
@@ -120,9 +121,9 @@ class Bound {
 
   refresh() {
     if (!this.data) return;
-    this.landscape.tint(this.colours.exact);
+    for (const each of [this.wide, this.near]) each.tint(this.colours.exact);
     this.attach();
-    if (this.close) this.close.home = this.data.posterior.view;
+    if (this.close) this.close.home = this.data.view;
     if (this.tiles) this.showTiles();
     this.estimates?.show({ ...this.data, colours: this.colours }, this.sampler);
     this.redraw();
@@ -205,7 +206,8 @@ class Bound {
     context.clip();
     const size = chart === this.close ? 3 : 2;
     drawCodes(context, chart, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
-    this.landscape.paint(context, chart);
+    this.wide.paint(context, chart, this.near);
+    this.near.paint(context, chart);
     context.restore();
   }
 
@@ -213,7 +215,7 @@ class Bound {
     const { q, best, label } = this.data;
     drawPrior(context, chart);
     if (chart === this.close) {
-      this.landscape.paintLines(context, chart);
+      this.near.paintLines(context, chart);
       drawEllipses(context, chart, best, this.colours, [4, 3]);
     } else if (this.close) {
       const { x, y } = this.close.frame();
@@ -221,7 +223,7 @@ class Bound {
     }
     drawEllipses(context, chart, q, this.colours);
     for (const { z } of this.draws.toReversed()) drawDot(context, chart, z, chart === this.close ? 3.5 : 2);
-    this.landscape.paintBeacon(context, chart, this.colours);
+    this.near.paintBeacon(context, chart, this.colours);
     if (this.pointed) drawRing(context, chart, this.pointed.z);
     if (!this.hovered) return;
     const { z, image, chart: touched } = this.hovered;

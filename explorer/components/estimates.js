@@ -60,7 +60,7 @@ class Estimates {
   }
 
   draw(many) {
-    const deadline = performance.now() + FRAME_MS;
+    const deadline = performance.now() + (this.still ? 5 : 1) * FRAME_MS;
     for (let i = 0; i < many && this.total < this.view.draws && performance.now() < deadline; i++) {
       const [fromPosterior, fromPrior] = this.sampler.weigh(this.total++);
       this.q.add(fromPosterior);

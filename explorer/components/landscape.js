@@ -11,8 +11,8 @@ async function greyLevels(url) {
 }
 
 class Landscape {
-  // window: [[low1, high1], [low2, high2]]; grey: nats below the peak, `shadesANat` levels a nat, the first row at the top
-  constructor({ window, levels, shadesANat }, { width, height, values }) {
+  // window: [[low1, high1], [low2, high2]]; grey levels: `shadesANat` for each nat below the peak, the first row at the top
+  constructor({ window, levels }, { width, height, values }, shadesANat) {
     Object.assign(this, { window, width, height, levels, nats: values.map((value) => value / shadesANat) });
     this.lines = levels.map((level) => this.contour(level));
     const [[x0, x1], [y0, y1]] = window;
@@ -56,19 +56,36 @@ class Landscape {
     return lines;
   }
 
-  paint(context, chart) {
+  // Left, top, width and height of the window on a chart.
+  place(chart) {
     const [[x0, x1], [y0, y1]] = this.window;
     const [left, top] = chart.toPixel([x0, y1]);
     const [right, bottom] = chart.toPixel([x1, y0]);
-    context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.canvas, left, top, right - left, bottom - top);
+    return [left, top, right - left, bottom - top];
   }
 
-  // A ring about the peak of a posterior that is too small to be seen.
+  // All of it, but for the window of another one that is to be painted there.
+  paint(context, chart, other = null) {
+    context.save();
+    if (other) {
+      context.beginPath();
+      context.rect(...this.place(chart));
+      context.rect(...other.place(chart));
+      context.clip("evenodd");
+    }
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.canvas, ...this.place(chart));
+    context.restore();
+  }
+
+  // A ring about the peak of a posterior that is too small to be seen, or towards one that lies outside.
   paintBeacon(context, chart, { paper, exact }) {
-    const [x, y] = chart.toPixel(this.peak);
-    if (this.size * (chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0]) > 8) return;
+    const { left, top, width, height } = chart.frame();
+    const at = chart.toPixel(this.peak);
+    const [x, y] = [Math.min(Math.max(at[0], left), left + width), Math.min(Math.max(at[1], top), top + height)];
+    const seen = this.size * (chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0]) > 8;
+    if (seen && x === at[0] && y === at[1]) return;
     context.beginPath();
     context.arc(x, y, 9, 0, 2 * Math.PI);
     for (const [colour, width] of [[paper, 5], [exact, 2.5]]) {

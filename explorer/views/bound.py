@@ -12,6 +12,7 @@ import compute
 import evidence
 import figures
 import formulas
+import landscape
 import pictures
 import resources
 from bars import Part
@@ -23,7 +24,9 @@ from views import parts, session
 from views.maps import offer_images
 
 FAMILY = "family"
-PLANE = ("z1_bound", "z2_bound")
+POINT = ("z1_bound", "z2_bound")
+PLANE = 3.8  # the 3 sigma of a prior, with a margin
+FAMILY_PLANE = 6.0  # a small sigma spreads the codes
 HEIGHT = 350
 HELP = "Shaded: where this image's code must be. Ellipse: where the encoder puts it. Click a map for another image."
 SCALE = 4
@@ -80,7 +83,7 @@ def choose(names: list[str], family: Family) -> str:
     def label(name: str) -> str:
         return "VAEs along σ" if name == FAMILY else parts.label(name)
 
-    bound = session.bound("bound", clears=PLANE)
+    bound = session.bound("bound", clears=POINT)
     st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **bound)
     name = session.current().bound
     return chosen_sigma(family) if name == FAMILY else name
@@ -93,7 +96,7 @@ def chosen_sigma(family: Family) -> str:
     if sigma not in sigmas:
         session.update(sigma=min(sigmas, key=lambda each: abs(each - (sigma or 0.3))))
     if len(sigmas) > 1:
-        bound = session.bound("sigma", clears=PLANE)
+        bound = session.bound("sigma", clears=POINT)
         st.select_slider(
             "Sigma",
             sigmas,
@@ -107,11 +110,8 @@ def chosen_sigma(family: Family) -> str:
 
 def chosen_image(model: Precise) -> Subject:
     """The choice of an image: of the test set, or a decoded point where that is not on this machine."""
-    images = resources.test_images()
-    if images is None:
+    if resources.test_images() is None:
         return decoded_point(model)
-    if model.checkpoint.config.likelihood == "bernoulli":
-        images = resources.black_or_white_images()
     parts.said("test image")
     with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
         bound = session.bound("image_bound")
@@ -120,10 +120,14 @@ def chosen_image(model: Precise) -> Subject:
         step("next", "chevron_right", 1)
         st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=any_image)
     hardest(model)
-    index = session.current().image_bound
-    label = int(model.checkpoint.labels[index])
+    return test_image(model, session.current().image_bound)
+
+
+def test_image(model: Precise, index: int) -> Subject:
+    """An image of the test set, as the model's likelihood has it: grey, or black and white."""
     grey = model.checkpoint.config.likelihood != "bernoulli"
-    return Subject(("test", index, grey), images[index], label)
+    images = resources.test_images() if grey else resources.black_or_white_images()
+    return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
 
 
 def step(name: str, icon: str, by: int) -> None:
@@ -170,7 +174,7 @@ def hardest(model: Precise) -> None:
 def decoded_point(model: Precise) -> Subject:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
-    z = getattr(state, PLANE[0]), getattr(state, PLANE[1])
+    z = state.z1_bound, state.z2_bound
     if None in z:
         first = checkpoint.codes[state.image_bound % len(checkpoint.codes)].tolist()
         z = tuple(coordinate(old if value is None else value) for value, old in zip(z, first, strict=True))
@@ -203,7 +207,8 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
             with middle:
-                st.plotly_chart(resources.plane(HEIGHT), key="bound_map", config=figures.CONFIG)
+                figure = resources.plane(HEIGHT, FAMILY_PLANE if state.bound == FAMILY else PLANE)
+                st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
                 components.bridge("bound", browser_data(model, subject, found), picked, part="_close")
     with st.container(gap="xsmall"):
@@ -216,8 +221,15 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
         explained(model, subject, found)
-    if state.bound == FAMILY:
-        resources.foresee([resources.precise(name) for name in family.sigmas.values()], subject)
+    foresee(model, subject, family)
+
+
+def foresee(model: Precise, subject: Subject, family: Family) -> None:
+    """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
+    if session.current().bound == FAMILY:
+        resources.foresee([(resources.precise(name), subject) for name in family.sigmas.values()])
+    elif subject.key[0] == "test":
+        resources.foresee([(model, test_image(model, (subject.key[1] + 1) % TEST_IMAGES))])
 
 
 def images(subject: Subject, found: Evidence) -> None:
@@ -234,7 +246,7 @@ def images(subject: Subject, found: Evidence) -> None:
 
 def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str, Any]:
     """What the page's controller needs to draw the plane and to sample."""
-    config, picture = model.checkpoint.config, found.picture
+    config = model.checkpoint.config
     sigma = evidence.shared_sigma(config, model.checkpoint.model)
     data = {
         "part": "close",
@@ -245,13 +257,12 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
         "q": found.q._asdict(),
         "best": found.best._asdict(),
-        "posterior": {
-            "window": picture.window,
-            "view": picture.view,
-            "shades": pictures.data_url(picture.shades),
-            "shadesANat": evidence.SHADES_A_NAT,
-            "levels": picture.levels_nats,
-        },
+        "posterior": [
+            {"window": each.window, "shades": pictures.data_url(each.shades), "levels": each.levels_nats}
+            for each in (found.landscape.wide, found.landscape.close)
+        ],
+        "shadesANat": landscape.SHADES_A_NAT,
+        "view": found.view,
         "logPx": found.terms.log_px,
         "error": evidence.TOLERANCE_NATS,
         "elbo": found.terms.elbo,
@@ -279,14 +290,12 @@ def explained(model: Precise, subject: Subject, found: Evidence) -> None:
 
 def bernoulli_pair(subject: Subject, family: Family) -> None:
     """Why the knob of the family is not there for black and white pixels, by this very image."""
-    images = resources.black_or_white_images()
-    if session.current().bound != FAMILY or len(family.betas) < 2 or images is None or subject.key[0] != "test":
+    if session.current().bound != FAMILY or len(family.betas) < 2 or subject.key[0] != "test":
         return
-    index = subject.key[1]
     found = []
     for beta, name in family.betas.items():
         other = resources.precise(name)
-        exact = resources.look(other, Subject(("test", index, False), images[index], subject.label)).terms.log_px
+        exact = resources.look(other, test_image(other, subject.key[1])).terms.log_px
         found.append(f"β = {beta:g}: <strong>{bars.number(exact, session.current().unit)}</strong>")
     parts.said(
         "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "

@@ -1,0 +1,194 @@
+"""The exact posterior as a picture: shades of density on windows of the plane, and two lines.
+
+A window is cut into cells, and each shows its mean density, so that nothing is lost that is narrower than a cell.
+Shades are nats below the highest of the cells. The two lines hold as much of the posterior as the 1- and 2-sigma
+ellipses hold of a Gaussian: 1 - exp(-1/2) and 1 - exp(-2).
+
+There are two pictures: on the smallest window with nearly all of the mass, and close up, on what the outer line holds.
+They are the same unless the posterior has far and small parts.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae.distributions import pairwise_log_prob
+from vae.models import VAE
+from vae.quadrature import Posterior
+from vae.tiles import midpoints
+
+SIZE = 112  # cells along a side of a picture
+SHADES_A_NAT = 16
+MASSES = (1 - math.exp(-0.5), 1 - math.exp(-2))
+
+_TAIL = 2e-4  # of the mass may lie outside of the wide window on either side
+_COARSE = 40  # cells along a side, while the windows are looked for
+_STEPS = 4  # from window to window
+_UNSEEN = 0.02  # of the mass
+_PARTS = (4, 16)  # of a cell along an axis
+_NEAR_NATS = 12.0
+_MOST = 65_536  # points decoded to see more
+_BLOCK = 8_192  # points decoded together
+_SIGMAS = 2.4  # of q, which a view holds
+_DOT = 6.0  # what is this much smaller than its surroundings is no more than a dot
+
+Window = tuple[tuple[float, float], tuple[float, float]]  # ((low, high) of z1, (low, high) of z2)
+
+
+class Picture(NamedTuple):
+    """The posterior on a window of the plane."""
+
+    window: Window
+    shades: np.ndarray  # (SIZE, SIZE) uint8, SHADES_A_NAT times the nats below the highest, the first row at the top
+    levels_nats: tuple[float, float]  # below the highest, of the two lines
+
+
+class Landscape(NamedTuple):
+    """The posterior far and near."""
+
+    wide: Picture
+    close: Picture
+    prior_share: float  # of the prior's mass that lies within the outer line
+
+
+class _Cells(NamedTuple):
+    """The posterior on a window of size x size cells, row by row from the top."""
+
+    window: Window
+    size: int
+    z: Tensor  # (size^2, 2) middles
+    log_density: Tensor  # (size^2,) float64, the log of the mean in each cell
+
+    def area(self) -> float:
+        return _length(self.window[0]) * _length(self.window[1]) / self.size**2
+
+    def mass(self) -> Tensor:
+        return self.log_density.exp() * self.area()
+
+    def rows(self, values: Tensor) -> Tensor:
+        """Values of cells as (size, size), upwards along z2 and to the right along z1."""
+        return values.reshape(self.size, self.size).flip(0)
+
+
+@torch.inference_mode()
+def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Landscape:
+    """The pictures of p(z|x) of one image x (1, 1, 28, 28); `exact` has its log p(x), and a window with all tiles."""
+
+    def look(window: Window, mass: float, size: int = _COARSE) -> _Cells:
+        return _cells(model, x, y, exact.log_px_nats, window, mass, size)
+
+    window = tuple(_extent(axis) for axis in (exact.z1, exact.z2))
+    for _ in range(_STEPS):
+        before, window = window, _without_tails(look(window, 1.0))
+        if all(_length(new) > 0.8 * _length(old) for new, old in zip(window, before, strict=True)):
+            break
+    wide = close = look(window, 1.0, SIZE)
+    for _ in range(_STEPS):
+        window, mass = _about_the_line(close)
+        if max(map(_length, window)) > 3 / _DOT * max(map(_length, close.window)):
+            break
+        close = look(window, mass, SIZE)
+    picture = _picture(close)
+    inside = _below(close) <= picture.levels_nats[1]
+    share = model.prior().log_prob(close.z.to(x)).exp()[inside].sum().item() * close.area()
+    return Landscape(picture if close is wide else _picture(wide), picture, share)
+
+
+def view(window: Window, mean: tuple[float, float], std: tuple[float, float]) -> Window:
+    """The window with the ellipse of q, or around itself where beside that the posterior would be a dot."""
+    both = tuple(
+        (min(low, middle - _SIGMAS * sigma), max(high, middle + _SIGMAS * sigma))
+        for (low, high), middle, sigma in zip(window, mean, std, strict=True)
+    )
+    if max(map(_length, both)) < _DOT * max(map(_length, window)):
+        return both
+    return tuple((low - 0.5 * (high - low), high + 0.5 * (high - low)) for low, high in window)
+
+
+def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Window, mass: float, size: int) -> _Cells:
+    """The cells of a window. Those near the highest are cut again and again, until all of the mass is seen."""
+    z1, z2 = (low + (high - low) * (torch.arange(size, dtype=torch.float64) + 0.5) / size for low, high in window)
+    z = torch.cartesian_prod(z2.flip(0), z1).flip(1)
+    side = torch.tensor([_length(axis) / size for axis in window], dtype=torch.float64)
+
+    def log_density(points: Tensor) -> Tensor:
+        found = [
+            pairwise_log_prob(model.likelihood(part, None if y is None else y.expand(len(part))), x)[0].double()
+            + model.prior().log_prob(part).double()
+            for part in points.to(x).split(_BLOCK)
+        ]
+        return torch.cat(found) - log_px
+
+    cells = _Cells(window, size, z, log_density(z))
+    found = cells.log_density
+    for parts in _PARTS:
+        if abs(cells.mass().sum() - mass) < _UNSEEN:
+            break
+        near = (found > found.max() - _NEAR_NATS).nonzero()[:, 0]
+        near = near[found[near].argsort(descending=True)][: _MOST // parts**2]
+        inside = side * midpoints(parts, 2) / 2  # (parts^2, 2)
+        finer = log_density((z[near, None] + inside).flatten(0, 1)).unflatten(0, (len(near), -1))
+        found[near] = finer.logsumexp(1) - 2 * math.log(parts)
+    return cells
+
+
+def _without_tails(cells: _Cells) -> Window:
+    """The smallest box of cells that leaves out no more than _TAIL of the mass on each side, and a cell around it."""
+    mass = cells.rows(cells.mass() / cells.mass().sum())
+    bounds = []
+    for sums in (mass.sum(0), mass.sum(1)):
+        before = sums.cumsum(0)
+        first, after = int((before < _TAIL).sum()), cells.size - int((1 - before + sums < _TAIL).sum())
+        bounds.append((max(first - 1, 0), min(after + 1, cells.size)))
+    return _box(cells, bounds)
+
+
+def _about_the_line(cells: _Cells) -> tuple[Window, float]:
+    """The box of what the outer line holds with as much on each side of it, and its mass."""
+    inside = cells.rows(_below(cells) <= _levels(cells)[1])
+    bounds = []
+    for within in (inside.any(0), inside.any(1)):
+        places = within.nonzero()[:, 0]
+        first, after = int(places[0]), int(places[-1]) + 1
+        bounds.append((2 * first - after, 2 * after - first))
+    window = _box(cells, bounds)
+    within = [(z >= low) & (z <= high) for z, (low, high) in zip(cells.z.T, window, strict=True)]
+    return window, float(cells.mass()[within[0] & within[1]].sum())
+
+
+def _picture(cells: _Cells) -> Picture:
+    shades = (_below(cells) * SHADES_A_NAT).round().clamp(max=255).byte().reshape(SIZE, SIZE).numpy()
+    return Picture(cells.window, shades, _levels(cells))
+
+
+def _levels(cells: _Cells) -> tuple[float, float]:
+    """How far below the highest cell one has to go, in nats, to have each of MASSES."""
+    below = _below(cells)
+    order = below.argsort()
+    share = cells.mass()[order].cumsum(0)
+    return tuple(below[order[min(int((share < enough).sum()), len(order) - 1)]].item() for enough in MASSES)
+
+
+def _below(cells: _Cells) -> Tensor:
+    return cells.log_density.max() - cells.log_density
+
+
+def _box(cells: _Cells, bounds: list[tuple[int, int]]) -> Window:
+    """From cell `first` to before cell `after` on each axis."""
+    return tuple(
+        (low + first * (high - low) / cells.size, low + after * (high - low) / cells.size)
+        for (low, high), (first, after) in zip(cells.window, bounds, strict=True)
+    )
+
+
+def _extent(middles: Tensor) -> tuple[float, float]:
+    """The ends of an axis of cells with these middles."""
+    half = 0.5 * float(middles[1] - middles[0])
+    return float(middles[0]) - half, float(middles[-1]) + half
+
+
+def _length(axis: tuple[float, float]) -> float:
+    return axis[1] - axis[0]
