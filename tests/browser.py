@@ -1,4 +1,4 @@
-"""A real Chromium and a running explorer, for the browser tests and for `tests/measure_app.py`."""
+"""A running explorer, a real Chromium, and ways about a page: for the browser tests and `measure_app.py`."""
 
 import contextlib
 import shutil
@@ -9,6 +9,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -60,3 +62,45 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"the explorer did not start:\n{log.read_text()}")
+
+
+def visit(page, address, *charts):
+    """Open a page, and wait until its charts can be touched."""
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    for chart in charts:
+        page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
+    page.wait_for_selector(READY)
+
+
+def settle(page, expression, argument=None):
+    """Wait until an expression holds in the page, and then until the server has nothing more to say."""
+    page.wait_for_function(expression, arg=argument)
+    page.wait_for_selector(READY)
+
+
+def plane(page, chart):
+    """Where on the screen a chart's axes are."""
+    return page.locator(f".st-key-{chart} .nsewdrag").bounding_box()
+
+
+def ranges(page, chart):
+    """What a chart's axes show."""
+    script = "(key) => { const l = document.querySelector(`.st-key-${key} .js-plotly-plot`)._fullLayout;"
+    return page.evaluate(script + "return [l.xaxis.range, l.yaxis.range] }", chart)
+
+
+def place(page, chart, across, up):
+    """The screen position and the latent point at a fraction of a chart's width and height."""
+    box = plane(page, chart)
+    x, y = ranges(page, chart)
+    at = (round(box["x"] + across * box["width"]), round(box["y"] + (1 - up) * box["height"]))
+    z1 = x[0] + (at[0] - box["x"]) / box["width"] * (x[1] - x[0])
+    z2 = y[1] - (at[1] - box["y"]) / box["height"] * (y[1] - y[0])
+    return at, (z1, z2)
+
+
+def canvas_pixels(page, selector):
+    """The grey levels drawn on one 28 x 28 canvas."""
+    script = "(s) => Array.from(document.querySelector(s).getContext('2d').getImageData(0, 0, 28, 28).data)"
+    return np.array(page.evaluate(script, selector)).reshape(28, 28, 4)[..., 0]

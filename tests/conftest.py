@@ -1,7 +1,8 @@
-"""What the tests share: a small synthetic data set, every kind of model, every likelihood, and `--device cuda`."""
+"""What the tests share: a small synthetic data set, every kind of model and likelihood, a browser, `--device cuda`."""
 
 import pytest
 import torch
+from browser import CHROMIUM, LAUNCH, explorer
 
 from vae.config import TrainConfig
 from vae.data import MNIST, DataError, load_mnist
@@ -83,3 +84,33 @@ def mnist():
         return load_mnist(download=False)
     except DataError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """Of a running explorer."""
+    with explorer(tmp_path_factory.mktemp("explorer") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium; a test that asks for it is marked `browser`."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(**LAUNCH)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A new tab of a visitor who has never been here; a JavaScript error in it fails the test."""
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        assert errors == []
