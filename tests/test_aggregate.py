@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from linear_gaussian import LinearGaussian
 
-from vae.aggregate import aggregate_posterior, density_of_codes, kl_excess_nats
+import vae
+from vae.aggregate import aggregate_posterior, density_of_codes, exact_aggregate, kl_excess_nats
 from vae.distributions import DiagonalNormal
 from vae.objectives import kl_closed_form
 
@@ -98,7 +100,8 @@ def test_of_posteriors_that_add_up_to_the_prior_the_kl_is_nothing_but_excess(wid
     std = torch.full_like(mean, width)
     whole = aggregate_posterior(mean, std)
     assert 0 < whole.kl_to_prior_nats < aggregate_posterior(mean[:5_000], std[:5_000]).kl_to_prior_nats < 0.05
-    assert kl_excess_nats(mean, std, generator) == pytest.approx(whole.kl_to_prior_nats, rel=0.35)
+    excess = kl_excess_nats(lambda rows: aggregate_posterior(mean[rows], std[rows]), len(mean), generator)
+    assert excess == pytest.approx(whole.kl_to_prior_nats, rel=0.35)
     assert whole.holes < 0.01
 
 
@@ -106,6 +109,44 @@ def test_the_blocks_do_not_matter(posteriors, monkeypatch):
     whole = aggregate_posterior(*posteriors)
     monkeypatch.setattr("vae.aggregate._BLOCK", 7)
     torch.testing.assert_close(aggregate_posterior(*posteriors).density, whole.density)
+
+
+def marginals(found):
+    """The mass of each column and of each row, by its middle."""
+    mass = found.density / found.density.sum()
+    along = ((found.z1, mass.sum(0)), (found.z2, mass.sum(1)))
+    return [{round(z, 6): m for z, m in zip(*(part.tolist() for part in pair), strict=True)} for pair in along]
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_of_normal_posteriors_the_exact_aggregate_is_their_mixture(conditional, generator, device):
+    precision = torch.tensor([[60.0, 0.0], [0.0, 25.0]], device=device)
+    model = LinearGaussian(precision, conditional=conditional)
+    y = torch.arange(100, device=device) % 10 if conditional else None
+    x = model.images(100, generator, y)
+    found = exact_aggregate(model, x, generator, y, 4_096, 0.25)
+    std = precision.diagonal().rsqrt().expand(100, 2).double()
+    true = aggregate_posterior(model.true_posterior(x, y).mean, std, 0.25)
+    assert found.kl_to_prior_nats == pytest.approx(true.kl_to_prior_nats, abs=0.02)
+    for ours, exact in zip(marginals(found), marginals(true), strict=True):
+        assert sum(abs(ours.get(z, 0) - mass) for z, mass in exact.items()) < 0.05
+
+
+def test_of_its_own_images_a_models_exact_aggregate_is_its_prior(generator, device):
+    model = LinearGaussian(torch.tensor([[9.0, 4.0], [4.0, 16.0]], device=device))
+    x = model.images(800, generator)
+
+    def of(images):
+        return exact_aggregate(model, images, generator, None, 4_096, 0.25)
+
+    own = of(x).kl_to_prior_nats
+    assert own == pytest.approx(kl_excess_nats(lambda rows: of(x[rows]), len(x), generator), abs=0.02)
+    assert own < 0.05 < 0.2 < of(0.3 + 0.5 * (x - 0.3)).kl_to_prior_nats  # paler images, whose codes lie nearer to 0
+
+
+def test_an_autoencoder_has_no_posterior_to_aggregate(x, generator):
+    with pytest.raises(ValueError, match="needs a model with a prior"):
+        exact_aggregate(vae.build(vae.TrainConfig(model="ae")), x, generator)
 
 
 class TestCodes:
@@ -164,6 +205,6 @@ def test_what_has_no_aggregate_is_refused(mean, std, width, message):
         aggregate_posterior(mean, std, width)
 
 
-def test_one_image_has_no_halves(device, generator):
+def test_one_image_has_no_halves(generator):
     with pytest.raises(ValueError, match="N >= 2"):
-        kl_excess_nats(*one([0.0, 0.0], [1.0, 1.0], device), generator)
+        kl_excess_nats(lambda rows: None, 1, generator)

@@ -16,7 +16,7 @@ EXPLORER = {
 
 VAE_ARROWS = {
     "__init__": {"checkpoint", "config", "files", "models"},
-    "aggregate": set(),
+    "aggregate": {"distributions", "estimators", "lattice", "models"},
     "checkpoint": {"config", "files", "models"},
     "classifier": {"data", "files", "flags"},
     "config": set(),

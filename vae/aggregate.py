@@ -5,7 +5,9 @@
     holes                 the share of prior mass where q(z) < p(z) / 10
 
 The plane is cut into square cells. The mass of a diagonal normal in a cell is a product of two differences of its
-distribution function, so the masses of all N together are exact and one matrix product, (H, N) by (N, W).
+distribution function, so the masses of all N together are exact and one matrix product, (H, N) by (N, W). Where there
+is no q to trust, the exact p(z|x) takes its place: summed over points of the prior, and so without any encoder. Of a
+decoder that makes log p(x) of its N images as large as any decoder can, that aggregate is the prior itself.
 
 KL and holes are those of the cell masses. Merging cells can only lower a KL: what is found is a lower bound of the KL
 of the densities and rises towards it as the cells shrink. But N normals are a lumpy thing, and over the draw of the
@@ -17,16 +19,24 @@ give all the images there are; `kl_excess_nats` says about how much of a KL the 
 Hoffman and Johnson, ELBO surgery, 2016; Makhzani et al., Adversarial autoencoders, 2015.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
+from vae.distributions import pairwise_log_prob
+from vae.estimators import by_label
+from vae.lattice import shifted_lattice
+from vae.models import VAE
+
 CELL_WIDTH = 0.1
 SPARSE = 0.1  # a hole is where the density is below this share of the prior's
+POINTS = 32_768  # of the prior, .014 apart in the middle
 
 _BLOCK = 10_000  # normals in one matrix product
+_VALUES = 2**25  # log-weights held at a time
 _REACH = 8.0  # standard deviations of a normal that the plane has room for
 _MOST_CELLS = 4_000_000
 
@@ -53,27 +63,56 @@ def aggregate_posterior(mean: Tensor, std: Tensor, cell_width: float = CELL_WIDT
     mean, std = mean.double(), std.double()
     low, high = (mean - _REACH * std).amin(0).clamp(max=-_REACH), (mean + _REACH * std).amax(0).clamp(min=_REACH)
     edges = _edges(low, high, mean.new_full((2,), cell_width))
-    mass = _mixture(mean, std, edges)
     log_prior = _normal(edges[1])[:, None] + _normal(edges[0])  # (H, W)
-    kl = (torch.xlogy(mass, mass) - mass * log_prior).sum()
-    holes = log_prior.exp()[mass < SPARSE * log_prior.exp()].sum()
-    return _on_cells(edges, mass, float(kl), holes, len(mean))
+    return _against_prior(edges, _mixture(mean, std, edges), log_prior, len(mean))
 
 
-def kl_excess_nats(mean: Tensor, std: Tensor, generator: torch.Generator, cell_width: float = CELL_WIDTH) -> float:
-    """About how much of `aggregate_posterior(...).kl_to_prior_nats` is there because N is finite.
+@torch.no_grad()
+def exact_aggregate(
+    model: VAE,
+    x: Tensor,
+    generator: torch.Generator,
+    y: Tensor | None = None,
+    points: int = POINTS,
+    cell_width: float = CELL_WIDTH,
+) -> Aggregate:
+    """1/N sum_n p(z|x_n) of images x (N, 1, 28, 28), for a CVAE p(z|x_n, y_n), against N(0, I).
 
-    The mean KL of two random halves, less that of the whole. Halving N doubles the excess, as long as it falls as 1/N;
-    where N is so small that the normals hardly overlap it falls more slowly, and is more than what is found here.
-
-    Arguments and errors as of `aggregate_posterior`; N must be at least 2.
+    By that many points of a shifted lattice, each image's weights p(x|z_m) normalised over them, against as many equal
+    weights. A posterior narrower than the points are apart still falls in the right cell. Raises ValueError for an AE,
+    or D other than 2.
     """
-    if len(mean) < 2:
-        raise ValueError(f"two halves need N >= 2 images, got {len(mean)}")
-    order = torch.randperm(len(mean), generator=generator, device=mean.device)
-    parts = order.tensor_split(2)
-    halves = [aggregate_posterior(mean[rows], std[rows], cell_width).kl_to_prior_nats for rows in parts]
-    return sum(halves) / 2 - aggregate_posterior(mean, std, cell_width).kl_to_prior_nats
+    if not hasattr(model, "prior") or model.latent_dim != 2:
+        raise ValueError(f"an aggregate posterior needs a model with a prior and D = 2, got {model.kind}")
+    z = shifted_lattice(points, 2, generator).to(x.dtype)
+    weights = z.new_zeros(points, dtype=torch.float64)
+    for label, rows in by_label(model, x, y):
+        likelihood = model.likelihood(z, None if label is None else label.expand(points, *label.shape))
+        for some in rows.split(max(1, _VALUES // points)):
+            weights += pairwise_log_prob(likelihood, x[some]).softmax(1).sum(0)
+    edges = _edges(z.amin(0).double(), z.amax(0).double(), weights.new_full((2,), cell_width))
+    row, column = (torch.bucketize(z[:, i].double().contiguous(), edges[i][1:-1], right=True) for i in (1, 0))
+
+    def cells(values: Tensor) -> Tensor:
+        empty = values.new_zeros(len(edges[1]) - 1, len(edges[0]) - 1)
+        return empty.index_put_((row, column), values, accumulate=True)
+
+    log_prior = cells(weights.new_full((points,), 1 / points)).log()
+    return _against_prior(edges, cells(weights / len(x)), log_prior, len(x))
+
+
+def kl_excess_nats(aggregate: Callable[[Tensor], Aggregate], n: int, generator: torch.Generator) -> float:
+    """About how much of the KL of an aggregate of n images is there because n is finite.
+
+    `aggregate` makes it of some of the images, given their numbers. The mean KL of two random halves, less that of the
+    whole: halving n doubles the excess, as long as it falls as 1/n; where n is so small that the posteriors hardly
+    overlap it falls more slowly, and is more than what is found here. Raises ValueError for n < 2.
+    """
+    if n < 2:
+        raise ValueError(f"two halves need N >= 2 images, got {n}")
+    order = torch.randperm(n, generator=generator, device=generator.device)
+    halves = [aggregate(rows).kl_to_prior_nats for rows in order.tensor_split(2)]
+    return sum(halves) / 2 - aggregate(order).kl_to_prior_nats
 
 
 @torch.no_grad()
@@ -105,6 +144,13 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
     reference = torch.distributions.MultivariateNormal(centre, covariance).log_prob(z).exp()
     reference *= (cell_width * spread).prod()
     return _on_cells(edges, mass, None, reference[mass < SPARSE * reference].sum(), len(codes))
+
+
+def _against_prior(edges: list[Tensor], mass: Tensor, log_prior: Tensor, n: int) -> Aggregate:
+    """The masses of cells (H, W) as a density, compared with the prior's, of which these are the logarithms."""
+    kl = (torch.xlogy(mass, mass) - torch.where(mass > 0, mass * log_prior, 0)).sum()
+    prior = log_prior.exp()
+    return _on_cells(edges, mass, float(kl), prior[mass < SPARSE * prior].sum(), n)
 
 
 def _on_cells(edges: list[Tensor], mass: Tensor, kl: float | None, holes: Tensor, n: int) -> Aggregate:

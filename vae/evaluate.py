@@ -81,7 +81,8 @@ def _theory(model: VAE, config: TrainConfig, data: MNIST, found: Figures, tell: 
     if model.latent_dim == 2:
         tell("aggregate posterior")
         blocks = list(_blocks(config, data.train_images, data.train_labels))
-        more |= theory.of_codes(model, *(torch.cat(part) for part in zip(*blocks, strict=True)))
+        images, labels = (torch.cat(part) for part in zip(*blocks, strict=True))
+        more |= theory.of_codes(model, images, labels, exact=config.objective == "exact")
     if config.likelihood in CODE_STEPS:
         nats = found["log_likelihood_nats"], found["kl_nats"], more.get("log_px_nats")
         more |= theory.code_bits(*nats, CODE_STEPS[config.likelihood])

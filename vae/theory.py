@@ -5,7 +5,8 @@
     gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds
     refined_elbo_nats        the ELBO of that best normal, q refined for each image: log p(x) less what the family loses
     code_*_bits              the two-part code of an image
-    aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes
+    aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
+                             of the exact p(z|x) where the decoder was trained without q
     log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / 10, and bayes_accuracy of argmax_y p(x|y)
     cas                      accuracy on real test images of a classifier that was trained on samples only
 
@@ -83,15 +84,25 @@ def summed_out(model: CVAE, x: Tensor, y: Tensor) -> Figures:
 
 
 @torch.no_grad()
-def of_codes(model: VAE, x: Tensor, y: Tensor) -> Figures:
-    """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y."""
-    blocks = zip(x.split(_BLOCK), y.split(_BLOCK), strict=True)
-    posteriors = [model.posterior(*block) for block in blocks]
-    mean, std = (torch.cat([getattr(q, part) for q in posteriors]) for part in ("mean", "stddev"))
-    whole = aggregate.aggregate_posterior(mean, std)
+def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool) -> Figures:
+    """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y, of the exact p(z|x) or of q."""
+    if exact:
+
+        def of(rows: Tensor) -> aggregate.Aggregate:
+            return aggregate.exact_aggregate(model, x[rows], _generator(), y[rows])
+
+    else:
+        blocks = zip(x.split(_BLOCK), y.split(_BLOCK), strict=True)
+        posteriors = [model.posterior(*block) for block in blocks]
+        mean, std = (torch.cat([getattr(q, part) for q in posteriors]) for part in ("mean", "stddev"))
+
+        def of(rows: Tensor) -> aggregate.Aggregate:
+            return aggregate.aggregate_posterior(mean[rows], std[rows])
+
+    whole = of(torch.arange(len(x)))
     return {
         "aggregate_kl_nats": whole.kl_to_prior_nats,
-        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(mean, std, _generator()),
+        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(of, len(x), _generator()),
         "holes": whole.holes,
         "aggregate_n": len(x),
     }
