@@ -49,15 +49,15 @@ def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     first, again = (evaluate.measure(model, config, digits, judge=None) for _ in range(2))
     assert first == again
     assert first["n"] == len(digits.test_images)
+    codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
+    images = digits.test_images.float() / 255
+    error = (images - model.decode(codes, digits.test_labels)[:, 0]).square().sum((1, 2)).mean().item()
+    assert first["squared_error_at_code"] == pytest.approx(error, rel=1e-5)
     if kind != "ae":
         assert first["squared_error_plus_kl"] == pytest.approx(first["squared_error"] + first["kl_nats"])
         assert first["elbo_nats"] == pytest.approx(first["log_likelihood_nats"] - first["kl_nats"])
-    else:
-        codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
-        images = digits.test_images.float() / 255
-        error = (images - model.decode(codes)[:, 0]).square().sum((1, 2)).mean().item()
-        if likelihood != "bernoulli":
-            assert first["squared_error"] == pytest.approx(error, rel=1e-5)
+    elif likelihood != "bernoulli":
+        assert first["squared_error"] == pytest.approx(error, rel=1e-5)
 
 
 @pytest.fixture

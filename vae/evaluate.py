@@ -1,7 +1,7 @@
 """Every reported number of a model, from one function, with its n and its seed.
 
     squared_error           sum over pixels of (x - E[x|z])^2, at z ~ q(z|x) as in training; an AE: at its code
-    squared_error_at_mean   the same at the posterior mean
+    squared_error_at_code   the same of the grey image at the code the maps show: the mean of q, or the exact mode
     kl_nats                 KL(q(z|x) || N(0, I)), closed form
     squared_error_plus_kl   the objective under a Gaussian of variance 1/2, less its constant
     log_likelihood_nats     log p(x|z) at the drawn z; of one likelihood, comparable with no other
@@ -60,12 +60,12 @@ def measure(
     found: Figures = {"n": len(data.test_images), "seed": SEED}
     found |= figures(terms(model, config, *test), config.beta)
     if model.kind != "ae":
-        found["squared_error_at_mean"] = squared_error_at_mean(model, config, *test)
         found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
     tell("codes")
     codes = [encode(model, config, *part) for part in ((data.train_images, data.train_labels), test)]
     for k in (1, 5):
         found[f"knn{k}_accuracy"] = knn_accuracy(codes[0], data.train_labels, codes[1], data.test_labels, k)
+    found["squared_error_at_code"] = squared_error_at_code(model, *test, codes[1])
     if model.kind == "ae" and model.latent_dim == 2:
         found["code_holes"] = aggregate.density_of_codes(codes[0]).holes
     if model.conditional and judge is not None:
@@ -103,9 +103,10 @@ def terms(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> 
 
 
 @torch.inference_mode()
-def squared_error_at_mean(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> float:
-    """The mean over images of the squared error between x and decode(encode(x))."""
-    errors = [squared_error(x, model.decode(model.encode(x, y), y)) for x, y in _blocks(config, images, labels)]
+def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: Tensor) -> float:
+    """The mean over uint8 images (N, 28, 28) of the squared error between an image and its code (N, D) decoded."""
+    blocks = zip(images.split(_BLOCK), labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
+    errors = [squared_error(to_pixels(block), model.decode(z, y)) for block, y, z in blocks]
     return torch.cat(errors).double().mean().item()
 
 
@@ -147,6 +148,7 @@ def table(checkpoints: list[Checkpoint]) -> str:
     """The recorded test figures as Markdown, a table for each likelihood: their nats must not share a column."""
     columns = {  # figure: (heading, format)
         "squared_error": ("squared error", ".2f"),
+        "squared_error_at_code": ("at the code", ".2f"),
         "kl_nats": ("KL (nats)", ".2f"),
         "elbo_nats": ("ELBO (nats)", ".2f"),
         "refined_elbo_nats": ("ELBO, q refined", ".2f"),
