@@ -5,7 +5,8 @@ import torch
 from browser import CHROMIUM, LAUNCH, explorer
 
 from vae.config import TrainConfig
-from vae.data import MNIST, DataError, load_mnist
+from vae.data import DataError, ImageSet
+from vae.datasets import load_dataset
 from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
@@ -69,7 +70,7 @@ def synthetic_digits(train=200, test=60, seed=0):
     bars = torch.where(torch.arange(28) - 5 < lengths, grey, 0) * (torch.arange(28) >= 5)
     images = torch.zeros(train + test, 28, 28, dtype=torch.uint8)
     images[torch.arange(train + test), 2 * labels + 4] = bars.to(torch.uint8)
-    return MNIST(images[:train], labels[:train], images[train:], labels[train:])
+    return ImageSet(images[:train], labels[:train], images[train:], labels[train:])
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def digits():
 def mnist():
     """The real set; a test that asks for it is marked `mnist`."""
     try:
-        return load_mnist(download=False)
+        return load_dataset(download=False)
     except DataError as error:
         pytest.skip(str(error))
 

@@ -34,6 +34,7 @@ def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_tha
     class Painter:
         """Draws the asked class as the brightness of a pixel."""
 
+        classes = 10
         prior = build(TrainConfig(model="cvae")).prior
 
         def decode(self, z, y):
@@ -78,7 +79,7 @@ def test_the_table_prints_what_is_recorded_and_keeps_likelihoods_apart(folder, c
 
 
 def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "load_mnist", lambda *_: digits)
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
     evaluate.main([str(folder / "two"), "--quick", "--json", str(folder / "figures")])
     found = json.loads((folder / "figures").read_text())
     assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
@@ -86,7 +87,7 @@ def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, cap
 
 
 def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, digits, monkeypatch):
-    monkeypatch.setattr(evaluate, "load_mnist", lambda *_: digits)
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
     before = checkpoint.read(folder / "two")
     evaluate.main([str(folder / "two")])
     assert checkpoint.read(folder / "two").record == before.record

@@ -17,16 +17,18 @@ EXPLORER = {
 VAE_ARROWS = {
     "__init__": {"checkpoint", "config", "files", "models"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
-    "checkpoint": {"config", "files", "models"},
-    "classifier": {"data", "files", "flags"},
+    "checkpoint": {"config", "data", "files", "models"},
+    "classifier": {"data", "datasets", "files", "flags"},
     "config": set(),
-    "data": {"flags"},
+    "data": set(),
+    "datasets": {"data", "flags", "folder"},
     "distributions": set(),
     "estimators": {"distributions", "models", "networks"},
-    "evaluate": {"aggregate", "checkpoint", "classifier", "config", "data", "files", "flags", "models", "modes"}
-    | {"networks", "objectives", "theory"},
+    "evaluate": {"aggregate", "checkpoint", "classifier", "config", "data", "datasets", "files", "flags"}
+    | {"models", "modes", "objectives", "theory"},
     "files": set(),
     "flags": {"config"},
+    "folder": {"data"},
     "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
     "hermite": set(),
     "interpolation": set(),
@@ -36,10 +38,10 @@ VAE_ARROWS = {
     "networks": set(),
     "objectives": {"distributions"},
     "quadrature": {"tiles"},
-    "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "networks", "quadrature"},
+    "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
-    "train": {"checkpoint", "classifier", "config", "data", "evaluate", "files", "flags", "models", "networks"}
-    | {"objectives", "theory", "__init__"},
+    "train": {"checkpoint", "classifier", "config", "data", "datasets", "evaluate", "files", "flags"}
+    | {"models", "objectives", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "app": {"components", "resources", "state", "views"},
@@ -58,11 +60,11 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "evidence", "landscape", "resources"},
-    "torchvision": {"vae.data"},
+    "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
-    "PIL": {"pictures"},
+    "PIL": {"vae.folder", "pictures"},
     "numpy": {"vae", "compute", "evidence", "figures", "landscape", "pictures", "resources", "views"},
 }
 

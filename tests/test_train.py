@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import vae
-from vae import checkpoint, data, flags, train
+from vae import checkpoint, data, datasets, flags, train
 from vae.config import TrainConfig
-from vae.data import MNIST, VALIDATION_IMAGES
+from vae.data import VALIDATION_IMAGES, ImageSet
 from vae.train import TrainingError
 
 QUICK = {"batch_size": 32, "epochs": 4}
@@ -84,7 +84,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, 
 
 def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, tmp_path, monkeypatch):
     """SIGKILL in the middle of a real command; `--resume` then gives the weights of the run that was never cut."""
-    monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
+    monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
     settings = ["--quick", "--batch-size", "32", "--epochs", "40", "--device", "cpu", "--folder", str(tmp_path)]
     train.main([*settings, "--name", "whole"])
     train.main([*settings, "--name", "cut", "--seed", "9"])
@@ -92,7 +92,7 @@ def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, t
 
     script = (
         "import time; from conftest import synthetic_digits; from vae import train; from tqdm import tqdm\n"
-        "train.load_mnist = lambda *_: synthetic_digits()\n"
+        "train.load_dataset = lambda *_: synthetic_digits()\n"
         "whole = train.Run.epoch\n"
         "train.Run.epoch = lambda *a: (time.sleep(0.05), whole(*a))[1]\n"  # slow enough to be hit between two epochs
         f"train.main({[*settings, '--name', 'cut']})"
@@ -118,7 +118,7 @@ def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, t
 
 
 def test_ctrl_c_leaves_the_old_checkpoint_and_says_how_to_go_on(digits, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
+    monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
     settings = ["--quick", "--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
     train.main(settings)
     old = checkpoint.read(tmp_path / "vae")
@@ -164,7 +164,7 @@ def test_the_validation_images_are_not_trained_on(digits, monkeypatch):
     held_out = train.train(dataclasses.replace(config, validation=True), digits)
     rest = digits._replace(train_images=digits.train_images[:-40], train_labels=digits.train_labels[:-40])
     assert_same_weights(held_out, train.train(config, rest))
-    swapped = MNIST(digits.train_images, digits.train_labels, digits.train_images[-40:], digits.train_labels[-40:])
+    swapped = ImageSet(digits.train_images, digits.train_labels, digits.train_images[-40:], digits.train_labels[-40:])
     assert held_out.record["history"][-1]["validation_squared_error"] == pytest.approx(
         train.train(config, swapped._replace(train_images=rest.train_images, train_labels=rest.train_labels)).record[
             "test"
@@ -207,7 +207,7 @@ def test_every_field_is_a_flag_with_help_and_the_same_default():
     ],
 )
 def test_the_command_refuses_what_it_cannot_do_in_one_sentence(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "_download", lambda root: (_ for _ in ()).throw(data.DataError("VAE_DATA_DIR")))
+    monkeypatch.setattr(datasets, "_download", lambda *_: (_ for _ in ()).throw(data.DataError("VAE_DATA_DIR")))
     with pytest.raises(SystemExit) as stopped:
         train.main([*arguments, "--folder", str(tmp_path)])
     assert message in stopped.value.code

@@ -1,10 +1,12 @@
-"""The judge: a small convolutional network that says which digit an image shows.
+"""The judge: a small convolutional network that says which class an image shows.
 
 It sees real training images only, and serves to ask whether a sample of class y looks like a y to somebody who has
-never seen the model.
+never seen the model. Each data set has a judge of its own, and its record names the set: `classifier` for MNIST,
+`classifier-<set>` for another.
 """
 
 import argparse
+import re
 import sys
 import time
 import uuid
@@ -15,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from vae.data import MNIST, DataError, batches, load_mnist, to_pixels
+from vae.data import DIGITS, DataError, ImageSet, batches, to_pixels
+from vae.datasets import MNIST, load_dataset, title
 from vae.files import CheckpointError, read_pair, suffixed, write_pair
 from vae.flags import add_data_dir, add_device
 
@@ -25,39 +28,56 @@ EPOCHS, BATCH_SIZE, PEAK = 8, 128, 3e-3
 
 
 class Classifier(nn.Sequential):
-    """Images (B, 1, 28, 28) in [0, 1] to logits (B, 10)."""
+    """Images (B, 1, 28, 28) in [0, 1] to logits (B, C)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int) -> None:
         super().__init__(
             *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),  # (B, 16, 14, 14)
             *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),  # (B, 32, 7, 7)
             *(nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten()),  # (B, 1568)
-            *(nn.Dropout(0.3), nn.Linear(1568, 10)),
+            *(nn.Dropout(0.3), nn.Linear(1568, classes)),
         )
 
 
-def load(path: str | Path) -> Classifier:
-    """The classifier of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises CheckpointError."""
-    tensors, _ = read_pair(path, COMMAND)
-    with torch.device("meta"):
-        model = Classifier()
+def name(dataset: str) -> str:
+    """Of the judge of a data set, within the folder of the checkpoints."""
+    return NAME if dataset == MNIST else f"{NAME}-{re.sub(r'[^a-z0-9]+', '-', title(dataset).lower())}"
+
+
+def judge(folder: str | Path, dataset: str) -> Classifier:
+    """The classifier of a data set in a folder, in eval mode on the CPU; raises CheckpointError where there is none."""
+    return load(Path(folder) / name(dataset), dataset)
+
+
+def load(path: str | Path, dataset: str = MNIST) -> Classifier:
+    """The classifier of `<path>.pt` and `<path>.json`, in eval mode on the CPU.
+
+    Raises CheckpointError where there is none, or where it has seen another data set.
+    """
+    command = COMMAND if dataset == MNIST else f"{COMMAND} --dataset {dataset}"
+    tensors, record = read_pair(path, command)
+    if record.get("dataset", MNIST) != dataset:
+        raise CheckpointError(f"{suffixed(path, '.pt')} has seen {record['dataset']} only: train one with `{command}`")
     try:
+        with torch.device("meta"):
+            model = Classifier(len(record.get("class_names", DIGITS)))
         model.load_state_dict(tensors["weights"], assign=True)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
-            f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{COMMAND}`"
+            f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{command}`"
         ) from error
     return model.eval().requires_grad_(False)
 
 
-def train(data: MNIST, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:
+def train(data: ImageSet, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:
     """A classifier fitted to the training images, each shifted by up to two pixels, with a progress bar."""
     with torch.random.fork_rng():  # torch's layers draw their weights and their dropout from the global stream
         torch.manual_seed(seed)
-        return _fit(Classifier().to(device), data.to(device), torch.Generator(device).manual_seed(seed))
+        model = Classifier(len(data.class_names)).to(device)
+        return _fit(model, data.to(device), torch.Generator(device).manual_seed(seed))
 
 
-def _fit(model: Classifier, data: MNIST, generator: torch.Generator) -> Classifier:
+def _fit(model: Classifier, data: ImageSet, generator: torch.Generator) -> Classifier:
     steps = EPOCHS * -(-len(data.train_images) // BATCH_SIZE)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps)
@@ -76,7 +96,7 @@ def _fit(model: Classifier, data: MNIST, generator: torch.Generator) -> Classifi
 
 def _shift(x: Tensor, generator: torch.Generator, most: int = 2) -> Tensor:
     down, right = torch.randint(-most, most + 1, (2,), generator=generator, device=x.device).tolist()
-    return x.roll((down, right), dims=(2, 3))  # what wraps is black: digits leave a margin of four pixels
+    return x.roll((down, right), dims=(2, 3))  # of digits only black wraps: they leave a margin of four pixels
 
 
 @torch.inference_mode()
@@ -87,28 +107,31 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m vae.classifier`: train it and write checkpoints/classifier.pt and .json."""
+    """`python -m vae.classifier`: train one and write checkpoints/classifier.pt and .json."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Train the classifier that judges samples.")
+    parser.add_argument("--dataset", default=MNIST, help="as of `python -m vae.train` (default: %(default)s)")
     add_device(parser)
     add_data_dir(parser)
     parser.add_argument("--folder", default="checkpoints", help="where to write it (default: %(default)s)")
     flags = parser.parse_args(arguments)
     try:
-        data = load_mnist(flags.data_dir, flags.device)
+        data = load_dataset(flags.dataset, flags.data_dir, flags.device)
     except DataError as error:
         sys.exit(f"error: {error}")
     start = time.perf_counter()
     model = train(data, flags.device)
     record = {
         "run_id": uuid.uuid4().hex,
+        "dataset": flags.dataset,
+        "class_names": list(data.class_names),
         "seed": 0,
         "epochs": EPOCHS,
         "device": str(flags.device),
         "seconds": time.perf_counter() - start,
         "test": {"n": len(data.test_images), "accuracy": accuracy(model, data.test_images, data.test_labels)},
     }
-    path = Path(flags.folder) / NAME
-    write_pair(path, {"weights": {name: value.cpu() for name, value in model.state_dict().items()}}, record)
+    path = Path(flags.folder) / name(flags.dataset)
+    write_pair(path, {"weights": {key: value.cpu() for key, value in model.state_dict().items()}}, record)
     print(f"{path}: test accuracy {record['test']['accuracy']:.4f}, n = {record['test']['n']}")
 
 

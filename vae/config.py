@@ -18,6 +18,9 @@ def _setting(default: Any, help: str, unit: str = "", least: float | None = None
 class TrainConfig:
     """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
 
+    dataset: str = _setting(
+        "mnist", "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
+    )
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
     network: Literal["seed", "small", "deep", "fourier"] = _setting(
         "seed", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
@@ -43,7 +46,9 @@ class TrainConfig:
     batch_size: int = _setting(128, "images in a step", least=1)
     learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
     weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
-    validation: bool = _setting(False, "hold out the last 5,000 training images and report them each epoch")
+    validation: bool = _setting(
+        False, "hold out the last 5,000 training images, a fifth of few, and report them"
+    )
     seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,10 @@ def _check(name: str, value: Any, kind: Any, least: float | None, above: float |
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, got {value!r}")
+        return
+    if kind is str:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{name} must be a word, got {value!r}")
         return
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool) or not math.isfinite(value):

@@ -28,11 +28,11 @@ from torch.nn.functional import one_hot
 from vae import aggregate, checkpoint, classifier, modes, theory
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import MNIST, DataError, binarize, load_mnist, to_pixels
+from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
+from vae.datasets import MNIST, load_dataset
 from vae.files import CheckpointError
 from vae.flags import add_data_dir
 from vae.models import AE, CVAE, VAE
-from vae.networks import CLASSES
 from vae.objectives import Terms, figures, squared_error
 
 Model = AE | VAE | CVAE
@@ -47,7 +47,7 @@ _BLOCK = 1_000
 def measure(
     model: Model,
     config: TrainConfig,
-    data: MNIST,
+    data: ImageSet,
     judge: nn.Module | None,
     thorough: bool = False,
     tell: theory.Tell = lambda what: None,
@@ -70,11 +70,11 @@ def measure(
         found["code_holes"] = aggregate.density_of_codes(codes[0]).holes
     if model.conditional and judge is not None:
         found["class_agreement"] = class_agreement(model, judge)
-        found["class_agreement_n"] = SAMPLES_PER_CLASS * CLASSES
+        found["class_agreement_n"] = SAMPLES_PER_CLASS * model.classes
     return found | _theory(model, config, data, found, tell) if thorough and model.kind != "ae" else found
 
 
-def _theory(model: VAE, config: TrainConfig, data: MNIST, found: Figures, tell: theory.Tell) -> Figures:
+def _theory(model: VAE, config: TrainConfig, data: ImageSet, found: Figures, tell: theory.Tell) -> Figures:
     """The figures of `theory`."""
     x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
     more = theory.of_images(model, x, y, tell)
@@ -97,7 +97,7 @@ def terms(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> 
     """The parts of the objective for uint8 images (N, 28, 28), in blocks, the noise always from the same seed."""
     noise = torch.Generator(images.device).manual_seed(SEED)
     return [
-        model.terms(x, one_hot(y, CLASSES).float() if model.conditional else None, noise)
+        model.terms(x, one_hot(y, model.classes).float() if model.conditional else None, noise)
         for x, y in _blocks(config, images, labels)
     ]
 
@@ -125,12 +125,13 @@ def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) ->
 
 def knn_accuracy(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, k: int = 5) -> float:
     """Share of test codes whose k nearest codes (Euclidean) vote for their label; a tie goes to the nearest voter."""
+    k, classes = min(k, len(codes)), 1 + int(labels.max())
     ranks = torch.arange(1, k + 1, device=codes.device)
     weights = 1 + 0.1 * 0.5**ranks  # the excess decides ties only: it sums to less than 0.1
     right = 0
     for block, y in zip(test_codes.split(_BLOCK), test_labels.split(_BLOCK), strict=True):
         nearest = torch.cdist(block.double(), codes.double()).topk(k, largest=False).indices  # (B, k), nearest first
-        votes = (one_hot(labels[nearest], CLASSES) * weights[:, None]).sum(1)  # (B, 10)
+        votes = (one_hot(labels[nearest], classes) * weights[:, None]).sum(1)  # (B, C)
         right += int((votes.argmax(1) == y).sum())
     return right / len(test_codes)
 
@@ -138,14 +139,14 @@ def knn_accuracy(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
 @torch.inference_mode()
 def class_agreement(model: CVAE, judge: nn.Module) -> float:
     """Share of samples (z ~ N(0, I), the decoder's mean) in which the classifier sees the class that was asked for."""
-    asked = torch.arange(CLASSES).repeat_interleave(SAMPLES_PER_CLASS)
+    asked = torch.arange(model.classes).repeat_interleave(SAMPLES_PER_CLASS)
     z = model.prior().rsample((len(asked),), generator=torch.Generator().manual_seed(SEED))  # (N, D)
     seen = [judge(model.decode(*pair)).argmax(1) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
     return (torch.cat(seen) == asked).double().mean().item()
 
 
 def table(checkpoints: list[Checkpoint]) -> str:
-    """The recorded test figures as Markdown, a table for each likelihood: their nats must not share a column."""
+    """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column."""
     columns = {  # figure: (heading, format)
         "squared_error": ("squared error", ".2f"),
         "squared_error_at_code": ("at the code", ".2f"),
@@ -164,12 +165,12 @@ def table(checkpoints: list[Checkpoint]) -> str:
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
-        groups.setdefault(_likelihood(each.config), []).append(each)
+        groups.setdefault(_likelihood(each.config) + _of_data(each.config), []).append(each)
     lines = []
-    for likelihood, group in groups.items():
+    for comparable, group in groups.items():
         shown = {key: column for key, column in columns.items() if any(key in each.record["test"] for each in group)}
         header = ["model", "network", "objective", *(heading for heading, _ in shown.values())]
-        lines += [f"Likelihood: {likelihood}.", "", _row(header), _row(["---", "---", "---", *["---:"] * len(shown)])]
+        lines += [f"Likelihood: {comparable}.", "", _row(header), _row(["---", "---", "---", *["---:"] * len(shown)])]
         for each in group:
             test, config = each.record["test"], each.config
             numbers = [format(test[key], form) if key in test else "" for key, (_, form) in shown.items()]
@@ -187,6 +188,10 @@ def _blocks(config: TrainConfig, images: Tensor, labels: Tensor) -> Iterator[tup
 
 def _likelihood(config: TrainConfig) -> str:
     return f"gaussian, sigma = {config.sigma:.4g}" if config.likelihood == "gaussian" else config.likelihood
+
+
+def _of_data(config: TrainConfig) -> str:
+    return "" if config.dataset == MNIST else f"; data: {config.dataset}"
 
 
 def _row(cells: list[str]) -> str:
@@ -218,13 +223,18 @@ def _run(flags: argparse.Namespace) -> dict[str, Figures]:
     if flags.table:
         print(table(checkpoints))
         return {each.name: each.record["test"] for each in checkpoints}
-    data = load_mnist(flags.data_dir)
     torch.set_flush_denormal(True)  # densities far from a peak underflow, and numbers that small cost tenfold
-    found = {}
+    found, sets = {}, {}
     for path, each in zip(paths, checkpoints, strict=True):
-        judge = classifier.load(Path(flags.folder) / classifier.NAME) if each.model.conditional else None
+        dataset = each.config.dataset
+        if dataset not in sets:
+            sets[dataset] = load_dataset(dataset, flags.data_dir)
+        data, judge = sets[dataset], None
+        check_same(each, data)
+        if each.model.conditional:
+            judge = judge_of(flags.folder, dataset)
         figures = measure(each.model, each.config, data, judge, not flags.quick, tell)
-        print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}")
+        print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in figures.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
         if flags.record:
@@ -232,6 +242,25 @@ def _run(flags: argparse.Namespace) -> dict[str, Figures]:
             checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": figures}))
         found[each.name] = figures
     return found
+
+
+def judge_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
+    """The judge of a data set; None, with the reason on standard error, where there is none."""
+    try:
+        return classifier.judge(folder, dataset)
+    except CheckpointError as error:
+        print(f"class agreement will not be measured: {error}", file=sys.stderr)
+        return None
+
+
+def check_same(trained: Checkpoint, data: ImageSet) -> None:
+    """Raise DataError unless a model's test images are those of the set that is there now, as far as is recorded."""
+    known = trained.record.get("test_sha256")
+    if data.class_names != trained.class_names or known not in (None, fingerprint(data.test_images)):
+        raise DataError(
+            f"{trained.config.dataset} is no longer what {trained.name} was trained on: bring it back as it was, or "
+            "train anew"
+        )
 
 
 def tell(what: str) -> None:

@@ -38,8 +38,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """--data-dir, as `vae.data.data_dir` takes it."""
-    parser.add_argument("--data-dir", help="the folder that has MNIST/raw (default: VAE_DATA_DIR, else data)")
+    """--data-dir, as `vae.datasets.data_dir` takes it."""
+    parser.add_argument("--data-dir", help="the folder of MNIST/raw and its like (default: VAE_DATA_DIR, else data)")
 
 
 def _device(name: str) -> torch.device:

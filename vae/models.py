@@ -4,8 +4,9 @@
     VAE   q(z|x) = N(mean, std^2) = encoder(x)    p(x|z)      p(z) = N(0, I)
     CVAE  q(z|x, y)                               p(x|z, y)   p(z) = N(0, I), the same for every label y
 
-x is (B, 1, 28, 28) in [0, 1] and z is (B, latent_dim). y is (B,) int64 in 0..9; where a CVAE decodes, y may also be
-(B, 10), a point of the class simplex (rows >= 0 that sum to 1). AE and VAE take y and ignore it.
+x is (B, 1, 28, 28) in [0, 1] and z is (B, latent_dim). y is (B,) int64 in 0..C - 1, of the C classes of the data, ten
+for MNIST; where a CVAE decodes, y may also be (B, C), a point of the class simplex (rows >= 0 that sum to 1). AE and
+VAE take y and ignore it.
 """
 
 import math
@@ -36,10 +37,11 @@ class LatentModel(nn.Module):
     conditional = False
     outputs_per_code = 1  # of the encoder
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, classes: int = CLASSES) -> None:
         super().__init__()
         self.latent_dim = config.latent_dim
-        label = CLASSES if self.conditional else 0
+        self.classes = classes
+        label = classes if self.conditional else 0
         self.head = PixelLikelihood(config.likelihood, config.sigma)
         self.encoder = networks.encoder(config.network, PIXELS + label, self.outputs_per_code * self.latent_dim)
         self.decoder = networks.decoder(config.network, self.latent_dim + label, self.head.outputs_per_pixel * PIXELS)
@@ -98,7 +100,7 @@ class VAE(LatentModel):
     ) -> objectives.Terms:
         """The parts of the ELBO at one z ~ q(z|x) for each image.
 
-        `labels` is one-hot (B, 10) for a CVAE, else None. Nothing is checked here, so that no step waits for a GPU.
+        `labels` is one-hot (B, C) for a CVAE, else None. Nothing is checked here, so that no step waits for a GPU.
         """
         posterior = self._posterior(x, labels)
         z = posterior.rsample(generator=generator)
@@ -131,16 +133,16 @@ class VAE(LatentModel):
         if labels is None:
             return self._exact_terms(x, None, z)
         classes = labels.argmax(1)
-        groups = [x[classes == each] for each in range(CLASSES)]
+        groups = [x[classes == each] for each in range(self.classes)]
         found = [
-            self._exact_terms(group, one_hot(classes.new_tensor(each), CLASSES).to(x.dtype), z)
+            self._exact_terms(group, one_hot(classes.new_tensor(each), self.classes).to(x.dtype), z)
             for each, group in enumerate(groups)
             if len(group)
         ]
         return objectives.Terms(*(None if part[0] is None else torch.cat(part) for part in zip(*found, strict=True)))
 
     def _exact_terms(self, x: Tensor, label: Tensor | None, z: Tensor) -> objectives.Terms:
-        """The terms of images of one label (10,), or without; only points that some image needs get a gradient."""
+        """The terms of images of one label (C,), or without; only points that some image needs get a gradient."""
 
         def log_prob(z: Tensor) -> Tensor:
             return pairwise_log_prob(self._likelihood(z, _rows(label, len(z))), x)  # (B, M)
@@ -170,20 +172,20 @@ class CVAE(VAE):
     def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor:
         dtype = self.decoder[0].weight.dtype
         if y is None:
-            raise ValueError("a CVAE needs y, the label of each image: (B,) int64 in 0..9")
+            raise ValueError(f"a CVAE needs y, the label of each image: (B,) int64 in 0..{self.classes - 1}")
         if fractional and y.ndim == 2 and y.is_floating_point():
-            _check_simplex(y)
+            _check_simplex(y, self.classes)
             return y.to(dtype)
         if y.ndim != 1 or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-            raise ValueError(f"y must be (B,) int64 in 0..9, got {tuple(y.shape)} {y.dtype}")
-        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < CLASSES:
-            raise ValueError(f"y must be in 0..9, got {int(y.min())}..{int(y.max())}")
-        return one_hot(y.long(), CLASSES).to(dtype)
+            raise ValueError(f"y must be (B,) int64 in 0..{self.classes - 1}, got {tuple(y.shape)} {y.dtype}")
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.classes:
+            raise ValueError(f"y must be in 0..{self.classes - 1}, got {int(y.min())}..{int(y.max())}")
+        return one_hot(y.long(), self.classes).to(dtype)
 
 
-def build(config: TrainConfig) -> AE | VAE | CVAE:
-    """The model a configuration describes, on the CPU, with the first weights that its seed gives."""
-    model = skeleton(config).to_empty(device="cpu")
+def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+    """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
+    model = skeleton(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
     networks.initialise(model.encoder, generator)
     networks.initialise(model.decoder, generator)
@@ -191,10 +193,10 @@ def build(config: TrainConfig) -> AE | VAE | CVAE:
     return model
 
 
-def skeleton(config: TrainConfig) -> AE | VAE | CVAE:
+def skeleton(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
     with torch.device("meta"):
-        return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config)
+        return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config, classes)
 
 
 def _rows(label: Tensor | None, count: int) -> Tensor | None:
@@ -215,8 +217,8 @@ def _images(x: Tensor) -> Tensor:
     return x
 
 
-def _check_simplex(y: Tensor) -> None:
-    if y.shape[1] != CLASSES:
-        raise ValueError(f"y must be (B,) int64 or (B, 10) on the simplex, got {tuple(y.shape)}")
+def _check_simplex(y: Tensor, classes: int) -> None:
+    if y.shape[1] != classes:
+        raise ValueError(f"y must be (B,) int64 or (B, {classes}) on the simplex, got {tuple(y.shape)}")
     if not (bool((y >= 0).all()) and torch.allclose(y.sum(1), y.new_ones(()), atol=1e-4)):
         raise ValueError("each row of y must be >= 0 and sum to 1")

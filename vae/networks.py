@@ -12,7 +12,7 @@ high frequency functions in low dimensional domains, 2020; Sitzmann et al., Impl
 periodic activation functions, 2020).
 
 E is D outputs for an autoencoder and 2 D (mean, log_std) for a variational one; K is 784 logits, or 1568 with a sigma
-per pixel. A conditional network has ten more inputs, the label, after the others.
+per pixel. A conditional network has as many more inputs as there are classes, the label, after the others.
 """
 
 import math
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 PIXELS = 28 * 28
-CLASSES = 10
+CLASSES = 10  # of MNIST, and of a model that is told of no other set
 
 WAVE_NUMBERS = (0.3, 24.0)  # the range they are drawn from, in radians a unit of z
 

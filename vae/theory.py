@@ -7,7 +7,7 @@
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
                              of the exact p(z|x) where the decoder was trained without q
-    log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / 10, and bayes_accuracy of argmax_y p(x|y)
+    log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / C, and bayes_accuracy of argmax_y p(x|y)
     cas                      accuracy on real test images of a classifier that was trained on samples only
 
 Quadrature needs D <= 2; with more dimensions only the importance-weighted bound and the code are left. What is dear is
@@ -22,10 +22,9 @@ import torch
 from torch import Tensor
 
 from vae import aggregate, classifier, estimators, quadrature
-from vae.data import MNIST
+from vae.data import ImageSet
 from vae.gap import gap
 from vae.models import CVAE, VAE
-from vae.networks import CLASSES
 
 Figures = dict[str, float | int | list[int]]
 Tell = Callable[[str], object]  # is told what is being measured
@@ -71,12 +70,12 @@ def of_images(model: VAE, x: Tensor, y: Tensor, tell: Tell) -> Figures:
 
 @torch.no_grad()
 def summed_out(model: CVAE, x: Tensor, y: Tensor) -> Figures:
-    """log p(x) = log 1/10 sum_y p(x|y), and how often the class of highest p(y|x) is the label."""
+    """log p(x) = log 1/C sum_y p(x|y), all C classes alike, and how often the class of highest p(y|x) is the label."""
     each = [
         quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS).log_px_nats
-        for label in range(CLASSES)
+        for label in range(model.classes)
     ]
-    joint = torch.stack(each, 1) - math.log(CLASSES)  # (N, 10)
+    joint = torch.stack(each, 1) - math.log(model.classes)  # (N, C)
     right = (joint.argmax(1) == y.cpu()).double()
     return (
         _mean("log_px_summed_nats", joint.logsumexp(1)) | _mean("bayes_accuracy", right) | {"log_px_summed_n": len(x)}
@@ -115,9 +114,9 @@ def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | N
     return {f"code_{name}": value.item() for name, value in code._asdict().items() if value is not None}
 
 
-def classification_accuracy_score(model: CVAE, data: MNIST) -> float:
+def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
     """CAS: the share of real test images that a classifier trained on the model's samples alone gets right."""
-    asked = torch.arange(CLASSES).repeat_interleave(SAMPLES_PER_CLASS)
+    asked = torch.arange(len(data.class_names)).repeat_interleave(SAMPLES_PER_CLASS)
     z = torch.randn(len(asked), model.latent_dim, generator=_generator())
     with torch.no_grad():
         means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]

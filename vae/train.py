@@ -26,10 +26,10 @@ from tqdm import tqdm
 from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, theory
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import MNIST, DataError, batches, binarize, load_mnist, split_validation
-from vae.files import CheckpointError, read_tensors, suffixed, write_atomically
+from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_validation
+from vae.datasets import load_dataset
+from vae.files import read_tensors, suffixed, write_atomically
 from vae.models import build
-from vae.networks import CLASSES
 
 RISE = 0.1  # share of the steps in which the step size rises
 COMMAND = "python -m vae.train"
@@ -61,11 +61,12 @@ def points(most: int, done: float) -> int:
 class Run:
     """A training run between two epochs: model, optimizer, generators and history."""
 
-    def __init__(self, config: TrainConfig, device: torch.device | str) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device | str, data: ImageSet) -> None:
         self.config = config
+        self.data_sha256 = fingerprint(data.train_images)
         self.device = torch.device(device)
         self.run_id = uuid.uuid4().hex
-        self.model = build(config).to(self.device)
+        self.model = build(config, len(data.class_names)).to(self.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
         seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
         names = ("order", "noise", "binarization")
@@ -81,7 +82,7 @@ class Run:
         for x, y in batches(images, labels, config.batch_size, self.generators["order"]):
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
-            condition = one_hot(y, CLASSES).to(x.dtype) if self.model.conditional else None
+            condition = one_hot(y, self.model.classes).to(x.dtype) if self.model.conditional else None
             terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
@@ -109,6 +110,7 @@ class Run:
             "run_id": self.run_id,
             "config": self.config.to_dict(),
             "device": self.device.type,
+            "data_sha256": self.data_sha256,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": {name: generator.get_state() for name, generator in self.generators.items()},
@@ -124,6 +126,8 @@ class Run:
         ]
         if state["device"] != self.device.type:
             differing.append(f"the device is {state['device']}, not {self.device.type}")
+        if state.get("data_sha256", self.data_sha256) != self.data_sha256:
+            differing.append(f"the images of {self.config.dataset} are others than they were")
         if differing:
             raise TrainingError(f"the run to resume has other settings: {'; '.join(differing)}")
         self.run_id, self.history, self.seconds = state["run_id"], state["history"], state["seconds"]
@@ -135,7 +139,7 @@ class Run:
 
 def train(
     config: TrainConfig,
-    data: MNIST,
+    data: ImageSet,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     resume_file: Path | None = None,
@@ -151,7 +155,7 @@ def train(
     the time left; with `thorough`, the figures of `theory` as well, which take minutes. Raises TrainingError when the
     loss is not finite or there is nothing to resume.
     """
-    run = Run(config, device)
+    run = Run(config, device, data)
     if resume:
         run.restore(_saved(resume_file))
     here, test_on = data.to(device), data.to("cpu")
@@ -197,12 +201,14 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
 
 
 def _checkpoint(
-    run: Run, data: MNIST, judge: classifier.Classifier | None, thorough: bool, tell: theory.Tell
+    run: Run, data: ImageSet, judge: classifier.Classifier | None, thorough: bool, tell: theory.Tell
 ) -> Checkpoint:
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
         "config": config.to_dict(),
+        "class_names": list(data.class_names),
+        "test_sha256": fingerprint(data.test_images),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "vae": __version__},
         "device": _device_name(run.device),
         "seconds": round(run.seconds, 3),
@@ -223,7 +229,7 @@ def _device_name(device: torch.device) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line and write the checkpoint; Ctrl-C leaves the previous one whole."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Train a model on MNIST and write its checkpoint.")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Train a model and write its checkpoint.")
     flags.add_config(parser)
     flags.add_device(parser)
     flags.add_data_dir(parser)
@@ -243,20 +249,15 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(given: argparse.Namespace) -> None:
     config = flags.config_of(given)
     name = given.name or config.model
-    if not re.fullmatch(r"[\w-]+", name) or name == classifier.NAME:
-        raise ValueError(f"a checkpoint's name is letters, digits, - and _, and not {classifier.NAME}; got {name!r}")
+    if not re.fullmatch(r"[\w-]+", name) or name.startswith(classifier.NAME):
+        raise ValueError(f"a checkpoint's name is letters, digits, - and _, not {classifier.NAME}...; got {name!r}")
     path = Path(given.folder) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     resume_file = suffixed(path, ".resume.pt")
-    judge = None
-    if config.model == "cvae":
-        try:
-            judge = classifier.load(path.parent / classifier.NAME)
-        except CheckpointError as error:
-            print(f"class agreement will not be measured: {error}", file=sys.stderr)
+    judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
     if config.objective == "exact":
         torch.set_flush_denormal(True)  # weights of far points underflow, and numbers that small cost tenfold
-    data = load_mnist(given.data_dir, given.device)
+    data = load_dataset(config.dataset, given.data_dir, given.device)
     trained = train(config, data, given.device, None, resume_file, given.resume, judge, True, not given.quick)
     checkpoint.write(path, trained)
     resume_file.unlink()

@@ -1,0 +1,134 @@
+"""Laws of the named sets: what is trained on is what torchvision reads, all of it, and MNIST's pixels are known."""
+
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+
+from vae import datasets
+from vae.checkpoint import MNIST_TEST_SHA256
+from vae.data import DataError, fingerprint
+from vae.datasets import SOURCES, load_dataset, load_test_images
+
+
+def write_raw(root, source, seed=0):
+    """Random images and labels in the four files of a set, where torchvision would put them."""
+    raw = root / source.torchvision / "raw"
+    raw.mkdir(parents=True)
+    generator = np.random.default_rng(seed)
+    for prefix, count in zip(source.prefixes, source.counts, strict=True):
+        for kind, shape, below in (("images-idx3", (count, 28, 28), 256), ("labels-idx1", (count,), 10)):
+            header = np.array([0x800 + len(shape), *shape], ">u4").tobytes()
+            values = generator.integers(0, below, shape, np.uint8)
+            (raw / f"{prefix}-{kind}-ubyte").write_bytes(header + values.tobytes())
+
+
+@pytest.fixture(params=[name for name in SOURCES if name != "mnist"])
+def small_set(request, monkeypatch, tmp_path):
+    """A named set of few images, in torchvision's own layout."""
+    source = SOURCES[request.param]._replace(counts=(60, 20))
+    monkeypatch.setitem(SOURCES, request.param, source)
+    write_raw(tmp_path, source)
+    return request.param, source, tmp_path
+
+
+def test_a_named_set_is_what_torchvision_reads(small_set):
+    name, source, root = small_set
+    found = load_dataset(name, root, download=False)
+    parts = (found[:2], found[2:4])
+    for train, (images, labels) in zip((True, False), parts, strict=True):
+        theirs = getattr(datasets._torchvision_datasets(), source.torchvision)(
+            str(root), train=train, **source.arguments
+        )
+        assert torch.equal(images.transpose(1, 2) if source.transposed else images, theirs.data)
+        assert torch.equal(labels, theirs.targets)
+        assert list(found.class_names) == list(theirs.classes)
+    assert torch.equal(load_test_images(name, root), found.test_images)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda content: content[:-1], lambda content: content + b"\0", lambda content: bytes(4) + content[4:]],
+    ids=["cut", "too long", "foreign"],
+)
+@pytest.mark.parametrize("rank", range(4))
+def test_a_truncated_or_foreign_file_is_refused_by_name(small_set, spoil, rank):
+    name, source, root = small_set
+    file = sorted((root / source.torchvision / "raw").iterdir())[rank]
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(DataError, match=rf"{file.name}.*delete it"):
+        load_dataset(name, root)
+
+
+def test_a_label_that_no_class_has_is_refused(small_set):
+    name, source, root = small_set
+    file = root / source.torchvision / "raw" / f"{source.prefixes[1]}-labels-idx1-ubyte"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x0a")
+    with pytest.raises(DataError, match=file.name):
+        load_dataset(name, root)
+
+
+def test_whatever_has_mnists_size_but_not_its_pixels_is_refused(tmp_path):
+    write_raw(tmp_path, SOURCES["mnist"])
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.*delete it"):
+        load_dataset("mnist", tmp_path)
+
+
+def test_the_flag_goes_before_the_environment_and_that_before_the_default(monkeypatch):
+    monkeypatch.delenv("VAE_DATA_DIR", raising=False)
+    assert str(datasets.data_dir()) == "data"
+    monkeypatch.setenv("VAE_DATA_DIR", "elsewhere")
+    assert str(datasets.data_dir()) == "elsewhere"
+    assert str(datasets.data_dir("here")) == "here"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_absent_without_a_network_names_all_ways_out(tmp_path, monkeypatch, name):
+    class Unreachable:
+        def __getattr__(self, _):
+            def download(*_, **__):
+                raise urllib.error.URLError("no route to host")
+
+            return download
+
+    monkeypatch.setattr(datasets, "_torchvision_datasets", Unreachable)
+    for download in (True, False):
+        with pytest.raises(DataError) as caught:
+            load_dataset(name, tmp_path, download=download)
+        for way in (str(tmp_path), "--data-dir", "VAE_DATA_DIR", "network", f"{SOURCES[name].torchvision}/raw"):
+            assert way in str(caught.value)
+
+
+def test_torchvision_is_there_to_download_with():
+    for source in SOURCES.values():
+        assert callable(getattr(datasets._torchvision_datasets(), source.torchvision))
+
+
+def test_a_name_that_is_neither_set_nor_folder_is_answered_with_those_that_are(tmp_path):
+    with pytest.raises(DataError) as caught:
+        load_dataset(str(tmp_path / "fashion"))
+    assert "fashion'" in str(caught.value)
+    assert all(name in str(caught.value) for name in SOURCES)
+
+
+def test_the_command_tells_what_a_set_holds(small_set, capsys):
+    name, source, root = small_set
+    datasets.main(["--dataset", name, "--data-dir", str(root)])
+    said = capsys.readouterr().out
+    assert said.startswith(f"{source.title} is whole: 60 training images, 20 test images, 10 classes")
+    with pytest.raises(SystemExit, match="error: there is no folder 'nothing'"):
+        datasets.main(["--dataset", "nothing"])
+
+
+@pytest.mark.mnist
+def test_the_real_set_has_its_known_counts(mnist):
+    assert [len(part) for part in mnist[:4]] == [60_000, 60_000, 10_000, 10_000]
+    assert mnist.train_labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert mnist.test_labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert mnist.train_images.float().mean().item() == pytest.approx(33.318, abs=1e-3)
+
+
+@pytest.mark.mnist
+def test_the_test_images_of_models_that_name_none_are_mnists(mnist):
+    assert fingerprint(mnist.test_images) == MNIST_TEST_SHA256

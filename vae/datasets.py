@@ -1,0 +1,196 @@
+"""Where images come from: MNIST and its kin by name, through torchvision, or any folder of images.
+
+    mnist           ten handwritten digits        60,000 + 10,000    <data_dir>/MNIST/raw/
+    fashion-mnist   ten kinds of clothing         60,000 + 10,000    <data_dir>/FashionMNIST/raw/
+    kmnist          ten cursive hiragana          60,000 + 10,000    <data_dir>/KMNIST/raw/
+    emnist-digits   ten handwritten digits       240,000 + 40,000    <data_dir>/EMNIST/raw/
+    FOLDER          one subfolder a class         see `folder`
+
+The files of the named sets are torchvision's: IDX, downloaded by torchvision when absent, which checks their MD5. Those
+of MNIST are also held against their SHA-256 at each load, those of the others against the sizes and labels that they
+must have, so that nothing is ever trained on a truncated or foreign file.
+
+LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998; Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017;
+Clanuwat et al., Deep learning for classical Japanese literature, 2018; Cohen et al., EMNIST, 2017.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae import folder
+from vae.data import DIGITS, DataError, ImageSet
+from vae.flags import add_data_dir
+
+MNIST = "mnist"
+
+
+class Source(NamedTuple):
+    """A data set that torchvision knows."""
+
+    title: str
+    megabytes: int  # to download
+    torchvision: str  # the name of its class there, and of its folder
+    arguments: dict[str, str]  # of that class
+    prefixes: tuple[str, str]  # of the names of the training files and the test files
+    counts: tuple[int, int]  # of the images in them
+    class_names: tuple[str, ...] = DIGITS
+    transposed: bool = False  # an image is stored column by column
+    sha256: tuple[str, ...] = ()  # of training images, training labels, test images, test labels
+
+
+_USUAL = ("train", "t10k"), (60_000, 10_000)
+_CLOTHING = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_HIRAGANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+_MNIST_SHA256 = (
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+SOURCES = {
+    MNIST: Source("MNIST", 12, "MNIST", {}, *_USUAL, sha256=_MNIST_SHA256),
+    "fashion-mnist": Source("Fashion-MNIST", 31, "FashionMNIST", {}, *_USUAL, _CLOTHING),
+    "kmnist": Source("KMNIST", 21, "KMNIST", {}, *_USUAL, _HIRAGANA),
+    "emnist-digits": Source(
+        *("EMNIST digits", 562, "EMNIST", {"split": "digits"}),
+        *(("emnist-digits-train", "emnist-digits-test"), (240_000, 40_000)),
+        transposed=True,
+    ),
+}
+
+
+def data_dir(flag: str | Path | None = None) -> Path:
+    """Where the named sets are: the flag, else the environment variable VAE_DATA_DIR, else `data`."""
+    return Path(flag or os.environ.get("VAE_DATA_DIR") or "data")
+
+
+def load_dataset(
+    dataset: str = MNIST,
+    data_dir: str | Path | None = None,
+    device: torch.device | str = "cpu",
+    download: bool = True,
+) -> ImageSet:
+    """The whole of a set on `device`: one of SOURCES, or the folder of that path.
+
+    A named set is downloaded with a progress bar if absent and `download` is set. Raises DataError, saying what to do,
+    when a set is absent and cannot be downloaded, or when a file of it is not what it should be.
+    """
+    if dataset not in SOURCES:
+        return folder.load(_folder(dataset)).to(device)
+    return _load(SOURCES[dataset], _resolve(data_dir), download).to(device)
+
+
+def load_test_images(dataset: str = MNIST, data_dir: str | Path | None = None) -> Tensor:
+    """The test images (M, 28, 28) uint8 of a set that is on this machine; raises DataError as `load_dataset` does."""
+    if dataset not in SOURCES:
+        return folder.load_test_images(_folder(dataset))
+    return _load(SOURCES[dataset], _resolve(data_dir), download=False).test_images
+
+
+def title(dataset: str) -> str:
+    """A set's name as a person reads it."""
+    return SOURCES[dataset].title if dataset in SOURCES else Path(dataset).name or dataset
+
+
+_resolve = data_dir  # some functions have a parameter of that name
+
+
+def _folder(dataset: str) -> Path:
+    if not Path(dataset).is_dir():
+        raise DataError(
+            f"there is no folder {dataset!r}: a data set is {', '.join(SOURCES)}, or a folder that has one subfolder "
+            "of images for each class"
+        )
+    return Path(dataset)
+
+
+def _load(source: Source, root: Path, download: bool) -> ImageSet:
+    raw = root / source.torchvision / "raw"
+    files = [raw / f"{prefix}-{kind}-ubyte" for prefix in source.prefixes for kind in ("images-idx3", "labels-idx1")]
+    if not all(file.is_file() for file in files):
+        ways_out = (
+            f"put the four files there, point --data-dir or VAE_DATA_DIR at a folder that has {raw.parent.name}/raw, "
+            f"or connect to the network to have them downloaded ({source.megabytes} MB)"
+        )
+        if not download:
+            raise DataError(f"{source.title} is not in {raw}: {ways_out}")
+        _download(source, root, ways_out)
+    parts = [_read(file, source, rank) for rank, file in enumerate(files)]
+    return ImageSet(*parts, source.class_names)
+
+
+def _read(file: Path, source: Source, rank: int) -> Tensor:
+    """A file of a set, in the order of `_load`: images (N, 28, 28) uint8 or labels (N,) int64."""
+    shape = (source.counts[rank // 2], 28, 28)[: 1 if rank % 2 else 3]
+    content = file.read_bytes()
+    header = np.array([0x800 + len(shape), *shape], ">u4").tobytes()  # magic number, then each dimension
+    values = np.frombuffer(content, np.uint8)[len(header) :]
+    known = not source.sha256 or hashlib.sha256(content).hexdigest() == source.sha256[rank]
+    whole = content.startswith(header) and values.size == np.prod(shape)
+    if not (known and whole) or (rank % 2 and values.max() >= len(source.class_names)):
+        raise DataError(f"{file} is truncated or not {source.title}'s: delete it, and it is downloaded anew")
+    tensor = torch.from_numpy(values.reshape(shape).copy())
+    if rank % 2:
+        return tensor.long()
+    return tensor.transpose(1, 2).contiguous() if source.transposed else tensor
+
+
+def _download(source: Source, root: Path, ways_out: str) -> None:
+    try:
+        getattr(_torchvision_datasets(), source.torchvision)(str(root), **source.arguments, download=True)
+    except (RuntimeError, URLError, OSError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(":")
+        place = root / source.torchvision / "raw"
+        raise DataError(f"{source.title} is not in {place} and its download failed ({reason}): {ways_out}") from error
+
+
+def _torchvision_datasets() -> Any:
+    """`torchvision.datasets`, also where torchvision was built for another device than torch.
+
+    The usual Linux wheel of torchvision is built for CUDA. Beside a CPU build of torch its compiled operators do not
+    load, and the import dies where it registers the shapes of two of them. Declaring the two first is enough: the data
+    sets use no operator.
+    """
+    try:
+        from torchvision import datasets
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for operator in ("nms", "qnms"):
+            _SCHEMAS.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        from torchvision import datasets
+    return datasets
+
+
+_SCHEMAS = torch.library.Library("torchvision", "FRAGMENT")  # lives as long as the operators declared in it
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m vae.datasets`: fetch a set where it is absent, and check it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vae.datasets", description="Fetch a data set where it is absent, and check it."
+    )
+    parser.add_argument("--dataset", default=MNIST, help=f"{', '.join(SOURCES)}, or a folder (default: %(default)s)")
+    add_data_dir(parser)
+    flags = parser.parse_args(arguments)
+    try:
+        data = load_dataset(flags.dataset, flags.data_dir)
+    except DataError as error:
+        sys.exit(f"error: {error}")
+    print(
+        f"{title(flags.dataset)} is whole: {len(data.train_images):,} training images, {len(data.test_images):,} test "
+        f"images, {len(data.class_names)} classes ({', '.join(data.class_names)})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""A folder of images, one subfolder a class, as a data set in MNIST's form.
+
+    pets/cat/*.png    ->    class 0, "cat"         classes in the order of their names, at most ten
+    pets/dog/*.jpg    ->    class 1, "dog"         every fifth image of a class is a test image
+
+An image becomes 28 x 28 grey levels, white on black:
+
+    1. upright, as its camera noted; transparent parts black or white, whichever is farther from what is drawn; grey
+    2. padded to a square with the median grey of its border, and resized, with every pixel counted when it shrinks
+    3. inverted, if the borders of most images are lighter than mid-grey: of all the images or of none, so that what is
+       bright in one is bright in the other
+
+An image of 28 x 28 grey levels on black is taken as it is. Which images are test images, and the order of all, follow
+from the names alone: each class is shuffled by a fixed seed.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+from vae.data import DataError, ImageSet
+
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"])
+SIDE = 28
+MOST_CLASSES = 10  # no more colours can be told apart by all eyes
+LEAST_IMAGES = 10  # in a class
+MOST_IMAGES = 200_000  # in all
+TEST_SHARE = 5  # of so many images one is a test image
+VOTERS = 100  # images that say whether black is the ground
+SEED = 0
+_QUICK = 1_000  # so many images take no second
+
+
+class Files(NamedTuple):
+    """The images of a folder and their classes, in the order in which they are used."""
+
+    train: list[tuple[Path, int]]
+    test: list[tuple[Path, int]]
+    class_names: tuple[str, ...]
+
+
+def load(folder: Path) -> ImageSet:
+    """The whole set, on the CPU; raises DataError, which names the file or folder and says what to do."""
+    files = find(folder)
+    inverted = lighter_ground(files)
+    parts = []
+    for part in (files.train, files.test):
+        parts += [_read(part, inverted), torch.tensor([label for _, label in part])]
+    return ImageSet(*parts, files.class_names)
+
+
+def load_test_images(folder: Path) -> Tensor:
+    """The test images (M, 28, 28) uint8 alone; raises DataError as `load` does."""
+    files = find(folder)
+    return _read(files.test, lighter_ground(files))
+
+
+def find(folder: Path) -> Files:
+    """The images of a folder, by name; raises DataError unless there are enough in each class and not too many."""
+    classes = sorted((each for each in folder.iterdir() if _counts(each) and each.is_dir()), key=_natural)
+    if not 1 <= len(classes) <= MOST_CLASSES:
+        found = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
+        raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {found}")
+    train, test = [], []
+    for label, each in enumerate(classes):
+        images = sorted((file for file in each.iterdir() if _is_image(file)), key=_natural)
+        _check_count(each, len(images))
+        random.Random(SEED).shuffle(images)
+        few = len(images) // TEST_SHARE
+        test += [(file, label) for file in images[:few]]
+        train += [(file, label) for file in images[few:]]
+    if len(train) + len(test) > MOST_IMAGES:
+        raise DataError(f"{folder} has {len(train) + len(test):,} images: leave {MOST_IMAGES:,} at most in it")
+    for part in (train, test):  # the first few of either are of all classes
+        random.Random(SEED).shuffle(part)
+    return Files(train, test, tuple(each.name for each in classes))
+
+
+def lighter_ground(files: Files) -> bool:
+    """Whether the median grey of most images' borders is above the middle, asked of images all over the folder."""
+    everything = files.train + files.test
+    asked = everything[:: -(-len(everything) // VOTERS)]
+    lighter = [_border(np.asarray(read_grey(file))) > 127.5 for file, _ in asked]
+    return 2 * sum(lighter) > len(lighter)
+
+
+def read_image(file: Path, inverted: bool) -> np.ndarray:
+    """An image in MNIST's form, (28, 28) uint8; raises DataError for a file that is no image."""
+    grey = read_grey(file)
+    small = np.asarray(ImageOps.pad(grey, (SIDE, SIDE), Image.Resampling.BILINEAR, _border(np.asarray(grey))))
+    return 255 - small if inverted else small
+
+
+def read_grey(file: Path) -> Image.Image:
+    """An image upright and grey, in its own size, nothing of it transparent; raises DataError where there is none."""
+    try:
+        with Image.open(file) as image:
+            image.draft("L", (4 * SIDE, 4 * SIDE))  # a large JPEG is read in a fraction of its size
+            return _grey(ImageOps.exif_transpose(image))
+    except Exception as error:  # a file that is no image can fail in any way, and all mean the same
+        raise DataError(f"{file} cannot be read as an image ({error}): replace it, or take it away") from error
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if max(image.size) > SIDE * min(image.size):
+        raise ValueError(f"of {image.width} x {image.height} pixels nothing would be left")
+    if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would cut off at 255
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("its pixels are fractions")
+    if not image.has_transparency_data:
+        return image.convert("L")
+    grey, alpha = (np.asarray(band).astype(float) for band in image.convert("RGBA").convert("LA").split())
+    drawn = (grey * alpha).sum() / max(alpha.sum(), 1)
+    ground = 255 if drawn < 127.5 else 0
+    return Image.fromarray((ground + (grey - ground) * alpha / 255).round().astype(np.uint8))
+
+
+def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> Tensor:
+    quiet = len(files) < _QUICK
+    bar = tqdm(files, desc="reading images", unit="image", disable=quiet, leave=False)
+    return torch.from_numpy(np.stack([read_image(file, inverted) for file, _ in bar]))
+
+
+def _border(grey: np.ndarray) -> int:
+    """The median grey of an image's outermost pixels."""
+    return int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+
+
+def _check_count(folder: Path, count: int) -> None:
+    if count >= LEAST_IMAGES:
+        return
+    if not count and any(each.is_dir() for each in folder.iterdir()):
+        raise DataError(f"{folder} has folders but no image: name the folder whose subfolders hold the images")
+    raise DataError(
+        f"{folder} has {count or 'no'} image{'' if count == 1 else 's'} ({', '.join(sorted(SUFFIXES))}): a class needs "
+        f"{LEAST_IMAGES}; add some, or take the folder away"
+    )
+
+
+def _counts(path: Path) -> bool:
+    return not path.name.startswith((".", "__"))
+
+
+def _is_image(file: Path) -> bool:
+    return _counts(file) and file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
+    """The key under which img2 comes before img10."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
