@@ -22,7 +22,6 @@ from vae.networks import dense_layers
 
 NEAR = 20
 NEIGHBOURS = 5
-CLASSES = 10
 PATH_POINTS = 121
 
 
@@ -33,7 +32,7 @@ class Point(NamedTuple):
     sigmas: float | None  # distance from the prior's mean in its standard deviations; None for a model without prior
     farther: float | None  # share of the prior's mass that lies farther out
     codes_near: int  # test codes within the map's radius
-    neighbours: np.ndarray  # (NEIGHBOURS,) indices of the nearest test images, nearest first
+    neighbours: np.ndarray  # (NEIGHBOURS,), or fewer where there are no more: the nearest test images, nearest first
     labels: np.ndarray  # (NEIGHBOURS,) their classes
     reconstructions: np.ndarray  # (NEIGHBOURS, 28, 28) uint8, their codes decoded
 
@@ -61,11 +60,11 @@ def decode(model: torch.nn.Module, z: np.ndarray, digit: int = 0) -> np.ndarray:
 
 
 @torch.inference_mode()
-def ten_classes(model: torch.nn.Module, z: np.ndarray) -> np.ndarray:
-    """A conditional model's ten digits at each point of z (K, 2): (10, K, 28, 28) uint8, one row a class."""
+def every_class(model: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """What a conditional model makes of each point of z (K, 2) in each class: (C, K, 28, 28) uint8, one row a class."""
     points = torch.as_tensor(z, dtype=torch.float32).reshape(-1, model.latent_dim)
-    labels = torch.arange(CLASSES).repeat_interleave(len(points))
-    return greys(model.decode(points.repeat(CLASSES, 1), labels)).reshape(CLASSES, len(points), 28, 28)
+    labels = torch.arange(model.classes).repeat_interleave(len(points))
+    return greys(model.decode(points.repeat(model.classes, 1), labels)).reshape(model.classes, len(points), 28, 28)
 
 
 @torch.inference_mode()
@@ -95,8 +94,13 @@ def radius(codes: np.ndarray) -> float:
     """The distance within which a typical code of the map has `NEAR` others."""
     points = torch.as_tensor(codes)
     sample = points[:: max(1, len(points) // 1000)]
-    nearest = distances(sample, points).topk(min(NEAR + 1, len(points)), largest=False).values
+    nearest = distances(sample, points).topk(typically_near(codes) + 1, largest=False).values
     return float(nearest[:, -1].median())
+
+
+def typically_near(codes: np.ndarray) -> int:
+    """How many other codes (N, 2) a typical one has within `radius`: `NEAR`, or all of fewer."""
+    return min(NEAR, len(codes) - 1)
 
 
 def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
@@ -121,7 +125,8 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
     """Decode one point of a checkpoint's plane and say how usual it is; `within` is the map's `radius`."""
     model = checkpoint.model
     here = torch.tensor([z], dtype=torch.float32)
-    neighbours = distances(here, checkpoint.codes)[0].topk(NEIGHBOURS, largest=False).indices
+    few = min(NEIGHBOURS, len(checkpoint.codes))
+    neighbours = distances(here, checkpoint.codes)[0].topk(few, largest=False).indices
     labels = checkpoint.labels[neighbours].long()
     sigmas = math.hypot(*z) if hasattr(model, "prior") else None
     return Point(
@@ -169,6 +174,8 @@ def pack(checkpoint: Checkpoint, identity: str, exact: bool = False) -> bytes:
     facts = {
         "id": identity,
         "count": len(checkpoint.codes),
+        "classes": checkpoint.class_names,
+        "testSet": checkpoint.test_set,
         "conditional": checkpoint.model.conditional,
         "prior": hasattr(checkpoint.model, "prior"),
         "layers": layers,

@@ -1,9 +1,12 @@
-"""Arrays in, Plotly figures out: the maps, and the one palette of the ten classes.
+"""Arrays in, Plotly figures out: the maps, and the one palette of the classes, of which there are at most ten.
 
 A map never changes once drawn (a changed figure is mounted anew and loses its zoom): whatever moves is drawn over it by
 the browser. Both axes have the same unit, and the ranges come from the codes' own quantiles, so that outliers cannot
 shrink the rest.
 """
+
+from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 from plotly.graph_objects import Figure
@@ -14,6 +17,7 @@ GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
+SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
 
@@ -27,15 +31,15 @@ def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[f
     return (float(x0), float(x1)), (float(y0), float(y1))
 
 
-def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> Figure:
+def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
     """The codes (N, 2) float32 as one trace per class (N,), in one unit on both axes, with room for a prior's rings."""
     figure = Figure()
-    for digit, colour in enumerate(PALETTE):
-        chosen = codes[labels == digit]
+    for label, (name, colour) in enumerate(zip(class_names, PALETTE, strict=False)):
+        chosen = codes[labels == label]
         figure.add_scattergl(
             x=chosen[:, 0],
             y=chosen[:, 1],
-            name=str(digit),
+            name=_shown(name),
             mode="markers",
             marker={"color": colour, "size": 3.5, "opacity": 0.8},
             hoverinfo="skip",
@@ -43,20 +47,22 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool) -> Figure:
     return _as_plane(figure, *extent(codes, prior), HEIGHT)
 
 
-def plane(height: int, reach: float) -> Figure:
+def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
     """The plane to +-reach without any codes, and the legend of the classes, for a page that draws all else itself."""
     figure = Figure()
-    for digit, colour in enumerate(PALETTE):
-        figure.add_scatter(x=[None], y=[None], name=str(digit), mode="markers", marker={"color": colour, "size": 6})
+    for name, colour in zip(class_names, PALETTE, strict=False):
+        marker = {"color": colour, "size": 6}
+        figure.add_scatter(x=[None], y=[None], name=_shown(name), mode="markers", marker=marker)
     return _as_plane(figure, (-reach, reach), (-reach, reach), height)
 
 
 def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
-    """The figure with one unit on both axes, faint lines and the legend on top."""
+    """The figure with one unit on both axes, faint lines and the legend on top, in two rows where names are long."""
+    a_row = 10 if max(len(trace.name) for trace in figure.data) <= SHORT else 5
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
     figure.update_layout(
         height=height,
-        margin=MARGIN,
+        margin={**MARGIN, "t": MARGIN["t"] if len(figure.data) <= a_row else 50},
         dragmode="pan",
         hovermode=False,
         paper_bgcolor="rgba(0,0,0,0)",
@@ -67,7 +73,7 @@ def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float
             "y": 1.005,
             "yanchor": "bottom",
             "itemsizing": "constant",
-            "entrywidth": 0.09,
+            "entrywidth": 0.9 / a_row,
             "entrywidthmode": "fraction",
             "font": {"size": 12},
         },
@@ -75,3 +81,8 @@ def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float
         yaxis={**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
     )
     return figure
+
+
+def _shown(name: str) -> str:
+    """A class's name as a legend has room for it, with nothing in it that Plotly would take for markup."""
+    return escape(name if len(name) <= LONG else name[: LONG - 1] + "…", quote=False)

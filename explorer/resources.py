@@ -15,8 +15,9 @@ import compute
 import evidence
 import figures
 from evidence import Evidence
-from vae import data
+from vae import datasets
 from vae.checkpoint import Checkpoint, names, read
+from vae.data import MNIST_TEST_SHA256, DataError, fingerprint
 from vae.files import read_record
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -30,6 +31,7 @@ class Resource(NamedTuple):
     radius: float  # the distance within which a typical code has `compute.NEAR` others
     start: tuple[float, float]  # the point that is pinned at first
     architecture: str
+    dataset: str  # as a person reads it
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `compute.pack`
     id: str  # names the blob in the browser
@@ -89,7 +91,8 @@ def _resource(name: str, stamp: tuple[int, ...]) -> Resource:
         radius=radius,
         start=tuple(start.tolist()),
         architecture=compute.architecture(checkpoint.model),
-        figure=figures.latent_map(codes, checkpoint.labels.numpy(), prior),
+        dataset=datasets.title(checkpoint.config.dataset),
+        figure=figures.latent_map(codes, checkpoint.labels.numpy(), prior, checkpoint.class_names),
         blob=compute.pack(checkpoint, identity),
         id=identity,
     )
@@ -127,6 +130,8 @@ def family() -> Family:
     sigmas, betas = {}, {}
     for name in names(FOLDER / FAMILY, "vae"):
         config = read_record(FOLDER / FAMILY / f"{name}.json")["config"]
+        if config.get("dataset", datasets.MNIST) != datasets.MNIST:
+            continue
         if config.get("likelihood") == "gaussian":
             sigmas[config["sigma"]] = f"{FAMILY}/{name}"
         elif config.get("likelihood") == "bernoulli":
@@ -156,9 +161,9 @@ def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(show_spinner=False)
-def plane(height: int, reach: float) -> figures.Figure:
+def plane(height: int, reach: float, class_names: tuple[str, ...]) -> figures.Figure:
     """The one figure of a page that draws the rest itself."""
-    return figures.plane(height, reach)
+    return figures.plane(height, reach, class_names)
 
 
 @st.cache_resource(show_spinner=False)
@@ -174,29 +179,54 @@ def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
     waiting[:] = [workers.submit(look, model, subject) for model, subject in next_looks]
 
 
-@st.cache_resource(show_spinner=False)
-def _test_images(folder: Path) -> np.ndarray:
-    return data.load_mnist(folder, download=False).test_images.numpy()
-
-
-def test_images() -> np.ndarray | None:
-    """The MNIST test images (10000, 28, 28) uint8, or None where the data set is not on this machine."""
+@st.cache_resource(show_spinner="Reading the images …")
+def _test_images(dataset: str, place: Path, stamp: tuple[int, ...], sha256: str) -> np.ndarray | None:
     try:
-        return _test_images(data.data_dir())
-    except data.DataError:
+        images = datasets.load_test_images(dataset, place)
+    except DataError:
+        if dataset in datasets.SOURCES:
+            raise  # and look again the next time
+        return None  # a folder is read through but once until it changes
+    return images.numpy() if fingerprint(images) == sha256 else None
+
+
+def test_images(of: Checkpoint) -> np.ndarray | None:
+    """The test images (N, 28, 28) uint8 that a checkpoint's codes are of; None where this machine has not the same."""
+    dataset, sha256 = of.config.dataset, of.record.get("test_sha256", MNIST_TEST_SHA256)
+    try:
+        images = _test_images(dataset, datasets.data_dir(), _folder_stamp(dataset), sha256)
+    except DataError:
         return None
+    return images if images is not None and len(images) == len(of.codes) else None
+
+
+def _folder_stamp(dataset: str) -> tuple[int, ...]:
+    """The times at which a folder and its subfolders were changed."""
+    folder = Path(dataset)
+    if dataset in datasets.SOURCES or not folder.is_dir():
+        return ()
+    return tuple(each.stat().st_mtime_ns for each in (folder, *sorted(folder.iterdir())) if each.is_dir())
 
 
 @st.cache_resource(show_spinner=False)
-def _black_or_white(folder: Path) -> np.ndarray:
-    return evidence.black_or_white(_test_images(folder))
+def _black_or_white(test_set: str, _images: np.ndarray) -> np.ndarray:
+    return evidence.black_or_white(_images)
 
 
-def black_or_white_images() -> np.ndarray | None:
-    """The test images with each pixel drawn as 0 or 255, or None where the data set is not on this machine."""
-    return None if test_images() is None else _black_or_white(data.data_dir())
+def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
+    """The same with each pixel drawn as 0 or 255, or None."""
+    images = test_images(of)
+    return None if images is None else _black_or_white(of.test_set, images)
 
 
-def fetch_test_images() -> None:
-    """Download MNIST; raises `vae.data.DataError` without a network."""
-    data.load_mnist(data.data_dir(), download=True)
+def to_fetch(of: Checkpoint) -> str | None:
+    """What can be downloaded to have a checkpoint's test images, with its size; None where nothing can."""
+    source = datasets.SOURCES.get(of.config.dataset)
+    if source is None or datasets.is_here(of.config.dataset):
+        return None
+    return f"{source.title} ({source.megabytes} MB)"
+
+
+def fetch(dataset: str) -> None:
+    """Download a named data set; raises `vae.data.DataError` without a network."""
+    datasets.load_dataset(dataset, datasets.data_dir(), download=True)

@@ -18,7 +18,8 @@ SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
 LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
-TEST_IMAGES = 10_000
+CLASSES = 10  # at most
+TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,13 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "image_a": whole(TEST_IMAGES),
     "image_b": whole(TEST_IMAGES),
     "image_bound": whole(TEST_IMAGES),
-    "digit": whole(10),
-    "sampled": whole(10),
-    "digit_left": whole(10),
-    "digit_right": whole(10),
-    "digit_bound": whole(10),
-    "digit_middle": whole(10),
-    "morph": whole(10),
+    "digit": whole(CLASSES),
+    "sampled": whole(CLASSES),
+    "digit_left": whole(CLASSES),
+    "digit_right": whole(CLASSES),
+    "digit_bound": whole(CLASSES),
+    "digit_middle": whole(CLASSES),
+    "morph": whole(CLASSES),
     "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
     "seed": whole(2**31),
 }

@@ -16,7 +16,7 @@ import compute
 import evidence
 import resources
 import vae
-from vae import checkpoint
+from vae import checkpoint, datasets
 from vae.checkpoint import Checkpoint
 
 PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1}  # and their charts
@@ -196,7 +196,8 @@ def test_without_any_checkpoint_the_app_names_the_command(own_folder):
 
 
 def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
-    monkeypatch.setattr(resources, "test_images", lambda: None)
+    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     app = run()
     assert errors(app) == []
     assert len(app.get("plotly_chart")) == 2
@@ -333,7 +334,8 @@ def test_a_broken_model_leaves_the_choice_of_another(own_folder):
 
 @pytest.mark.parametrize("model", ["cvae", "black"])
 def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
-    monkeypatch.setattr(resources, "test_images", lambda: None)
+    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     untrained(own_folder / "black", likelihood="bernoulli")
     app = run_page("bound")
     app.selectbox("bound").set_value(model).run()
@@ -348,7 +350,8 @@ def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypat
 
 
 def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
-    monkeypatch.setattr(resources, "test_images", lambda: None)
+    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     untrained(own_folder / "pixel", likelihood="gaussian-pixel")
     app = run_page("bound")
     assert "drawn" not in sent(app, "close")

@@ -111,9 +111,9 @@ def test_a_seed_draws_the_same_samples_again_and_another_seed_others():
     assert (first != other).any()
 
 
-def test_ten_classes_are_the_ten_single_decodes():
+def test_every_class_is_its_single_decodes():
     model = read(f"{CHECKPOINTS}/cvae").model
     z = compute.styles(3)
-    table = compute.ten_classes(model, z)
+    table = compute.every_class(model, z)
     for digit in range(10):
         assert np.abs(table[digit].astype(int) - compute.decode(model, z, digit)).max() <= 1

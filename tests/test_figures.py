@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import figures
+from vae.data import DIGITS
 
 # How colours look to eyes that lack a cone, in linear RGB: Machado, Oliveira and Fernandes, A physiologically-based
 # model for simulation of color vision deficiency, 2009, severity 1.
@@ -46,7 +47,7 @@ def test_a_map_holds_every_code_once_in_one_unit():
     generator = np.random.default_rng(0)
     codes = generator.normal(size=(500, 2)).astype(np.float32) * [20, 3]
     labels = generator.integers(0, 10, 500).astype(np.uint8)
-    figure = figures.latent_map(codes, labels, prior=True)
+    figure = figures.latent_map(codes, labels, True, DIGITS)
     assert [trace.name for trace in figure.data] == [str(digit) for digit in range(10)]
     assert figure.layout.yaxis.scaleanchor == "x"
     assert figure.layout.yaxis.scaleratio == 1
@@ -55,7 +56,7 @@ def test_a_map_holds_every_code_once_in_one_unit():
 
 
 def test_a_bare_plane_has_no_codes_but_all_classes_in_its_legend():
-    figure = figures.plane(300, 4.5)
+    figure = figures.plane(300, 4.5, DIGITS)
     assert [trace.name for trace in figure.data] == [str(digit) for digit in range(10)]
     assert [trace.marker.color for trace in figure.data] == list(figures.PALETTE)
     assert all(trace.x == (None,) for trace in figure.data)
@@ -69,3 +70,19 @@ def test_a_few_outliers_do_not_shrink_the_rest():
     codes[:3] = 1e4
     wild = figures.extent(codes, prior=False)
     np.testing.assert_allclose(wild, calm, atol=1)
+
+
+def test_a_class_has_its_name_and_its_colour_and_no_name_is_taken_for_markup():
+    codes, labels = np.zeros((30, 2), np.float32), np.arange(30) % 3
+    figure = figures.latent_map(codes, labels, False, ("cat", "<b>dog</b>", "a very long name of a class"))
+    assert [trace.name for trace in figure.data] == ["cat", "&lt;b&gt;dog&lt;/b&gt;", "a very long…"]
+    assert [trace.marker.color for trace in figure.data] == list(figures.PALETTE[:3])
+    assert [len(trace.x) for trace in figure.data] == [10, 10, 10]
+
+
+def test_a_legend_of_ten_long_names_has_room_for_its_second_row():
+    short, long = (figures.plane(300, 3, names) for names in (DIGITS, [f"kind {name}" for name in DIGITS]))
+    assert long.layout.margin.t >= short.layout.margin.t + 18
+    assert 5 * long.layout.legend.entrywidth <= 1
+    few = figures.plane(300, 3, ("cat", "dog", "weasel"))
+    assert few.layout.margin.t == short.layout.margin.t

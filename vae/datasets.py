@@ -96,6 +96,13 @@ def load_test_images(dataset: str = MNIST, data_dir: str | Path | None = None) -
     return _load(SOURCES[dataset], _resolve(data_dir), download=False).test_images
 
 
+def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
+    """Whether all files of a named set, or the folder, are on this machine."""
+    if dataset not in SOURCES:
+        return Path(dataset).is_dir()
+    return all(file.is_file() for file in _files(SOURCES[dataset], _resolve(data_dir)))
+
+
 def title(dataset: str) -> str:
     """A set's name as a person reads it."""
     return SOURCES[dataset].title if dataset in SOURCES else Path(dataset).name or dataset
@@ -113,10 +120,16 @@ def _folder(dataset: str) -> Path:
     return Path(dataset)
 
 
-def _load(source: Source, root: Path, download: bool) -> ImageSet:
+def _files(source: Source, root: Path) -> list[Path]:
+    """Training images, training labels, test images, test labels."""
     raw = root / source.torchvision / "raw"
-    files = [raw / f"{prefix}-{kind}-ubyte" for prefix in source.prefixes for kind in ("images-idx3", "labels-idx1")]
+    return [raw / f"{prefix}-{kind}-ubyte" for prefix in source.prefixes for kind in ("images-idx3", "labels-idx1")]
+
+
+def _load(source: Source, root: Path, download: bool) -> ImageSet:
+    files = _files(source, root)
     if not all(file.is_file() for file in files):
+        raw = files[0].parent
         ways_out = (
             f"put the four files there, point --data-dir or VAE_DATA_DIR at a folder that has {raw.parent.name}/raw, "
             f"or connect to the network to have them downloaded ({source.megabytes} MB)"
@@ -129,7 +142,7 @@ def _load(source: Source, root: Path, download: bool) -> ImageSet:
 
 
 def _read(file: Path, source: Source, rank: int) -> Tensor:
-    """A file of a set, in the order of `_load`: images (N, 28, 28) uint8 or labels (N,) int64."""
+    """A file of a set, in the order of `_files`: images (N, 28, 28) uint8 or labels (N,) int64."""
     shape = (source.counts[rank // 2], 28, 28)[: 1 if rank % 2 else 3]
     content = file.read_bytes()
     header = np.array([0x800 + len(shape), *shape], ">u4").tobytes()  # magic number, then each dimension

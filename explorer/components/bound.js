@@ -174,7 +174,7 @@ class Bound {
 
   // Which classes the map's legend shows; all, until there is a map.
   shown() {
-    return this.map.plot ? this.map.shown() : new Array(10).fill(true);
+    return this.map.plot ? this.map.shown() : this.data.palette.map(() => true);
   }
 
   hover(z, chart) {

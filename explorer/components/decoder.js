@@ -61,7 +61,7 @@ class Bank {
     return [this.codes[2 * index], this.codes[2 * index + 1]];
   }
 
-  // Pixel means in [0, 1] at z; `label` is a class or a list of ten weights, and counts only for a conditional model.
+  // Pixel means in [0, 1] at z; `label` is a class or a list of weights, one a class, and counts only for a conditional model.
   decode(z, label) {
     return this.run(z, label, ACTIVATIONS.sigmoid);
   }
@@ -74,7 +74,7 @@ class Bank {
   run(z, label, last) {
     let values = z;
     if (this.conditional) {
-      const weights = Array.isArray(label) ? label : Array.from({ length: 10 }, (_, i) => Number(i === label));
+      const weights = Array.isArray(label) ? label : this.classes.map((_, i) => Number(i === label));
       values = [...z, ...weights];
     }
     const act = (rank) => (rank === this.layers.length - 1 ? last : this.layers[rank].activation);

@@ -78,7 +78,7 @@ class Maps {
     drawPin(context, chart, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
-    const known = image >= 0 && bank.count === this.sides[touched].bank.count; // else the maps show different images
+    const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
     if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
       this.look(side, chart, z, bank.decode(z, digit), shortPoint(z));

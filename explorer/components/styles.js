@@ -1,4 +1,4 @@
-// Classes: one point of the plane of style, all ten digits at it, and the way from one class to another.
+// Classes: one point of the plane of style, every class at it, and the way from one class to another.
 
 class Styles {
   constructor(parent) {
@@ -13,27 +13,35 @@ class Styles {
 
   build(parent) {
     this.root = element("div", "latent-styles", parent);
-    const ten = element("div", "latent-ten", this.root);
-    this.screens = Array.from({ length: 10 }, (_, digit) => {
-      const figure = element("figure", "", ten);
-      const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
-      element("figcaption", "", figure, { textContent: digit });
-      return canvas.getContext("2d");
-    });
+    this.every = element("div", "latent-ten", this.root);
     const morph = element("div", "latent-morph", this.root);
     element("span", "", morph, { textContent: "morph" });
-    this.from = this.classes(morph, "From class");
+    this.from = this.choice(morph, "From class");
     this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
     this.slider.setAttribute("aria-label", "Label, from the first class to the second");
     this.slider.oninput = () => this.show(this.z);
-    this.to = this.classes(morph, "Into class");
+    this.to = this.choice(morph, "Into class");
     this.morphed = element("canvas", "latent-digit latent-screen", morph, { width: SIDE, height: SIDE });
   }
 
-  classes(parent, name) {
+  // A screen and an option for each class of the model.
+  name(classes) {
+    const figures = classes.map((name) => {
+      const figure = element("figure", "", null, { title: name });
+      element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
+      element("figcaption", "", figure, { textContent: name });
+      return figure;
+    });
+    this.every.replaceChildren(...figures);
+    this.screens = figures.map((figure) => figure.firstChild.getContext("2d"));
+    for (const select of [this.from, this.to]) {
+      select.replaceChildren(...classes.map((name, i) => new Option(name, i)));
+    }
+  }
+
+  choice(parent, name) {
     const select = element("select", "latent-select", parent);
     select.setAttribute("aria-label", name);
-    for (let digit = 0; digit < 10; digit++) element("option", "", select, { value: digit, textContent: digit });
     select.onchange = () => {
       Object.assign(this.data, { digit: Number(this.from.value), morph: Number(this.to.value) });
       this.show(this.z);
@@ -47,6 +55,7 @@ class Styles {
     this.setStateValue = setStateValue;
     this.bank = await bankOf(data.bank);
     if (!controllers.has(parentElement)) return;
+    if (this.data?.bank !== data.bank) this.name(this.bank.classes);
     this.data = data;
     this.from.value = data.digit;
     this.to.value = data.morph;
@@ -67,7 +76,7 @@ class Styles {
     this.z = z;
     this.screens.forEach((screen, digit) => drawDigit(screen, this.bank.decode(z, digit)));
     const { digit, morph } = this.data;
-    const weights = new Array(10).fill(0);
+    const weights = new Array(this.screens.length).fill(0);
     weights[digit] += 1 - this.slider.value;
     weights[morph] += Number(this.slider.value);
     drawDigit(this.morphed.getContext("2d"), this.bank.decode(z, weights));

@@ -1,6 +1,7 @@
 """Bound: one image's exact posterior beside the encoder's guess, and what stands between log p(x) and the ELBO."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -110,15 +111,16 @@ def chosen_sigma(family: Family) -> str:
 
 def chosen_image(model: Precise) -> Subject:
     """The choice of an image: of the test set, or a decoded point where that is not on this machine."""
-    if resources.test_images() is None:
+    images = resources.test_images(model.checkpoint)
+    if images is None:
         return decoded_point(model)
     parts.said("test image")
     with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
-        bound = session.bound("image_bound")
-        st.number_input("Test image", 0, TEST_IMAGES - 1, label_visibility="collapsed", width=90, **bound)
-        step("previous", "chevron_left", -1)
-        step("next", "chevron_right", 1)
-        st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=any_image)
+        parts.choose_image("image_bound", "Test image", len(images), 90)
+        step("previous", "chevron_left", -1, len(images))
+        step("next", "chevron_right", 1, len(images))
+        go_anywhere = any_image(len(images))
+        st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
     hardest(model)
     return test_image(model, session.current().image_bound)
 
@@ -126,22 +128,27 @@ def chosen_image(model: Precise) -> Subject:
 def test_image(model: Precise, index: int) -> Subject:
     """An image of the test set, as the model's likelihood has it: grey, or black and white."""
     grey = model.checkpoint.config.likelihood != "bernoulli"
-    images = resources.test_images() if grey else resources.black_or_white_images()
+    images = (resources.test_images if grey else resources.black_or_white_images)(model.checkpoint)
     return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
 
 
-def step(name: str, icon: str, by: int) -> None:
+def class_name(model: Precise, label: int) -> str:
+    """A class as a person reads it."""
+    return model.checkpoint.class_names[int(label)]
+
+
+def step(name: str, icon: str, by: int, count: int) -> None:
     """A button that goes to a neighbouring test image."""
 
     def go() -> None:
-        session.update(image_bound=(session.current().image_bound + by) % TEST_IMAGES)
+        session.update(image_bound=(session.current().image_bound + by) % count)
 
     st.button("", icon=f":material/{icon}:", help=f"The {name} test image", key=f"{name}_image", on_click=go)
 
 
-def any_image() -> None:
-    """Go to some test image."""
-    session.update(image_bound=random.randrange(TEST_IMAGES))
+def any_image(count: int) -> Callable[[], None]:
+    """What goes to some one of `count` test images."""
+    return lambda: session.update(image_bound=random.randrange(count))
 
 
 def hardest(model: Precise) -> None:
@@ -153,7 +160,7 @@ def hardest(model: Precise) -> None:
     st.session_state["hardest_bound"] = index if index in images else None
 
     def label(image: int) -> str:
-        return f"hardest {images.index(image) + 1}: a {int(model.checkpoint.labels[image])} ({image})"
+        return f"hardest {images.index(image) + 1}: {class_name(model, model.checkpoint.labels[image])} ({image})"
 
     def go() -> None:
         if st.session_state["hardest_bound"] is not None:
@@ -182,9 +189,9 @@ def decoded_point(model: Precise) -> Subject:
     parts.said("the image decoded at")
     parts.coordinates("bound", z)
     if checkpoint.model.conditional:
-        parts.choose_class("digit_bound", "Class to decode")
-        digit = state.digit_bound
-    offer_images()
+        parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
+        digit = session.current().digit_bound
+    offer_images(model)
     image = compute.decode(checkpoint.model, np.array([z]), digit)
     if checkpoint.config.likelihood == "bernoulli":
         image = evidence.black_or_white(image)
@@ -202,12 +209,13 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
     components.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
         with st.container(width=IMAGES):
-            images(subject, found)
+            images(model, subject, found)
             components.bridge("bound", {"part": "again"}, picked, part="_again")
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
             with middle:
-                figure = resources.plane(HEIGHT, FAMILY_PLANE if state.bound == FAMILY else PLANE)
+                reach = FAMILY_PLANE if state.bound == FAMILY else PLANE
+                figure = resources.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
                 components.bridge("bound", browser_data(model, subject, found), picked, part="_close")
@@ -229,13 +237,14 @@ def foresee(model: Precise, subject: Subject, family: Family) -> None:
     if session.current().bound == FAMILY:
         resources.foresee([(resources.precise(name), subject) for name in family.sigmas.values()])
     elif subject.key[0] == "test":
-        resources.foresee([(model, test_image(model, (subject.key[1] + 1) % TEST_IMAGES))])
+        following = (subject.key[1] + 1) % len(model.checkpoint.codes)
+        resources.foresee([(model, test_image(model, following))])
 
 
-def images(subject: Subject, found: Evidence) -> None:
+def images(model: Precise, subject: Subject, found: Evidence) -> None:
     """The image and its reconstruction, side by side."""
     kind, index, *_ = subject.key
-    name = f"image {index}, a {subject.label}" if kind == "test" else "decoded at z"
+    name = f"image {index}: {class_name(model, subject.label)}" if kind == "test" else "decoded at z"
     columns = [
         pictures.column([pictures.digit(subject.image, SCALE, name)], name),
         pictures.column([pictures.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
@@ -268,7 +277,7 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "elbo": found.terms.elbo,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
-        "palette": figures.PALETTE,
+        "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
         "pick": "image" if subject.key[0] == "test" else "z",
     }
     if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel

@@ -9,7 +9,7 @@ import compute
 import pictures
 import resources
 from resources import Resource
-from state import SAMPLES, point, whole
+from state import CLASSES, SAMPLES, point, whole
 from views import parts, session
 
 COLUMNS = 10
@@ -23,7 +23,7 @@ def render() -> None:
     if not names:
         st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
         return
-    parts.first_line("Move over the map to see one style in all ten digits. Click to keep it.")
+    parts.first_line("Move over the map to see one style in every class. Click to keep it.")
     left, right = st.columns(2)
     with left:
         resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
@@ -48,14 +48,17 @@ def picked(value: Any) -> None:
             z1, z2 = point(value["z"])
             session.update(z1_style=z1, z2_style=z2)
         else:
-            session.update(digit=whole(10)(value["digit"]), morph=whole(10)(value["morph"]))
+            session.update(digit=whole(CLASSES)(value["digit"]), morph=whole(CLASSES)(value["morph"]))
     except (KeyError, TypeError, ValueError):
         return
 
 
 @st.fragment
 def one_style(resource: Resource) -> None:
-    """The ten digits at the pinned z, and the way from one class to another there."""
+    """Every class at the pinned z, and the way from one class to another there."""
+    count = resource.checkpoint.model.classes
+    parts.keep_below("digit", count)
+    parts.keep_below("morph", count, otherwise=count - 1)
     state = session.current()
     z = state.z1_style or 0.0, state.z2_style or 0.0
     with parts.row():
@@ -70,21 +73,22 @@ def drawn(resource: Resource) -> None:
     with parts.row():
         st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bound("samples"))
         parts.said("samples of")
-        parts.choose_class("sampled", "Class to sample")
+        parts.choose_class("sampled", "Class to sample", resource.checkpoint.class_names)
         parts.said("seed")
         st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bound("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
     images = compute.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
     with st.container(key="samples_grid"):
-        st.html(pictures.grid(images.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {state.sampled}"))
+        name = resource.checkpoint.class_names[state.sampled]
+        st.html(pictures.grid(images.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
     session.mirror()
 
 
 def table(resource: Resource) -> None:
-    """Ten classes by `STYLES` places of the prior, from its middle outwards."""
+    """All classes by `STYLES` places of the prior, from its middle outwards."""
     with parts.row():
         parts.said("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
-        images = compute.ten_classes(resource.checkpoint.model, compute.styles(STYLES))
-        st.html(pictures.grid(images, f"ten classes in {STYLES} styles"))
+        images = compute.every_class(resource.checkpoint.model, compute.styles(STYLES))
+        st.html(pictures.grid(images, f"{len(images)} classes in {STYLES} styles"))

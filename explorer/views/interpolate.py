@@ -22,8 +22,13 @@ def render() -> None:
     """Draw the page."""
     with parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it."):
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
-        st.toggle("test images", **session.bound("snap"))
-    travelled(parts.maps("path", SIDES, fields))
+        snap = st.empty()
+    shown = parts.maps("path", SIDES, fields)
+    with snap:
+        same = same_images(shown)
+        help = None if same else "The two models have different images, so that each map has ends of its own."
+        st.toggle("test images", disabled=not same, help=help, **session.bound("snap"))
+    travelled(shown)
 
 
 def fields(side: str) -> tuple[str, ...]:
@@ -31,11 +36,17 @@ def fields(side: str) -> tuple[str, ...]:
     return tuple(f"{end}{axis}_{side}" for end in "ab" for axis in (1, 2))
 
 
-def ends(side: str, resource: Resource, state: ExplorerState) -> tuple[Point, Point]:
+def same_images(shown: dict[str, Resource]) -> bool:
+    """Whether the maps show codes of the same test images."""
+    return len({resource.checkpoint.test_set for resource in shown.values()}) <= 1
+
+
+def ends(side: str, resource: Resource, state: ExplorerState, snap: bool) -> tuple[Point, Point]:
     """A and B on one side: the codes of the two chosen test images, unless free points were set."""
     codes = resource.checkpoint.codes
-    images = tuple(tuple(map(coordinate, codes[index].tolist())) for index in (state.image_a, state.image_b))
-    if state.snap:
+    chosen = (index % len(codes) for index in (state.image_a, state.image_b))
+    images = tuple(tuple(map(coordinate, codes[index].tolist())) for index in chosen)
+    if snap:
         return images
     a1, a2, b1, b2 = (getattr(state, field) for field in fields(side))
     return (images[0] if None in (a1, a2) else (a1, a2)), (images[1] if None in (b1, b2) else (b1, b2))
@@ -58,10 +69,15 @@ def picked(value: Any) -> None:
 @st.fragment
 def travelled(shown: dict[str, Resource]) -> None:
     """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
+    snap = session.current().snap and same_images(shown)
+    count = min((len(resource.checkpoint.codes) for resource in shown.values()), default=TEST_IMAGES)
+    if snap:
+        parts.keep_below("image_a", count)
+        parts.keep_below("image_b", count, otherwise=count - 1)
     state = session.current()
     sides = {}
     for side, resource in shown.items():
-        a, b = ends(side, resource, state)
+        a, b = ends(side, resource, state, snap)
         path = compute.path(state.path, a, b)
         sides[side] = {
             "bank": resource.id,
@@ -71,15 +87,13 @@ def travelled(shown: dict[str, Resource]) -> None:
             "path": path.round(4).tolist(),
             "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, resource.radius).tolist(),
         }
-    components.bridge("paths", {"sides": sides, "snap": state.snap, "prior": state.prior}, picked)
+    components.bridge("paths", {"sides": sides, "snap": snap, "prior": state.prior}, picked)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if state.snap:
+        if snap:
             for end in "ab":
                 field = f"image_{end}"
                 parts.said(f"{end.upper()} is test image")
-                st.number_input(
-                    field, 0, TEST_IMAGES - 1, label_visibility="collapsed", width=120, **session.bound(field)
-                )
+                parts.choose_image(field, field, count, 120)
         for side, resource in shown.items():
             download(side, resource, sides[side])
     session.mirror()

@@ -1,5 +1,6 @@
 """Maps: two latent spaces or three side by side; move to see a digit, click to keep it."""
 
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -8,7 +9,7 @@ import components
 import compute
 import pictures
 import resources
-from resources import Resource
+from resources import Precise, Resource
 from state import coordinate, one_of, point
 from vae.data import DataError
 from views import parts, session
@@ -20,7 +21,7 @@ SCALE = 4
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line("Move over a map to see the digit at that point. Click to keep it."):
+    with parts.first_line("Move over a map to see the image at that point. Click to keep it."):
         offer_preset()
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
@@ -30,7 +31,7 @@ def render() -> None:
         if side in shown:
             with column:
                 pinned(side, shown[side])
-    offer_images()
+    offer_images(*shown.values())
 
 
 def plane(side: str) -> tuple[str, str]:
@@ -88,17 +89,17 @@ def pinned(side: str, resource: Resource) -> None:
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
                 parts.coordinates(side, z)
-            parts.said(usual(here))
+            parts.said(usual(here, compute.typically_near(resource.checkpoint.codes.numpy())))
         with st.container(key=f"near_{side}"):
-            neighbours(here)
+            neighbours(resource, here)
     shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
     components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
     session.mirror()
 
 
-def usual(here: compute.Point) -> str:
+def usual(here: compute.Point, typical: int) -> str:
     """How usual a point is, in words."""
-    said = f"<strong>{here.codes_near}</strong> codes near (typically {compute.NEAR})"
+    said = f"<strong>{here.codes_near}</strong> codes near (typically {typical})"
     if here.sigmas is not None:
         said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.farther:.0%} of prior beyond"
     if here.codes_near == 0:
@@ -106,24 +107,36 @@ def usual(here: compute.Point) -> str:
     return said
 
 
-def neighbours(here: compute.Point) -> None:
+def neighbours(resource: Resource, here: compute.Point) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
-    originals = resources.test_images()
+    originals = resources.test_images(resource.checkpoint)
     columns = []
-    for index, digit, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
-        images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}, a {digit}")]
+    for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
+        name = resource.checkpoint.class_names[label]
+        images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}: {name}")]
         images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
-        columns.append(pictures.column(images, str(digit)))
+        columns.append(pictures.column(images, name))
     st.html(pictures.strip(columns))
 
 
-def offer_images() -> None:
-    """Where the data set is missing, a button that fetches it."""
-    if resources.test_images() is None and st.button("Fetch MNIST to see the test images (12 MB)"):
-        with st.spinner("Fetching MNIST …"):
-            try:
-                resources.fetch_test_images()
-            except DataError as error:
-                st.error(str(error))
-                return
-        st.rerun()
+def offer_images(*shown: Resource | Precise) -> None:
+    """Where the test images of a model are missing, a button that fetches them, or what is the matter."""
+    for dataset, model in {each.checkpoint.config.dataset: each.checkpoint for each in shown}.items():
+        if resources.test_images(model) is not None:
+            continue
+        offer = resources.to_fetch(model)
+        if not offer:
+            parts.said(f"The test images of {escape(dataset)} are not shown: it is not here, or not as it was.")
+        elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
+            fetch(dataset)
+
+
+def fetch(dataset: str) -> None:
+    """Fetch a named data set, and draw the page anew."""
+    with st.spinner("Fetching the images …"):
+        try:
+            resources.fetch(dataset)
+        except DataError as error:
+            st.error(str(error))
+            return
+    st.rerun()

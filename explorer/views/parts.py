@@ -1,6 +1,7 @@
 """What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -57,15 +58,32 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
         bound = session.bound(field, clears=clears)
         st.selectbox(field.capitalize(), names, format_func=label, label_visibility="collapsed", width=220, **bound)
         if resource and resource.checkpoint.model.conditional and digit:
-            choose_class(digit, "Class to decode")
+            choose_class(digit, "Class to decode", resource.checkpoint.class_names)
     if problem:
         st.error(problem)
     return resource
 
 
-def choose_class(field: str, title: str) -> None:
-    """A choice of digit class bound to a field of the state."""
-    st.selectbox(title, range(10), label_visibility="collapsed", width=76, **session.bound(field))
+def choose_class(field: str, title: str, class_names: Sequence[str]) -> None:
+    """A choice of class bound to a field of the state."""
+    keep_below(field, len(class_names))
+    width = 76 if max(map(len, class_names)) <= 2 else 150
+    bound = session.bound(field)
+    name = class_names.__getitem__
+    st.selectbox(title, range(len(class_names)), format_func=name, label_visibility="collapsed", width=width, **bound)
+
+
+def keep_below(field: str, count: int, otherwise: int = 0) -> None:
+    """Give a field of the state, one of `count` classes or images, another value if it is none of them."""
+    if getattr(session.current(), field) >= count:
+        session.update(**{field: otherwise})
+
+
+def choose_image(field: str, title: str, count: int, width: int) -> None:
+    """A choice of one of `count` test images bound to a field of the state."""
+    keep_below(field, count)
+    bound = session.bound(field)
+    st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
 def maps(
@@ -118,5 +136,6 @@ def figures_line(resource: Resource) -> None:
     else:
         how = [f"error {test['squared_error']:.1f}"]
         how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
-    facts = [f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"]
+    data = [] if resource.dataset == "MNIST" else [escape(resource.dataset)]
+    facts = [*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"]
     st.html(f'<div class="latent-figures">{" · ".join(facts)}</div>')
