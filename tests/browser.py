@@ -38,13 +38,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def explorer(log: Path) -> Iterator[str]:
-    """Run the app as the README says, and give its address."""
+def explorer(log: Path, root: Path = ROOT) -> Iterator[str]:
+    """Run the app as the README says, in a copy of the project or in itself, and give its address."""
     port = free_port()
     flags = ["--server.port", str(port), "--server.headless", "true"]
     command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", *flags]
     with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=root, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/_stcore/health", server, log)
