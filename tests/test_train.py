@@ -198,6 +198,15 @@ def test_every_field_is_a_flag_with_help_and_the_same_default():
 
 
 @pytest.mark.parametrize(
+    "config", [TrainConfig(), TrainConfig(model="cvae", sigma=1 / 3, learning_rate=1e-30, validation=True, seed=7)]
+)
+def test_a_configuration_goes_through_its_flags_and_comes_back(config):
+    parser = argparse.ArgumentParser()
+    flags.add_config(parser)
+    assert flags.config_of(parser.parse_args(flags.arguments_of(config))) == config
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--sigma", "0"], "sigma must be above 0"),

@@ -31,6 +31,18 @@ def config_of(flags: argparse.Namespace) -> TrainConfig:
     return TrainConfig(**{setting.name: getattr(flags, setting.name) for setting in fields(TrainConfig)})
 
 
+def arguments_of(config: TrainConfig) -> list[str]:
+    """The flags that describe a configuration: what `config_of` reads back."""
+    arguments = []
+    for setting in fields(TrainConfig):
+        value, flag = getattr(config, setting.name), "--" + setting.name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments += [flag] if value else []
+        else:
+            arguments.append(f"{flag}={value}")
+    return arguments
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device, by default the GPU where there is one."""
     default = "cuda" if torch.cuda.is_available() else "cpu"

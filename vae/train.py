@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_
 from vae.datasets import load_dataset
 from vae.files import read_tensors, suffixed, write_atomically
 from vae.models import build
+from vae.progress import Progress
 
 RISE = 0.1  # share of the steps in which the step size rises
 COMMAND = "python -m vae.train"
@@ -74,7 +76,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
 
-    def epoch(self, images: Tensor, labels: Tensor, on_step: Callable[[], object]) -> dict[str, float]:
+    def epoch(self, images: Tensor, labels: Tensor, on_step: Callable[[objectives.Terms], object]) -> dict[str, float]:
         """One pass over the images; the means of the parts of the objective as they were at each step."""
         config, parts = self.config, []
         steps = -(-len(images) // config.batch_size)
@@ -90,7 +92,7 @@ class Run:
             self.optimizer.step()
             parts.append(terms.detach())
             step += 1
-            on_step()
+            on_step(parts[-1])
         return objectives.figures(parts, config.beta)
 
     def _terms(self, x: Tensor, condition: Tensor | None, done: float) -> objectives.Terms:
@@ -147,13 +149,14 @@ def train(
     judge: classifier.Classifier | None = None,
     progress: bool = False,
     thorough: bool = False,
+    report: Progress | None = None,
 ) -> Checkpoint:
     """Train a model and measure it on the test set: what `checkpoint.write` takes.
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left; with `thorough`, the figures of `theory` as well, which take minutes. Raises TrainingError when the
-    loss is not finite or there is nothing to resume.
+    the time left; with `thorough`, the figures of `theory` as well, which take minutes; `report` is told of each step.
+    Raises TrainingError when the loss is not finite or there is nothing to resume.
     """
     run = Run(config, device, data)
     if resume:
@@ -164,10 +167,13 @@ def train(
         here, held_out = split_validation(here)
     images, labels = here.train_images, here.train_labels
     steps = -(-len(images) // config.batch_size)
+    report = report or Progress()
+    parameters = sum(weight.numel() for weight in run.model.parameters())
+    report.begin(config.epochs, steps, config.beta, run.history, parameters, _device_name(run.device))
     with tqdm(total=config.epochs * steps, initial=len(run.history) * steps, unit="step", disable=not progress) as bar:
         while len(run.history) < config.epochs:
             start = time.perf_counter()
-            row = run.epoch(images, labels, bar.update)
+            row = run.epoch(images, labels, lambda terms: (bar.update(), report.step(terms)))
             if held_out:
                 found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
                 row |= {f"validation_{name}": value for name, value in found.items()}
@@ -177,9 +183,10 @@ def train(
             bar.set_postfix(loss_nats=f"{row['loss_nats']:.2f}")
             if resume_file:
                 write_atomically(resume_file, lambda file: torch.save(run.state(), file))
+            report.epoch(run.history[-1])
             if on_epoch:
                 on_epoch(run.history[-1])
-    return _checkpoint(run, test_on, judge, thorough, evaluate.tell if progress else lambda what: None)
+    return _checkpoint(run, test_on, judge, thorough, evaluate.tell if progress else report.measuring)
 
 
 def _check_finite(run: Run, row: dict[str, float]) -> None:
@@ -237,6 +244,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
+    parser.add_argument(
+        "--progress-file", type=Path, metavar="FILE", help="write here how far it is, see vae/progress.py; no bar"
+    )
     try:
         _run(parser.parse_args(arguments))
     except (ValueError, DataError, TrainingError) as error:
@@ -258,9 +268,15 @@ def _run(given: argparse.Namespace) -> None:
     if config.objective == "exact":
         torch.set_flush_denormal(True)  # weights of far points underflow, and numbers that small cost tenfold
     data = load_dataset(config.dataset, given.data_dir, given.device)
-    trained = train(config, data, given.device, None, resume_file, given.resume, judge, True, not given.quick)
-    checkpoint.write(path, trained)
-    resume_file.unlink()
+    bar = given.progress_file is None
+    with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
+        report = Progress(file)
+        trained = train(
+            config, data, given.device, None, resume_file, given.resume, judge, bar, not given.quick, report
+        )
+        checkpoint.write(path, trained)
+        resume_file.unlink()
+        report.done(trained.record["run_id"])
     print(f"wrote {path}.pt and {path}.json; the last epoch:")
     for figure, value in trained.record["history"][-1].items():
         print(f"  {figure:32}{value:>12.4f}")

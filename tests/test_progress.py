@@ -1,0 +1,120 @@
+"""Laws of progress: what is read is what was trained, at any moment, cut or resumed."""
+
+import io
+
+import pytest
+import torch
+
+from vae import progress, train
+from vae.config import TrainConfig
+from vae.objectives import Terms
+from vae.progress import Progress
+
+CONFIG = TrainConfig(batch_size=32, epochs=4)
+
+
+class Clock:
+    """Seconds that pass only when they are told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def terms(loss):
+    return Terms(log_likelihood=-torch.tensor(loss), squared_error=torch.zeros(len(loss)))
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A progress with a clock of its own, and how to read it."""
+    clock = Clock()
+    with (tmp_path / "progress").open("a") as file:
+        yield Progress(file, clock), clock, lambda: progress.read(tmp_path / "progress")
+
+
+def test_the_rows_are_the_history_and_what_is_within_lies_between_them(digits, tmp_path):
+    with (tmp_path / "progress").open("a") as file:
+        every, progress.EVERY_SECONDS = progress.EVERY_SECONDS, 0.0
+        try:
+            trained = train.train(CONFIG, digits, report=Progress(file))
+        finally:
+            progress.EVERY_SECONDS = every
+    story = progress.read(tmp_path / "progress")
+    assert list(story.rows) == trained.record["history"]
+    assert story.parameters == sum(weight.numel() for weight in trained.model.parameters())
+    assert (story.epochs, story.steps, len(story.within)) == (4, 7, 4 * 7)
+    for row in story.rows:
+        within = [p["loss_nats"] for p in story.within if row["epoch"] - 1 < p["epoch"] <= row["epoch"]]
+        sizes = [32] * 6 + [8]
+        mean = sum(size * loss for size, loss in zip(sizes, within, strict=True)) / 200
+        assert mean == pytest.approx(row["loss_nats"])
+    assert story.epoch == 4
+    assert story.seconds_left in (None, 0)
+
+
+def test_a_step_is_told_of_with_the_mean_since_the_last(told):
+    report, clock, read = told
+    report.begin(epochs=2, steps=4, beta=1.0, history=[], parameters=1, device="cpu")
+    for loss in ([1.0, 3.0], [5.0, 7.0], [100.0, 100.0]):
+        clock.now += 0.3
+        report.step(terms(loss))
+    (point,) = read().within
+    assert (point["epoch"], point["loss_nats"]) == (0.5, 4.0)
+
+
+def test_the_time_left_is_at_the_pace_so_far_once_that_is_known(told):
+    report, clock, read = told
+    report.begin(epochs=10, steps=2, beta=1.0, history=[{"epoch": 1}, {"epoch": 2}], parameters=1, device="cpu")
+    clock.now += 1
+    report.step(terms([1.0]))
+    assert read().seconds_left is None
+    clock.now += 3
+    report.step(terms([1.0]))
+    report.epoch({"epoch": 3})
+    assert read().seconds_left == pytest.approx(7 * 4)
+    clock.now += 1
+    report.step(terms([1.0]))
+    assert read().seconds_left == pytest.approx(6.5 * 5 / 1.5)
+
+
+def test_a_long_run_is_told_of_ever_less_often(told):
+    report, clock, read = told
+    report.begin(epochs=1, steps=10**6, beta=1.0, history=[], parameters=1, device="cpu")
+    for _ in range(20_000):
+        clock.now += 0.5
+        report.step(terms([1.0]))
+    assert len(read().within) < 500 + 500 * 3.8  # the first 250 s, and 500 for each e-fold of the 10,000
+
+
+def test_what_is_said_of_epochs_that_do_not_stand_is_void(told):
+    report, clock, read = told
+    report.begin(epochs=3, steps=2, beta=1.0, history=[], parameters=1, device="cpu")
+    for loss in (8.0, 7.0, 6.0):
+        clock.now += 1
+        report.step(terms([loss]))
+        if loss == 7.0:
+            report.epoch({"epoch": 1, "loss_nats": 7.5})
+    assert read().epoch == 1.5
+    report.begin(epochs=3, steps=2, beta=1.0, history=[{"epoch": 1, "loss_nats": 7.5}], parameters=1, device="cpu")
+    story = read()
+    assert story.epoch == 1
+    assert [point["loss_nats"] for point in story.within] == [8.0, 7.0]
+    assert story.rows == ({"epoch": 1, "loss_nats": 7.5},)
+
+
+def test_a_line_that_is_not_whole_is_left_for_the_next_time(tmp_path):
+    file = tmp_path / "progress"
+    assert progress.read(file) == progress.Story()
+    whole = io.StringIO()
+    report = Progress(whole)
+    report.begin(epochs=1, steps=1, beta=1.0, history=[], parameters=1, device="cpu")
+    report.measuring("codes")
+    report.done("one")
+    for length in range(len(whole.getvalue())):
+        file.write_text(whole.getvalue()[:length])
+        assert progress.read(file).run_id == ""
+    file.write_text(whole.getvalue())
+    assert progress.read(file)[-2:] == ("codes", "one")
