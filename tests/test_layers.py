@@ -37,11 +37,12 @@ VAE_ARROWS = {
     "modes": {"estimators", "hermite", "models", "tiles"},
     "networks": set(),
     "objectives": {"distributions"},
+    "progress": {"objectives"},
     "quadrature": {"tiles"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
-    "train": {"checkpoint", "classifier", "config", "data", "datasets", "evaluate", "files", "flags"}
-    | {"models", "objectives", "theory", "__init__"},
+    "train": {"checkpoint", "classifier", "config", "data", "datasets", "evaluate", "files", "flags", "models"}
+    | {"objectives", "progress", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "app": {"components", "resources", "state", "views"},
@@ -51,12 +52,13 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "evidence": {"compute", "landscape", "vae"},
     "figures": set(),
     "formulas": {"bars", "evidence", "landscape"},
+    "jobs": {"vae"},
     "landscape": {"vae"},
     "pictures": set(),
     "resources": {"compute", "evidence", "figures", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "landscape", "pictures", "resources"}
-    | {"state", "vae", "views"},
+    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "jobs", "landscape", "pictures"}
+    | {"resources", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "evidence", "landscape", "resources"},

@@ -1,0 +1,294 @@
+"""Trainings in processes of their own, and where each of them stands, told from the disk alone.
+
+A training is `python -m vae.train`. It goes on when the page is closed and when the app is, and what it has come to is
+in a folder beside the checkpoints, where any later process finds it:
+
+    checkpoints/<name>.pt, .json      the model, once it is trained
+    checkpoints/<name>.resume.pt      the state after the last whole epoch, as long as it is not
+    checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.progress`), log, and lock
+
+The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
+and whoever can knows that it does not, however it ended. A second lock, over all jobs, lets one change be made at a
+time, so that of two visitors who want the same name, or the last free place, one gets it.
+
+No name is ever trained over: not that of a model, nor that of a training. What is removed lies in `jobs/.removed` for a
+day, and can be brought back.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from vae import classifier, flags, progress
+from vae.config import TrainConfig
+from vae.files import read_record, suffixed
+from vae.progress import Story
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
+PROGRAM = (sys.executable, "-m", "vae.train")
+ROOT = Path(__file__).resolve().parent.parent
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+AT_ONCE = min(4, CORES)  # trainings
+THREADS = CORES // AT_ONCE  # of each
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
+RESERVED = (classifier.NAME, "family")
+
+_JOBS, _REMOVED = "jobs", ".removed"
+_KEPT_SECONDS = 24 * 3600  # what was removed
+_PATIENCE_SECONDS = 5.0  # until a process that was told to end is killed
+_MODEL, _STATE = (".json", ".pt"), ".resume.pt"
+
+State = Literal["running", "stopped", "failed", "done", "removed"]
+
+
+class JobError(RuntimeError):
+    """What was asked of a training cannot be done; the message is one sentence, and says what can."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training, as it stands."""
+
+    name: str
+    config: TrainConfig
+    state: State
+    created: float  # seconds since the epoch of Unix
+    story: Story
+    said: str = ""  # why it failed, in one sentence
+    model: bool = False  # whether the checkpoint of its name is its own
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it can go on."""
+        return self.state in ("stopped", "failed")
+
+
+def jobs(folder: Path) -> list[Job]:
+    """All trainings of a folder of checkpoints, the last one first; those removed of late as well."""
+    places = [*(folder / _JOBS).glob("*/job.json"), *(folder / _JOBS / _REMOVED).glob("*/job.json")]
+    found = [job for job in (_look(folder, file.parent) for file in places) if job]
+    return sorted(found, key=lambda job: job.created, reverse=True)
+
+
+def why_not(folder: Path, name: str) -> str:
+    """Why no training can have this name, in one sentence; empty if one can."""
+    if not re.fullmatch(NAME, name):
+        return "A name is up to 40 letters, digits, - and _, and begins with a letter or digit."
+    if name in RESERVED:
+        return f"The name {name} has a meaning of its own: choose another."
+    if _place(folder, name).exists():
+        return f"There is a training {name} already: choose another name, or delete that one."
+    if any(suffixed(folder / name, suffix).exists() for suffix in (*_MODEL, _STATE)):
+        return f"There is a model {name} already, and it is not trained over: choose another name."
+    return ""
+
+
+def free_name(folder: Path, kind: str) -> str:
+    """The first of <kind>-1, <kind>-2, ... that a training can have."""
+    number = 1
+    while why_not(folder, f"{kind}-{number}"):
+        number += 1
+    return f"{kind}-{number}"
+
+
+def start(folder: Path, name: str, config: TrainConfig) -> None:
+    """Begin a training; raises JobError where the name is taken or as many run as this machine takes."""
+    with _alone(folder):
+        reason = why_not(folder, name) or _crowded(folder)
+        if reason:
+            raise JobError(reason)
+        place = _place(folder, name)
+        place.mkdir()
+        _write(place, {"config": config.to_dict(), "created": time.time(), "threads": THREADS})
+        _launch(folder, place)
+
+
+def stop(folder: Path, name: str) -> None:
+    """End a training's process; what is lost is the epoch that is not whole. Nothing happens if it runs no more."""
+    with _alone(folder):
+        place = _place(folder, name)
+        if not _runs(place):
+            return
+        facts = _read(place)
+        _write(place, facts | {"stopped": True})
+        for order in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(facts["process"], order)
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while _runs(place) and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+
+def resume(folder: Path, name: str) -> None:
+    """Let a training that was stopped or failed go on, after its last whole epoch; raises JobError if it cannot."""
+    with _alone(folder):
+        place = _place(folder, name)
+        job = _look(folder, place)
+        if job is None or not job.resumes:
+            raise JobError(f"The training {name} {'runs already' if job else 'is not there any more'}.")
+        if reason := _crowded(folder):
+            raise JobError(reason)
+        _write(place, {name: value for name, value in _read(place).items() if name != "stopped"})
+        _launch(folder, place)
+
+
+def remove(folder: Path, name: str) -> None:
+    """Take a training and the model that it made out of sight; `restore` brings both back within a day."""
+    with _alone(folder):
+        place = _place(folder, name)
+        job = _look(folder, place)
+        if job is None:
+            return
+        if job.state == "running":
+            raise JobError(f"The training {name} runs: stop it first.")
+        _forget(folder)
+        for suffix in (*(_MODEL if job.model else ()), _STATE):  # the JSON first: without it there is no model to see
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(suffixed(folder / name, suffix), place / f"kept{suffix}")
+        target = folder / _JOBS / _REMOVED / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(place, target)
+        os.utime(target)
+
+
+def restore(folder: Path, name: str) -> None:
+    """Bring back what `remove` took away; raises JobError if the name has been given away or the day is over."""
+    with _alone(folder):
+        target = folder / _JOBS / _REMOVED / name
+        if not target.is_dir():
+            raise JobError(f"{name} is not there any more: what is removed is kept for a day.")
+        if why_not(folder, name):
+            raise JobError(f"The name {name} has been given away: delete what has it now to bring this one back.")
+        place = _place(folder, name)
+        os.replace(target, place)
+        for suffix in reversed((*_MODEL, _STATE)):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(place / f"kept{suffix}", suffixed(folder / name, suffix))
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / _JOBS / name
+
+
+def _crowded(folder: Path) -> str:
+    """Why no more can run, in one sentence; empty if one more can."""
+    running = [job.name for job in jobs(folder) if job.state == "running"]
+    if len(running) < AT_ONCE:
+        return ""
+    return f"This machine takes {AT_ONCE} trainings at once, and {' and '.join(running)} run: wait for one, or stop it."
+
+
+def _launch(folder: Path, place: Path) -> None:
+    """Start the process that trains, with its lock held for it before it is there."""
+    facts, name = _read(place), place.name
+    command = [*PROGRAM, *flags.arguments_of(TrainConfig.from_dict(facts["config"])), "--quick", "--name", name]
+    command += ["--folder", str(folder.resolve()), "--progress-file", str((place / "progress.jsonl").resolve())]
+    command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts["threads"])}
+    with (place / "lock").open("w") as lock, (place / "log").open("w") as log:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=[lock.fileno()],
+            start_new_session=True,
+        )  # fmt: skip
+        _write(place, facts | {"process": process.pid})
+    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the table of processes
+
+
+def _look(folder: Path, place: Path) -> Job | None:
+    """How a training stands; None where there is none."""
+    removed, running = place.parent.name == _REMOVED, _runs(place)  # asked first: what is read after is not older
+    try:
+        facts, file = _read(place), place / "progress.jsonl"
+        story = _story(file, file.stat().st_size) if file.exists() else Story()
+        config = TrainConfig.from_dict(facts["config"])
+    except (OSError, ValueError):  # just removed, or no job
+        return None
+    record = None if removed else read_record(suffixed(folder / place.name, ".json"))
+    model = bool(story.run_id) and record is not None and record["run_id"] == story.run_id
+    if removed:
+        state = "removed"
+    elif running:
+        state = "running"
+    elif story.run_id:
+        state = "done"
+    else:
+        state = "stopped" if facts.get("stopped") else "failed"
+    said = _reason(place / "log") if state == "failed" else ""
+    return Job(place.name, config, state, facts["created"], story, said, model)
+
+
+@lru_cache(maxsize=256)
+def _story(file: Path, size: int) -> Story:
+    return progress.read(file)
+
+
+def _reason(log: Path) -> str:
+    """Why a process ended before its work, in one sentence: what it said itself, or the best guess."""
+    try:
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        lines = []
+    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if told:
+        return told[-1]
+    if any(line.startswith("Traceback") for line in lines):
+        return f"it broke off with “{lines[-1]}”; all it said is in {log}"
+    return "its process was killed, by a person, a restart of the machine, or for want of memory"
+
+
+def _runs(place: Path) -> bool:
+    try:
+        with (place / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While nobody else, in any process, changes a job of this folder."""
+    if fcntl is None:
+        raise JobError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
+    (folder / _JOBS).mkdir(parents=True, exist_ok=True)
+    with (folder / _JOBS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _forget(folder: Path) -> None:
+    """Delete what was removed more than a day ago."""
+    for place in (folder / _JOBS / _REMOVED).glob("*"):
+        if time.time() - place.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _read(place: Path) -> dict[str, Any]:
+    return json.loads((place / "job.json").read_text(encoding="utf-8"))
+
+
+def _write(place: Path, facts: dict[str, Any]) -> None:
+    beside = place / "job.json.tmp"
+    beside.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, place / "job.json")

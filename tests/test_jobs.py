@@ -1,0 +1,247 @@
+"""Laws of trainings in processes of their own: nothing is trained over, cutting loses nothing, two cannot be one."""
+
+import os
+import re
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from browser import ROOT
+
+import jobs
+from jobs import JobError
+from vae import checkpoint, train
+from vae.config import TrainConfig
+
+CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
+LONG = TrainConfig(batch_size=32, epochs=100_000, network="small")
+SCRIPT = """
+import sys, time
+sys.path[:0] = {paths!r}
+from conftest import synthetic_digits
+from vae import train
+train.load_mnist = lambda *_: synthetic_digits()
+{more}
+train.main()
+"""
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Have jobs train on the small synthetic set, after some more lines of Python."""
+
+    def use(more=""):
+        script = tmp_path / "program.py"
+        script.write_text(SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests")], more=more))
+        monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, str(script)))
+
+    use()
+    return use
+
+
+@pytest.fixture
+def folder(tmp_path, program):
+    """A folder of checkpoints, in which nothing runs any more in the end."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    yield folder
+    for job in jobs.jobs(folder):
+        jobs.stop(folder, job.name)
+
+
+def the(folder, name):
+    return next(job for job in jobs.jobs(folder) if job.name == name)
+
+
+def wait(folder, name, until, seconds=120):
+    """The job as soon as it is as it should be."""
+    deadline = time.monotonic() + seconds
+    while not until(job := the(folder, name)):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.02)
+    return job
+
+
+def over(job):
+    return job.state != "running"
+
+
+def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
+    jobs.start(folder, "mine", CONFIG)
+    assert the(folder, "mine").state == "running"
+    job = wait(folder, "mine", over)
+    assert (job.state, job.said, job.model) == ("done", "", True)
+    made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits)
+    assert checkpoint.names(folder) == ["mine"]
+    assert list(job.story.rows) == made.record["history"]
+    for row, same in zip(made.record["history"], known.record["history"], strict=True):
+        assert row == pytest.approx(same)
+    assert made.config == job.config == CONFIG
+
+
+def test_stopped_and_resumed_equals_never_stopped(folder, program):
+    program("whole = train.Run.epoch\ntrain.Run.epoch = lambda *a: (whole(*a), time.sleep(0.4))[0]")
+    jobs.start(folder, "whole", CONFIG)
+    if jobs.AT_ONCE == 1:
+        wait(folder, "whole", over)
+    jobs.start(folder, "cut", CONFIG)
+    wait(folder, "cut", lambda job: job.story.rows)
+    jobs.stop(folder, "cut")
+    cut = the(folder, "cut")
+    assert cut.state == "stopped"
+    assert 1 <= len(cut.story.rows) < 3
+    assert checkpoint.names(folder) in ([], ["whole"])
+    jobs.resume(folder, "cut")
+    assert wait(folder, "cut", over).state == "done"
+    assert wait(folder, "whole", over).state == "done"
+    one, other = (checkpoint.read(folder / name) for name in ("cut", "whole"))
+    assert one.record["history"] == other.record["history"]
+    assert all(torch.equal(*pair) for pair in zip(one.model.parameters(), other.model.parameters(), strict=True))
+    assert list(the(folder, "cut").story.rows) == one.record["history"]
+    assert sorted(file.name for file in folder.iterdir()) == ["cut.json", "cut.pt", "jobs", "whole.json", "whole.pt"]
+
+
+def test_a_stop_before_the_first_epoch_begins_anew(folder):
+    jobs.start(folder, "early", LONG)
+    jobs.stop(folder, "early")
+    assert the(folder, "early").state == "stopped"
+    jobs.resume(folder, "early")
+    wait(folder, "early", lambda job: job.story.rows)
+
+
+def test_a_job_outlives_whoever_started_it_and_is_found_again(folder):
+    starter = f"""
+import sys; sys.path[:0] = {[str(ROOT), str(ROOT / "explorer")]!r}
+import jobs; from pathlib import Path; from vae.config import TrainConfig
+jobs.PROGRAM = {jobs.PROGRAM!r}
+jobs.start(Path({str(folder)!r}), "orphan", TrainConfig(**{LONG.to_dict()!r}))
+"""
+    child = os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-c", starter)
+    assert child == 0
+    job = wait(folder, "orphan", lambda job: job.story.rows)
+    assert (job.state, job.config) == ("running", LONG)
+    jobs.stop(folder, "orphan")
+    assert the(folder, "orphan").state == "stopped"
+
+
+def test_of_many_who_want_one_name_one_gets_it(folder):
+    def attempt(_):
+        try:
+            jobs.start(folder, "wanted", LONG)
+        except JobError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as visitors:
+        said = list(visitors.map(attempt, range(8)))
+    assert said.count(None) == 1
+    assert {text for text in said if text} == {
+        "There is a training wanted already: choose another name, or delete that one."
+    }
+    assert len(jobs.jobs(folder)) == 1
+
+
+def test_no_more_run_at_once_than_the_machine_takes(folder, monkeypatch):
+    monkeypatch.setattr(jobs, "AT_ONCE", 1)
+    jobs.start(folder, "first", LONG)
+    with pytest.raises(JobError, match="takes 1 trainings at once, and first run: wait for one, or stop it"):
+        jobs.start(folder, "second", CONFIG)
+    jobs.stop(folder, "first")
+    jobs.start(folder, "second", CONFIG)
+    with pytest.raises(JobError, match="second run"):
+        jobs.resume(folder, "first")
+    with pytest.raises(JobError, match="second runs already"):
+        jobs.resume(folder, "second")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".json", ".resume.pt"])
+def test_what_is_there_is_not_trained_over(folder, suffix):
+    (folder / f"vae{suffix}").write_bytes(b"somebody's work")
+    with pytest.raises(JobError, match="There is a model vae already"):
+        jobs.start(folder, "vae", CONFIG)
+    assert (folder / f"vae{suffix}").read_bytes() == b"somebody's work"
+    assert jobs.jobs(folder) == []
+
+
+@pytest.mark.parametrize("name", ["", "../vae", "a b", "-x", ".jobs", "a.b", "ä", "x" * 41, "classifier", "family"])
+def test_a_name_that_is_none_is_refused(folder, name):
+    with pytest.raises(JobError, match="name"):
+        jobs.start(folder, name, CONFIG)
+    assert jobs.jobs(folder) == []
+
+
+def test_the_free_name_is_the_first_that_is_free(folder):
+    assert jobs.free_name(folder, "vae") == "vae-1"
+    (folder / "vae-1.pt").touch()
+    (folder / "jobs" / "vae-2").mkdir(parents=True)
+    assert jobs.free_name(folder, "vae") == "vae-3"
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "said"),
+    [
+        ("", {"learning_rate": 1e30}, r"not finite in epoch 1 .*lower --learning-rate"),
+        ("train.load_mnist = lambda *_: (_ for _ in ()).throw(train.DataError('no data; put it there'))", {},
+         "^no data; put it there$"),
+        ("train.load_mnist = lambda *_: 1 / 0", {},
+         r"^it broke off with “ZeroDivisionError: division by zero”; .*log$"),
+        ("import os; os.kill(os.getpid(), 9)", {}, "its process was killed"),
+    ],
+)  # fmt: skip
+def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
+    program(more)
+    jobs.start(folder, "fails", TrainConfig(**{**CONFIG.to_dict(), **config}))
+    job = wait(folder, "fails", over)
+    assert job.state == "failed"
+    assert re.search(said, job.said)
+    assert "\n" not in job.said
+    assert "Traceback" not in job.said
+    assert checkpoint.names(folder) == []
+
+
+def test_a_job_that_was_killed_goes_on(folder):
+    jobs.start(folder, "killed", LONG)
+    wait(folder, "killed", lambda job: job.story.rows)
+    os.killpg(jobs._read(folder / "jobs" / "killed")["process"], signal.SIGKILL)
+    job = wait(folder, "killed", over)
+    assert job.resumes
+    rows = len(job.story.rows)
+    jobs.resume(folder, "killed")
+    assert wait(folder, "killed", lambda job: len(job.story.rows) > rows + 1).said == ""
+
+
+def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder):
+    jobs.start(folder, "mine", CONFIG)
+    with pytest.raises(JobError, match="runs: stop it first"):
+        jobs.remove(folder, "mine")
+    wait(folder, "mine", over)
+    before = checkpoint.read(folder / "mine").record
+    jobs.remove(folder, "mine")
+    assert checkpoint.names(folder) == []
+    assert the(folder, "mine").state == "removed"
+    jobs.restore(folder, "mine")
+    assert the(folder, "mine").state == "done"
+    assert checkpoint.read(folder / "mine").record == before
+    jobs.remove(folder, "mine")
+    (folder / "mine.json").touch()
+    with pytest.raises(JobError, match="given away"):
+        jobs.restore(folder, "mine")
+    assert (folder / "mine.json").read_bytes() == b""
+    (folder / "mine.json").unlink()
+    target = folder / "jobs" / ".removed" / "mine"
+    os.utime(target, (0, 0))  # long ago
+    jobs._forget(folder)
+    assert not target.exists()
+    with pytest.raises(JobError, match="not there any more"):
+        jobs.restore(folder, "mine")
+
+
+def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):
+    jobs.start(folder, "mine", CONFIG)
+    wait(folder, "mine", over)
+    checkpoint.write(folder / "mine", train.train(CONFIG, digits))
+    assert not the(folder, "mine").model
+    jobs.remove(folder, "mine")
+    assert checkpoint.names(folder) == ["mine"]
