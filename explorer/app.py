@@ -12,7 +12,7 @@ if str(HERE.parent) not in sys.path:
 
 import components  # noqa: E402
 import resources  # noqa: E402
-from views import bound, classes, interpolate, maps  # noqa: E402
+from views import bound, classes, interpolate, maps, train  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
@@ -32,10 +32,11 @@ page = st.navigation(
         st.Page(interpolate.render, title="Interpolate", url_path="interpolate"),
         st.Page(classes.render, title="Classes", url_path="classes"),
         st.Page(bound.render, title="Bound", url_path="bound"),
+        st.Page(train.render, title="Train", url_path="train"),
     ],
     position="top",
 )
-if resources.checkpoint_names():
+if resources.checkpoint_names() or page.url_path == "train":
     page.run()
 else:
-    st.error("There is no checkpoint to show. Train one: `python -m vae.train --model vae`")
+    st.error("There is no checkpoint to show. Train one, on the page Train or with `python -m vae.train --model vae`.")

@@ -49,10 +49,10 @@ THREADS = CORES // AT_ONCE  # of each
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 RESERVED = (classifier.NAME, "family")
 
-_JOBS, _REMOVED = "jobs", ".removed"
+_JOBS, _REMOVED, _KEPT = "jobs", ".removed", "kept"
 _KEPT_SECONDS = 24 * 3600  # what was removed
 _PATIENCE_SECONDS = 5.0  # until a process that was told to end is killed
-_MODEL, _STATE = (".json", ".pt"), ".resume.pt"
+_STATE = ".resume.pt"
 
 State = Literal["running", "stopped", "failed", "done", "removed"]
 
@@ -94,7 +94,7 @@ def why_not(folder: Path, name: str) -> str:
         return f"The name {name} has a meaning of its own: choose another."
     if _place(folder, name).exists():
         return f"There is a training {name} already: choose another name, or delete that one."
-    if any(suffixed(folder / name, suffix).exists() for suffix in (*_MODEL, _STATE)):
+    if _files(folder, name):
         return f"There is a model {name} already, and it is not trained over: choose another name."
     return ""
 
@@ -158,9 +158,10 @@ def remove(folder: Path, name: str) -> None:
         if job.state == "running":
             raise JobError(f"The training {name} runs: stop it first.")
         _forget(folder)
-        for suffix in (*(_MODEL if job.model else ()), _STATE):  # the JSON first: without it there is no model to see
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(suffixed(folder / name, suffix), place / f"kept{suffix}")
+        (place / _KEPT).mkdir(exist_ok=True)
+        for file in _files(folder, name):
+            if job.model or file.name.endswith(_STATE):
+                os.replace(file, place / _KEPT / file.name)
         target = folder / _JOBS / _REMOVED / name
         target.parent.mkdir(exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)
@@ -178,13 +179,17 @@ def restore(folder: Path, name: str) -> None:
             raise JobError(f"The name {name} has been given away: delete what has it now to bring this one back.")
         place = _place(folder, name)
         os.replace(target, place)
-        for suffix in reversed((*_MODEL, _STATE)):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(place / f"kept{suffix}", suffixed(folder / name, suffix))
+        for file in reversed(_files(place / _KEPT, name)):
+            os.replace(file, folder / file.name)
 
 
 def _place(folder: Path, name: str) -> Path:
     return folder / _JOBS / name
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    """What a model or its training has left; the JSON first, for without it there is no model to see."""
+    return sorted(folder.glob(f"{name}.*"), key=lambda file: file.suffix != ".json")
 
 
 def _crowded(folder: Path) -> str:
@@ -192,7 +197,8 @@ def _crowded(folder: Path) -> str:
     running = [job.name for job in jobs(folder) if job.state == "running"]
     if len(running) < AT_ONCE:
         return ""
-    return f"This machine takes {AT_ONCE} trainings at once, and {' and '.join(running)} run: wait for one, or stop it."
+    many = f"{AT_ONCE} trainings" if AT_ONCE > 1 else "one training"
+    return f"This machine takes {many} at once, now {', '.join(running)}: wait for one to end, or stop it."
 
 
 def _launch(folder: Path, place: Path) -> None:

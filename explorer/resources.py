@@ -14,11 +14,15 @@ import streamlit as st
 import compute
 import evidence
 import figures
+import glimpse
+import jobs
 from evidence import Evidence
+from glimpse import Glimpse
+from jobs import Job
 from vae import datasets
 from vae.checkpoint import Checkpoint, names, read
 from vae.data import MNIST_TEST_SHA256, DataError, fingerprint
-from vae.files import read_record
+from vae.files import CheckpointError, read_record, suffixed
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
@@ -230,3 +234,30 @@ def to_fetch(of: Checkpoint) -> str | None:
 def fetch(dataset: str) -> None:
     """Download a named data set; raises `vae.data.DataError` without a network."""
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _test_set(dataset: str, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
+    found = datasets.load_dataset(dataset, download=False)
+    return found.test_images.numpy(), found.test_labels.numpy(), len(found.class_names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _glimpse(name: str, epoch: int, identity: str, _job: Job) -> Glimpse | None:
+    if _job.model:
+        return glimpse.trained(checkpoint(name))
+    dataset = _job.config.dataset
+    seen = _test_set(dataset, _folder_stamp(dataset))
+    state_file = suffixed(FOLDER / name, ".resume.pt")
+    return glimpse.after_epoch(state_file, *seen) if epoch else glimpse.untrained(_job.config, *seen)
+
+
+def seen(job: Job) -> Glimpse | None:
+    """What can be seen of a training's model after its last whole epoch; None where that is not on this machine."""
+    try:
+        return _glimpse(job.name, len(job.story.rows), f"{job.created}{job.story.run_id}", job)
+    except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
+        return None
+
+
+def trainings() -> list[Job]:
+    """All trainings that were begun from the page, the last one first."""
+    return jobs.jobs(FOLDER)

@@ -16,10 +16,15 @@ from typing import Any
 PATHS = ("line", "arc")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
+KINDS = ("ae", "vae", "cvae")
+NETWORKS = ("seed", "small", "deep", "fourier")
+LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
+KLS = ("closed", "monte-carlo")
 LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
 CLASSES = 10  # at most
 TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
+MOST = {"latent_dim": 256, "epochs": 10_000, "batch_size": 10_000}  # of a training that is begun from the page
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,18 @@ class ExplorerState:
     z1_bound: float | None = None
     z2_bound: float | None = None
     unit: str = "nats"
+    job: str = ""  # the training that is watched; the one that runs, or else the last
+    train_model: str = "vae"
+    train_network: str = "seed"
+    train_likelihood: str = "gaussian"
+    train_sigma: float = round(math.sqrt(0.5), 4)
+    train_beta: float = 1.0
+    train_kl: str = "closed"
+    train_latent_dim: int = 2
+    train_epochs: int = 20
+    train_batch_size: int = 128
+    train_learning_rate: float = 4e-3
+    train_seed: int = 0
 
 
 def coordinate(value: Any) -> float:
@@ -84,13 +101,13 @@ def point(value: Any) -> tuple[float, float]:
     return coordinate(value[0]), coordinate(value[1])
 
 
-def whole(below: int) -> Callable[[Any], int]:
-    """A parser of whole numbers in 0..below - 1; it raises ValueError on anything else."""
+def whole(below: int, least: int = 0) -> Callable[[Any], int]:
+    """A parser of whole numbers in least..below - 1; it raises ValueError on anything else."""
 
     def parse(value: Any) -> int:
         number = _number(int, value)
-        if not 0 <= number < below:
-            raise ValueError(f"expected a whole number in 0..{below - 1}, got {value!r}")
+        if not least <= number < below:
+            raise ValueError(f"expected a whole number in {least}..{below - 1}, got {value!r}")
         return number
 
     return parse
@@ -153,6 +170,18 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "morph": whole(CLASSES),
     "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
     "seed": whole(2**31),
+    "job": checkpoint_name,
+    "train_model": one_of(*KINDS),
+    "train_network": one_of(*NETWORKS),
+    "train_likelihood": one_of(*LIKELIHOODS),
+    "train_sigma": positive,
+    "train_beta": lambda value: 0.0 if value in ("0", "0.0") else positive(value),
+    "train_kl": one_of(*KLS),
+    "train_latent_dim": whole(MOST["latent_dim"] + 1, least=1),
+    "train_epochs": whole(MOST["epochs"] + 1, least=1),
+    "train_batch_size": whole(MOST["batch_size"] + 1, least=1),
+    "train_learning_rate": positive,
+    "train_seed": whole(2**31),
 }
 
 

@@ -4,12 +4,13 @@ import os
 import re
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+import training
 from browser import ROOT
+from training import over, the, wait
 
 import jobs
 from jobs import JobError
@@ -18,15 +19,6 @@ from vae.config import TrainConfig
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
 LONG = TrainConfig(batch_size=32, epochs=100_000, network="small")
-SCRIPT = """
-import sys, time
-sys.path[:0] = {paths!r}
-from conftest import synthetic_digits
-from vae import train
-train.load_mnist = lambda *_: synthetic_digits()
-{more}
-train.main()
-"""
 
 
 @pytest.fixture
@@ -34,9 +26,7 @@ def program(tmp_path, monkeypatch):
     """Have jobs train on the small synthetic set, after some more lines of Python."""
 
     def use(more=""):
-        script = tmp_path / "program.py"
-        script.write_text(SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests")], more=more))
-        monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, str(script)))
+        monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path, more))
 
     use()
     return use
@@ -50,23 +40,6 @@ def folder(tmp_path, program):
     yield folder
     for job in jobs.jobs(folder):
         jobs.stop(folder, job.name)
-
-
-def the(folder, name):
-    return next(job for job in jobs.jobs(folder) if job.name == name)
-
-
-def wait(folder, name, until, seconds=120):
-    """The job as soon as it is as it should be."""
-    deadline = time.monotonic() + seconds
-    while not until(job := the(folder, name)):
-        assert time.monotonic() < deadline, job
-        time.sleep(0.02)
-    return job
-
-
-def over(job):
-    return job.state != "running"
 
 
 def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
@@ -146,11 +119,11 @@ def test_of_many_who_want_one_name_one_gets_it(folder):
 def test_no_more_run_at_once_than_the_machine_takes(folder, monkeypatch):
     monkeypatch.setattr(jobs, "AT_ONCE", 1)
     jobs.start(folder, "first", LONG)
-    with pytest.raises(JobError, match="takes 1 trainings at once, and first run: wait for one, or stop it"):
+    with pytest.raises(JobError, match="takes one training at once, now first: wait for one to end, or stop it"):
         jobs.start(folder, "second", CONFIG)
     jobs.stop(folder, "first")
     jobs.start(folder, "second", CONFIG)
-    with pytest.raises(JobError, match="second run"):
+    with pytest.raises(JobError, match="now second"):
         jobs.resume(folder, "first")
     with pytest.raises(JobError, match="second runs already"):
         jobs.resume(folder, "second")
@@ -183,9 +156,9 @@ def test_the_free_name_is_the_first_that_is_free(folder):
     ("more", "config", "said"),
     [
         ("", {"learning_rate": 1e30}, r"not finite in epoch 1 .*lower --learning-rate"),
-        ("train.load_mnist = lambda *_: (_ for _ in ()).throw(train.DataError('no data; put it there'))", {},
+        ("train.load_dataset = lambda *_: (_ for _ in ()).throw(train.DataError('no data; put it there'))", {},
          "^no data; put it there$"),
-        ("train.load_mnist = lambda *_: 1 / 0", {},
+        ("train.load_dataset = lambda *_: 1 / 0", {},
          r"^it broke off with “ZeroDivisionError: division by zero”; .*log$"),
         ("import os; os.kill(os.getpid(), 9)", {}, "its process was killed"),
     ],
@@ -213,29 +186,32 @@ def test_a_job_that_was_killed_goes_on(folder):
 
 
 def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder):
-    jobs.start(folder, "mine", CONFIG)
+    jobs.start(folder, "job", CONFIG)
     with pytest.raises(JobError, match="runs: stop it first"):
-        jobs.remove(folder, "mine")
-    wait(folder, "mine", over)
-    before = checkpoint.read(folder / "mine").record
-    jobs.remove(folder, "mine")
-    assert checkpoint.names(folder) == []
-    assert the(folder, "mine").state == "removed"
-    jobs.restore(folder, "mine")
-    assert the(folder, "mine").state == "done"
-    assert checkpoint.read(folder / "mine").record == before
-    jobs.remove(folder, "mine")
-    (folder / "mine.json").touch()
+        jobs.remove(folder, "job")
+    wait(folder, "job", over)
+    before = checkpoint.read(folder / "job").record
+    (folder / "job.more").write_bytes(b"of the same model")
+    (folder / "job-2.pt").write_bytes(b"of another")
+    jobs.remove(folder, "job")
+    assert sorted(file.name for file in folder.iterdir()) == ["job-2.pt", "jobs"]
+    assert the(folder, "job").state == "removed"
+    jobs.restore(folder, "job")
+    assert the(folder, "job").state == "done"
+    assert checkpoint.read(folder / "job").record == before
+    assert (folder / "job.more").read_bytes() == b"of the same model"
+    jobs.remove(folder, "job")
+    (folder / "job.json").touch()
     with pytest.raises(JobError, match="given away"):
-        jobs.restore(folder, "mine")
-    assert (folder / "mine.json").read_bytes() == b""
-    (folder / "mine.json").unlink()
-    target = folder / "jobs" / ".removed" / "mine"
+        jobs.restore(folder, "job")
+    assert (folder / "job.json").read_bytes() == b""
+    (folder / "job.json").unlink()
+    target = folder / "jobs" / ".removed" / "job"
     os.utime(target, (0, 0))  # long ago
     jobs._forget(folder)
     assert not target.exists()
     with pytest.raises(JobError, match="not there any more"):
-        jobs.restore(folder, "mine")
+        jobs.restore(folder, "job")
 
 
 def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):

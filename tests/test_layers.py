@@ -52,22 +52,24 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "evidence": {"compute", "landscape", "vae"},
     "figures": set(),
     "formulas": {"bars", "evidence", "landscape"},
+    "glimpse": {"compute", "figures", "vae"},
     "jobs": {"vae"},
     "landscape": {"vae"},
     "pictures": set(),
-    "resources": {"compute", "evidence", "figures", "vae"},
+    "recipe": {"state", "vae"},
+    "resources": {"compute", "evidence", "figures", "glimpse", "jobs", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "jobs", "landscape", "pictures"}
-    | {"resources", "state", "vae", "views"},
+    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "glimpse", "jobs"}
+    | {"landscape", "pictures", "recipe", "resources", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "evidence", "landscape", "resources"},
+    "torch": {"vae", "compute", "evidence", "glimpse", "landscape", "resources"},
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"vae.folder", "pictures"},
-    "numpy": {"vae", "compute", "evidence", "figures", "landscape", "pictures", "resources", "views"},
+    "numpy": {"vae", "compute", "evidence", "figures", "glimpse", "landscape", "pictures", "resources", "views"},
 }
 
 

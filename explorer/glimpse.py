@@ -1,0 +1,103 @@
+"""A model in the midst of its training: where it puts the test images by now, and what it decodes.
+
+Before the first epoch it is the model that the configuration's seed gives; then what the training left on the disk
+after its last whole epoch; and in the end the checkpoint.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import compute
+import figures
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.data import to_pixels
+from vae.files import read_tensors
+from vae.models import AE, CVAE, VAE, build, skeleton
+
+COUNT = 5_000  # test images
+SIDE = 10  # of the picture, in digits
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+
+
+class Glimpse(NamedTuple):
+    """What can be seen of a model."""
+
+    epoch: int
+    codes: np.ndarray  # (N, D) float32, of the first test images
+    labels: np.ndarray  # (N,) uint8
+    window: Window | None  # of the plane, with nearly all codes; None of a model that has no plane
+    picture: np.ndarray  # (R, SIDE, 28, 28) uint8, of a conditional model a row for each class, else SIDE rows
+    caption: str  # of the picture
+
+
+def untrained(config: TrainConfig, images: np.ndarray, labels: np.ndarray, classes: int) -> Glimpse:
+    """What a training begins with; uint8 images (N, 28, 28) and labels (N,) of its test set."""
+    return _of(build(config, classes).eval(), 0, images, labels)
+
+
+def after_epoch(state_file: Path, images: np.ndarray, labels: np.ndarray, classes: int) -> Glimpse:
+    """What a training that is not over left on the disk; raises vae.files.CheckpointError where it cannot be read."""
+    state = read_tensors(state_file, "python -m vae.train")
+    model = skeleton(TrainConfig.from_dict(state["config"]), classes)
+    model.load_state_dict(state["model"], assign=True)
+    return _of(model.eval(), len(state["history"]), images, labels)
+
+
+def trained(checkpoint: Checkpoint) -> Glimpse:
+    """What has come of a training."""
+    codes, labels = checkpoint.codes[:COUNT], checkpoint.labels[:COUNT]
+    return _seen(checkpoint.model, checkpoint.config.epochs, codes, labels)
+
+
+@torch.inference_mode()
+def _of(model: AE | VAE | CVAE, epoch: int, images: np.ndarray, labels: np.ndarray) -> Glimpse:
+    x, y = to_pixels(torch.from_numpy(images[:COUNT])), torch.from_numpy(labels[:COUNT]).long()
+    return _seen(model, epoch, model.encode(x, y if model.conditional else None), y)
+
+
+@torch.inference_mode()
+def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor) -> Glimpse:
+    window = None
+    if model.latent_dim == 2:
+        window = figures.extent(codes.numpy(), prior=hasattr(model, "prior"))
+    z, y, caption = _places(model, codes, labels, window)
+    picture = compute.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
+    return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), window, picture, caption)
+
+
+def _places(
+    model: AE | VAE | CVAE, codes: Tensor, labels: Tensor, window: Window | None
+) -> tuple[Tensor, Tensor | None, str]:
+    """Points to decode, row by row of SIDE from the top, their labels, and what they are."""
+    if model.conditional:
+        styles = _spread(model.latent_dim)
+        classes = torch.arange(model.classes).repeat_interleave(SIDE)
+        return styles.repeat(model.classes, 1), classes, "what it decodes: a class a row, a style a column"
+    if window is not None:
+        across, up = (torch.linspace(*axis, 2 * SIDE + 1)[1::2] for axis in window)
+        return torch.cartesian_prod(up.flip(0), across).flip(1), None, "what it decodes, over this part of the plane"
+    if hasattr(model, "prior"):
+        noise = torch.randn(SIDE**2, model.latent_dim, generator=torch.Generator().manual_seed(0))
+        return noise, None, "what it decodes at random z from the prior"
+    first = torch.arange(SIDE**2) % len(codes)
+    return codes[first], labels[first], "test images, as it reconstructs them"
+
+
+def _spread(dimensions: int) -> Tensor:
+    """SIDE points of the prior: in the plane from the middle outwards, else at random."""
+    if dimensions == 2:
+        return torch.from_numpy(compute.styles(SIDE)).float()
+    return torch.randn(SIDE, dimensions, generator=torch.Generator().manual_seed(0))
+
+
+def quantised(glimpse: Glimpse) -> tuple[bytes, list[float]]:
+    """The codes as little-endian int16 in units of a scale of each axis, in which the farthest has 32767."""
+    scale = np.maximum(np.abs(glimpse.codes).max(axis=0), math.ulp(1.0)) / 32767
+    return np.round(glimpse.codes / scale).astype("<i2").tobytes(), scale.tolist()

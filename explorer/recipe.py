@@ -1,0 +1,42 @@
+"""What is to be trained: a visitor's choices as a configuration, and what that amounts to before it is begun."""
+
+from typing import NamedTuple
+
+from state import ExplorerState
+from vae.config import TrainConfig
+from vae.models import skeleton
+from vae.networks import dense_layers
+
+IMAGES = 60_000  # of the training set
+PREFIX = "train_"  # of the fields of the state that are fields of the configuration
+FIELDS = tuple(name.removeprefix(PREFIX) for name in vars(ExplorerState()) if name.startswith(PREFIX))
+VARIATIONAL = ("beta", "kl")  # an autoencoder has none of these
+
+
+class Plan(NamedTuple):
+    """What a training amounts to."""
+
+    decoder: str  # the widths of its layers, as "2-512-784"
+    parameters: int
+    steps: int  # in one epoch
+
+
+def config_of(state: ExplorerState) -> TrainConfig:
+    """The configuration that is chosen; what the model or the likelihood has no use for is left at its default."""
+    chosen = {name: getattr(state, PREFIX + name) for name in FIELDS}
+    idle = [*(VARIATIONAL if chosen["model"] == "ae" else ()), *(() if has_sigma(state) else ("sigma",))]
+    return TrainConfig(**{name: value for name, value in chosen.items() if name not in idle})
+
+
+def has_sigma(state: ExplorerState) -> bool:
+    """Whether sigma makes a difference: it is that of a fixed Gaussian, and weighs its error against a KL."""
+    return state.train_likelihood == "gaussian" and state.train_model != "ae"
+
+
+def plan(config: TrainConfig) -> Plan:
+    """What a configuration amounts to."""
+    model = skeleton(config)
+    inputs = config.latent_dim + 10 * model.conditional
+    widths = [inputs, *(len(layer.bias) for layer in dense_layers(model.decoder))]
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return Plan("-".join(map(str, widths)), parameters, -(-IMAGES // config.batch_size))

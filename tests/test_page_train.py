@@ -1,0 +1,193 @@
+"""The page Train without a browser: what is chosen is trained, found again, stopped, resumed, removed, brought back."""
+
+import json
+import shutil
+
+import pytest
+import training
+from browser import ROOT
+from streamlit.testing.v1 import AppTest
+from training import over, the, wait
+
+import jobs
+import resources
+from vae import checkpoint
+from vae.config import TrainConfig
+
+SECONDS = 60
+QUICK = {"train_network": "small", "train_batch_size": "32"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with two shipped models, trainings of a second, and nothing that runs in the end."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for file in ("ae.pt", "ae.json", "vae.pt", "vae.json"):
+        shutil.copy(ROOT / "checkpoints" / file, folder)
+    monkeypatch.setattr(resources, "FOLDER", folder)
+    monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path))
+    yield folder
+    for job in jobs.jobs(folder):
+        jobs.stop(folder, job.name)
+
+
+def visit(**query):
+    def script():
+        from views import train
+
+        train.render()
+
+    app = AppTest.from_function(script, default_timeout=SECONDS)
+    app.query_params.update(query)
+    return fine(app.run())
+
+
+def fine(app):
+    assert not app.exception
+    return app
+
+
+def press(app, label):
+    return fine(next(button for button in app.button if button.label == label).click().run())
+
+
+def said(app):
+    return " ".join(html.value for html in app.get("html"))
+
+
+def bar(app):
+    """What stands over the bar of the training that is watched."""
+    return app.get("progress")[0].proto.text
+
+
+def sent(app, part):
+    """What the page sends to one part of its controller; None where it has none."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return next((data for data in found if data.get("part") == part), None)
+
+
+def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
+    app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3")
+    assert "Nothing has been trained here yet" in said(app)
+    press(app, "Train vae-1")
+    assert dict(app.query_params)["job"] == "vae-1"
+    assert wait(folder, "vae-1", over).state == "done"
+    fine(app.run())
+    assert bar(app) == "Trained: 2 of 2 epochs"
+    made = checkpoint.read(folder / "vae-1")
+    assert made.config == TrainConfig(network="small", batch_size=32, epochs=2, seed=3, sigma=0.7071)
+    curves = {curve["title"]: curve["rows"] for curve in sent(app, "curves")["curves"]}
+    assert curves["loss"] == [[row["epoch"], round(row["loss_nats"], 3)] for row in made.record["history"]]
+    assert curves["KL"][-1][1] == pytest.approx(made.record["history"][-1]["kl_nats"], abs=1e-3)
+    assert sent(app, "map")["epoch"] == 2
+    other = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
+    other.query_params["right"] = "vae-1"
+    fine(other.run())
+    assert "vae-1" in other.selectbox("left").options
+    assert other.selectbox("right").value == "vae-1"
+    assert [error.value for error in other.error] == []
+
+
+def test_another_visitor_finds_it_stops_it_and_the_first_goes_on(folder):
+    press(visit(**QUICK, train_epochs="10000"), "Train vae-1")
+    wait(folder, "vae-1", lambda job: job.story.rows)
+    other = visit()
+    assert bar(other).startswith("Epoch ")
+    press(other, "Stop")
+    stopped = bar(other)
+    assert stopped.startswith("Stopped after ")
+    again = visit()
+    assert bar(again) == stopped
+    press(again, "Resume")
+    assert the(folder, "vae-1").state == "running"
+    done = len(the(folder, "vae-1").story.rows)
+    assert wait(folder, "vae-1", lambda job: len(job.story.rows) > done).state == "running"
+
+
+def test_a_click_too_late_is_answered_in_one_sentence(folder):
+    one, other = (visit(**QUICK, train_epochs="10000") for _ in range(2))
+    for app in (one, other):
+        fine(app.text_input("train_name").set_value("mine").run())
+    press(one, "Train mine")
+    press(other, "Train mine")
+    assert other.warning[0].value.startswith("There is a training mine already")
+    assert len(jobs.jobs(folder)) == 1
+
+
+@pytest.mark.parametrize("name", ["vae", "../up", "family"])
+def test_a_name_that_cannot_be_had_is_told_before_the_click(folder, name):
+    app = visit()
+    fine(app.text_input("train_name").set_value(name).run())
+    assert next(button for button in app.button if button.label.startswith("Train")).disabled
+    (warning,) = app.warning
+    assert "name" in warning.value
+
+
+def test_a_place_that_is_gone_is_told_where_it_was_asked_for(folder, monkeypatch):
+    monkeypatch.setattr(jobs, "AT_ONCE", 1)
+    press(visit(**QUICK, train_epochs="10000"), "Train vae-1")
+    app = press(visit(**QUICK, train_epochs="10000"), "Stop")
+    press(visit(**QUICK, train_epochs="10000"), "Train vae-2")
+    press(app, "Resume")
+    assert [warning.value for warning in app.warning] == [
+        "This machine takes one training at once, now vae-2: wait for one to end, or stop it."
+    ]
+
+
+def test_what_is_deleted_can_be_brought_back(folder):
+    press(visit(**QUICK, train_epochs="1"), "Train vae-1")
+    wait(folder, "vae-1", over)
+    app = press(visit(), "Delete")
+    assert checkpoint.names(folder) == ["ae", "vae"]
+    assert "job" not in app.query_params
+    press(app, "Undo")
+    assert bar(app) == "Trained: 1 of 1 epochs"
+    assert checkpoint.names(folder) == ["ae", "vae", "vae-1"]
+
+
+def test_only_what_was_trained_here_can_be_deleted(folder):
+    assert [button.label for button in visit().button] == ["Train vae-1"]
+
+
+def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(folder):
+    press(visit(**QUICK, train_learning_rate="10000"), "Train vae-1")
+    wait(folder, "vae-1", over)
+    app = visit()
+    (message,) = [error.value for error in app.error]
+    assert message.startswith("vae-1 ended too early: the loss or a weight is not finite in epoch 1")
+    assert "lower the learning rate (under more), now 10000, or raise σ, now 0.7071." in message
+    assert bar(app) == "Failed after 0 of 20 epochs"
+    assert "Try again" in [button.label for button in app.button]
+    (sent,) = [each.proto.json for each in app.get("bidi_component") if '"curves"' in each.proto.json]
+    json.loads(sent, parse_constant=pytest.fail)  # NaN is no JSON, and the browser would show a traceback
+
+
+@pytest.mark.parametrize("model", ["ae", "vae", "cvae"])
+def test_a_model_without_a_plane_trains_and_the_page_says_that_maps_need_one(folder, model):
+    app = visit(**QUICK, train_epochs="1", train_model=model, train_latent_dim="3")
+    assert "they need a latent size of 2" in said(app)
+    press(app, f"Train {model}-1")
+    assert wait(folder, f"{model}-1", over).state == "done"
+    fine(app.run())
+    assert f"No map: that needs 2 latent dimensions, and {model}-1 has 3" in said(app)
+    assert "codes" not in sent(app, "map")
+    assert ("bound?" in said(app)) == (model != "ae")
+    assert "interpolate?" not in said(app)
+
+
+def test_an_autoencoder_is_asked_for_nothing_that_it_has_not(folder):
+    app = visit(train_model="ae")
+    keys = {widget.key for widget in [*app.number_input, *app.selectbox]}
+    assert not keys & {"train_sigma", "train_beta", "train_kl"}
+    fine(app.selectbox("train_model").set_value("vae").run())
+    keys = {widget.key for widget in [*app.number_input, *app.selectbox]}
+    assert keys >= {"train_sigma", "train_beta", "train_kl"}
+    fine(app.selectbox("train_likelihood").set_value("bernoulli").run())
+    assert "train_sigma" not in {number.key for number in app.number_input}
+
+
+def test_without_any_checkpoint_one_can_still_be_trained(folder):
+    for file in folder.glob("*.*"):
+        file.unlink()
+    assert "Train vae-1" in [button.label for button in visit().button]

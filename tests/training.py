@@ -1,0 +1,48 @@
+"""Trainings of a second in processes of their own, for the tests of jobs and of the page."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from browser import ROOT
+
+import jobs
+from jobs import Job
+
+SCRIPT = """
+import sys, time
+sys.path[:0] = {paths!r}
+from conftest import synthetic_digits
+from vae import train
+train.load_dataset = lambda *_: synthetic_digits()
+{more}
+train.main()
+"""
+SECONDS = 300
+
+
+def program(folder: Path, more: str = "") -> tuple[str, str]:
+    """For `jobs.PROGRAM`: the command that trains, but on the small synthetic set, and after some more lines."""
+    script = folder / "program.py"
+    script.write_text(SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests")], more=more))
+    return sys.executable, str(script)
+
+
+def the(folder: Path, name: str) -> Job:
+    """The job of a name."""
+    return next(job for job in jobs.jobs(folder) if job.name == name)
+
+
+def wait(folder: Path, name: str, until: Callable[[Job], object]) -> Job:
+    """The job as soon as it is as it should be."""
+    deadline = time.monotonic() + SECONDS
+    while not until(job := the(folder, name)):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.02)
+    return job
+
+
+def over(job: Job) -> bool:
+    """Whether its process has ended."""
+    return job.state != "running"
