@@ -65,6 +65,15 @@ def test_a_step_is_told_of_with_the_mean_since_the_last(told):
     assert (point["epoch"], point["loss_nats"]) == (0.5, 4.0)
 
 
+def test_a_figure_that_is_not_finite_is_left_out(told):
+    report, clock, read = told
+    report.begin(epochs=2, steps=4, beta=1.0, history=[], parameters=1, device="cpu")
+    clock.now += 1
+    report.step(terms([1.0, float("nan")]))
+    (point,) = read().within
+    assert point == {"epoch": 0.25, "squared_error": 0.0}
+
+
 def test_the_time_left_is_at_the_pace_so_far_once_that_is_known(told):
     report, clock, read = told
     report.begin(epochs=10, steps=2, beta=1.0, history=[{"epoch": 1}, {"epoch": 2}], parameters=1, device="cpu")

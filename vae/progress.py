@@ -9,10 +9,11 @@
 `epoch` counts the passes done, with fractions; `steps` are those of one pass; `seconds` are since this process began.
 A run that is resumed goes on in the same file: its line `run` has the rows of the epochs that stand, and what the file
 says of later ones is void. Steps are told of every 0.5 s, and in a long run every 1/500 of its time, so that the file
-stays short: it grows by 500 lines while the time grows e-fold.
+stays short: it grows by 500 lines while the time grows e-fold. A figure that is not finite is left out.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,8 @@ class Progress:
         now = self._clock()
         if now - self._told >= max(EVERY_SECONDS, EVERY_SHARE * (now - self._began)):
             epoch = round(self._passes + self._step / self._steps, 4)
-            self._tell("step", epoch=epoch, seconds=self._seconds(), **figures(self._parts, self._beta))
+            found = {name: value for name, value in figures(self._parts, self._beta).items() if math.isfinite(value)}
+            self._tell("step", epoch=epoch, seconds=self._seconds(), **found)
             self._told, self._parts = now, []
 
     def epoch(self, row: dict[str, float]) -> None:
@@ -70,7 +72,7 @@ class Progress:
 
     def _tell(self, event: str, **facts: Any) -> None:
         if self._file is not None:
-            self._file.write(json.dumps({"event": event, **facts}) + "\n")
+            self._file.write(json.dumps({"event": event, **facts}, allow_nan=False) + "\n")
             self._file.flush()
 
 
