@@ -274,13 +274,16 @@ def _runs(place: Path) -> bool:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """While nobody else, in any process, changes a job of this folder."""
+    """While nobody else, in any process, changes a job of this folder; raises JobError where nothing can be written."""
     if fcntl is None:
         raise JobError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
-    (folder / _JOBS).mkdir(parents=True, exist_ok=True)
-    with (folder / _JOBS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    try:
+        (folder / _JOBS).mkdir(parents=True, exist_ok=True)
+        with (folder / _JOBS / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise JobError(f"{folder} must be a folder with room, that the app may write to ({error.strerror}).") from error
 
 
 def _forget(folder: Path) -> None:

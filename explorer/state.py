@@ -24,7 +24,10 @@ LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typi
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
 CLASSES = 10  # at most
 TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
-MOST = {"latent_dim": 256, "epochs": 10_000, "batch_size": 10_000}  # of a training that is begun from the page
+RANGES = {  # of the numbers of a training that is begun from the page
+    "sigma": (1e-3, LIMIT), "beta": (0.0, LIMIT), "latent_dim": (1, 256), "epochs": (1, 10_000),
+    "batch_size": (1, 10_000), "learning_rate": (1e-6, LIMIT), "seed": (0, 2**31 - 1),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,13 @@ def point(value: Any) -> tuple[float, float]:
     return coordinate(value[0]), coordinate(value[1])
 
 
-def whole(below: int, least: int = 0) -> Callable[[Any], int]:
-    """A parser of whole numbers in least..below - 1; it raises ValueError on anything else."""
+def whole(below: int) -> Callable[[Any], int]:
+    """A parser of whole numbers in 0..below - 1; it raises ValueError on anything else."""
 
     def parse(value: Any) -> int:
         number = _number(int, value)
-        if not least <= number < below:
-            raise ValueError(f"expected a whole number in {least}..{below - 1}, got {value!r}")
+        if not 0 <= number < below:
+            raise ValueError(f"expected a whole number in 0..{below - 1}, got {value!r}")
         return number
 
     return parse
@@ -126,6 +129,18 @@ def positive(value: Any) -> float:
     if not 0 < number <= LIMIT:
         raise ValueError(f"expected a number above 0, got {value!r}")
     return number
+
+
+def within(least: float, most: float) -> Callable[[Any], float]:
+    """A parser of numbers in least..most of their kind, whole or not; it raises ValueError on anything else."""
+
+    def parse(value: Any) -> float:
+        number = _number(type(least), value)
+        if not least <= number <= most:
+            raise ValueError(f"expected a number in {least}..{most}, got {value!r}")
+        return number
+
+    return parse
 
 
 def checkpoint_name(value: Any) -> str:
@@ -174,14 +189,8 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "train_model": one_of(*KINDS),
     "train_network": one_of(*NETWORKS),
     "train_likelihood": one_of(*LIKELIHOODS),
-    "train_sigma": positive,
-    "train_beta": lambda value: 0.0 if value in ("0", "0.0") else positive(value),
     "train_kl": one_of(*KLS),
-    "train_latent_dim": whole(MOST["latent_dim"] + 1, least=1),
-    "train_epochs": whole(MOST["epochs"] + 1, least=1),
-    "train_batch_size": whole(MOST["batch_size"] + 1, least=1),
-    "train_learning_rate": positive,
-    "train_seed": whole(2**31),
+    **{f"train_{name}": within(*bounds) for name, bounds in RANGES.items()},
 }
 
 

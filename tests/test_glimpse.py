@@ -23,8 +23,8 @@ def config(request):
 
 @pytest.fixture
 def seen(digits):
-    """The test images and their labels, as the app has them."""
-    return digits.test_images.numpy(), digits.test_labels.numpy()
+    """The test images, their labels and how many classes they have, as the app has them."""
+    return digits.test_images.numpy(), digits.test_labels.numpy(), 10
 
 
 def test_each_epoch_shows_the_model_of_that_epoch(config, digits, seen, tmp_path):

@@ -145,6 +145,12 @@ def test_a_name_that_is_none_is_refused(folder, name):
     assert jobs.jobs(folder) == []
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, program):
+    (tmp_path / "file").touch()
+    with pytest.raises(JobError, match=r"file must be a folder with room, that the app may write to \(Not a directory"):
+        jobs.start(tmp_path / "file", "mine", CONFIG)
+
+
 def test_the_free_name_is_the_first_that_is_free(folder):
     assert jobs.free_name(folder, "vae") == "vae-1"
     (folder / "vae-1.pt").touch()

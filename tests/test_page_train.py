@@ -187,6 +187,15 @@ def test_an_autoencoder_is_asked_for_nothing_that_it_has_not(folder):
     assert "train_sigma" not in {number.key for number in app.number_input}
 
 
+@pytest.mark.parametrize("junk", ["0", "-1", "1e-9", "nan", "inf", "1e400", "99999999999", "x", ""])
+def test_junk_in_the_address_leaves_the_defaults(folder, junk):
+    app = visit(**{f"train_{name}": junk for name in ("epochs", "sigma", "learning_rate", "batch_size", "latent_dim")})
+    values = {number.key: number.value for number in app.number_input}
+    assert values["train_epochs"] == 20
+    assert values["train_sigma"] == 0.7071
+    assert values["train_learning_rate"] == 0.004
+
+
 def test_without_any_checkpoint_one_can_still_be_trained(folder):
     for file in folder.glob("*.*"):
         file.unlink()

@@ -114,6 +114,18 @@ def test_what_is_said_of_epochs_that_do_not_stand_is_void(told):
     assert story.rows == ({"epoch": 1, "loss_nats": 7.5},)
 
 
+def test_a_line_that_a_kill_has_cut_does_no_harm(told, tmp_path):
+    report, clock, read = told
+    report.begin(epochs=3, steps=2, beta=1.0, history=[], parameters=1, device="cpu")
+    clock.now += 1
+    report.step(terms([8.0]))
+    file = tmp_path / "progress"
+    file.write_text(file.read_text() + '{"event": "epo')
+    with file.open("a") as again:
+        Progress(again, clock).begin(3, 2, 1.0, [{"epoch": 1}], 1, "cpu")
+    assert (read().epoch, len(read().within)) == (1, 1)
+
+
 def test_a_line_that_is_not_whole_is_left_for_the_next_time(tmp_path):
     file = tmp_path / "progress"
     assert progress.read(file) == progress.Story()

@@ -39,6 +39,8 @@ class Progress:
         self._steps, self._beta, self._passes, self._parts = steps, beta, len(history), []
         self._step = 0
         self._began = self._told = self._clock()
+        if self._file is not None and self._file.tell():
+            self._file.write("\n")  # a kill may have left half a line
         self._tell("run", epochs=epochs, steps=steps, parameters=parameters, device=device, history=history)
 
     def step(self, terms: Terms) -> None:
@@ -106,7 +108,10 @@ def read(file: Path) -> Story:
         return Story()
     story, start = Story(), 0.0
     for line in text[: text.rfind("\n") + 1].splitlines():
-        facts = json.loads(line)
+        try:
+            facts = json.loads(line)
+        except ValueError:  # cut by a kill
+            continue
         match facts.pop("event"):
             case "run":
                 rows = tuple(facts.pop("history"))

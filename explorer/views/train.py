@@ -17,7 +17,7 @@ import pictures
 import recipe
 import resources
 from jobs import Job, JobError
-from state import KINDS, KLS, LIKELIHOODS, LIMIT, MOST, NETWORKS, to_query
+from state import KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES, to_query
 from vae.checkpoint import CheckpointError
 from views import parts, session
 
@@ -78,16 +78,16 @@ def form() -> None:
     if variational:
         with st.container(horizontal=True, wrap=False):
             if recipe.has_sigma(state):
-                number("sigma", "σ of a pixel", 0.001, LIMIT, 0.05, "%.4g")
-            number("beta", "β of the KL", 0.0, LIMIT, 0.1, "%.4g")
+                number("sigma", "σ of a pixel", 0.05)
+            number("beta", "β of the KL", 0.1)
         choose("kl", KLS, KL_NAMES, "KL to the prior")
     with st.container(horizontal=True, wrap=False):
-        number("latent_dim", "Latent size", 1, MOST["latent_dim"])
-        number("epochs", "Epochs", 1, MOST["epochs"])
+        number("latent_dim", "Latent size")
+        number("epochs", "Epochs")
     with st.expander("more"):
-        number("batch_size", "Batch size", 1, MOST["batch_size"])
-        number("learning_rate", "Learning rate", 1e-6, LIMIT, 0.001, "%.4g")
-        number("seed", "Seed", 0, 2**31 - 1)
+        number("batch_size", "Batch size")
+        number("learning_rate", "Learning rate", 0.001)
+        number("seed", "Seed")
     begin()
 
 
@@ -96,9 +96,10 @@ def choose(field: str, options: Sequence[str], names: dict[str, str], title: str
     st.selectbox(title, options, format_func=names.__getitem__, **session.bound(recipe.PREFIX + field))
 
 
-def number(field: str, title: str, least: float, most: float, step: float = 1, form: str | None = None) -> None:
+def number(field: str, title: str, step: float = 1) -> None:
     """A number bound to a field of what is to be trained."""
-    st.number_input(title, least, most, step=step, format=form, **session.bound(recipe.PREFIX + field))
+    form = "%d" if step == 1 else "%.4g"
+    st.number_input(title, *RANGES[field], step=step, format=form, **session.bound(recipe.PREFIX + field))
 
 
 def begin() -> None:
