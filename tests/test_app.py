@@ -19,7 +19,7 @@ import vae
 from vae import checkpoint, datasets
 from vae.checkpoint import Checkpoint
 
-PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "train": 0}  # and their charts
+PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1}  # and their charts
 SECONDS = 60
 
 

@@ -111,7 +111,7 @@ class Train {
     this.parents = new Map(); // of each part that is mounted
   }
 
-  // data: { part } of two, see `views/train.py`; the part "curves" has the place of both on the page
+  // data: { part } of two, see `views/trainings.py`; the part "curves" has the place of both on the page
   async update(data, { parentElement }) {
     if (data.part === "curves" && !this.parents.has(parentElement)) this.build(parentElement);
     this.parents.set(parentElement, data.part);

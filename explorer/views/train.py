@@ -1,47 +1,27 @@
-"""Train: choose a model, train it in a process of its own, and watch; all trainings, whoever began them."""
+"""Train: choose a model and train it in a process of its own; what is trained is beside it, see `views.trainings`."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
-import numpy as np
 import streamlit as st
 
-import components
-import figures
-import glimpse
 import jobs
-import pictures
 import recipe
 import resources
-from jobs import Job, JobError
-from state import KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES, to_query
-from vae.checkpoint import CheckpointError
-from views import parts, session
+from state import KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
+from views import parts, session, trainings
+from views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
-KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
 NETWORK_NAMES = {
     "seed": "seed, one layer of 512",
     "small": "small, one layer of 128",
     "deep": "deep, layers of 512",
     "fourier": "fourier, deep, from waves of z",
 }
-LIKELIHOOD_NAMES = {
-    "gaussian": "Gaussian, σ fixed",
-    "gaussian-shared": "Gaussian, one σ learned",
-    "gaussian-pixel": "Gaussian, σ of each pixel",
-    "bernoulli-grey": "Bernoulli, grey pixels",
-    "bernoulli": "Bernoulli, black or white",
-}
 KL_NAMES = {"closed": "by formula", "monte-carlo": "at the drawn z"}
-FLAGS = {"--learning-rate": "the learning rate (under more)", "--sigma": "σ"}  # as the page calls them
 FORM_WIDTH = 230
-POINTS = 300  # of a curve, at most
-SHOWN = 8  # trainings, before one asks for all
 SECONDS = 1.0  # between two looks at the disk
-NAME, REFUSED = "train_name", "train_refused"  # what is typed as a name, and why a click came to nothing
+NAME = "train_name"  # where the session keeps what is typed as a name
 
 
 def render() -> None:
@@ -51,18 +31,9 @@ def render() -> None:
         with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
             form()
         with st.container(key="train_stage"):
-            states = states_of(resources.trainings())
-            st.fragment(stage, run_every=SECONDS if "running" in states.values() else None)(states)
+            states = trainings.states_of(resources.trainings())
+            st.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)
     session.mirror()
-
-
-def picked(value: Any) -> None:
-    """Nothing is picked on this page."""
-
-
-def states_of(trainings: Sequence[Job]) -> dict[float, str]:
-    """Of each training, by when it was begun, whether it runs or what has become of it."""
-    return {job.created: job.state for job in trainings}
 
 
 # What to train
@@ -113,7 +84,7 @@ def begin() -> None:
     def start() -> None:
         if session.current().job == name and jobs.why_not(resources.FOLDER, name):
             return  # the second half of a double-click
-        attempt(jobs.start, name, config)
+        trainings.attempt(jobs.start, name, config)
         if REFUSED not in st.session_state:
             st.session_state[NAME] = ""
 
@@ -131,245 +102,3 @@ def foretell(config: Any) -> None:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
         said += " Bound shows such a model too." if config.model != "ae" else ""
     parts.said(said)
-
-
-def attempt(change: Any, name: str, *more: Any) -> None:
-    """Change a training, and watch one that is begun or brought back; keep the sentence that says why it cannot be."""
-    try:
-        change(resources.FOLDER, name, *more)
-    except JobError as error:
-        st.session_state[REFUSED] = str(error)
-        return
-    if change in (jobs.start, jobs.resume, jobs.restore):
-        session.update(job=name)
-    elif change is jobs.remove and session.current().job == name:
-        session.update(job="")
-
-
-# What is trained
-
-
-def stage(states: dict[float, str]) -> None:
-    """The training that is watched, and the list of all; drawn anew by itself as long as one of them runs."""
-    trainings = resources.trainings()
-    if states_of(trainings) != states:
-        st.rerun()  # all of the page: there are other names to be had, and more or nothing to wait for
-    if REFUSED in st.session_state:
-        st.warning(st.session_state.pop(REFUSED))
-    job = watched(trainings)
-    if job:
-        watch(job)
-    else:
-        parts.said("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
-    if trainings != [job]:
-        listed(trainings, job)
-    session.mirror()
-
-
-def watched(trainings: Sequence[Job]) -> Job | None:
-    """The training that the state names, else one that runs, else the last one."""
-    shown = [job for job in trainings if job.state != "removed"]
-    named = [job for job in shown if job.name == session.current().job]
-    return next(iter([*named, *(job for job in shown if job.state == "running"), *shown]), None)
-
-
-def watch(job: Job) -> None:
-    """Where a training stands, its curves, its map, and what it decodes."""
-    story = job.story
-    on = f" · {story.parameters:,} parameters · {story.device}" if story.parameters else ""
-    with st.container(horizontal=True, vertical_alignment="center", key="train_head"):
-        st.html(f'<div class="latent-job"><strong>{job.name}</strong> {summary(job)}{on}</div>', width="stretch")
-        actions(job, "head")
-    done = story.epoch if job.state == "running" else len(story.rows)
-    st.progress(min(1.0, done / job.config.epochs), standing(job))
-    if job.state == "failed":
-        st.error(f"{job.name} ended too early: {in_words(job.said)}.")
-    if job.config.latent_dim != 2:
-        parts.said(f"No map: that needs 2 latent dimensions, and {job.name} has {job.config.latent_dim}.")
-    components.bridge("train", curves(job), picked, part="_curves")
-    seen = resources.seen(job)
-    if seen:
-        components.bridge("train", picture(job, seen), picked, part="_map")
-    if job.state == "done":
-        finished(job)
-
-
-def summary(job: Job) -> str:
-    """What a training trains, in one line."""
-    config = job.config
-    facts = [KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
-    if config.model != "ae" and config.likelihood == "gaussian":
-        facts[-1] = f"Gaussian, σ {config.sigma:.4g}"
-    facts += [f"β {config.beta:g}"] if config.beta != 1 else []
-    facts += [f"{config.latent_dim}-dimensional"] if config.latent_dim != 2 else []
-    return " · ".join(facts)
-
-
-def standing(job: Job) -> str:
-    """How far a training is, in words."""
-    story, epochs = job.story, job.config.epochs
-    done = f"{len(story.rows)} of {epochs} epochs"
-    match job.state:
-        case "done":
-            return f"Trained: {done}"
-        case "stopped" | "failed":
-            return f"{job.state.capitalize()} after {done}"
-        case "removed":
-            return "Deleted"
-    if story.measuring:
-        return f"Measuring on the test images: {story.measuring}"
-    if not story.epochs:
-        return "Starting"
-    left = "" if story.seconds_left is None else f" · {duration(story.seconds_left)} left"
-    return f"Epoch {min(len(story.rows) + 1, epochs)} of {epochs}{left}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them, never fewer than one."""
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, hours = whole // 60, whole // 3600
-    return f"{minutes} min {whole % 60} s" if hours == 0 else f"{hours} h {minutes % 60} min"
-
-
-def in_words(said: str) -> str:
-    """What the command said, with the page's names for its flags."""
-    for flag, words in FLAGS.items():
-        said = said.replace(flag, words)
-    return said.rstrip(".")
-
-
-def actions(job: Job, where: str) -> None:
-    """The buttons for what can be done with a training."""
-
-    def button(label: str, change: Any, text: str) -> None:
-        key = f"{label.lower()}_{where}_{job.name}"
-        st.button(label, key=key, help=text, on_click=attempt, args=(change, job.name))
-
-    if job.state == "running":
-        button("Stop", jobs.stop, "It can be resumed after its last whole epoch")
-    if job.resumes:
-        button("Resume" if job.state == "stopped" else "Try again", jobs.resume, "Go on after the last whole epoch")
-    if job.state == "removed":
-        button("Undo", jobs.restore, "Bring it back")
-    elif job.state != "running":
-        button("Delete", jobs.remove, "With the model that it made; it can be undone for a day")
-
-
-def curves(job: Job) -> dict[str, Any]:
-    """The figures of the objective over the epochs, as the browser draws them."""
-    named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
-    if job.config.model == "ae":
-        named = [("loss −log p(x|z)", "loss_nats"), ("squared error", "squared_error")]
-    step = -(-len(job.story.within) // POINTS) or 1
-    within = job.story.within[::-1][::step][::-1]  # the last one always
-
-    def points(rows: Sequence[dict[str, float]], name: str) -> list[list[float]]:
-        sign = -1 if name == "log_likelihood_nats" else 1
-        return [[row["epoch"], round(sign * row[name], 3)] for row in rows if name in row]
-
-    return {
-        "part": "curves",
-        "job": f"{job.name} {job.created}",
-        "epochs": job.config.epochs,
-        "curves": [
-            {
-                "title": title,
-                "unit": "nats" if name.endswith("_nats") else "",
-                "within": points(within, name),
-                "rows": points(job.story.rows, name),
-            }
-            for title, name in named
-        ],
-    }
-
-
-def picture(job: Job, seen: glimpse.Glimpse) -> dict[str, Any]:
-    """The codes of the test images and what the model decodes, as the browser draws them."""
-    rows = seen.picture
-    sheet = rows.swapaxes(1, 2).reshape(rows.shape[0] * 28, rows.shape[1] * 28)
-    data = {
-        "part": "map",
-        "job": f"{job.name} {job.created}",
-        "epoch": seen.epoch,
-        "picture": pictures.data_url(sheet),
-        "caption": seen.caption,
-    }
-    if seen.window is None:
-        return data
-    codes, scale = glimpse.quantised(seen)
-    return data | {
-        "codes": b64encode(codes).decode(),
-        "scale": scale,
-        "labels": b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
-        "window": seen.window,
-        "prior": job.config.model != "ae",
-        "palette": figures.PALETTE,
-    }
-
-
-def finished(job: Job) -> None:
-    """What a finished model came to, and where to go with it."""
-    if not job.model:
-        parts.said("Its model is not there any more.")
-        return
-    try:
-        test = resources.checkpoint(job.name).record["test"]
-    except (CheckpointError, ValueError) as error:
-        st.error(str(error))
-        return
-    facts = [f"squared error {test['squared_error']:.1f}"]
-    if "kl_nats" in test:
-        facts += [f"KL {test['kl_nats']:.2f} nats", f"ELBO {test['elbo_nats']:.1f} nats".replace("-", "−")]
-    facts += [f"5-NN {test['knn5_accuracy']:.1%}"]
-    said = f"On the test images: {' · '.join(facts)}."
-    where = f" See it on {' · '.join(links(job))}." if links(job) else ""
-    st.html(f'<div class="latent-said">{said}{where}</div>')
-
-
-def links(job: Job) -> list[str]:
-    """Links to the pages that can show a model, with it in its place."""
-    state, name = session.current(), job.name
-    flat, free = job.config.latent_dim == 2, {"z1_right": None, "z2_right": None}
-    places = [("Maps", ".", {"right": name, **free}), ("Interpolate", "interpolate", {"right": name})] if flat else []
-    places += [("Classes", "classes", {"style": name})] if flat and job.config.model == "cvae" else []
-    places += [("Bound", "bound", {"bound": name})] if job.config.model != "ae" else []
-    return [
-        f'<a href="{page}?{urlencode(to_query(replace(state, **changes)))}" target="_self">{title}</a>'
-        for title, page, changes in places
-    ]
-
-
-# All trainings
-
-
-def listed(trainings: Sequence[Job], shown: Job | None) -> None:
-    """A line for each training, with what can be done; those of long ago are folded."""
-    st.html('<div class="latent-said"><strong>Trained here</strong></div>')
-    with st.container(key="train_list", gap="xxsmall"):
-        for job in trainings[:SHOWN]:
-            line(job, shown)
-    if len(trainings) > SHOWN:
-        with st.expander(f"{len(trainings) - SHOWN} earlier"):
-            for job in trainings[SHOWN:]:
-                line(job, shown)
-
-
-def line(job: Job, shown: Job | None) -> None:
-    """One training in the list."""
-    current = bool(shown) and job.name == shown.name and job.state != "removed"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            job.name,
-            key=f"watch_{job.state == 'removed'}_{job.name}",
-            type="tertiary",
-            width=150,
-            disabled=current or job.state == "removed",
-            on_click=session.update,
-            kwargs={"job": job.name},
-        )
-        st.html(f'<div class="latent-said">{summary(job)}</div>', width="stretch")
-        st.html(f'<div class="latent-said">{standing(job)}</div>', width="content")
-        if not current:
-            actions(job, "list")
