@@ -33,6 +33,7 @@ VAE_ARROWS = {
     "hermite": set(),
     "interpolation": set(),
     "lattice": set(),
+    "mnist_form": set(),
     "models": {"config", "distributions", "lattice", "networks", "objectives"},
     "modes": {"estimators", "hermite", "models", "tiles"},
     "networks": set(),
