@@ -39,6 +39,7 @@ VAE_ARROWS = {
     "networks": set(),
     "objectives": {"distributions"},
     "progress": {"objectives"},
+    "population": {"estimators", "lattice", "models"},
     "quadrature": {"tiles"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
