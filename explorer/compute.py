@@ -11,14 +11,15 @@ there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of th
 
 import json
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from vae import interpolation
 from vae.checkpoint import Checkpoint
-from vae.networks import dense_layers
+from vae.networks import DenseLayer, dense_layers
 
 NEAR = 20
 NEIGHBOURS = 5
@@ -161,27 +162,53 @@ def pack(checkpoint: Checkpoint, identity: str, exact: bool = False) -> bytes:
     they multiply z to many radians. Where likelihoods are computed, whose sums over pixels are sensitive to that, all
     are float32 (`exact`).
     """
-    arrays = [checkpoint.codes.numpy().astype("<f4"), checkpoint.labels.numpy().astype("u1")]
-    layers = []
-    for rank, layer in enumerate(dense_layers(checkpoint.model.decoder)):
-        weight, bias, half = layer.weight.numpy(), layer.bias.numpy(), rank > 0 and not exact
-        layers.append({"inputs": weight.shape[1], "outputs": weight.shape[0], "act": layer.activation, "half": half})
+    layers = dense_layers(checkpoint.model.decoder)
+    return _packed(checkpoint, identity, layers, [rank > 0 and not exact for rank in range(len(layers))], codes=True)
+
+
+def pack_encoder(checkpoint: Checkpoint, identity: str) -> bytes:
+    """The encoder as the browser reads it, in the form of `pack` but without codes, all weights float16.
+
+    With them a code moves by less than 5e-3 of the codes' standard deviation.
+    """
+    *layers, last = dense_layers(checkpoint.model.encoder)
+    layers.append(last._replace(activation="identity"))
+    return _packed(checkpoint, identity, layers, [True] * len(layers), codes=False)
+
+
+def _packed(
+    checkpoint: Checkpoint, identity: str, layers: Sequence[DenseLayer], halves: Sequence[bool], codes: bool
+) -> bytes:
+    count = len(checkpoint.codes) if codes else 0
+    arrays = [checkpoint.codes[:count].numpy().astype("<f4"), checkpoint.labels[:count].numpy().astype("u1")]
+    described = []
+    for layer, half in zip(layers, halves, strict=True):
+        weight, bias = layer.weight.numpy(), layer.bias.numpy()
+        described.append({"inputs": weight.shape[1], "outputs": weight.shape[0], "act": layer.activation, "half": half})
         arrays += [weight.astype("<f2" if half else "<f4"), bias.astype("<f4")]
-    offset, offsets = 0, []
-    for array in arrays:
-        offsets.append(offset)
-        offset += -(-array.nbytes // 16) * 16
     facts = {
-        "id": identity,
-        "count": len(checkpoint.codes),
+        "count": count,
         "classes": checkpoint.class_names,
         "testSet": checkpoint.test_set,
         "conditional": checkpoint.model.conditional,
         "prior": hasattr(checkpoint.model, "prior"),
-        "layers": layers,
-        "offsets": offsets,
+        "layers": described,
     }
-    header = json.dumps(facts).encode()
+    return _blob(identity, facts, arrays)
+
+
+def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
+    """A picture of many images, `columns` in a row, as the browser reads it: in `pack`'s form, its file the array."""
+    return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
+
+
+def _blob(identity: str, facts: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
+    offset, offsets = 0, []
+    for array in arrays:
+        offsets.append(offset)
+        offset += -(-array.nbytes // 16) * 16
+    sizes = [array.nbytes for array in arrays]
+    header = json.dumps({"id": identity, **facts, "offsets": offsets, "sizes": sizes}).encode()
     start = -(-(4 + len(header)) // 16) * 16
     blob = bytearray(start + offset)
     blob[:4] = len(header).to_bytes(4, "little")

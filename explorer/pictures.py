@@ -9,7 +9,38 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+
+LARGEST = 50_000_000  # pixels of an image that is read
+LONGEST = 1_000  # pixels of its longer side that are kept
+
+
+def grey(file: bytes) -> np.ndarray:
+    """An image file of any kind as a person sees it, in grey levels (H, W) uint8, at most LONGEST pixels long.
+
+    What is transparent shows white, or black where all that is opaque is light. Raises ValueError with one sentence for
+    a file that is no image, and for one of more than LARGEST pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(file)) as image:
+            if image.width * image.height > LARGEST:
+                raise ValueError(f"This image has {image.width} × {image.height} pixels. Take one below 50 megapixels.")
+            image.draft("L", (LONGEST, LONGEST))
+            return _as_seen(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError("This file is no image that can be read. Take a PNG, JPEG, GIF, BMP or WebP.") from error
+
+
+def _as_seen(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("L"))
+    levels, opacity = (np.asarray(image.convert("LA"), dtype=np.float64)[..., i] for i in (0, 1))
+    light = opacity.any() and np.average(levels, weights=opacity) > 127
+    paper = 0 if light else 255
+    return (paper + (levels - paper) * opacity / 255).round().astype(np.uint8)
 
 
 def png(image: np.ndarray) -> bytes:
@@ -58,3 +89,12 @@ def grid(rows: np.ndarray, title: str) -> str:
     source = data_url(rows.swapaxes(1, 2).reshape(height, width))
     size = f"--width: {width}; --height: {height}"
     return f'<img class="digit grid" src="{source}" style="{size}" alt="{escape(title)}">'
+
+
+def sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (N, 28, 28) uint8 as one picture, row by row, the last row filled up with black."""
+    rows = -(-len(images) // columns)
+    filled = np.zeros((rows * columns, *images.shape[1:]), dtype=np.uint8)
+    filled[: len(images)] = images
+    height, width = images.shape[1:]
+    return filled.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)

@@ -12,10 +12,13 @@ import numpy as np
 import streamlit as st
 
 import compute
+import drawing
 import evidence
 import figures
 import glimpse
 import jobs
+import pictures
+from drawing import Reading
 from evidence import Evidence
 from glimpse import Glimpse
 from jobs import Job
@@ -26,6 +29,7 @@ from vae.files import CheckpointError, read_record, suffixed
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
+SHEET_COLUMNS = 100
 
 
 class Resource(NamedTuple):
@@ -59,6 +63,13 @@ class Family(NamedTuple):
 
     sigmas: dict[float, str]  # of a Gaussian likelihood, by its sigma, from small to large
     betas: dict[float, str]  # of a Bernoulli likelihood, by the weight of the KL, from large to small
+
+
+class Blob(NamedTuple):
+    """Bytes for the browser, and the name by which pages refer to them."""
+
+    id: str
+    blob: bytes
 
 
 class Subject(NamedTuple):
@@ -141,6 +152,37 @@ def family() -> Family:
         elif config.get("likelihood") == "bernoulli":
             betas[config["beta"]] = f"{FAMILY}/{name}"
     return Family(dict(sorted(sigmas.items())), dict(sorted(betas.items(), reverse=True)))
+
+
+@st.cache_resource(show_spinner=False)
+def _encoder(name: str, stamp: tuple[int, ...]) -> Blob:
+    identity = f"{name}-{abs(hash(stamp)):x}-encoder"
+    return Blob(identity, compute.pack_encoder(_checkpoint(FOLDER / name, stamp), identity))
+
+
+def encoder(name: str) -> Blob | None:
+    """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
+    return None if evidence.fitted(checkpoint(name)) else _encoder(name, _stamp(name))
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _reading(identity: str, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
+    return drawing.read(_checkpoint, np.frombuffer(pixels, np.uint8).reshape(28, 28), label)
+
+
+def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
+    """What `drawing.read` finds, once for each model, drawing and label."""
+    return _reading(resource.id, pixels, label, resource.checkpoint)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _classes(identity: str, pixels: bytes, _checkpoint: Checkpoint) -> drawing.Classes:
+    return drawing.classes(_checkpoint, np.frombuffer(pixels, np.uint8).reshape(28, 28))
+
+
+def classes(resource: Resource, pixels: bytes) -> drawing.Classes:
+    """What `drawing.classes` finds, once for each conditional model and drawing."""
+    return _classes(resource.id, pixels, resource.checkpoint)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1000)
@@ -256,6 +298,18 @@ def seen(job: Job) -> Glimpse | None:
         return _glimpse(job.name, len(job.story.rows), f"{job.created}{job.story.run_id}", job)
     except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
         return None
+
+
+@st.cache_resource(show_spinner="Packing the test images …")
+def _test_sheet(test_set: str, _images: np.ndarray) -> Blob:
+    sheet, identity = pictures.png(pictures.sheet(_images, SHEET_COLUMNS)), f"test-images {test_set}"
+    return Blob(identity, compute.pack_sheet(sheet, SHEET_COLUMNS, identity))
+
+
+def test_sheet(of: Checkpoint) -> Blob | None:
+    """All test images of a checkpoint for the browser (of MNIST 1.6 MB), or None where this machine has not the same."""
+    images = test_images(of)
+    return None if images is None else _test_sheet(of.test_set, images)
 
 
 def trainings() -> list[Job]:

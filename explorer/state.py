@@ -7,8 +7,11 @@ Everything that a link must reopen is a field of `ExplorerState`; each field is 
     from_query(anything) is a valid state       for every mapping of strings
 """
 
+import binascii
 import math
 import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -28,6 +31,8 @@ RANGES = {  # of the numbers of a training that is begun from the page
     "sigma": (1e-3, LIMIT), "beta": (0.0, LIMIT), "latent_dim": (1, 256), "epochs": (1, 10_000),
     "batch_size": (1, 10_000), "learning_rate": (1e-6, LIMIT), "seed": (0, 2**31 - 1),
 }  # fmt: skip
+PIXELS = 28 * 28
+LONGEST_DRAWING = 1200  # characters; no image of MNIST takes more than 500
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,9 @@ class ExplorerState:
     z1_bound: float | None = None
     z2_bound: float | None = None
     unit: str = "nats"
+    drawing: str = ""  # a drawn digit in MNIST's form, see `packed`
+    digit_drawing: int | None = None  # the class that is asked for; None leaves it to Bayes' rule
+    drawn_bound: bool = False  # whether Bound looks at the drawing
     job: str = ""  # the training that is watched; the one that runs, or else the last
     train_model: str = "vae"
     train_network: str = "seed"
@@ -161,6 +169,39 @@ def one_of(*options: str) -> Callable[[Any], str]:
     return parse
 
 
+def packed(pixels: bytes) -> str:
+    """An image's 784 grey levels as a word that a URL can hold, "" where all are 0; raises ValueError for another size.
+
+    The drawing of a digit takes some 300 characters: its bytes deflated, in base 64.
+    """
+    if len(pixels) != PIXELS:
+        raise ValueError(f"an image has {PIXELS} pixels, got {len(pixels)}")
+    deflated = zlib.compress(pixels, 9, wbits=-15) if any(pixels) else b""
+    return urlsafe_b64encode(deflated).decode().rstrip("=")
+
+
+def unpacked(word: str) -> bytes:
+    """The 784 grey levels that `packed` wrote; raises ValueError on anything else."""
+    if not word:
+        return bytes(PIXELS)
+    try:
+        deflated = urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        pixels = zlib.decompressobj(wbits=-15).decompress(deflated, PIXELS + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError("not a drawing") from error
+    if len(pixels) != PIXELS:
+        raise ValueError("not a drawing")
+    return pixels
+
+
+def drawing(value: Any) -> str:
+    """A drawing as `packed` wrote it; raises ValueError on anything else."""
+    word = str(value)
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", word) or len(word) > LONGEST_DRAWING:
+        raise ValueError("not a drawing")
+    return packed(unpacked(word))
+
+
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "left": checkpoint_name,
     "right": checkpoint_name,
@@ -185,6 +226,9 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "morph": whole(CLASSES),
     "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
     "seed": whole(2**31),
+    "drawing": drawing,
+    "digit_drawing": whole(CLASSES),
+    "drawn_bound": lambda value: one_of("0", "1")(value) == "1",
     "job": checkpoint_name,
     "train_model": one_of(*KINDS),
     "train_network": one_of(*NETWORKS),

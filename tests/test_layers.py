@@ -51,6 +51,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "bars": set(),
     "components": set(),
     "compute": {"vae"},
+    "drawing": {"compute", "evidence", "vae"},
     "evidence": {"compute", "landscape", "vae"},
     "figures": set(),
     "formulas": {"bars", "evidence", "landscape"},
@@ -59,19 +60,20 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "landscape": {"vae"},
     "pictures": set(),
     "recipe": {"state", "vae"},
-    "resources": {"compute", "evidence", "figures", "glimpse", "jobs", "vae"},
+    "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "evidence", "figures", "formulas", "glimpse", "jobs"}
+    "views": {"bars", "components", "compute", "drawing", "evidence", "figures", "formulas", "glimpse", "jobs"}
     | {"landscape", "pictures", "recipe", "resources", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "evidence", "glimpse", "landscape", "resources"},
+    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "resources"},
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"vae.folder", "pictures"},
-    "numpy": {"vae", "compute", "evidence", "figures", "glimpse", "landscape", "pictures", "resources", "views"},
+    "numpy": {"vae", "compute", "drawing", "evidence", "figures", "glimpse", "landscape", "pictures", "resources"}
+    | {"views"},
 }
 
 

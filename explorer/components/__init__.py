@@ -15,7 +15,7 @@ import streamlit as st
 HERE = Path(__file__).parent
 RUNTIME = (
     *("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles"),
-    *("closeup", "landscape", "ladder", "estimates", "bound", "train", "runtime"),
+    *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train", "runtime"),
 )
 
 

@@ -37,14 +37,21 @@ function runLayer({ inputs, outputs, weight, bias, result }, input, activation) 
   return result;
 }
 
-// A checkpoint as `compute.pack` wrote it: codes, labels and the decoder's layers.
+// What `compute` packed: the header's facts, and where in the buffer each array begins.
+function unpack(bytes) {
+  const buffer = bytes.slice().buffer;
+  const headerLength = new DataView(buffer).getUint32(0, true);
+  const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headerLength)));
+  const start = Math.ceil((4 + headerLength) / 16) * 16;
+  return { buffer, facts, arrays: facts.offsets.map((offset) => start + offset) };
+}
+
+// A checkpoint as `compute.pack` wrote it: codes, labels and the decoder's layers; or those of the encoder, for which
+// `logits` takes pixels and gives what the encoder gives.
 class Bank {
   constructor(bytes) {
-    const buffer = bytes.slice().buffer;
-    const headerLength = new DataView(buffer).getUint32(0, true);
-    Object.assign(this, JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headerLength))));
-    const start = Math.ceil((4 + headerLength) / 16) * 16;
-    const arrays = this.offsets.map((offset) => start + offset);
+    const { buffer, facts, arrays } = unpack(bytes);
+    Object.assign(this, facts);
     this.codes = new Float32Array(buffer, arrays[0], 2 * this.count);
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
     this.layers.forEach((layer, i) => {

@@ -19,11 +19,11 @@ async function banksOf(sides) {
 }
 
 function addBank(bytes) {
-  const bank = new Bank(bytes);
+  const bank = unpack(bytes).facts.sheet ? new Sheet(bytes) : new Bank(bytes);
   lobby(bank.id).open(bank);
 }
 
-const pages = { maps: Maps, paths: Paths, styles: Styles, bound: Bound, train: Train };
+const pages = { maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, train: Train };
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 
 function update({ data, parentElement, setStateValue }) {
@@ -44,7 +44,7 @@ new MutationObserver(() => {
 }).observe(document.body, { childList: true, subtree: true });
 
 // `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
-globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
+globalThis.latentExplorer = { addBank, mnistForm, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
 
 export default function () {}

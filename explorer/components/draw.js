@@ -1,0 +1,355 @@
+// Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
+// its style. Encoders and decoders run here while the pen moves; what takes longer the server answers once it is lifted.
+
+const NEIGHBOURS = 5;
+const TRAIL = 90; // codes
+const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
+const toText = (form) => (form ? btoa(String.fromCharCode(...form)) : "");
+const fromText = (text) => (text ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0)) : null);
+
+function digitCanvas(parent, className = "") {
+  return element("canvas", `latent-digit ${className}`, parent, { width: SIDE, height: SIDE }).getContext("2d");
+}
+
+function blank(context) {
+  context.clearRect(0, 0, SIDE, SIDE);
+}
+
+// The indices of the codes nearest to z, the nearest first, and how many lie within a distance.
+function around(bank, [x, y], within) {
+  const best = [];
+  let near = 0;
+  for (let i = 0; i < bank.count; i++) {
+    const dx = bank.codes[2 * i] - x;
+    const dy = bank.codes[2 * i + 1] - y;
+    const distance = dx * dx + dy * dy;
+    if (distance <= within * within) near += 1;
+    if (best.length === NEIGHBOURS && distance >= best.at(-1).distance) continue;
+    best.push({ index: i, distance });
+    best.sort((a, b) => a.distance - b.distance);
+    best.length = Math.min(best.length, NEIGHBOURS);
+  }
+  return { nearest: best.map(({ index }) => index), near };
+}
+
+// q(z|x) from an encoder, or of an autoencoder its code alone.
+function encodeWith(encoder, x, label) {
+  const [z1, z2, ...logStd] = encoder.logits(x, label);
+  return { code: [z1, z2], q: logStd.length ? { mean: [z1, z2], std: logStd.map(Math.exp) } : null };
+}
+
+function softmax(values) {
+  const highest = Math.max(...values);
+  const weights = values.map((value) => Math.exp(value - highest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+class Draw {
+  constructor() {
+    this.parents = new Map();
+    this.panels = {};
+    this.asked = null;
+    this.found = {}; // of each side: { code, q }
+    this.trails = { left: [], right: [] };
+    this.lenses = {};
+    this.charts = {};
+    this.sent = 0;
+    for (const side of SIDES) {
+      this.lenses[side] = new Lens();
+      this.charts[side] = new Chart(`draw_${side}`, {
+        paint: (context, chart) => this.paint(side, context, chart),
+        hover: (z, chart) => this.hover(side, z, chart),
+        leave: () => this.lenses[side].hide(),
+        pick: () => {},
+      });
+    }
+  }
+
+  // data: { part } of four; all that is to be shown comes with the part "pad", see `views/draw.py`
+  async update(data, { setStateValue, parentElement }) {
+    if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
+    this.parents.set(parentElement, data.part);
+    if (data.part === "pad") {
+      this.setStateValue = setStateValue;
+      const shown = [data.style, ...Object.values(data.sides)].filter(Boolean);
+      const names = shown.flatMap(({ bank, encoder, sheet }) => [bank, encoder, sheet]).filter(Boolean);
+      const opened = await Promise.all(names.map(async (name) => [name, await bankOf(name)]));
+      if (!controllers.has(parentElement)) return;
+      this.banks = Object.fromEntries(opened);
+      if (this.data && SIDES.some((side) => this.data.sides[side]?.bank !== data.sides[side]?.bank)) this.forget();
+      this.data = data;
+      if (data.loaded !== this.loaded) this.load(data);
+    }
+    this.attach();
+    this.show();
+  }
+
+  load({ loaded, form, asked }) {
+    this.loaded = loaded;
+    this.asked = asked;
+    this.forget();
+    this.pad.load(fromText(form));
+  }
+
+  forget() {
+    this.trails = { left: [], right: [] };
+  }
+
+  build(part, parent) {
+    if (part === "pad") this.buildPad(parent);
+    else if (part === "ten") this.buildTen(parent);
+    else if (part === "note") this.note = element("div", "latent-said", parent);
+    else this.panels[part] = new DrawnPanel(parent);
+  }
+
+  buildPad(parent) {
+    this.pad = new Pad(parent, { changed: () => this.changed(), lifted: () => this.send() });
+    const line = element("div", "latent-pad-line", parent);
+    const button = (text, run) => {
+      const made = element("button", "latent-button", line, { type: "button", textContent: text });
+      made.onclick = run;
+      return made;
+    };
+    const buttons = element("div", "latent-pad-buttons", line);
+    buttons.append(button("undo", () => this.pad.undo()), button("clear", () => this.clear()));
+    const figure = element("figure", "", line);
+    this.form = digitCanvas(figure, "latent-form");
+    element("figcaption", "", figure, { textContent: "as MNIST has it" });
+  }
+
+  buildTen(parent) {
+    const root = element("div", "latent-drawn-ten", parent);
+    this.choices = Array.from({ length: 10 }, (_, digit) => {
+      const button = element("button", "latent-choice", root, { type: "button" });
+      const context = digitCanvas(button);
+      const caption = element("span", "", button, { textContent: digit });
+      const bar = element("i", "", element("span", "latent-share", button));
+      button.onclick = () => this.ask(digit);
+      return { button, context, caption, bar };
+    });
+  }
+
+  attach() {
+    for (const side of Object.keys(this.data?.sides ?? {})) this.charts[side].attach();
+  }
+
+  unmount(parent) {
+    this.parents.delete(parent);
+    if (!this.parents.size) for (const side of SIDES) this.charts[side].detach();
+  }
+
+  clear() {
+    this.asked = null;
+    this.pad.clear();
+  }
+
+  // Ask for the drawing's style under this class, or let Bayes' rule choose again.
+  ask(digit) {
+    if (!this.pixels) return;
+    this.asked = this.asked === digit ? null : digit;
+    this.show();
+    this.send();
+  }
+
+  send() {
+    this.sent += 1;
+    this.setStateValue?.("pick", { form: this.text, digit: this.asked, sent: this.sent });
+  }
+
+  changed() {
+    this.pixels = this.pad.form();
+    this.text = toText(this.pixels);
+    if (!this.pixels) this.forget();
+    if (this.data) this.show();
+    globalThis.latentExplorer.frames += 1;
+  }
+
+  // Whether what the server said is of this very drawing.
+  get answered() {
+    return this.data.form === this.text;
+  }
+
+  show() {
+    if (!this.data) return;
+    if (this.pixels) drawDigit(this.form, numbers(this.pixels));
+    else blank(this.form);
+    const x = this.pixels && numbers(this.pixels);
+    for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
+    if (this.choices && this.note && this.data.style) this.showTen(x);
+  }
+
+  showSide(side, x) {
+    const { bank, encoder, digit, radius, sheet, code, q } = this.data.sides[side];
+    if (!x) this.found[side] = null;
+    else if (encoder) this.found[side] = encodeWith(this.banks[encoder], x, digit);
+    else this.found[side] = this.answered && code ? { code, q } : null;
+    const found = this.found[side];
+    if (found) {
+      this.trails[side].push(found.code);
+      if (this.trails[side].length > TRAIL) this.trails[side].shift();
+    }
+    this.charts[side].requestOver();
+    const panel = this.panels[side];
+    if (!panel) return;
+    if (found) panel.show(this.banks[bank], found, x, { digit, radius, sheet: this.banks[sheet] });
+    else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
+  }
+
+  // The ten classes' probabilities and codes: the server's, or meanwhile, where the encoder can be asked, from the ELBO
+  // at the mean of q(z|x, y): log p(x|z, y) - KL(q || p).
+  classes(x) {
+    if (this.answered && this.data.classes) return { ...this.data.classes, final: true };
+    const { bank, encoder, likelihood } = this.data.style;
+    if (!encoder || !(likelihood.bernoulli || likelihood.sigma)) return null;
+    const codes = [];
+    const nats = this.banks[bank].classes.map((_, label) => {
+      const { code, q } = encodeWith(this.banks[encoder], x, label);
+      codes.push(code);
+      const kl = code.reduce((sum, z, i) => sum + (z * z + q.std[i] ** 2 - 1) / 2 - Math.log(q.std[i]), 0);
+      return logLikelihood(x, this.banks[bank].logits(code, label), likelihood) - kl;
+    });
+    return { probabilities: softmax(nats), codes, final: false };
+  }
+
+  showTen(x) {
+    const known = x && this.classes(x);
+    const root = this.choices[0].button.parentElement;
+    root.classList.toggle("latent-pending", Boolean(known) && !known.final);
+    root.classList.toggle("latent-stale", Boolean(x) && !known);
+    this.note.textContent = this.explained(x, known);
+    if (x && !known) return; // what is shown is of the drawing before, and pale
+    const asked = known && (this.asked ?? known.probabilities.indexOf(Math.max(...known.probabilities)));
+    const names = this.banks[this.data.style.bank].classes;
+    this.choices.forEach(({ button, context, caption, bar }, digit) => {
+      button.hidden = digit >= names.length;
+      if (button.hidden) return;
+      button.disabled = !known;
+      button.setAttribute("aria-pressed", digit === asked);
+      const share = known ? known.probabilities[digit] : 0;
+      bar.style.width = `${100 * share}%`;
+      caption.textContent = share < 0.005 ? names[digit] : `${names[digit]} · ${percent(share)}`;
+      button.setAttribute("aria-label", known ? `${names[digit]}, with probability ${percent(share)}` : names[digit]);
+      if (known) drawDigit(context, this.banks[this.data.style.bank].decode(known.codes[asked], digit));
+      else blank(context);
+    });
+  }
+
+  explained(x, known) {
+    if (!x) return "Told the class, this model keeps the style.";
+    if (!known) return this.pad.pointer === null ? "Finding the class …" : "Its class comes when you lift the pen.";
+    if (this.asked !== null) return "You say which digit it is. Click it again to leave that to Bayes' rule.";
+    if (!known.final) return "p(y | x) by Bayes' rule, meanwhile from the ELBO.";
+    return `p(y | x) by Bayes' rule, log p(x | y) ± ${known.error_nats.toFixed(2)} nats. Click a digit if it is another.`;
+  }
+
+  hover(side, z, chart) {
+    const { bank, digit } = this.data.sides[side];
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z));
+  }
+
+  paint(side, context, chart) {
+    const { bank } = this.data.sides[side];
+    if (this.data.prior && this.banks[bank].prior) drawPrior(context, chart);
+    const found = this.found[side];
+    if (!found) return;
+    const { color: ink, backgroundColor: paper } = getComputedStyle(document.querySelector("[data-testid=stApp]"));
+    drawTrail(context, chart, this.trails[side], ink);
+    if (found.q) drawEllipses(context, chart, found.q, { ink, paper });
+    drawAim(context, chart, found);
+  }
+}
+
+const percent = (share) => (share > 0.995 ? "> 99 %" : share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`);
+
+function drawTrail(context, chart, codes, ink) {
+  context.strokeStyle = ink;
+  context.lineWidth = 1.5;
+  context.lineCap = "round";
+  for (let i = 1; i < codes.length; i++) {
+    context.globalAlpha = 0.5 * (i / codes.length) ** 2;
+    context.beginPath();
+    context.moveTo(...chart.toPixel(codes[i - 1]));
+    context.lineTo(...chart.toPixel(codes[i]));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+// The pin of a code, its arms outside of the ellipse: most are so small that a pin would hide them.
+function drawAim(context, chart, { code, q }) {
+  if (!q) return drawPin(context, chart, code);
+  const [x, y] = chart.toPixel(code);
+  const unit = chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0];
+  const gaps = q.std.map((std) => 2 * std * unit * Math.SQRT1_2 + 3);
+  context.beginPath();
+  for (const [dx, dy] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) {
+    context.moveTo(x + dx * gaps[0], y + dy * gaps[1]);
+    context.lineTo(x + dx * (gaps[0] + 6), y + dy * (gaps[1] + 6));
+  }
+  outlined(context, 2.5);
+}
+
+// Below a map: the drawing decoded from its code, where that lies, and the test images nearest it over theirs.
+class DrawnPanel {
+  constructor(parent) {
+    this.root = element("div", "latent-panel", parent);
+    this.context = digitCanvas(this.root, "latent-screen");
+    this.said = element("div", "latent-said", this.root);
+    const strip = element("div", "strip", this.root);
+    this.columns = Array.from({ length: NEIGHBOURS }, () => {
+      const figure = element("figure", "column", strip);
+      return { image: digitCanvas(figure), decoded: digitCanvas(figure), caption: element("figcaption", "", figure) };
+    });
+    this.empty("");
+  }
+
+  show(bank, { code, q }, x, { digit, radius, sheet }) {
+    const decoded = bank.decode(code, digit).slice();
+    drawDigit(this.context, decoded);
+    const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
+    const { nearest, near } = around(bank, code, radius);
+    const lines = [shortPoint(code), q && `σ (${q.std.map(shortNumber).join(", ")})`, `error ${error.toFixed(1)}`];
+    this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
+    const words = near ? `${near} codes near` : "extrapolated: no code near";
+    element("div", near ? "" : "latent-warning", this.said, { textContent: words });
+    this.columns.forEach(({ image, decoded, caption }, rank) => {
+      const index = nearest[rank];
+      const label = bank.labels[index];
+      image.canvas.hidden = !sheet;
+      sheet?.draw(image, index);
+      drawDigit(decoded, bank.decode(bank.code(index), label));
+      image.canvas.title = `test image ${index}, ${bank.classes[label]}`;
+      decoded.canvas.title = `test image ${index}, reconstructed`;
+      caption.textContent = bank.classes[label];
+    });
+  }
+
+  empty(words) {
+    blank(this.context);
+    this.said.textContent = words || "";
+    for (const { image, decoded, caption } of this.columns) {
+      blank(image);
+      blank(decoded);
+      caption.textContent = "\u00a0";
+    }
+  }
+}
+
+// Many images in one picture, as `compute.pack_sheet` wrote it.
+class Sheet {
+  constructor(bytes) {
+    const { buffer, facts, arrays } = unpack(bytes);
+    this.id = facts.id;
+    this.columns = facts.sheet;
+    createImageBitmap(new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/png" })).then(
+      (picture) => (this.picture = picture),
+    );
+  }
+
+  draw(context, index) {
+    if (!this.picture) return;
+    const [x, y] = [SIDE * (index % this.columns), SIDE * Math.floor(index / this.columns)];
+    context.drawImage(this.picture, x, y, SIDE, SIDE, 0, 0, SIDE, SIDE);
+  }
+}

@@ -1,0 +1,93 @@
+"""What the models make of an image that is in no data set, as numbers: a checkpoint and an image in, plain values out.
+
+code            the mean of q(z|x), or the mode of p(z|x) where the encoder is not to be asked
+p(y|x)          = p(x|y) / sum of p(x|y') over the classes: Bayes' rule, each class as likely as another before
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import compute
+from evidence import Gaussian, fitted
+from vae import gap
+from vae.checkpoint import Checkpoint
+from vae.data import to_pixels
+from vae.mnist_form import mnist_form
+from vae.models import VAE
+from vae.population import Population, population
+from vae.quadrature import Moments
+
+POINTS_A_CLASS = 2_048  # of the lattice; a class fills its plane with a tenth of what fills a plane without classes
+SEED = 0
+
+
+class Reading(NamedTuple):
+    """Where an image lies in a plane."""
+
+    code: tuple[float, float]
+    q: Gaussian | None  # None of an autoencoder
+    log_px_nats: float | None  # estimated where the encoder was not asked
+
+
+class Classes(NamedTuple):
+    """The class of an image by Bayes' rule, and its code given each class."""
+
+    probabilities: tuple[float, ...]
+    error_nats: float  # standard error of log p(x|y) of the likeliest class
+    codes: tuple[tuple[float, float], ...]
+
+
+def form(image: np.ndarray) -> np.ndarray:
+    """An image (H, W) uint8 in MNIST's form (28, 28) uint8; raises ValueError, in a sentence to show, without ink."""
+    try:
+        return mnist_form(image)
+    except ValueError as error:
+        raise ValueError("This image is empty: nothing stands out from its paper. Take one with a digit.") from error
+
+
+@torch.inference_mode()
+def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) -> Reading:
+    """The code of an image (28, 28) uint8, and q about it; `label` is the class that a conditional model is told.
+
+    The mode of p(z|x) is that of `population`, and q then the best normal beside it.
+    """
+    model, x = checkpoint.model, to_pixels(torch.from_numpy(image.copy())[None])
+    y = compute.classes(label or 0, 1, model)
+    if not fitted(checkpoint):
+        q = model.posterior(x, y) if hasattr(model, "posterior") else None
+        return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])), None)
+    found = population(model, x, _generator(), y)
+    return Reading(_pair(found.mode), _best(model, x, y, found), found.log_px_nats)
+
+
+@torch.inference_mode()
+def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
+    """p(y|x) of an image (28, 28) uint8 under a conditional model, log p(x|y) estimated by `population`."""
+    model, x = checkpoint.model, to_pixels(torch.from_numpy(image.copy())[None])
+    labels = torch.arange(model.classes)
+    found = [population(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
+    log_px = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64)
+    if fitted(checkpoint):
+        codes = [each.mode for each in found]
+    else:
+        codes = model.encode(x.expand(len(labels), 1, 28, 28), labels)
+    likeliest = found[int(log_px.argmax())]
+    return Classes(tuple(log_px.softmax(0).tolist()), likeliest.error_nats, tuple(map(_pair, codes)))
+
+
+def _best(model: VAE, x: Tensor, y: Tensor | None, found: Population) -> Gaussian:
+    log_px = torch.tensor([found.log_px_nats], dtype=torch.float64)
+    exact = Moments(found.mean[None], found.covariance[None], found.mode[None].double(), log_px)
+    best = gap.best_gaussian(model, x, y, exact)
+    return Gaussian(_pair(best.mean[0]), _pair(best.log_std[0].exp()))
+
+
+def _pair(values: Tensor) -> tuple[float, float]:
+    return tuple(values.tolist())
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)

@@ -1,0 +1,188 @@
+"""Draw: a digit of one's own, its code on both maps while the pen moves, and the same style in all ten digits."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+import components
+import drawing
+import evidence
+import pictures
+import resources
+from resources import Resource
+from state import coordinate, packed, unpacked, whole
+from views import bound, interpolate, maps, parts, session
+
+HELP = "Draw a digit: its code moves on both maps as the pen moves."
+SIDES = ("left", "right")
+PAD = 280
+LOADED = "drawings_loaded"  # how many drawings came from elsewhere than the pad, in this session
+PROBLEM = "drawing_problem"
+MEGABYTES = 20
+
+
+def render() -> None:
+    """Draw the page."""
+    parts.first_line(HELP)
+    with st.container(key="draw_top", horizontal=True, wrap=False):
+        left, right = st.container(width=PAD, gap="xsmall"), st.container(gap="xsmall")
+    with right:
+        shown = parts.maps("draw", SIDES, plane)
+        for side, column in zip(SIDES, st.columns(2), strict=True):
+            if side in shown:
+                with column:
+                    components.bridge("draw", {"part": side}, dropped, part=f"_{side}")
+    style = ten()
+    with left:
+        drawn(shown, style)
+
+
+def plane(side: str) -> tuple[str, ...]:
+    """The names of the coordinates that belong to one side's plane, on all pages that have one."""
+    return (*maps.plane(side), *interpolate.fields(side))
+
+
+def dropped(value: Any) -> None:
+    """The parts that only show send nothing."""
+
+
+def picked(value: Any) -> None:
+    """Take the drawing and the class asked for from the browser; anything else is dropped."""
+    try:
+        asked = value["digit"]
+        word = packed(base64.b64decode(value["form"], validate=True) or bytes(28 * 28))
+        session.update(drawing=word, digit_drawing=None if asked is None else whole(10)(asked))
+    except (KeyError, TypeError, ValueError):
+        return
+    if not word:
+        session.update(drawn_bound=False)
+    st.session_state.pop(PROBLEM, None)
+
+
+def pixels() -> bytes | None:
+    """The 784 grey levels of the drawing, or None where there is none."""
+    word = session.current().drawing
+    return unpacked(word) if word else None
+
+
+def ten() -> Resource | None:
+    """The row of ten digits in the drawing's style, and the choice of the model that has styles."""
+    names = resources.checkpoint_names("cvae")
+    if not names:
+        return None
+    with st.container(horizontal=True, vertical_alignment="center", key="draw_style", wrap=False):
+        with st.container(width=PAD, gap="xsmall"):
+            st.html('<div class="latent-heading">Your style in all ten digits</div>')
+            style = parts.choose("style", names, clears=("z1_style", "z2_style"))
+            components.bridge("draw", {"part": "note"}, dropped, part="_note")
+        if style:
+            components.bridge("draw", {"part": "ten"}, dropped, part="_ten")
+    return style
+
+
+@st.fragment
+def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
+    """The pad, and what the server has to say once the pen is lifted."""
+    state, levels = session.current(), pixels()
+    banks = {resource.id: resource.blob for resource in [style] if resource and resource not in shown.values()}
+    used = {resource.checkpoint.name for resource in [*shown.values(), style] if resource}
+    blobs = [*map(resources.encoder, sorted(used)), *(resources.test_sheet(each.checkpoint) for each in shown.values())]
+    components.banks(banks | {blob.id: blob.blob for blob in blobs if blob})
+    pad = {
+        "part": "pad",
+        "loaded": st.session_state.get(LOADED, 0),
+        "form": base64.b64encode(levels or b"").decode(),
+        "asked": state.digit_drawing,
+        "prior": state.prior,
+        "sides": {side: side_data(side, resource, levels) for side, resource in shown.items()},
+        "style": style and style_data(style),
+        "classes": resources.classes(style, levels)._asdict() if style and levels else None,
+    }
+    components.bridge("draw", pad, picked, part="_pad")
+    upload()
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="draw_send"):
+        send(shown, style, levels)
+    if PROBLEM in st.session_state:
+        st.error(st.session_state[PROBLEM])
+    session.mirror()
+
+
+def side_data(side: str, resource: Resource, levels: bytes | None) -> dict[str, Any]:
+    """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
+    encoder, digit = resources.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
+    data = {
+        "bank": resource.id,
+        "encoder": encoder and encoder.id,
+        "digit": digit,
+        "radius": resource.radius,
+        "sheet": getattr(resources.test_sheet(resource.checkpoint), "id", None),
+    }
+    if levels and not encoder:
+        reading = resources.reading(resource, levels, digit)
+        data |= {"code": reading.code, "q": reading.q and reading.q._asdict()}
+    return data
+
+
+def style_data(style: Resource) -> dict[str, Any]:
+    """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
+    encoder, config = resources.encoder(style.checkpoint.name), style.checkpoint.config
+    likelihood = {
+        "bernoulli": config.likelihood.startswith("bernoulli"),
+        "sigma": evidence.shared_sigma(config, style.checkpoint.model),
+    }
+    return {"bank": style.id, "encoder": encoder and encoder.id, "likelihood": likelihood}
+
+
+# From elsewhere, and to elsewhere
+
+
+def upload() -> None:
+    """A place for an image file."""
+    with st.popover("Upload", icon=":material/upload:"):
+        st.file_uploader(
+            "An image of one digit, dark on light or light on dark",
+            key="upload_drawing",
+            max_upload_size=MEGABYTES,
+            on_change=uploaded,
+        )
+
+
+def uploaded() -> None:
+    """Take the file that was given as the drawing, or say what is wrong with it."""
+    st.session_state.pop(PROBLEM, None)
+    file = st.session_state["upload_drawing"]
+    if file is None:
+        return
+    try:
+        image = drawing.form(pictures.grey(file.getvalue()))
+    except ValueError as error:
+        st.session_state[PROBLEM] = str(error)
+        return
+    load(image)
+
+
+def load(image: np.ndarray) -> None:
+    """Put an image in MNIST's form (28, 28) uint8 on the pad."""
+    st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
+    session.update(drawing=packed(image.tobytes()), digit_drawing=None)
+
+
+def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | None) -> None:
+    """Buttons that take the drawing to other pages."""
+    parts.said("use it in")
+    if st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound"):
+        asked = session.current().digit_drawing
+        if asked is None and style:
+            asked = int(np.argmax(resources.classes(style, levels).probabilities))
+        session.update(drawn_bound=True, digit_bound=asked or 0)
+        st.switch_page(st.Page(bound.render, url_path="bound"))
+    for end in "ab":
+        title = f"Interpolate: make it end {end.upper()} on both maps"
+        if st.button(f"Path {end.upper()}", help=title, disabled=not levels, key=f"send_{end}"):
+            for side, resource in shown.items():
+                z = resources.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
+                session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
+            session.update(snap=False)
+            st.switch_page(st.Page(interpolate.render, url_path="interpolate"))
