@@ -40,6 +40,11 @@ class Classes(NamedTuple):
     codes: tuple[tuple[float, float], ...]
 
 
+def as_image(pixels: bytes) -> np.ndarray:
+    """784 grey levels as an image (28, 28) uint8."""
+    return np.frombuffer(pixels, np.uint8).reshape(28, 28).copy()
+
+
 def form(image: np.ndarray) -> np.ndarray:
     """An image (H, W) uint8 in MNIST's form (28, 28) uint8; raises ValueError, in a sentence to show, without ink."""
     try:
@@ -54,7 +59,7 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
 
     The mode of p(z|x) is that of `population`, and q then the best normal beside it.
     """
-    model, x = checkpoint.model, to_pixels(torch.from_numpy(image.copy())[None])
+    model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
     y = compute.classes(label or 0, 1, model)
     if not fitted(checkpoint):
         q = model.posterior(x, y) if hasattr(model, "posterior") else None
@@ -66,7 +71,7 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
 @torch.inference_mode()
 def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
     """p(y|x) of an image (28, 28) uint8 under a conditional model, log p(x|y) estimated by `population`."""
-    model, x = checkpoint.model, to_pixels(torch.from_numpy(image.copy())[None])
+    model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
     labels = torch.arange(model.classes)
     found = [population(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
     log_px = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64)

@@ -167,7 +167,7 @@ def encoder(name: str) -> Blob | None:
 
 @st.cache_resource(show_spinner=False, max_entries=1000)
 def _reading(identity: str, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
-    return drawing.read(_checkpoint, np.frombuffer(pixels, np.uint8).reshape(28, 28), label)
+    return drawing.read(_checkpoint, drawing.as_image(pixels), label)
 
 
 def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
@@ -177,7 +177,7 @@ def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
 
 @st.cache_resource(show_spinner=False, max_entries=1000)
 def _classes(identity: str, pixels: bytes, _checkpoint: Checkpoint) -> drawing.Classes:
-    return drawing.classes(_checkpoint, np.frombuffer(pixels, np.uint8).reshape(28, 28))
+    return drawing.classes(_checkpoint, drawing.as_image(pixels))
 
 
 def classes(resource: Resource, pixels: bytes) -> drawing.Classes:

@@ -1,7 +1,7 @@
 // Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
 // its style. Encoders and decoders run here while the pen moves; what takes longer the server answers once it is lifted.
 
-const NEIGHBOURS = 5;
+const NEIGHBOURS = 4;
 const TRAIL = 90; // codes
 const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 const toText = (form) => (form ? btoa(String.fromCharCode(...form)) : "");

@@ -53,8 +53,6 @@ class Pad {
 
   down(event) {
     if (event.button !== 0 || this.pointer !== null) return;
-    event.preventDefault();
-    this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.become([...this.items, { points: [this.position(event)] }]);

@@ -10,6 +10,7 @@ import streamlit as st
 import bars
 import components
 import compute
+import drawing
 import evidence
 import figures
 import formulas
@@ -19,7 +20,7 @@ import resources
 from bars import Part
 from evidence import Evidence
 from resources import Family, Precise, Subject
-from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, whole
+from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, unpacked, whole
 from vae.checkpoint import CheckpointError
 from views import parts, session
 from views.maps import offer_images
@@ -63,10 +64,10 @@ def picked(value: Any) -> None:
     """Take the test image or the point that was clicked in the browser; anything else is dropped."""
     try:
         if set(value) == {"image"}:
-            session.update(image_bound=whole(TEST_IMAGES)(value["image"]))
+            session.update(image_bound=whole(TEST_IMAGES)(value["image"]), drawn_bound=False)
         elif set(value) == {"z"}:
             z1, z2 = point(value["z"])
-            session.update(z1_bound=z1, z2_bound=z2)
+            session.update(z1_bound=z1, z2_bound=z2, drawn_bound=False)
     except (TypeError, ValueError):
         return
 
@@ -110,7 +111,9 @@ def chosen_sigma(family: Family) -> str:
 
 
 def chosen_image(model: Precise) -> Subject:
-    """The choice of an image: of the test set, or a decoded point where that is not on this machine."""
+    """The choice of an image: the drawing, one of the test set, or a decoded point where that is not to be had."""
+    if session.current().drawn_bound and session.current().drawing:
+        return drawn(model)
     images = resources.test_images(model.checkpoint)
     if images is None:
         return decoded_point(model)
@@ -123,6 +126,19 @@ def chosen_image(model: Precise) -> Subject:
         st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
     hardest(model)
     return test_image(model, session.current().image_bound)
+
+
+def drawn(model: Precise) -> Subject:
+    """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
+    state, conditional = session.current(), model.checkpoint.model.conditional
+    parts.said("your drawing" + ", taken for a" * conditional)
+    if conditional:
+        parts.choose_class("digit_bound", "Class of the drawing")
+    st.button("test images", on_click=lambda: session.update(drawn_bound=False))
+    image, label = drawing.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
+    if model.checkpoint.config.likelihood == "bernoulli":
+        image = evidence.black_or_white(image[None])[0]
+    return Subject(("drawn", state.drawing, label), image, label)
 
 
 def test_image(model: Precise, index: int) -> Subject:
@@ -244,7 +260,12 @@ def foresee(model: Precise, subject: Subject, family: Family) -> None:
 def images(model: Precise, subject: Subject, found: Evidence) -> None:
     """The image and its reconstruction, side by side."""
     kind, index, *_ = subject.key
-    name = f"image {index}: {class_name(model, subject.label)}" if kind == "test" else "decoded at z"
+    names = {
+        "test": f"image {index}: {class_name(model, subject.label)}",
+        "drawn": "your drawing",
+        "decoded": "decoded at z",
+    }
+    name = names[kind]
     columns = [
         pictures.column([pictures.digit(subject.image, SCALE, name)], name),
         pictures.column([pictures.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
@@ -278,7 +299,7 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
-        "pick": "image" if subject.key[0] == "test" else "z",
+        "pick": "z" if resources.test_images(model.checkpoint) is None else "image",
     }
     if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel
         data["drawn"] = [values.round(3).tolist() for values in resources.draws(model, subject)]

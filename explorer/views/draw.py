@@ -72,7 +72,7 @@ def ten() -> Resource | None:
     names = resources.checkpoint_names("cvae")
     if not names:
         return None
-    with st.container(horizontal=True, vertical_alignment="center", key="draw_style", wrap=False):
+    with st.container(horizontal=True, key="draw_style", wrap=False):
         with st.container(width=PAD, gap="xsmall"):
             st.html('<div class="latent-heading">Your style in all ten digits</div>')
             style = parts.choose("style", names, clears=("z1_style", "z2_style"))
@@ -102,7 +102,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     }
     components.bridge("draw", pad, picked, part="_pad")
     upload()
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="draw_send"):
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
         send(shown, style, levels)
     if PROBLEM in st.session_state:
         st.error(st.session_state[PROBLEM])
