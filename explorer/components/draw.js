@@ -3,6 +3,8 @@
 
 const NEIGHBOURS = 4;
 const TRAIL = 90; // codes
+const TEN_MS = 4; // of a frame, for the ten digits
+const GUESS_MS = 100; // between two guesses of the class while the pen moves
 const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 const toText = (form) => (form ? btoa(String.fromCharCode(...form)) : "");
 const fromText = (text) => (text ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0)) : null);
@@ -32,10 +34,33 @@ function around(bank, [x, y], within) {
   return { nearest: best.map(({ index }) => index), near };
 }
 
-// q(z|x) from an encoder, or of an autoencoder its code alone.
-function encodeWith(encoder, x, label) {
-  const [z1, z2, ...logStd] = encoder.logits(x, label);
-  return { code: [z1, z2], q: logStd.length ? { mean: [z1, z2], std: logStd.map(Math.exp) } : null };
+// An encoder at work. Most pixels are 0 and cost nothing, and what the others add up to serves all classes.
+class Encoder {
+  constructor({ layers, conditional }) {
+    Object.assign(this, { layers, conditional, sums: new Float32Array(layers[0].outputs) });
+  }
+
+  see(x) {
+    const { inputs, weight } = this.layers[0];
+    const used = [...x.keys()].filter((i) => x[i]);
+    for (let row = 0; row < this.sums.length; row++) {
+      let sum = 0;
+      for (const i of used) sum += weight[row * inputs + i] * x[i];
+      this.sums[row] = sum;
+    }
+    return this;
+  }
+
+  // q(z|x, y) of the image that was seen, or of an autoencoder its code alone.
+  encode(label) {
+    const [{ inputs, bias, weight, activation, result }, ...rest] = this.layers;
+    for (let row = 0; row < result.length; row++) {
+      const told = this.conditional ? weight[row * inputs + SIDE * SIDE + label] : 0;
+      result[row] = activation(this.sums[row] + told + bias[row]);
+    }
+    const [z1, z2, ...logStd] = rest.reduce((input, layer) => runLayer(layer, input, layer.activation), result);
+    return { code: [z1, z2], q: logStd.length ? { mean: [z1, z2], std: logStd.map(Math.exp) } : null };
+  }
 }
 
 function softmax(values) {
@@ -50,6 +75,7 @@ class Draw {
     this.parents = new Map();
     this.panels = {};
     this.asked = null;
+    this.due = []; // of the ten digits, those that are to be drawn anew
     this.found = {}; // of each side: { code, q }
     this.trails = { left: [], right: [] };
     this.lenses = {};
@@ -77,6 +103,8 @@ class Draw {
       const opened = await Promise.all(names.map(async (name) => [name, await bankOf(name)]));
       if (!controllers.has(parentElement)) return;
       this.banks = Object.fromEntries(opened);
+      const encoders = shown.map(({ encoder }) => encoder).filter(Boolean);
+      this.encoders = Object.fromEntries(encoders.map((name) => [name, new Encoder(this.banks[name])]));
       if (this.data && SIDES.some((side) => this.data.sides[side]?.bank !== data.sides[side]?.bank)) this.forget();
       this.data = data;
       if (data.loaded !== this.loaded) this.load(data);
@@ -182,7 +210,7 @@ class Draw {
   showSide(side, x) {
     const { bank, encoder, digit, radius, sheet, code, q } = this.data.sides[side];
     if (!x) this.found[side] = null;
-    else if (encoder) this.found[side] = encodeWith(this.banks[encoder], x, digit);
+    else if (encoder) this.found[side] = this.encoders[encoder].see(x).encode(digit);
     else this.found[side] = this.answered && code ? { code, q } : null;
     const found = this.found[side];
     if (found) {
@@ -202,14 +230,17 @@ class Draw {
     if (this.answered && this.data.classes) return { ...this.data.classes, final: true };
     const { bank, encoder, likelihood } = this.data.style;
     if (!encoder || !(likelihood.bernoulli || likelihood.sigma)) return null;
-    const codes = [];
-    const nats = this.banks[bank].classes.map((_, label) => {
-      const { code, q } = encodeWith(this.banks[encoder], x, label);
-      codes.push(code);
+    this.encoders[encoder].see(x);
+    const found = this.banks[bank].classes.map((_, label) => this.encoders[encoder].encode(label));
+    const codes = found.map(({ code }) => code);
+    const now = performance.now();
+    if (this.guess && now - this.guess.at < GUESS_MS && this.pad.pointer !== null) return { ...this.guess, codes };
+    const nats = found.map(({ code, q }, label) => {
       const kl = code.reduce((sum, z, i) => sum + (z * z + q.std[i] ** 2 - 1) / 2 - Math.log(q.std[i]), 0);
       return logLikelihood(x, this.banks[bank].logits(code, label), likelihood) - kl;
     });
-    return { probabilities: softmax(nats), codes, final: false };
+    this.guess = { probabilities: softmax(nats), final: false, at: now };
+    return { ...this.guess, codes };
   }
 
   showTen(x) {
@@ -230,8 +261,26 @@ class Draw {
       bar.style.width = `${100 * share}%`;
       caption.textContent = share < 0.005 ? names[digit] : `${names[digit]} · ${percent(share)}`;
       button.setAttribute("aria-label", known ? `${names[digit]}, with probability ${percent(share)}` : names[digit]);
-      if (known) drawDigit(context, this.banks[this.data.style.bank].decode(known.codes[asked], digit));
-      else blank(context);
+      if (!known) blank(context);
+    });
+    if (!known) return void (this.due = []);
+    this.style = known.codes[asked];
+    this.due = [...this.due, ...names.keys()].filter((digit, i, all) => all.indexOf(digit) === i);
+    this.paintTen();
+  }
+
+  // As many of the ten as a frame has time for, those first that have waited longest.
+  paintTen() {
+    const deadline = performance.now() + TEN_MS;
+    while (this.due.length && performance.now() < deadline) {
+      const digit = this.due.shift();
+      drawDigit(this.choices[digit].context, this.banks[this.data.style.bank].decode(this.style, digit));
+    }
+    if (!this.due.length || this.painting) return;
+    this.painting = true;
+    requestAnimationFrame(() => {
+      this.painting = false;
+      this.paintTen();
     });
   }
 
@@ -315,6 +364,8 @@ class DrawnPanel {
     element("div", near ? "" : "latent-warning", this.said, { textContent: words });
     this.columns.forEach(({ image, decoded, caption }, rank) => {
       const index = nearest[rank];
+      if (this.shown[rank] === index && this.of === bank && this.sheet === sheet?.picture) return;
+      this.shown[rank] = index;
       const label = bank.labels[index];
       image.canvas.hidden = !sheet;
       sheet?.draw(image, index);
@@ -323,9 +374,11 @@ class DrawnPanel {
       decoded.canvas.title = `test image ${index}, reconstructed`;
       caption.textContent = bank.classes[label];
     });
+    Object.assign(this, { of: bank, sheet: sheet?.picture });
   }
 
   empty(words) {
+    this.shown = [];
     blank(this.context);
     this.said.textContent = words || "";
     for (const { image, decoded, caption } of this.columns) {

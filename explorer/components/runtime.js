@@ -43,8 +43,11 @@ new MutationObserver(() => {
   for (const controller of new Set(controllers.values())) controller.attach();
 }).observe(document.body, { childList: true, subtree: true });
 
-// `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
-globalThis.latentExplorer = { addBank, mnistForm, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
+const encode = (bank, x, label) => new Encoder(bank).see(x).encode(label);
+
+// `frames` and `picks` count what was drawn and what was clicked, for whoever measures; `mnistForm` and `encode` are for
+// whoever compares.
+globalThis.latentExplorer = { addBank, mnistForm, encode, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
 
 export default function () {}

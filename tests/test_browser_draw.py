@@ -1,0 +1,201 @@
+"""The page Draw in a real Chromium: a digit drawn with the mouse, and what is then on the screen."""
+
+import base64
+import math
+
+import numpy as np
+import pytest
+import torch
+from browser import READY, ROOT, canvas_pixels, settle, visit
+
+import compute
+import drawing
+import state
+from vae.checkpoint import read
+from vae.data import to_pixels
+from vae.mnist_form import mnist_form
+
+pytestmark = pytest.mark.browser
+
+ONE = [(150, 40), (146, 90), (140, 140), (136, 190), (132, 240)]
+ZERO = [(140 + 60 * math.sin(t / 3), 140 - 90 * math.cos(t / 3)) for t in range(20)]
+
+
+def visit_draw(page, address, query=""):
+    visit(page, f"{address}/draw{query}", "draw_left", "draw_right")
+    page.set_default_timeout(60_000)
+    page.wait_for_selector(".latent-drawn-ten button:nth-child(10)")
+
+
+def stroke(page, points):
+    """Draw a stroke on the pad; the points are in its pixels, and may lie outside."""
+    box = page.locator(".latent-pad canvas").first.bounding_box()
+    at = [(box["x"] + x, box["y"] + y) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def answered(page):
+    """Wait until the server has said what the drawing is."""
+    settle(page, "document.querySelector('.st-key-draw_style').textContent.includes('±')")
+
+
+def form(page):
+    return canvas_pixels(page, ".latent-form").astype(np.uint8)
+
+
+def in_the_address(page):
+    query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+    return np.frombuffer(state.unpacked(query["drawing"]), np.uint8).reshape(28, 28)
+
+
+def test_the_drawings_form_is_pythons(page, address):
+    visit_draw(page, address)
+    stroke(page, ONE)
+    stroke(page, [(100, 242), (170, 244)])
+    answered(page)
+    script = """() => {
+      const { data } = document.querySelector('.latent-ink').getContext('2d').getImageData(0, 0, 280, 280);
+      return btoa(Array.from({ length: 280 * 280 }, (_, i) => String.fromCharCode(data[4 * i + 3])).join(''));
+    }"""
+    ink = np.frombuffer(base64.b64decode(page.evaluate(script)), np.uint8).reshape(280, 280)
+    expected = mnist_form(ink).astype(int)
+    assert np.abs(form(page) - expected).max() <= 1
+    assert (in_the_address(page) == form(page)).all()
+    assert 50 < expected.sum() / 255 < 130  # as much ink as an MNIST image has
+
+
+def test_the_browsers_form_is_pythons_for_any_image(page, address):
+    visit_draw(page, address)
+    rng = np.random.default_rng(0)
+    for height, width in [(28, 28), (40, 13), (9, 120), (77, 50), (5, 3)]:
+        image = np.where(rng.random((height, width)) < 0.3, rng.integers(1, 256, (height, width)), 0).astype(np.uint8)
+        image = np.pad(image, ((7, 3), (4, 9)))
+        script = "([values, width, height]) => Array.from(latentExplorer.mnistForm(values, width, height))"
+        shown = page.evaluate(script, [image.ravel().tolist(), image.shape[1], image.shape[0]])
+        assert np.abs(np.array(shown).reshape(28, 28) - mnist_form(image)).max() <= 1
+
+
+@pytest.mark.parametrize(("digit", "points"), [(1, ONE), (0, ZERO)])
+def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points):
+    visit_draw(page, address)
+    stroke(page, points)
+    answered(page)
+    drawn = in_the_address(page)
+    pressed = page.locator(".latent-choice[aria-pressed=true]")
+    assert pressed.get_attribute("aria-label").startswith(f"A {digit}, with probability")
+    for side in ("left", "right"):
+        checkpoint = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side])
+        code = drawing.read(checkpoint, drawn).code
+        shown = canvas_pixels(page, f".st-key-bridge_draw_{side} .latent-screen").astype(int)
+        assert np.abs(shown - compute.decode(checkpoint.model, np.array([code]))[0]).max() <= 3
+        nearest = int(torch.cdist(torch.tensor([code]), checkpoint.codes).argmin())
+        title = page.locator(f".st-key-bridge_draw_{side} .column canvas").first.get_attribute("title")
+        assert title.startswith(f"test image {nearest},")
+    style = read(ROOT / "checkpoints" / "cvae")
+    codes = drawing.classes(style, drawn).codes
+    page.wait_for_timeout(300)
+    for asked in range(10):
+        shown = canvas_pixels(page, f".latent-choice:nth-child({asked + 1}) canvas").astype(int)
+        assert np.abs(shown - compute.decode(style.model, np.array([codes[digit]]), asked)[0]).max() <= 3
+
+
+def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, address):
+    visit_draw(page, address)
+    stroke(page, ZERO)
+    answered(page)
+    page.locator(".latent-choice").nth(6).click()
+    settle(page, "location.search.includes('digit_drawing=6')")
+    assert page.locator(".latent-choice").nth(6).get_attribute("aria-pressed") == "true"
+    style = read(ROOT / "checkpoints" / "cvae")
+    z = drawing.read(style, in_the_address(page), 6).code
+    page.wait_for_timeout(300)
+    shown = canvas_pixels(page, ".latent-choice:nth-child(6) canvas").astype(int)
+    assert np.abs(shown - compute.decode(style.model, np.array([z]), 5)[0]).max() <= 3
+    page.locator(".latent-choice").nth(6).click()
+    settle(page, "!location.search.includes('digit_drawing')")
+    assert page.locator(".latent-choice").nth(0).get_attribute("aria-pressed") == "true"
+
+
+def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
+    visit_draw(page, address)
+    stroke(page, [(140, 60), (140, 200)])
+    first = form(page)
+    stroke(page, [(60, 140), (330, 150), (200, 230)])  # out beyond the edge, and back
+    assert (form(page) != first).any()
+    page.get_by_role("button", name="undo").focus()
+    page.keyboard.press("Enter")
+    assert (form(page) == first).all()
+    page.get_by_role("button", name="clear").click()
+    assert not form(page).any()
+    settle(page, "!location.search.includes('drawing=')")
+    page.get_by_role("button", name="undo").click()
+    assert (form(page) == first).all()
+
+
+def test_a_finger_draws_too(browser, address):
+    with browser.new_context(viewport={"width": 1400, "height": 900}, has_touch=True) as context:
+        page = context.new_page()
+        visit_draw(page, address)
+        box = page.locator(".latent-pad canvas").first.bounding_box()
+        session = context.new_cdp_session(page)
+        for kind, x, y in [("Start", 140, 50), ("Move", 140, 130), ("Move", 140, 230), ("End", 0, 0)]:
+            touches = [] if kind == "End" else [{"x": box["x"] + x, "y": box["y"] + y}]
+            session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touches})
+        page.wait_for_function("location.search.includes('drawing=')")
+        assert form(page).any()
+
+
+def test_a_link_reopens_the_drawing(page, address):
+    visit_draw(page, address)
+    stroke(page, ZERO)
+    answered(page)
+    before, url = form(page), page.url
+    assert len(url) < 1000
+    visit_draw(page, url.split("/draw")[0], url.split("/draw")[1])
+    answered(page)
+    assert (form(page) == before).all()
+
+
+def test_without_a_trusted_encoder_the_server_finds_the_code(page, address):
+    visit_draw(page, address, "?right=vae-best")
+    stroke(page, ZERO)
+    settle(page, "document.querySelector('.st-key-bridge_draw_right .latent-said').textContent.startsWith('z')")
+    checkpoint = read(ROOT / "checkpoints" / "vae-best")
+    z = drawing.read(checkpoint, in_the_address(page)).code
+    shown = canvas_pixels(page, ".st-key-bridge_draw_right .latent-screen").astype(int)
+    assert np.abs(shown - compute.decode(checkpoint.model, np.array([z]))[0]).max() <= 3
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
+def test_the_browsers_encoder_is_torchs(page, address, mnist, name):
+    visit_draw(page, address, f"?left={name}")
+    checkpoint = read(ROOT / "checkpoints" / name)
+    x = to_pixels(mnist.test_images[:40])
+    find = "(name) => latentExplorer.bankIds().find((id) => id.startsWith(name + '-') && id.endsWith('-encoder'))"
+    bank = page.evaluate(find, name)
+    script = "([id, x]) => latentExplorer.bankOf(id).then((b) => x.map((p) => latentExplorer.encode(b, p, 7).code))"
+    shown = torch.tensor(page.evaluate(script, [bank, x.flatten(1).tolist()]))
+    codes = checkpoint.model.encode(x, torch.full((40,), 7))
+    assert ((shown - codes).abs() < 5e-3 * checkpoint.codes.std(dim=0)).all()
+
+
+def test_it_goes_to_bound_and_to_a_path(page, address, mnist):
+    visit_draw(page, address)
+    stroke(page, ZERO)
+    answered(page)
+    drawn, url = in_the_address(page), page.url
+    page.get_by_role("button", name="Path B").click()
+    page.wait_for_url("**/interpolate**")
+    page.wait_for_selector(READY)
+    query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+    z = drawing.read(read(ROOT / "checkpoints" / "ae"), drawn).code
+    assert (float(query["b1_left"]), float(query["b2_left"])) == pytest.approx(z, abs=1e-3)
+    visit_draw(page, url.split("/draw")[0], url.split("/draw")[1])
+    page.get_by_role("button", name="Bound").click()
+    page.wait_for_selector(".latent-drawn figure:nth-child(8)")
+    assert "your drawing" in page.locator(".st-key-bound_images").inner_text()
+    assert "drawn_bound=1" in page.url
