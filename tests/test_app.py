@@ -16,10 +16,12 @@ import compute
 import evidence
 import resources
 import vae
+from state import packed, unpacked
 from vae import checkpoint, datasets
 from vae.checkpoint import Checkpoint
+from vae.mnist_form import mnist_form
 
-PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1}  # and their charts
+PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2}  # and their charts
 SECONDS = 60
 
 
@@ -64,9 +66,11 @@ def test_every_page_runs(page):
     assert len(app.get("plotly_chart")) == PAGES[page]
 
 
+ZERO = base64.b64encode(bytes([0] * 300 + [255, 90] * 20 + [0] * 444)).decode()  # some image, for a drawing
 JUNK = [None, 7, "x", [], {}, {"z": None}, {"side": "left", "z": [float("nan"), 0]}, {"side": "left", "z": [1, 2, 3]},
         {"end": "a", "image": -1}, {"end": "c", "image": 3}, {"digit": 3, "morph": 11},
         {"side": "left", "end": "a", "z": [10**400, 0]}, {"end": "b", "image": 1e400},
+        {"form": "AAAA", "digit": 3}, {"form": "not base 64!", "digit": None}, {"form": ZERO, "digit": 11},
         {"side": "left", "end": "a", "z": ["1e400", 0]}, {"side": "up", "end": "a", "z": [[0], 0]}]  # fmt: skip
 
 
@@ -87,6 +91,9 @@ def test_what_no_browser_of_ours_sends_is_dropped(page):
         ("classes", {"digit": 4, "morph": 9}, {"digit": "4", "morph": "9"}),
         ("bound", {"image": 18}, {"image_bound": "18"}),
         ("bound", {"z": [0.5, -1]}, {"z1_bound": "0.5", "z2_bound": "-1.0"}),
+        ("draw", {"form": ZERO, "digit": None}, {"drawing": packed(base64.b64decode(ZERO))}),
+        ("draw", {"form": ZERO, "digit": 4}, {"drawing": packed(base64.b64decode(ZERO)), "digit_drawing": "4"}),
+        ("draw", {"form": "", "digit": None}, {}),
     ],
 )
 def test_a_pick_reaches_the_url(page, pick, query):
@@ -359,3 +366,113 @@ def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch)
     assert errors(app) == []
     drawn = sent(app, "close")["drawn"]
     assert [len(values) for values in drawn] == [evidence.DRAWS] * 2
+
+
+def pad(app):
+    """What the page Draw sends to its pad."""
+    return sent(app, "pad")
+
+
+def file_of(image, kind="png"):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"not an image at all", "no image that can be read"),
+        (b"", "no image that can be read"),
+        (file_of(np.full((60, 60), 255, dtype=np.uint8)), "empty"),
+        (file_of(np.zeros((8000, 8000), dtype=np.uint8)), "8000 × 8000 pixels"),
+        (file_of(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:900], "no image that can be read"),
+    ],
+    ids=["no image", "no bytes", "white", "too large", "cut short"],
+)
+def test_what_is_no_digit_gets_one_clear_sentence(content, told):
+    def script():
+        from views import draw
+
+        draw.render()
+
+    app = AppTest.from_function(script, default_timeout=SECONDS)
+    app.query_params["drawing"] = packed(base64.b64decode(ZERO))
+    app.run()
+    app.file_uploader[0].set_value(("digit.png", content, "image/png")).run()
+    (message,) = errors(app)
+    assert told in message
+    assert pad(app)["form"] == ZERO  # what was drawn is still there
+    app.file_uploader[0].set_value(("digit.png", file_of(dark_bar()), "image/png")).run()
+    assert errors(app) == []
+
+
+def dark_bar():
+    """A slanted bar, dark on light."""
+    image = np.full((200, 150), 240, dtype=np.uint8)
+    for row in range(30, 170):
+        image[row, 50 + row // 5 : 65 + row // 5] = 20
+    return image
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "webp"])
+def test_an_uploaded_image_is_the_drawing(kind):
+    app = run_page("draw")
+    assert pad(app)["loaded"] == 0
+    app.file_uploader[0].set_value((f"digit.{kind}", file_of(dark_bar(), kind), f"image/{kind}")).run()
+    assert errors(app) == []
+    form = np.frombuffer(unpacked(app.query_params["drawing"]), np.uint8).reshape(28, 28)
+    expected = mnist_form(dark_bar()).astype(int)
+    assert np.abs(form - expected).mean() < (1 if kind in ("png", "bmp", "gif") else 6)
+    assert pad(app)["loaded"] == 1
+    assert base64.b64decode(pad(app)["form"]) == form.tobytes()
+
+
+def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):
+    def script(form):
+        from views import draw, session
+
+        session.current()
+        draw.picked({"form": form, "digit": None})
+        session.update(left="cvae-best")
+        draw.render()
+
+    app = AppTest.from_function(script, args=(ZERO,), default_timeout=SECONDS).run()
+    assert errors(app) == []
+    left, right = (pad(app)["sides"][side] for side in ("left", "right"))
+    assert left["encoder"] is None
+    assert len(left["code"]) == len(left["q"]["std"]) == 2
+    assert right["encoder"]
+    assert "code" not in right
+    assert sum(pad(app)["classes"]["probabilities"]) == pytest.approx(1)
+    assert len(pad(app)["classes"]["codes"]) == 10
+
+
+def test_without_a_conditional_model_the_maps_still_follow(own_folder):
+    for name in ("cvae", "cvae-best"):
+        (own_folder / f"{name}.json").unlink()
+    app = run_page("draw", {"form": ZERO, "digit": None})
+    assert errors(app) == []
+    assert pad(app)["style"] is None
+    assert set(pad(app)["sides"]) == {"left", "right"}
+
+
+@pytest.mark.parametrize("model", ["vae", "cvae", "vae-best"])
+def test_bound_looks_at_the_drawing(model):
+    def script(form, model):
+        from views import bound, draw, session
+
+        draw.picked({"form": form, "digit": None})
+        session.update(drawn_bound=True, bound=model, digit_bound=6)
+        bound.render()
+
+    app = AppTest.from_function(script, args=(ZERO, model), default_timeout=SECONDS).run()
+    assert errors(app) == []
+    assert "your drawing" in said(app)
+    shown = sent(app, "close")
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image"].split(",")[1]))))
+    if model == "vae-best":
+        assert set(np.unique(image)) == {0, 255}
+    else:
+        assert image.tobytes() == base64.b64decode(ZERO)
+    assert shown["label"] == (6 if model == "cvae" else 0)

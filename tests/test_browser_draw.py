@@ -86,7 +86,7 @@ def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points
     answered(page)
     drawn = in_the_address(page)
     pressed = page.locator(".latent-choice[aria-pressed=true]")
-    assert pressed.get_attribute("aria-label").startswith(f"A {digit}, with probability")
+    assert pressed.get_attribute("aria-label").startswith(f"{digit}, with probability")
     for side in ("left", "right"):
         checkpoint = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side])
         code = drawing.read(checkpoint, drawn).code

@@ -117,3 +117,24 @@ def test_every_class_is_its_single_decodes():
     table = compute.every_class(model, z)
     for digit in range(10):
         assert np.abs(table[digit].astype(int) - compute.decode(model, z, digit)).max() <= 1
+
+
+def test_the_packed_encoder_encodes_as_the_model_does(checkpoint):
+    """Read as the browser does; within 5e-3 of the codes' spread."""
+    blob = compute.pack_encoder(checkpoint, "me")
+    length = int.from_bytes(blob[:4], "little")
+    header = json.loads(blob[4 : 4 + length])
+    start = math.ceil((4 + length) / 16) * 16
+    assert header["count"] == 0
+    x = torch.rand(30, 1, 28, 28, generator=torch.Generator().manual_seed(0)) ** 3
+    values = x.flatten(1).numpy()
+    if header["conditional"]:
+        values = np.concatenate([values, np.eye(10)[np.full(30, 4)]], axis=1)
+    act = {"relu": lambda v: np.maximum(v, 0), "identity": lambda v: v}
+    for i, layer in enumerate(header["layers"]):
+        shape = (layer["outputs"], layer["inputs"])
+        weight = np.frombuffer(blob, "<f2", shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)
+        bias = np.frombuffer(blob, "<f4", shape[0], start + header["offsets"][3 + 2 * i])
+        values = act[layer["act"]](values @ weight.T.astype(np.float32) + bias)
+    codes = checkpoint.model.encode(x, torch.full((30,), 4)).numpy()
+    assert (np.abs(values[:, :2] - codes) < 5e-3 * checkpoint.codes.std(dim=0).numpy()).all()

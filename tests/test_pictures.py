@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image, ImageSequence
 
 import pictures
@@ -27,3 +28,51 @@ def test_a_digit_says_what_it_is_and_escapes_it():
     html = pictures.digit(IMAGES[0], 2, '"><script>')
     assert 'width="56"' in html
     assert "<script>" not in html
+
+
+def file_of(image, kind, **how):
+    file = io.BytesIO()
+    image.save(file, kind, **how)
+    return file.getvalue()
+
+
+def test_an_image_of_any_depth_reads_as_its_grey_levels():
+    grey = Image.fromarray(IMAGES[0])
+    deep = Image.fromarray(IMAGES[0].astype(np.uint16) * 257)
+    for image in (grey, grey.convert("RGB"), grey.convert("RGBA"), deep):
+        assert np.abs(pictures.grey(file_of(image, "png")).astype(int) - IMAGES[0]).max() <= 1
+
+
+@pytest.mark.parametrize(("pen", "paper"), [(0, 255), (255, 0)])
+def test_what_is_transparent_is_the_paper_of_the_pen(pen, paper):
+    opacity = np.zeros((28, 28), dtype=np.uint8)
+    opacity[5:9, 3:20] = 255
+    image = Image.merge("LA", [Image.fromarray(np.full((28, 28), pen, np.uint8)), Image.fromarray(opacity)])
+    read = pictures.grey(file_of(image, "png"))
+    assert (read == np.where(opacity, pen, paper)).all()
+
+
+def test_a_photograph_is_turned_as_the_camera_says_and_made_smaller():
+    image = np.zeros((1500, 3000), dtype=np.uint8)
+    image[:700] = 255  # the upper half, that is to be on the right
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    read = pictures.grey(file_of(Image.fromarray(image), "jpeg", exif=turned))
+    assert max(read.shape) <= pictures.LONGEST
+    assert read.shape[0] > read.shape[1]
+    assert read[:, -50:].mean() > 250
+    assert read[:, :50].mean() < 5
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(50), b"%PDF-1.7"])
+def test_what_is_no_image_is_refused_in_one_sentence(content):
+    with pytest.raises(ValueError, match="no image that can be read"):
+        pictures.grey(content)
+
+
+def test_a_sheet_holds_every_image_in_its_place():
+    sheet = pictures.sheet(IMAGES, 4)
+    assert sheet.shape == (56, 112)
+    for i, image in enumerate(IMAGES):
+        top, left = 28 * (i // 4), 28 * (i % 4)
+        assert (sheet[top : top + 28, left : left + 28] == image).all()

@@ -1,6 +1,8 @@
 """Laws of the state and its URL."""
 
 import dataclasses
+import zlib
+from base64 import urlsafe_b64encode
 
 import pytest
 
@@ -12,6 +14,7 @@ CHOSEN = ExplorerState(
     snap=False, image_a=9999, b1_right=12.5, b2_right=-1e4, style="cvae-best", digit=9, seed=2**31 - 1,
     bound="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     job="mine", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000, train_batch_size=1,
+    drawing=state.packed(bytes([0, 7] * 392)), digit_drawing=3, drawn_bound=True,
 )  # fmt: skip
 
 
@@ -42,3 +45,20 @@ def test_every_field_is_a_widget_the_parsers_know():
     names = {field.name for field in dataclasses.fields(ExplorerState)}
     assert set(state.PARSERS) <= names
     assert all(name[1:2] in "12" for name in names - set(state.PARSERS)), "only coordinates are parsed as coordinates"
+
+
+def test_a_drawing_fits_in_a_url_and_comes_back():
+    pixels = bytes(max(0, 255 - (i % 28 - i // 28) ** 2 * 9) for i in range(784))
+    word = state.packed(pixels)
+    assert state.unpacked(word) == pixels
+    assert len(word) < 500
+    assert state.unpacked(state.packed(bytes(784))) == bytes(784)
+
+
+@pytest.mark.parametrize("size", [783, 785, 10**6])
+def test_no_word_unpacks_to_anything_but_an_image(size):
+    word = urlsafe_b64encode(zlib.compress(bytes(size), 9, wbits=-15)).decode().rstrip("=")
+    with pytest.raises(ValueError, match="not a drawing"):
+        state.unpacked(word)
+    with pytest.raises(ValueError, match="784"):
+        state.packed(bytes(size))

@@ -1,0 +1,46 @@
+"""Laws of what is found of an image that is in no data set."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import drawing
+from vae import quadrature
+from vae.checkpoint import read
+from vae.data import to_pixels
+
+pytestmark = pytest.mark.mnist
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
+def test_an_image_of_the_test_set_is_read_as_its_code(mnist, name):
+    checkpoint = read(f"checkpoints/{name}")
+    for index in (3, 18):
+        found = drawing.read(checkpoint, mnist.test_images[index].numpy(), int(mnist.test_labels[index]))
+        assert found.code == pytest.approx(checkpoint.codes[index].tolist(), abs=1e-4)
+        assert (found.q is None) == (name == "ae")
+
+
+def test_without_a_trusted_encoder_the_code_is_the_posteriors_mode(mnist):
+    checkpoint = read("checkpoints/vae-best")
+    found = [drawing.read(checkpoint, mnist.test_images[index].numpy()) for index in range(8)]
+    off = [math.dist(each.code, code) for each, code in zip(found, checkpoint.codes[:8].tolist(), strict=True)]
+    assert np.median(off) < 0.01
+    assert sum(distance < 0.05 for distance in off) >= 7  # the rest have two peaks of nearly one height
+    for each in found:
+        assert math.dist(each.q.mean, each.code) < 6 * max(each.q.std)
+
+
+def test_the_class_is_that_of_bayes_rule(mnist):
+    """Against the exact log p(x|y), which takes ten times as long."""
+    checkpoint = read("checkpoints/cvae")
+    image = mnist.test_images[8].numpy()  # a 5 that might be a 9
+    found = drawing.classes(checkpoint, image)
+    x = to_pixels(torch.from_numpy(image)[None]).expand(10, 1, 28, 28)
+    exact = quadrature.log_evidence(checkpoint.model, x, torch.arange(10)).log_px_nats.softmax(0)
+    assert found.probabilities == pytest.approx(exact.tolist(), abs=4 * found.error_nats)
+    assert found.error_nats < 0.1
+    codes = checkpoint.model.encode(x, torch.arange(10))
+    assert np.array(found.codes) == pytest.approx(codes.numpy(), abs=1e-5)
