@@ -386,7 +386,10 @@ def file_of(image, kind="png"):
         (b"", "no image that can be read"),
         (file_of(np.full((60, 60), 255, dtype=np.uint8)), "empty"),
         (file_of(np.zeros((8000, 8000), dtype=np.uint8)), "8000 × 8000 pixels"),
-        (file_of(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:900], "no image that can be read"),
+        (
+            file_of(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:900],
+            "no image that can be read",
+        ),
     ],
     ids=["no image", "no bytes", "white", "too large", "cut short"],
 )

@@ -14,7 +14,7 @@ import compute
 from vae.checkpoint import read
 
 pytestmark = pytest.mark.browser
-PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map"}
+PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map", "draw": "draw_left"}
 
 
 def pinned(page, side):

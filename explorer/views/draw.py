@@ -86,10 +86,11 @@ def ten() -> Resource | None:
 def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     """The pad, and what the server has to say once the pen is lifted."""
     state, levels = session.current(), pixels()
-    banks = {resource.id: resource.blob for resource in [style] if resource and resource not in shown.values()}
-    used = {resource.checkpoint.name for resource in [*shown.values(), style] if resource}
-    blobs = [*map(resources.encoder, sorted(used)), *(resources.test_sheet(each.checkpoint) for each in shown.values())]
-    components.banks(banks | {blob.id: blob.blob for blob in blobs if blob})
+    used = {resource.checkpoint.name: resource for resource in [*shown.values(), style] if resource}
+    blobs = [*map(resources.encoder, used), *(resources.test_sheet(each.checkpoint) for each in shown.values())]
+    if style and style.id not in {resource.id for resource in shown.values()}:
+        blobs.append(style)
+    components.banks({blob.id: blob.blob for blob in blobs if blob})
     pad = {
         "part": "pad",
         "loaded": st.session_state.get(LOADED, 0),
