@@ -29,7 +29,6 @@ class Reading(NamedTuple):
 
     code: tuple[float, float]
     q: Gaussian | None  # None of an autoencoder
-    log_px_nats: float | None  # estimated where the encoder was not asked
 
 
 class Classes(NamedTuple):
@@ -63,9 +62,9 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
     y = compute.classes(label or 0, 1, model)
     if not fitted(checkpoint):
         q = model.posterior(x, y) if hasattr(model, "posterior") else None
-        return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])), None)
+        return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])))
     found = population(model, x, _generator(), y)
-    return Reading(_pair(found.mode), _best(model, x, y, found), found.log_px_nats)
+    return Reading(_pair(found.mode), _best(model, x, y, found))
 
 
 @torch.inference_mode()

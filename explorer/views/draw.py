@@ -161,11 +161,6 @@ def uploaded() -> None:
     except ValueError as error:
         st.session_state[PROBLEM] = str(error)
         return
-    load(image)
-
-
-def load(image: np.ndarray) -> None:
-    """Put an image in MNIST's form (28, 28) uint8 on the pad."""
     st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
     session.update(drawing=packed(image.tobytes()), digit_drawing=None)
 
