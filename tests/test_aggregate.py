@@ -7,7 +7,13 @@ import torch
 from linear_gaussian import LinearGaussian
 
 import vae
-from vae.aggregate import aggregate_posterior, density_of_codes, exact_aggregate, kl_excess_nats
+from vae.aggregate import (
+    aggregate_posterior,
+    density_of_codes,
+    exact_aggregate,
+    kl_excess_nats,
+    log_density_at_codes,
+)
 from vae.distributions import DiagonalNormal
 from vae.objectives import kl_closed_form
 
@@ -174,6 +180,33 @@ class TestCodes:
         found, scaled = density_of_codes(codes), density_of_codes(codes * scale)
         torch.testing.assert_close(scaled.density, found.density / scale.prod())
         assert scaled.holes == pytest.approx(found.holes, rel=1e-9)
+
+    def test_at_the_codes_the_estimate_is_that_of_the_grid(self, generator, device):
+        codes = torch.randn(400, 2, generator=generator, device=device).double() * torch.arange(1, 3, device=device)
+        grid = density_of_codes(codes, cell_width=0.02)
+        column, row = (torch.cdist(codes[:, i, None], z[:, None]).argmin(1) for i, z in enumerate((grid.z1, grid.z2)))
+        torch.testing.assert_close(log_density_at_codes(codes).exp(), grid.density[row, column], rtol=0.03, atol=0)
+
+    @pytest.mark.parametrize("dimensions", [1, 2, 3])
+    def test_of_many_normal_codes_it_is_about_the_density_that_they_were_drawn_from(
+        self, dimensions, generator, device
+    ):
+        codes = torch.randn(4_000, dimensions, generator=generator, device=device).double()
+        width = 4_000 ** (-1 / (dimensions + 4))
+        smoothed = torch.distributions.Normal(0.0, (1 + width**2) ** 0.5).log_prob(codes).sum(1)
+        error = log_density_at_codes(codes) - smoothed
+        assert error[codes.norm(dim=1) < 1.5].abs().mean() < 0.1
+
+    def test_a_code_on_its_own_has_its_own_kernel_and_nothing_else(self, device):
+        codes = torch.tensor([[0.0, 0.0], [1e3, 1e3], [1e3, 1e3 + 1]], device=device).repeat_interleave(1_000, 0)
+        found = log_density_at_codes(codes[999:])
+        width = codes[999:].double().std(0) * 2_001 ** (-1 / 6)
+        assert found[0].item() == pytest.approx(-math.log(2_001) - (width * (2 * math.pi) ** 0.5).log().sum().item())
+
+    @pytest.mark.parametrize("codes", [torch.zeros(3), torch.zeros(1, 2), torch.tensor([[0.0, 1.0], [0.0, 2.0]])])
+    def test_what_has_no_density_anywhere_is_refused(self, codes):
+        with pytest.raises(ValueError, match="codes"):
+            log_density_at_codes(codes)
 
     @pytest.mark.parametrize(
         ("codes", "message"),

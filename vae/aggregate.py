@@ -19,6 +19,7 @@ give all the images there are; `kl_excess_nats` says about how much of a KL the 
 Hoffman and Johnson, ELBO surgery, 2016; Makhzani et al., Adversarial autoencoders, 2015.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ POINTS = 32_768  # of the prior, .014 apart in the middle
 
 _BLOCK = 10_000  # normals in one matrix product
 _VALUES = 2**25  # log-weights held at a time
+_ROWS = 100  # codes compared with all others at once; more do not fit the caches
 _REACH = 8.0  # standard deviations of a normal that the plane has room for
 _MOST_CELLS = 4_000_000
 
@@ -134,16 +136,46 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
     centre, covariance = codes.mean(0), codes.T.cov()
     if not torch.linalg.matrix_rank(covariance, hermitian=True) == 2:
         raise ValueError("the codes lie on a line: they have no density in the plane")
-    spread = covariance.diagonal().sqrt()
-    std = (spread * len(codes) ** (-1 / 6)).expand_as(codes)
+    width = _scott(codes)
+    std = width.expand_as(codes)
     _check(codes, std, cell_width)
     low, high = codes.amin(0) - 4 * std[0], codes.amax(0) + 4 * std[0]
+    spread = covariance.diagonal().sqrt()
     edges = _edges(low, high, cell_width * spread)
     mass = _mixture(codes, std, edges)
     z = torch.stack(torch.meshgrid(*(_centres(edge) for edge in edges), indexing="xy"), -1)  # (H, W, 2)
     reference = torch.distributions.MultivariateNormal(centre, covariance).log_prob(z).exp()
     reference *= (cell_width * spread).prod()
     return _on_cells(edges, mass, None, reference[mass < SPARSE * reference].sum(), len(codes))
+
+
+@torch.no_grad()
+def log_density_at_codes(codes: Tensor) -> Tensor:
+    """The logarithm of the same kernel density estimate at each of its codes (N, D), (N,) float64, for any D.
+
+        log 1/N sum_m N(code_n; code_m, diag(b^2)),   b_i = s_i N^(-1 / (D + 4))
+
+    A code counts itself, so none is below log 1/N - sum_i log(b_i sqrt(2 pi)). Raises ValueError for a wrong shape or
+    an axis on which all codes agree.
+    """
+    if codes.ndim != 2 or len(codes) < 2:
+        raise ValueError(f"codes must be (N, D) with N >= 2, got {tuple(codes.shape)}")
+    codes = codes.double()
+    width = _scott(codes)
+    if not bool((width > 0).all()):
+        raise ValueError("the codes agree on an axis: they have no density")
+    scaled = (codes - codes.mean(0)) / width
+    half = 0.5 * scaled.square().sum(1)
+    kernels = [  # no sum is below 1, the code's own kernel, so there is no underflow to fear
+        torch.addmm(-half, block, scaled.T).sub_(own[:, None]).clamp_(max=0).float().exp_().sum(1, dtype=torch.float64)
+        for block, own in zip(scaled.split(_ROWS), half.split(_ROWS), strict=True)
+    ]
+    return (torch.cat(kernels) / len(codes)).log() - (width * math.sqrt(2 * math.pi)).log().sum()
+
+
+def _scott(codes: Tensor) -> Tensor:
+    """Scott's rule for the width of the kernels along each axis of codes (N, D), (D,)."""
+    return codes.std(0) * len(codes) ** (-1 / (codes.shape[1] + 4))
 
 
 def _against_prior(edges: list[Tensor], mass: Tensor, log_prior: Tensor, n: int) -> Aggregate:
