@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from vae import interpolation
+from vae import aggregate, interpolation
 from vae.checkpoint import Checkpoint
 from vae.networks import DenseLayer, dense_layers
 
@@ -139,6 +139,16 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
         labels=labels.numpy(),
         reconstructions=greys(model.decode(checkpoint.codes[neighbours], labels if model.conditional else None)),
     )
+
+
+def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
+    """The natural logarithm of a density at each code (N,) float64, after the name of which density that is.
+
+    Of the prior, log p(z), where the model has one; else of the kernel density estimate of the codes themselves.
+    """
+    if hasattr(checkpoint.model, "prior"):
+        return "log_prior_nats", checkpoint.model.prior().log_prob(checkpoint.codes).double().numpy()
+    return "log_kernel_density_nats", aggregate.log_density_at_codes(checkpoint.codes).numpy()
 
 
 def path(kind: str, start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:

@@ -43,10 +43,10 @@ def _as_seen(image: Image.Image) -> np.ndarray:
     return (paper + (levels - paper) * opacity / 255).round().astype(np.uint8)
 
 
-def png(image: np.ndarray) -> bytes:
-    """A grey image (H, W) uint8 as a PNG file."""
+def png(image: np.ndarray, scale: int = 1) -> bytes:
+    """A grey image (H, W) uint8 as a PNG file, enlarged by a whole number."""
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "png")
+    Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)).save(file, "png")
     return file.getvalue()
 
 

@@ -276,6 +276,8 @@ def to_fetch(of: Checkpoint) -> str | None:
 def fetch(dataset: str) -> None:
     """Download a named data set; raises `vae.data.DataError` without a network."""
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _test_set(dataset: str, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
     found = datasets.load_dataset(dataset, download=False)

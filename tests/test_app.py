@@ -109,6 +109,26 @@ def test_maps_shows_two_maps_and_two_pinned_points():
     assert {number.key for number in app.number_input} == {"z1_left", "z2_left", "z1_right", "z2_right"}
 
 
+@pytest.mark.parametrize(("page", "broken", "maps"), [("maps", "", 2), ("interpolate", "ae", 1), ("classes", "", 1)])
+def test_the_files_of_each_map_are_offered_when_they_are_asked_for(own_folder, page, broken, maps):
+    if broken:
+        (own_folder / f"{broken}.pt").write_bytes(b"no")
+
+    def script(page):
+        import importlib
+
+        importlib.import_module(f"views.{page}").render()
+
+    app = AppTest.from_function(script, args=(page,), default_timeout=SECONDS).run()
+    assert not any(button.key.startswith("svg_") for button in app.button if button.key)
+    app.session_state["take_away"] = True
+    app.run()
+    assert not app.exception
+    offered = [button.proto.label for button in app.get("download_button")]
+    assert sum(button.label == "SVG" for button in app.button) == offered.count("CSV") == offered.count("npz") == maps
+    assert ("Explorer as HTML" in offered) == (page == "maps")
+
+
 def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
     app = run(left="vae", z1_left="0.5")
     preset = next(button for button in app.button if button.label == "AE | VAE | best")

@@ -15,7 +15,7 @@ EXPLORER = {
 }
 
 VAE_ARROWS = {
-    "__init__": {"checkpoint", "config", "files", "models"},
+    "__init__": {"checkpoint", "config", "data", "estimators", "files", "interpolation", "models", "quadrature"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
     "checkpoint": {"config", "data", "files", "models"},
     "classifier": {"data", "datasets", "files", "flags"},
@@ -52,6 +52,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "components": set(),
     "compute": {"vae"},
     "drawing": {"compute", "evidence", "vae"},
+    "export": set(),
     "evidence": {"compute", "landscape", "vae"},
     "figures": set(),
     "formulas": {"bars", "evidence", "landscape"},
@@ -62,8 +63,8 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "recipe": {"state", "vae"},
     "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "drawing", "evidence", "figures", "formulas", "glimpse", "jobs"}
-    | {"landscape", "pictures", "recipe", "resources", "state", "vae", "views"},
+    "views": {"bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas", "glimpse"}
+    | {"jobs", "landscape", "pictures", "recipe", "resources", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "resources"},
@@ -72,8 +73,8 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"vae.folder", "pictures"},
-    "numpy": {"vae", "compute", "drawing", "evidence", "figures", "glimpse", "landscape", "pictures", "resources"}
-    | {"views"},
+    "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "pictures"}
+    | {"resources", "views"},
 }
 
 

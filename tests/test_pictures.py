@@ -15,6 +15,11 @@ def test_a_png_keeps_every_grey_level():
     assert (np.asarray(Image.open(io.BytesIO(pictures.png(IMAGES[0])))) == IMAGES[0]).all()
 
 
+def test_a_png_is_enlarged_by_whole_pixels():
+    large = np.asarray(Image.open(io.BytesIO(pictures.png(IMAGES[0], 7))))
+    assert (large == np.kron(IMAGES[0], np.ones((7, 7), np.uint8))).all()
+
+
 def test_a_gif_plays_all_frames_enlarged():
     film = Image.open(io.BytesIO(pictures.gif(IMAGES, 3, 20)))
     frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(film)]

@@ -15,7 +15,8 @@ import streamlit as st
 HERE = Path(__file__).parent
 RUNTIME = (
     *("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles"),
-    *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train", "runtime"),
+    *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
+    *("svg", "axes", "picture", "runtime"),
 )
 
 
@@ -27,6 +28,11 @@ def _source(*names: str) -> str:
 _runtime = st.components.v2.component("explorer_runtime", js=_source(*RUNTIME), isolate_styles=False)
 _bank = st.components.v2.component("explorer_bank", js=_source("door", "bank"), isolate_styles=False)
 _bridge = st.components.v2.component("explorer_bridge", js=_source("door", "bridge"), isolate_styles=False)
+
+
+def standalone() -> str:
+    """The script of a page that has neither Streamlit nor Plotly: the runtime, and what stands in for both."""
+    return _source(*RUNTIME, "plot", "standalone")
 
 
 def runtime() -> None:

@@ -13,6 +13,8 @@ function element(tag, className, parent, properties = {}) {
 }
 
 class Chart {
+  static attached = new Map(); // by key
+
   // handlers: paint(context, chart), pick(z), and optionally paintUnder(chart), hover(z, chart), leave(),
   // grab(pixel, chart) -> null or a drag with move(z) and drop()
   constructor(key, handlers) {
@@ -28,6 +30,7 @@ class Chart {
     if (plot === this.plot && this.layers.isConnected) return;
     this.detach();
     this.plot = plot;
+    Chart.attached.set(this.key, this);
     this.stage = plot.parentElement;
     this.stage.classList.add("latent-stage");
     this.stage.prepend(this.under);
@@ -48,6 +51,7 @@ class Chart {
     this.layers.remove();
     this.under.remove();
     this.plot = null;
+    if (Chart.attached.get(this.key) === this) Chart.attached.delete(this.key);
   }
 
   listen() {

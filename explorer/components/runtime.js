@@ -23,7 +23,9 @@ function addBank(bytes) {
   lobby(bank.id).open(bank);
 }
 
-const pages = { maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, train: Train };
+const pages = {
+  maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, train: Train, pictures: Pictures,
+};
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 
 function update({ data, parentElement, setStateValue }) {

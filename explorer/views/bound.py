@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from evidence import Evidence
 from resources import Family, Precise, Subject
 from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, unpacked, whole
 from vae.checkpoint import CheckpointError
-from views import parts, session
+from views import parts, session, takeaway
 from views.maps import offer_images
 
 FAMILY = "family"
@@ -37,7 +38,8 @@ IMAGES = 236  # two of them, and the gap between
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line(HELP):
+    head = parts.first_line(HELP)
+    with head:
         st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bound("unit"))
     names, family = resources.with_posterior(), resources.family()
     if not names and not family.sigmas:
@@ -55,6 +57,8 @@ def render() -> None:
         st.error(problem)
     elif model.checkpoint.model.latent_dim == 2:
         shown(model, subject, family)
+        with head:
+            takeaway.offer(partial(takeaway.maps, {"bound_map": model}))
     else:
         estimated(model, subject)
     session.mirror()

@@ -1,7 +1,9 @@
 """Classes: what a conditional VAE makes of a place in its plane when it is asked for each class."""
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 import components
@@ -9,8 +11,8 @@ import compute
 import pictures
 import resources
 from resources import Resource
-from state import CLASSES, SAMPLES, point, whole
-from views import parts, session
+from state import CLASSES, SAMPLES, ExplorerState, point, whole
+from views import parts, session, takeaway
 
 COLUMNS = 10
 STYLES = 10
@@ -23,7 +25,7 @@ def render() -> None:
     if not names:
         st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
         return
-    parts.first_line("Move over the map to see one style in every class. Click to keep it.")
+    head = parts.first_line("Move over the map to see one style in every class. Click to keep it.")
     left, right = st.columns(2)
     with left:
         resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
@@ -39,6 +41,24 @@ def render() -> None:
         drawn(resource)
     with right:
         table(resource)
+    with head:
+        takeaway.offer(partial(files, resource))
+
+
+def files(resource: Resource) -> None:
+    """The map's files, with the ten digits of the pinned style in a row."""
+    z = np.array([pin(session.current())])
+    takeaway.maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
+
+
+def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
+    """The ten digits (28, 280) uint8 at a point z (1, 2)."""
+    return np.hstack(compute.ten_classes(resource.checkpoint.model, z)[:, 0])
+
+
+def pin(state: ExplorerState) -> tuple[float, float]:
+    """The pinned style; at first the middle of the prior."""
+    return state.z1_style or 0.0, state.z2_style or 0.0
 
 
 def picked(value: Any) -> None:
@@ -60,7 +80,7 @@ def one_style(resource: Resource) -> None:
     parts.keep_below("digit", count)
     parts.keep_below("morph", count, otherwise=count - 1)
     state = session.current()
-    z = state.z1_style or 0.0, state.z2_style or 0.0
+    z = pin(state)
     with parts.row():
         parts.coordinates("style", z)
     components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)

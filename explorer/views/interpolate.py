@@ -1,5 +1,6 @@
 """Interpolate: a way between two points, what each place on it decodes to, and whether codes lie near it."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ import compute
 import pictures
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
-from views import parts, session
+from views import parts, session, takeaway
 
 SIDES = ("left", "right")
 GIF_SCALE = 6
@@ -20,7 +21,8 @@ Point = tuple[float, float]
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it."):
+    head = parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it.")
+    with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
         snap = st.empty()
     shown = parts.maps("path", SIDES, fields)
@@ -28,6 +30,9 @@ def render() -> None:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."
         st.toggle("test images", disabled=not same, help=help, **session.bound("snap"))
+    if shown:
+        with head:
+            takeaway.offer(partial(takeaway.maps, {f"path_{side}": each for side, each in shown.items()}))
     travelled(shown)
 
 

@@ -1,8 +1,10 @@
 """Maps: two latent spaces or three side by side; move to see a digit, click to keep it."""
 
+from functools import partial
 from html import escape
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 import components
@@ -12,7 +14,7 @@ import resources
 from resources import Precise, Resource
 from state import coordinate, one_of, point
 from vae.data import DataError
-from views import parts, session
+from views import parts, session, takeaway
 
 SIDES = ("left", "middle", "right")
 PRESET = {"left": "ae", "middle": "vae", "right": "vae-best"}
@@ -21,7 +23,8 @@ SCALE = 4
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line("Move over a map to see the image at that point. Click to keep it."):
+    head = parts.first_line("Move over a map to see the image at that point. Click to keep it.")
+    with head:
         offer_preset()
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
@@ -31,6 +34,9 @@ def render() -> None:
         if side in shown:
             with column:
                 pinned(side, shown[side])
+    if shown:
+        with head:
+            takeaway.offer(partial(files, shown))
     offer_images(*shown.values())
 
 
@@ -71,6 +77,20 @@ def picked(value: Any) -> None:
     except (KeyError, TypeError, ValueError):
         return
     session.update(**{f"z1_{side}": z1, f"z2_{side}": z2})
+
+
+def files(shown: dict[str, Resource]) -> None:
+    """The files of each map, its pinned digit among them, and the whole view as one."""
+    state = session.current()
+    pins = {side: (pin(side, resource), getattr(state, f"digit_{side}")) for side, resource in shown.items()}
+    charts = {f"map_{side}": resource for side, resource in shown.items()}
+    takeaway.maps(charts, {f"map_{side}": partial(at, resource, *pins[side]) for side, resource in shown.items()})
+    takeaway.page(shown, pins)
+
+
+def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
+    """The digit (28, 28) uint8 that is decoded at a point."""
+    return compute.decode(resource.checkpoint.model, np.array([z]), digit)[0]
 
 
 @st.fragment

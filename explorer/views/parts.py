@@ -27,7 +27,7 @@ def first_line(text: str) -> DeltaGenerator:
     """The one line that a first-time visitor needs, and to its right a place for what concerns the whole page."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(f'<div class="latent-help">{text}</div>', width="stretch")
-        return st.container(horizontal=True, vertical_alignment="center", width="content")
+        return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
 
 
 def row() -> DeltaGenerator:
@@ -129,6 +129,11 @@ def coordinates(plane: str, z: tuple[float, float]) -> None:
 
 
 def figures_line(resource: Resource) -> None:
+    """`facts`, under a map."""
+    st.html(f'<div class="latent-figures">{escape(facts(resource))}</div>')
+
+
+def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
     test = resource.checkpoint.record["test"]
     if resource.checkpoint.config.objective == "exact":  # error and KL are those of an encoder that nothing here asks
@@ -136,6 +141,5 @@ def figures_line(resource: Resource) -> None:
     else:
         how = [f"error {test['squared_error']:.1f}"]
         how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
-    data = [] if resource.dataset == "MNIST" else [escape(resource.dataset)]
-    facts = [*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"]
-    st.html(f'<div class="latent-figures">{" · ".join(facts)}</div>')
+    data = [] if resource.dataset == "MNIST" else [resource.dataset]
+    return " · ".join([*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"])

@@ -1,0 +1,123 @@
+// What a map shows as a file: SVG with a circle for each code in view, or that SVG as PNG, twice as fine as the screen.
+// What lies under the chart, tiles or a posterior, is one image in it.
+
+const FINER = 2;
+
+const tiled = (chart) => chart.stage.classList.contains("latent-with-tiles");
+
+const painted = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+
+// Where a mark or a text of the legend is on the stage.
+function boxOf(node, stage) {
+  const [box, origin] = [node.getBoundingClientRect(), stage.getBoundingClientRect()];
+  return { left: box.left - origin.left, middle: box.top - origin.top + box.height / 2, width: box.width };
+}
+
+function drawLegend(svg, chart, ink) {
+  svg.font = "12px 'Source Sans', system-ui, sans-serif";
+  svg.textAlign = "left";
+  svg.textBaseline = "middle";
+  chart.plot.querySelectorAll(".legend .traces").forEach((entry, i) => {
+    const trace = chart.plot._fullData[i];
+    const mark = boxOf(entry.querySelector(".legendpoints"), chart.stage);
+    const text = entry.querySelector(".legendtext");
+    const { left, middle } = boxOf(text, chart.stage);
+    svg.globalAlpha = trace.visible === true ? 1 : 0.4;
+    svg.beginPath();
+    svg.arc(mark.left + mark.width / 2, middle, 3);
+    svg.fillStyle = trace.marker.color;
+    svg.fill();
+    svg.fillStyle = ink;
+    svg.fillText(text.textContent, left, middle);
+  });
+  svg.globalAlpha = 1;
+}
+
+// One circle for each code in view, class by class.
+function drawPoints(svg, chart) {
+  const { left, top, width, height } = chart.frame();
+  const faded = tiled(chart) ? 0.55 : 1; // as in style.css
+  for (const { name, visible, marker, x, y } of chart.plot._fullData) {
+    if (visible !== true || !x?.length) continue;
+    svg.open(`class="codes" data-class="${escaped(name)}" fill="${marker.color}" fill-opacity="${marker.opacity * faded}"`);
+    for (let i = 0; i < x.length; i++) {
+      const [px, py] = chart.toPixel([x[i] ?? NaN, y[i] ?? NaN]); // a trace that only stands in the legend has null
+      const seen = px >= left && px <= left + width && py >= top && py <= top + height;
+      if (seen) svg.parts.push(`<circle cx="${short(px)}" cy="${short(py)}" r="${marker.size / 2}"/>`);
+    }
+    svg.close();
+  }
+}
+
+function svgOf(chart, title) {
+  const { clientWidth: wide, clientHeight: high } = chart.plot;
+  const { xaxis, yaxis } = chart.plot._fullLayout;
+  const frame = chart.frame();
+  const { color: ink, backgroundColor: paper } = getComputedStyle(document.querySelector("[data-testid=stApp]"));
+  const svg = new SvgContext(wide, high);
+  svg.parts.push(`<title>${escaped(title)}</title>`);
+  svg.fillStyle = paper;
+  svg.fillRect(0, 0, wide, high);
+  if (painted(chart.under)) {
+    svg.imageSmoothingEnabled = !tiled(chart);
+    svg.drawImage(chart.under, 0, 0, chart.stage.clientWidth, chart.stage.clientHeight);
+    svg.imageSmoothingEnabled = true;
+  }
+  drawAxes(svg, frame, xaxis, yaxis);
+  drawLegend(svg, chart, ink);
+  svg.save();
+  svg.beginPath();
+  svg.rect(frame.left, frame.top, frame.width, frame.height);
+  svg.clip();
+  drawPoints(svg, chart);
+  chart.handlers.paint(svg, chart);
+  svg.restore();
+  return svg;
+}
+
+async function pngOf(svg) {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  await image.decode();
+  const canvas = element("canvas", "", null, { width: FINER * svg.width, height: FINER * svg.height });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((resolve) => canvas.toBlob(resolve));
+}
+
+function saveAs(name, blob) {
+  const link = element("a", "", null, { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// Answers the buttons "SVG" and "PNG" of a page's maps; all other files come from the server.
+class Pictures {
+  // data: { charts: { key of a chart: name of its model } }
+  update({ charts }) {
+    this.listeners?.abort();
+    this.listeners = new AbortController();
+    const { signal } = this.listeners;
+    document.addEventListener("click", (event) => this.clicked(event, charts), { signal, capture: true });
+  }
+
+  attach() {}
+
+  unmount() {
+    this.listeners?.abort();
+  }
+
+  async clicked(event, charts) {
+    for (const [key, name] of Object.entries(charts)) {
+      const chart = Chart.attached.get(key);
+      if (!chart) continue;
+      if (event.target.closest?.(`.st-key-svg_${key} button`)) {
+        saveAs(`${name}.svg`, new Blob([svgOf(chart, name)], { type: "image/svg+xml" }));
+      } else if (event.target.closest?.(`.st-key-png_${key} button`)) {
+        saveAs(`${name}.png`, await pngOf(svgOf(chart, name)));
+      }
+    }
+  }
+}

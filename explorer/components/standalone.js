@@ -1,0 +1,262 @@
+// The explorer as one file: this page, its state, and the few things that the app leaves to its server. The maps, the
+// marks, the tiles and the player are the app's own controllers; they are updated here as a rerun updates them there.
+
+const spec = JSON.parse(document.getElementById("spec").textContent);
+const NEIGHBOURS = 5;
+const PATH_POINTS = 121;
+const KINDS = ["line", "arc"];
+const HELP = {
+  maps: "Move over a map to see the digit at that point. Click to keep it.",
+  interpolate: "Drag A and B, or click near one. Below each frame: the codes near it.",
+};
+
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// How many codes lie within the map's radius of z.
+function codesNear({ codes, count }, [x, y], radius) {
+  let near = 0;
+  for (let i = 0; i < count; i++) {
+    const [dx, dy] = [codes[2 * i] - x, codes[2 * i + 1] - y];
+    if (dx * dx + dy * dy <= radius * radius) near += 1;
+  }
+  return near;
+}
+
+function nearestCodes(bank, [x, y], count) {
+  const away = Array.from({ length: bank.count }, (_, i) => {
+    const [z1, z2] = bank.code(i);
+    return [Math.hypot(z1 - x, z2 - y), i];
+  });
+  return away.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, i]) => i);
+}
+
+const between = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
+
+// As `vae.interpolation`: the direction turns evenly, the norm goes linearly; opposite directions by way of an axis.
+function along(kind, z0, z1) {
+  const [r0, r1] = [Math.hypot(...z0), Math.hypot(...z1)];
+  const turn = Math.atan2(z0[0] * z1[1] - z0[1] * z1[0], z0[0] * z1[0] + z0[1] * z1[1]);
+  let [start, angle] = [Math.atan2(z0[1], z0[0]), turn];
+  if (Math.abs(Math.sin(turn)) < 1e-6 && Math.abs(turn) > 1) {
+    const flat = Math.abs(z0[1]) < Math.abs(z0[0]); // then the axis that is most nearly perpendicular is the second
+    angle = (flat ? z0[0] > 0 : z0[1] < 0) ? Math.PI : -Math.PI;
+  }
+  const straight = kind === "line" || r0 === 0 || r1 === 0 || Math.abs(angle) < 1e-6;
+  return Array.from({ length: PATH_POINTS }, (_, i) => {
+    const t = i / (PATH_POINTS - 1);
+    if (straight || i === 0 || i === PATH_POINTS - 1) return between(z0, z1, t);
+    const radius = (1 - t) * r0 + t * r1;
+    return [radius * Math.cos(start + t * angle), radius * Math.sin(start + t * angle)];
+  });
+}
+
+function toggle(parent, name, on, change) {
+  const label = element("label", "latent-check", parent);
+  const box = element("input", "", label, { type: "checkbox", checked: on });
+  label.append(name);
+  box.onchange = () => change(box.checked);
+}
+
+function digitCanvas(parent, pixels, title) {
+  const canvas = element("canvas", "latent-digit", parent, { width: SIDE, height: SIDE, title });
+  drawDigit(canvas.getContext("2d"), pixels);
+  return canvas;
+}
+
+class Standalone {
+  constructor(banks) {
+    const { planes, ...view } = spec;
+    if (!KINDS.includes(view.path)) [view.path] = KINDS;
+    Object.assign(this, { banks, planes, view, tab: "maps", mounts: {}, selects: [] });
+    this.sides = Object.keys(planes);
+    const head = element("header", "alone-head", document.body);
+    element("h1", "", head, { textContent: "Latent Space Explorer" });
+    this.tabs = element("nav", "alone-tabs", head);
+    this.pages = { maps: this.maps(), interpolate: this.interpolate() };
+    for (const name of Object.keys(this.pages)) {
+      const tab = element("button", "", this.tabs, { type: "button", textContent: name[0].toUpperCase() + name.slice(1) });
+      tab.onclick = () => this.open(name);
+    }
+    this.open("maps");
+    matchMedia("(prefers-color-scheme: dark)").onchange = () => this.update();
+  }
+
+  open(name) {
+    this.tab = name;
+    Object.entries(this.pages).forEach(([each, page], i) => {
+      page.hidden = each !== name;
+      this.tabs.children[i].setAttribute("aria-selected", each === name);
+    });
+    this.update();
+  }
+
+  update() {
+    for (const show of this.selects) show();
+    if (this.tab === "maps") for (const side of this.sides) this.updateMap(side);
+    else this.updatePaths();
+  }
+
+  // Maps side by side, each `<charts>_<side>` under the name of its model.
+  planesOf(charts, sides, page) {
+    const maps = element("div", "alone-maps", page);
+    return sides.map((side) => {
+      const { id, label } = this.planes[side];
+      const section = element("section", "", maps);
+      const name = element("h2", "alone-name", section, { textContent: label });
+      if (this.banks[id].conditional) this.classes(name, side);
+      new Plot(element("div", `st-key-${charts}_${side}`, section).appendChild(element("div", "")), this.banks[id], this.planes[side]);
+      return section;
+    });
+  }
+
+  classes(parent, side) {
+    const select = element("select", "latent-select", parent);
+    select.setAttribute("aria-label", `Class to decode, ${side}`);
+    this.planes[side].classes.forEach(([name], label) => element("option", "", select, { value: label, textContent: name }));
+    this.selects.push(() => (select.value = this.planes[side].digit));
+    select.onchange = () => {
+      this.planes[side].digit = Number(select.value);
+      this.update();
+    };
+  }
+
+  maps() {
+    const page = element("main", "", document.body);
+    const line = element("div", "alone-line", page);
+    element("div", "latent-help", line, { textContent: HELP.maps });
+    for (const name of ["manifold", "prior"]) {
+      toggle(line, name, this.view[name], (on) => {
+        this.view[name] = on;
+        this.update();
+      });
+    }
+    this.pins = {};
+    this.planesOf("map", this.sides, page).forEach((section, i) => {
+      const side = this.sides[i];
+      element("div", "latent-figures", section, { textContent: this.planes[side].facts });
+      const pin = element("div", "alone-pin", section);
+      const decoded = element("div", `st-key-decoded_${side}`, pin);
+      const picture = element("div", "latent-picture", decoded);
+      const image = element("img", "digit", picture, { width: 112, height: 112 });
+      const said = element("div", "alone-usual", pin);
+      const fields = this.coordinates(element("div", "alone-z", said), side);
+      const usual = element("div", "latent-said", said);
+      this.pins[side] = { image, fields, usual, near: element("div", "strip alone-near", pin) };
+      this.mounts[side] = element("div", "", pin, { hidden: true });
+    });
+    return page;
+  }
+
+  coordinates(parent, side) {
+    return ["z₁", "z₂"].map((name, axis) => {
+      const label = element("label", "", parent, { textContent: name });
+      const field = element("input", "", label, { type: "text", inputMode: "decimal" });
+      field.setAttribute("aria-label", `${side} z${axis + 1}`);
+      field.onchange = () => {
+        const entered = Number(field.value.replace("−", "-"));
+        const z = this.planes[side].z.slice();
+        if (field.value.trim() && Math.abs(entered) <= 1e4) z[axis] = entered;
+        this.planes[side].z = rounded(z);
+        this.updateMap(side);
+      };
+      return field;
+    });
+  }
+
+  updateMap(side) {
+    const { id, digit, z } = this.planes[side];
+    const data = { page: "maps", side, bank: id, digit, z, manifold: this.view.manifold, prior: this.view.prior };
+    const setStateValue = (_, picked) => {
+      this.planes[side].z = picked.z;
+      this.updateMap(side);
+    };
+    latentExplorer.update({ data, parentElement: this.mounts[side], setStateValue });
+    this.showPin(side);
+  }
+
+  showPin(side) {
+    const { id, digit, z, radius } = this.planes[side];
+    const { image, fields, usual, near } = this.pins[side];
+    const bank = this.banks[id];
+    image.src = digitCanvas(null, bank.decode(z, digit), "").toDataURL();
+    image.alt = image.title = `decoded at ${z.map(shortNumber).join(", ")}`;
+    fields.forEach((field, axis) => (field.value = z[axis].toFixed(3)));
+    const count = codesNear(bank, z, radius);
+    usual.replaceChildren();
+    element("strong", "", usual, { textContent: count });
+    usual.append(` codes near (typically ${this.view.near})`);
+    if (bank.prior) {
+      const away = Math.hypot(...z);
+      element("br", "", usual);
+      element("strong", "", usual, { textContent: `${away.toFixed(2)} σ` });
+      usual.append(` out, ${Math.round(100 * Math.exp((-away * away) / 2))}% of prior beyond`);
+    }
+    if (count === 0) {
+      element("br", "", usual);
+      element("strong", "latent-warning", usual, { textContent: "extrapolated: no code lies near" });
+    }
+    near.replaceChildren();
+    for (const index of nearestCodes(bank, z, NEIGHBOURS)) {
+      const figure = element("figure", "column", near);
+      const label = bank.labels[index];
+      digitCanvas(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
+      element("figcaption", "", figure, { textContent: this.planes[side].classes[label][0] });
+    }
+  }
+
+  interpolate() {
+    const page = element("main", "", document.body);
+    const line = element("div", "alone-line", page);
+    element("div", "latent-help", line, { textContent: HELP.interpolate });
+    const kinds = element("div", "alone-kinds", line);
+    for (const kind of KINDS) {
+      const button = element("button", "", kinds, { type: "button", textContent: kind });
+      button.onclick = () => {
+        this.view.path = kind;
+        this.updatePaths();
+      };
+    }
+    this.kinds = [...kinds.children];
+    toggle(line, "test images", this.view.snap, (on) => {
+      this.view.snap = on;
+      this.updatePaths();
+    });
+    this.planesOf("path", this.sides.filter((side) => SIDES.includes(side)), page);
+    this.mounts.paths = element("div", "", page);
+    return page;
+  }
+
+  // A and B of one side: the codes of the two chosen test images, unless free points were set.
+  endsOf(side) {
+    const bank = this.banks[this.planes[side].id];
+    const images = ["a", "b"].map((end) => bank.code(this.view[`image_${end}`] % bank.count));
+    return this.view.snap ? images : images.map((z, i) => this.view.ends[side]["ab"[i]] ?? z);
+  }
+
+  updatePaths() {
+    for (const button of this.kinds) button.setAttribute("aria-pressed", button.textContent === this.view.path);
+    const sides = {};
+    for (const side of this.sides.filter((each) => SIDES.includes(each))) {
+      const { id, digit, radius } = this.planes[side];
+      const [a, b] = this.endsOf(side);
+      const path = along(this.view.path, a, b);
+      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => codesNear(this.banks[id], z, radius)) };
+    }
+    const setStateValue = (_, { end, image, side, z }) => {
+      if (image === undefined) this.view.ends[side][end] = z;
+      else this.view[`image_${end}`] = image;
+      this.updatePaths();
+    };
+    const data = { page: "paths", sides, snap: this.view.snap, prior: this.view.prior };
+    latentExplorer.update({ data, parentElement: this.mounts.paths, setStateValue });
+  }
+}
+
+const packed = JSON.parse(document.getElementById("banks").textContent);
+for (const text of Object.values(packed)) unpacked(text).then(addBank);
+const opened = await Promise.all(Object.keys(packed).map(bankOf));
+new Standalone(Object.fromEntries(opened.map((bank) => [bank.id, bank])));

@@ -1,0 +1,89 @@
+"""What a map shows, as files: its codes, and the whole view as one HTML file that needs neither server nor network.
+
+The HTML file holds what the app hands the browser, unchanged: each checkpoint as `compute.pack` packs it, and the app's
+own scripts. Plotly is not among them. It is 4.8 MB, the scripts ask little of a chart, and a small one of our own gives
+them that. A map of the tutorial's network then takes 1.1 MB, and one of the largest network 2.4 MB.
+"""
+
+import gzip
+import io
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+PAGE = Path(__file__).parent / "components" / "standalone.html"
+STYLES = (Path(__file__).parent / "style.css", Path(__file__).parent / "components" / "standalone.css")
+
+
+class Codes(NamedTuple):
+    """The codes of a map with what is known of each."""
+
+    z: np.ndarray  # (N, D) float32
+    labels: np.ndarray  # (N,) uint8
+    density: str  # what the next is, and its unit: the name of its column
+    log_density: np.ndarray  # (N,) float64, natural logarithm
+
+
+class Plane(NamedTuple):
+    """One map of an HTML file."""
+
+    name: str  # of the checkpoint
+    label: str  # as a person reads it
+    facts: str  # the line under the map
+    id: str  # names the blob
+    blob: bytes  # see `compute.pack`
+    classes: Sequence[tuple[str, str]]  # name and colour of each
+    x: tuple[float, float]  # the ranges that are shown first
+    y: tuple[float, float]
+    radius: float  # the distance within which a typical code has `near` others
+    z: tuple[float, float]  # the pinned point
+    digit: int  # the class asked of a conditional model
+
+
+def csv(codes: Codes) -> bytes:
+    """A line a code: index, label, z1, z2, ..., log-density, with all digits that their floats have."""
+    dimensions = codes.z.shape[1]
+    header = ["index", "label", *(f"z{axis + 1}" for axis in range(dimensions)), codes.density]
+    columns = [np.arange(len(codes.z)), codes.labels, *codes.z.astype(np.float64).T, codes.log_density]
+    formats = ["%d", "%d", *["%.9g"] * dimensions, "%.9g"]
+    file = io.BytesIO()
+    np.savetxt(file, np.column_stack(columns), formats, delimiter=",", header=",".join(header), comments="")
+    return file.getvalue()
+
+
+def npz(codes: Codes) -> bytes:
+    """The same as arrays: index (N,), label (N,), z (N, D), and the log-density (N,) under its name."""
+    file = io.BytesIO()
+    arrays = {"index": np.arange(len(codes.z)), "label": codes.labels, "z": codes.z, codes.density: codes.log_density}
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> bytes:
+    """The explorer as one file; `planes` are its maps by side, and two sides may share a checkpoint.
+
+    `view` is what the page starts with: the switches by their names in `ExplorerState`, and `near`, the number of codes
+    that a typical place has near. `script` is the app's own (`components.source`).
+    """
+    blobs = {plane.id: plane.blob for plane in planes.values()}
+    packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}
+    sides = {side: {k: v for k, v in plane._asdict().items() if k != "blob"} for side, plane in planes.items()}
+    names = " and ".join(dict.fromkeys(plane.label for plane in planes.values()))
+    parts = {
+        "TITLE": escape(f"{names} · Latent Space Explorer"),
+        "STYLE": "\n".join(file.read_text() for file in STYLES),
+        "SPEC": _inert(json.dumps({"planes": sides, **view})),
+        "BANKS": _inert(json.dumps(packed)),
+        "SCRIPT": script,
+    }
+    return "".join(parts.get(part, part) for part in PAGE.read_text().split("@@")).encode()
+
+
+def _inert(text: str) -> str:
+    """JSON that cannot end the script element that holds it."""
+    return text.replace("<", "\\u003c")

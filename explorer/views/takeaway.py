@@ -1,0 +1,109 @@
+"""Take away: what a page shows as files, each made when it is asked for.
+
+Pictures of maps are made by the browser, which alone knows what part of them is on the screen. All else is made here.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import product
+
+import numpy as np
+import streamlit as st
+
+import components
+import compute
+import export
+import pictures
+from export import Codes, Plane
+from resources import Precise, Resource
+from state import ExplorerState
+from views import parts, session
+
+SCALE = 10
+FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, with which an HTML file starts
+
+Images = Mapping[str, Callable[[], np.ndarray]]
+Pins = Mapping[str, tuple[tuple[float, float], int]]
+
+
+@st.fragment
+def offer(draw: Callable[[], None]) -> None:
+    """The button of a page; `draw` draws what it opens, each time anew, and so with what is pinned by then."""
+    popover = st.popover("take away", icon=":material/download:", type="tertiary", on_change="rerun", key="take_away")
+    if popover.open:
+        with popover:
+            draw()
+
+
+def maps(charts: Mapping[str, Resource | Precise], images: Images | None = None) -> None:
+    """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
+    for key, model in charts.items():
+        name = model.checkpoint.name
+        st.html(f'<div class="latent-said"><strong>{parts.label(name)}</strong></div>')
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+            parts.said("picture")
+            st.button("SVG", key=f"svg_{key}")  # the browser answers these two
+            st.button("PNG", key=f"png_{key}")
+            parts.said("codes")
+            file("CSV", f"csv_{key}", partial(codes, model, export.csv), f"{name}-codes.csv", "text/csv")
+            file("npz", f"npz_{key}", partial(codes, model, export.npz), f"{name}-codes.npz")
+            if images:
+                parts.said("digit")
+                file("PNG", f"digit_png_{key}", partial(digit, images[key]), f"{name}-digit.png", "image/png")
+    names = {key: model.checkpoint.name for key, model in charts.items()}
+    components.bridge("pictures", {"charts": names}, lambda value: None)
+
+
+def page(shown: Mapping[str, Resource], pins: Pins) -> None:
+    """The explorer as one HTML file, with these models and what is pinned on each."""
+    state = session.current()
+    view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state), "near": compute.NEAR}
+    planes = {side: plane(resource, *pins[side]) for side, resource in shown.items()}
+    st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
+    made = partial(export.html, planes, view, components.standalone())
+    file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
+
+
+def ends(state: ExplorerState) -> dict[str, dict[str, tuple[float, float]]]:
+    """The ends of paths that were set apart from test images, by side and by end."""
+    found: dict[str, dict[str, tuple[float, float]]] = {"left": {}, "right": {}}
+    for side, end in product(found, "ab"):
+        z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
+        if None not in z:
+            found[side][end] = z
+    return found
+
+
+def file(label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None) -> None:
+    """A button that makes a file when it is pressed."""
+    st.download_button(label, made, name, kind, key=key, on_click="ignore")
+
+
+def codes(model: Resource | Precise, written: Callable[[Codes], bytes]) -> bytes:
+    """The codes of a model, with the density at each, as a file."""
+    checkpoint = model.checkpoint
+    density = compute.log_density(checkpoint)
+    return written(Codes(checkpoint.codes.numpy(), checkpoint.labels.numpy(), *density))
+
+
+def digit(image: Callable[[], np.ndarray]) -> bytes:
+    """A grey image as a PNG that can be seen."""
+    return pictures.png(image(), SCALE)
+
+
+def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
+    """A model's map as an HTML file holds it."""
+    layout, name = resource.figure.layout, resource.checkpoint.name
+    return Plane(
+        name=name,
+        label=parts.label(name),
+        facts=parts.facts(resource),
+        id=resource.id,
+        blob=resource.blob,
+        classes=[(trace.name, trace.marker.color) for trace in resource.figure.data],
+        x=layout.xaxis.range,
+        y=layout.yaxis.range,
+        radius=resource.radius,
+        z=z,
+        digit=digit,
+    )
