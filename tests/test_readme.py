@@ -3,10 +3,13 @@
 import argparse
 import re
 import shlex
+from pathlib import Path
 
 import pytest
+import torch
 from browser import ROOT
 
+import vae
 from vae import checkpoint, evaluate, flags
 
 README = (ROOT / "README.md").read_text()
@@ -23,10 +26,51 @@ def test_every_file_it_names_exists():
         assert any((place / name).exists() or (place / f"{name}.pt").exists() for place in places), name
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_its_python_runs(example, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    exec(compile(example, "README.md", "exec"), {})
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder of a reader's own, beside the shipped checkpoints."""
+    (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
+    monkeypatch.chdir(tmp_path)
+
+
+def run(examples):
+    """What the examples define, run one after the other."""
+    namespace = {}
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), namespace)
+    return namespace
+
+
+def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
+    found = run(EXAMPLES[: next(i for i, example in enumerate(EXAMPLES) if "load_mnist" in example)])
+    assert found["digits"].shape == (2, 1, 28, 28)
+    torch.testing.assert_close(found["film"], found["model"].decode(found["path"]))
+    assert Path("map.html").stat().st_size > 1e6
+
+
+@pytest.mark.mnist
+def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
+    monkeypatch.setattr(vae, "load_mnist", lambda: mnist)
+    found = run(EXAMPLES)
+    assert len(EXAMPLES) == 6
+    torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found["z"], found["q"].mean)
+    assert found["given_z"].mean() > found["exact"].mean()  # an image is likelier at its code than over the prior
+    assert found["bound"].mean() < found["exact"].mean()
+
+
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_what_its_python_does_in_a_plane_it_does_in_other_dimensions_where_theory_allows(dimensions, generator, x):
+    model = vae.build(vae.TrainConfig(latent_dim=dimensions)).double()
+    path = vae.interpolation.spherical(*model.encode(x)[:2], torch.linspace(0, 1, 5, dtype=torch.float64))
+    assert model.decode(path).shape == (5, 1, 28, 28)
+    bound = vae.estimators.importance(model, x, 2_000, generator).nats
+    if dimensions == 1:
+        exact = vae.quadrature.log_evidence(model, x).log_px_nats
+        torch.testing.assert_close(bound, exact, atol=0.5, rtol=0)
+    else:
+        with pytest.raises(ValueError, match="3"):
+            vae.quadrature.log_evidence(model, x)
 
 
 @pytest.mark.parametrize("command", TRAINING)

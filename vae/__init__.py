@@ -7,14 +7,31 @@
     log p(x) = elbo(x) + KL(q(z|x) || p(z|x))  >=  elbo(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z))
 
 An AE keeps only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
-the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands.
+the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
+gives a trained model, `read` its codes and figures too, and `interpolation`, `quadrature` and `estimators` take it on.
 """
 
-from vae.checkpoint import load
+from vae import estimators, interpolation, quadrature
+from vae.checkpoint import load, read
 from vae.config import TrainConfig
+from vae.data import load_mnist, to_pixels
 from vae.files import CheckpointError
 from vae.models import AE, CVAE, VAE, build
 
 __version__ = "0.1.0"
 
-__all__ = ["AE", "CVAE", "VAE", "CheckpointError", "TrainConfig", "build", "load"]
+__all__ = [
+    "AE",
+    "CVAE",
+    "VAE",
+    "CheckpointError",
+    "TrainConfig",
+    "build",
+    "estimators",
+    "interpolation",
+    "load",
+    "load_mnist",
+    "quadrature",
+    "read",
+    "to_pixels",
+]
