@@ -32,8 +32,7 @@ class Codes(NamedTuple):
 class Plane(NamedTuple):
     """One map of an HTML file."""
 
-    name: str  # of the checkpoint
-    label: str  # as a person reads it
+    label: str  # the checkpoint's name as a person reads it
     facts: str  # the line under the map
     id: str  # names the blob
     blob: bytes  # see `compute.pack`
@@ -68,7 +67,7 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
     """The explorer as one file; `planes` are its maps by side, and two sides may share a checkpoint.
 
     `view` is what the page starts with: the switches by their names in `ExplorerState`, and `near`, the number of codes
-    that a typical place has near. `script` is the app's own (`components.source`).
+    that a typical place has near. `script` is the app's own (`components.standalone`).
     """
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}

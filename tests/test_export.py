@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from browser import ROOT
 
 import components
 import compute
@@ -105,6 +106,13 @@ def test_an_html_file_needs_no_network_and_stays_below_8_mb():
     }
     rest = made.decode().replace(parsed.scripts["banks"], "").replace("http://www.w3.org/2000/svg", "")
     assert not NETWORK.findall(rest)
+
+
+def test_the_readme_says_how_large_that_of_the_start_page_is():
+    megabytes = len(page(left="ae", right="vae")[0]) / 1e6
+    assert f"{megabytes:.1f} MB for the two models of the start page" in (ROOT / "README.md").read_text().replace(
+        "\n", " "
+    )
 
 
 def test_a_checkpoint_on_two_sides_is_packed_once():

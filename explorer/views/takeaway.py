@@ -5,6 +5,7 @@ Pictures of maps are made by the browser, which alone knows what part of them is
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from html import escape
 from itertools import product
 
 import numpy as np
@@ -39,7 +40,7 @@ def maps(charts: Mapping[str, Resource | Precise], images: Images | None = None)
     """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
     for key, model in charts.items():
         name = model.checkpoint.name
-        st.html(f'<div class="latent-said"><strong>{parts.label(name)}</strong></div>')
+        st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
             parts.said("picture")
             st.button("SVG", key=f"svg_{key}")  # the browser answers these two
@@ -93,10 +94,9 @@ def digit(image: Callable[[], np.ndarray]) -> bytes:
 
 def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
     """A model's map as an HTML file holds it."""
-    layout, name = resource.figure.layout, resource.checkpoint.name
+    layout = resource.figure.layout
     return Plane(
-        name=name,
-        label=parts.label(name),
+        label=parts.label(resource.checkpoint.name),
         facts=parts.facts(resource),
         id=resource.id,
         blob=resource.blob,
