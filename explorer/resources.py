@@ -309,7 +309,7 @@ def _test_sheet(test_set: str, _images: np.ndarray) -> Blob:
 
 
 def test_sheet(of: Checkpoint) -> Blob | None:
-    """All test images of a checkpoint for the browser (of MNIST 1.6 MB), or None where this machine has not the same."""
+    """All test images of a checkpoint for the browser, of MNIST 1.6 MB; None where this machine has not the same."""
     images = test_images(of)
     return None if images is None else _test_sheet(of.test_set, images)
 

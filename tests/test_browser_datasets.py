@@ -1,4 +1,4 @@
-"""A model of a person's own images in a real Chromium: its names and its images are on the screen, and nobody else's."""
+"""A model of one's own images in a real Chromium: its names and its images are on the screen, and nobody else's."""
 
 import re
 import shutil

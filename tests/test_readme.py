@@ -42,7 +42,7 @@ def run(examples):
 
 
 def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
-    found = run(EXAMPLES[: next(i for i, example in enumerate(EXAMPLES) if "load_mnist" in example)])
+    found = run(EXAMPLES[: next(i for i, example in enumerate(EXAMPLES) if "load_dataset" in example)])
     assert found["digits"].shape == (2, 1, 28, 28)
     torch.testing.assert_close(found["film"], found["model"].decode(found["path"]))
     assert Path("map.html").stat().st_size > 1e6
@@ -50,7 +50,7 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
 
 @pytest.mark.mnist
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
-    monkeypatch.setattr(vae, "load_mnist", lambda: mnist)
+    monkeypatch.setattr(vae, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
     assert len(EXAMPLES) == 6
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)

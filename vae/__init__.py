@@ -14,7 +14,8 @@ gives a trained model, `read` its codes and figures too, and `interpolation`, `q
 from vae import estimators, interpolation, quadrature
 from vae.checkpoint import load, read
 from vae.config import TrainConfig
-from vae.data import load_mnist, to_pixels
+from vae.data import to_pixels
+from vae.datasets import load_dataset
 from vae.files import CheckpointError
 from vae.models import AE, CVAE, VAE, build
 
@@ -30,7 +31,7 @@ __all__ = [
     "estimators",
     "interpolation",
     "load",
-    "load_mnist",
+    "load_dataset",
     "quadrature",
     "read",
     "to_pixels",
