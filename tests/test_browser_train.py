@@ -90,6 +90,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
 
 def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, finished):
     visit(page, f"{address}/train?job={finished}")
+    page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch === '60'")
     codes = checkpoint.read(FOLDER / "vae").codes[:5000].numpy()
     window = figures.extent(codes, prior=True)
     script = """([window, points]) => {
