@@ -31,6 +31,11 @@ def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[f
     return (float(x0), float(x1)), (float(y0), float(y1))
 
 
+def dot(count: int) -> float:
+    """The size of a code's mark where there are so many: fewer codes have larger ones."""
+    return min(max(3.5, 3.5 * (3000 / count) ** 0.25), 8.0)
+
+
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
     """The codes (N, 2) float32 as one trace per class (N,), in one unit on both axes, with room for a prior's rings."""
     figure = Figure()
@@ -41,7 +46,7 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: 
             y=chosen[:, 1],
             name=_shown(name),
             mode="markers",
-            marker={"color": colour, "size": 3.5, "opacity": 0.8},
+            marker={"color": colour, "size": dot(len(codes)), "opacity": 0.8},
             hoverinfo="skip",
         )
     return _as_plane(figure, *extent(codes, prior), HEIGHT)
@@ -58,7 +63,8 @@ def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
 
 def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
     """The figure with one unit on both axes, faint lines and the legend on top, in two rows where names are long."""
-    a_row = 10 if max(len(trace.name) for trace in figure.data) <= SHORT else 5
+    long = max(len(trace.name) for trace in figure.data) > SHORT
+    a_row = min(5, max(3, len(figure.data))) if long else 10
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
     figure.update_layout(
         height=height,
@@ -73,7 +79,7 @@ def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float
             "y": 1.005,
             "yanchor": "bottom",
             "itemsizing": "constant",
-            "entrywidth": 0.9 / a_row,
+            "entrywidth": (1.0 if long else 0.9) / a_row,
             "entrywidthmode": "fraction",
             "font": {"size": 12},
         },

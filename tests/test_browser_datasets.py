@@ -32,7 +32,7 @@ def own_address(app):
 
 
 def legend(page, chart):
-    return page.locator(f".st-key-{chart} .legendtext").all_inner_texts()
+    return page.locator(f".st-key-{chart} .legendtext").all_text_contents()
 
 
 def test_maps_shows_a_folders_names_and_rings_its_images(page, own_address):

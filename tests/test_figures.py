@@ -84,5 +84,13 @@ def test_a_legend_of_ten_long_names_has_room_for_its_second_row():
     short, long = (figures.plane(300, 3, names) for names in (DIGITS, [f"kind {name}" for name in DIGITS]))
     assert long.layout.margin.t >= short.layout.margin.t + 18
     assert 5 * long.layout.legend.entrywidth <= 1
+    assert long.layout.legend.entrywidth > short.layout.legend.entrywidth
     few = figures.plane(300, 3, ("cat", "dog", "weasel"))
     assert few.layout.margin.t == short.layout.margin.t
+
+
+def test_few_codes_have_larger_marks_and_no_more_codes_smaller_ones():
+    sizes = [figures.dot(count) for count in (10, 100, 1_000, 10_000, 40_000)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 2 * sizes[3]
+    assert sizes[3] == sizes[4]

@@ -204,7 +204,7 @@ class Bound {
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
-    const size = chart === this.close ? 3 : 2;
+    const size = (chart === this.close ? 3 : 2) * this.data.dot;
     drawCodes(context, chart, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
     this.wide.paint(context, chart, this.near);
     this.near.paint(context, chart);

@@ -303,6 +303,7 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
+        "dot": figures.dot(len(model.checkpoint.codes)) / figures.dot(10_000),
         "pick": "z" if resources.test_images(model.checkpoint) is None else "image",
     }
     if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel
