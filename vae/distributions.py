@@ -116,7 +116,7 @@ def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
     centre = mean.detach().mean(0)
     mean, x = mean - centre, x - centre
     half_log = 0.5 * math.log(2 * math.pi)
-    if _is_one_number(pixels.stddev):
+    if is_one_number(pixels.stddev):
         std = pixels.stddev.flatten()[0]
         mean, x = mean / std, x / std
         of_point = -0.5 * mean.square().sum(1) - mean.shape[1] * (std.log() + half_log)
@@ -140,7 +140,7 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
     pixels = likelihood.base_dist
     if isinstance(pixels, Bernoulli):
         families = [(pixels.logits, pixels.mean)]
-    elif _is_one_number(pixels.stddev):
+    elif is_one_number(pixels.stddev):
         families = [(pixels.mean / pixels.variance, pixels.mean)]
     else:
         mean, variance = pixels.mean, pixels.variance
@@ -148,6 +148,6 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
     return sum(((eta[first] - eta[second]) * (t[first] - t[second])).flatten(1).sum(1) for eta, t in families)
 
 
-def _is_one_number(stddev: Tensor) -> bool:
+def is_one_number(stddev: Tensor) -> bool:
     """Whether it is a single number expanded to its shape, as its strides tell without a look at the values."""
     return not any(stddev.stride())

@@ -1,0 +1,98 @@
+"""The shape that a decoder gives to the latent space.
+
+A decoder maps z to a point phi(z) of a Euclidean space of pixels, and so lays the latent space out there as a surface.
+Whatever is measured along that surface is measured in decoded images, not in coordinates:
+
+    metric          G(z) = J^T J,   J = d phi / dz                     (D, D)
+    magnification   sqrt(det G(z))                                     decoded volume of a unit of latent volume
+    length          integral of sqrt(z'(t)^T G z'(t)) dt               of a curve z(t), t in [0, 1]
+    energy          1/2 integral of z'(t)^T G z'(t) dt  >=  length^2 / 2
+
+Energy is least, and the bound an equality, for the shortest curve walked at a constant speed: a geodesic. The distance
+that phi measures between two images depends on the likelihood.
+
+    Bernoulli    phi = 2 arcsin(sqrt(p))     Fisher and Rao's distance between the Bernoulli pixels: locally in standard
+                                             deviations of what one image tells of z; a pixel from black to white is pi
+    Gaussian     phi = (mean, std)           Euclidean distance of the pixels' means and, where the decoder gives them,
+                                             standard deviations: J^T J is the metric of an image drawn from p(x|z),
+                                             on average; a pixel from black to white is 1
+
+A std that all pixels share moves with no z and drops out. Lengths under different likelihoods do not compare.
+
+Shao, Kumar and Fletcher, The Riemannian geometry of deep generative models, 2018; Arvanitidis, Hansen and Hauberg,
+Latent space oddity: on the curvature of deep generative models, 2018 (Gaussian); Arvanitidis, Gonzalez-Duque, Pouplin,
+Kalatzis and Hauberg, Pulling back information geometry, 2022 (Bernoulli).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Independent
+from torch.func import jvp, vmap
+
+from vae.distributions import is_one_number
+
+
+class Decoder(Protocol):
+    """What is asked of a model; AE, VAE and CVAE have it, for any number of latent dimensions."""
+
+    latent_dim: int
+
+    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
+        """p(x|z), or p(x|z, y), over images: Bernoulli or Normal pixels."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A latent space as a decoder lays it out; for a conditional one, under one label.
+
+    y is a label () int64 or weights of the classes (10,). z is (B, D), a curve (T, D) the corners of a broken line; all
+    that is returned is of z's type, and can be differentiated.
+    """
+
+    decoder: Decoder
+    y: Tensor | None = None
+
+    def embed(self, z: Tensor) -> Tensor:
+        """phi(z), (B, K): each image as a point, whose Euclidean distances are those of the module's table."""
+        pixels = self.decoder.likelihood(z, None if self.y is None else self.y.expand(len(z), *self.y.shape)).base_dist
+        if isinstance(pixels, Bernoulli):
+            return 2 * (pixels.logits.flatten(1) / 4).tanh().atan()  # 2 arcsin(sqrt(p)) - pi / 2, smooth at any logit
+        mean = pixels.mean.flatten(1)
+        return mean if is_one_number(pixels.stddev) else torch.cat([mean, pixels.stddev.flatten(1)], 1)
+
+    def tangents(self, z: Tensor) -> Tensor:
+        """The columns of J at each point, (B, D, K): where phi goes as each coordinate of z grows."""
+
+        def along(axis: Tensor) -> Tensor:
+            return jvp(self.embed, (z,), (axis.expand_as(z),))[1]
+
+        return vmap(along, out_dims=1)(torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
+
+    def metric(self, z: Tensor) -> Tensor:
+        """G(z) = J^T J, (B, D, D): symmetric, with no negative eigenvalue."""
+        tangents = self.tangents(z)
+        return tangents @ tangents.mT
+
+    def magnification(self, z: Tensor) -> Tensor:
+        """sqrt(det G(z)), (B,) >= 0: how much decoded volume there is to a unit of latent volume."""
+        return volume(self.metric(z))
+
+    def steps(self, curve: Tensor) -> Tensor:
+        """The distances between the images at successive corners, (T - 1,)."""
+        return self.embed(curve).diff(dim=0).norm(dim=1)
+
+    def length(self, curve: Tensor) -> Tensor:
+        """The sum of the steps, (): at most the curve's length, and the nearer to it the closer the corners are."""
+        return self.steps(curve).sum()
+
+    def energy(self, curve: Tensor) -> Tensor:
+        """(T - 1) / 2 times the sum of the squared steps, (): at least half the square of `length`."""
+        return 0.5 * (len(curve) - 1) * self.embed(curve).diff(dim=0).square().sum()
+
+
+def volume(metric: Tensor) -> Tensor:
+    """sqrt(det G), (...), of metrics G (..., D, D)."""
+    return torch.linalg.det(metric).clamp(min=0).sqrt()
