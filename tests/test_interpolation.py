@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from surfaces import hill
 
-from vae.interpolation import linear, spherical
+from vae.geometry import Surface
+from vae.interpolation import geodesic, linear, spherical
 
 T = torch.linspace(0, 1, 33, dtype=torch.float64)
 ENDS = {
@@ -24,7 +26,7 @@ def ends(request, device):
     return tuple(torch.tensor(end, dtype=torch.float64, device=device) for end in request.param)
 
 
-@pytest.fixture(params=[linear, spherical])
+@pytest.fixture(params=[linear, spherical, geodesic(Surface(hill()))], ids=["linear", "spherical", "geodesic"])
 def path(request):
     return request.param
 

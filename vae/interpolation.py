@@ -2,13 +2,21 @@
 
     linear      (1 - t) z0 + t z1
     spherical   the direction turns at a constant rate about the origin, the norm goes linearly from |z0| to |z1|
+    geodesic    the decoded image changes at a constant rate, and in all as little as it can (see `geodesics`)
 
 z0 and z1 are (D,), t is (T,) in [0, 1], a path is (T, D). Ends are exact, and the path from z1 to z0 is the path from
-z0 to z1 backwards.
+z0 to z1 backwards. The first two know nothing of a decoder; `geodesic(surface)` is the third for one of them.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from vae import geodesics
+from vae.geometry import Surface
+
+Path = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 _PARALLEL = 1e-6  # sine of an angle below which an arc and its chord agree to float64's digits
 
@@ -31,6 +39,22 @@ def spherical(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
     """
     _check(z0, z1, t)
     return _arc(z0.double(), z1.double(), t.double()).to(z0.dtype)
+
+
+def geodesic(surface: Surface, grid: geodesics.Graph | None = None) -> Path:
+    """The paths of least decoded length on a surface; without `grid`, its `geodesics.graph`, they may be longer.
+
+    z0 and z1 must be of the decoder's type. The path raises ValueError for a wrong shape or t outside [0, 1].
+    """
+
+    def path(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
+        _check(z0, z1, t)
+        corners = geodesics.geodesic(surface, z0, z1, grid)
+        place = t.to(corners) * (len(corners) - 1)
+        before = place.long().clamp(max=len(corners) - 2)
+        return torch.lerp(corners[before], corners[before + 1], (place - before)[:, None])
+
+    return path
 
 
 def _arc(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
