@@ -151,11 +151,18 @@ def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
     return "log_kernel_density_nats", aggregate.log_density_at_codes(checkpoint.codes).numpy()
 
 
-def path(kind: str, start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:
-    """The points (PATH_POINTS, 2) of a "line" or an "arc" from start to end."""
-    between = {"line": interpolation.linear, "arc": interpolation.spherical}[kind]
-    z0, z1 = torch.tensor(start, dtype=torch.float64), torch.tensor(end, dtype=torch.float64)
-    return between(z0, z1, torch.linspace(0, 1, PATH_POINTS, dtype=torch.float64)).numpy()
+def path(
+    kind: str,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    points: int = PATH_POINTS,
+    geodesic: interpolation.Path | None = None,
+) -> np.ndarray:
+    """The points (points, 2) of a "line", an "arc" or the "geodesic" that is given, from start to end."""
+    between = {"line": interpolation.linear, "arc": interpolation.spherical, "geodesic": geodesic}[kind]
+    dtype = torch.float32 if kind == "geodesic" else torch.float64  # the decoder's own, where it is asked
+    z0, z1 = torch.tensor(start, dtype=dtype), torch.tensor(end, dtype=dtype)
+    return between(z0, z1, torch.linspace(0, 1, points, dtype=dtype)).numpy()
 
 
 def there_and_back(model: torch.nn.Module, points: np.ndarray, digit: int) -> np.ndarray:

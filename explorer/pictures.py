@@ -5,7 +5,7 @@ A digit is 28 x 28 pixels, white on black in both themes, and is only ever enlar
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -98,3 +98,15 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     filled[: len(images)] = images
     height, width = images.shape[1:]
     return filled.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+
+
+def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:
+    """Named rows of figures under the heads of their columns, of which one is the chosen one, as HTML."""
+
+    def row(cell: str, name: str, values: Sequence[str]) -> str:
+        marks = [' class="chosen"' if head == chosen else "" for head in heads]
+        cells = [f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True)]
+        return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+
+    body = "".join(row("td", name, values) for name, values in rows.items())
+    return f'<table class="latent-table" title="{escape(title)}">{row("th", "", heads)}{body}</table>'

@@ -18,18 +18,23 @@ import figures
 import glimpse
 import jobs
 import pictures
+import shape
 from drawing import Reading
 from evidence import Evidence
 from glimpse import Glimpse
 from jobs import Job
+from shape import Magnification, Travel
 from vae import datasets
 from vae.checkpoint import Checkpoint, names, read
 from vae.data import MNIST_TEST_SHA256, DataError, fingerprint
 from vae.files import CheckpointError, read_record, suffixed
+from vae.geodesics import Graph
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
 SHEET_COLUMNS = 100
+
+Point = tuple[float, float]
 
 
 class Resource(NamedTuple):
@@ -204,6 +209,34 @@ def _draws(identity: str, key: tuple, _checkpoint: Checkpoint, _subject: Subject
 def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """What `evidence.draws` finds, once for each model and image."""
     return _draws(model.id, subject.key, model.checkpoint, subject)
+
+
+@st.cache_resource(show_spinner="Measuring the plane, once for each model …")
+def _graph(identity: str, digit: int, _checkpoint: Checkpoint) -> Graph:
+    return shape.graph(_checkpoint, digit)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _travel(identity: str, digit: int, kind: str, start: Point, end: Point, _checkpoint: Checkpoint) -> Travel:
+    grid = _graph(identity, digit, _checkpoint) if kind == "geodesic" else None
+    return shape.travel(_checkpoint, digit, kind, start, end, grid)
+
+
+def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
+    """What `shape.travel` finds, once for each model, kind of path and pair of ends."""
+    digit = digit if model.checkpoint.model.conditional else 0
+    return _travel(model.id, digit, kind, start, end, model.checkpoint)
+
+
+@st.cache_resource(show_spinner="Measuring the magnification, once for each model …")
+def _magnification(identity: str, digit: int, _checkpoint: Checkpoint) -> Magnification:
+    prior = hasattr(_checkpoint.model, "prior")
+    return shape.magnification(_checkpoint, digit, figures.surroundings(_checkpoint.codes.numpy(), prior))
+
+
+def magnification(model: Resource, digit: int) -> Magnification:
+    """What `shape.magnification` finds of all that a map shows at first and a little more, once for each model."""
+    return _magnification(model.id, digit if model.checkpoint.model.conditional else 0, model.checkpoint)
 
 
 @st.cache_resource(show_spinner=False)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-PATHS = ("line", "arc")
+PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
 KINDS = ("ae", "vae", "cvae")
@@ -53,6 +53,7 @@ class ExplorerState:
     z2_middle: float | None = None
     manifold: bool = False
     prior: bool = True
+    magnification: bool = False
     path: str = "line"
     snap: bool = True
     image_a: int = 2  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none
@@ -213,6 +214,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "unit": one_of(*UNITS),
     "manifold": lambda value: one_of("0", "1")(value) == "1",
     "prior": lambda value: one_of("0", "1")(value) == "1",
+    "magnification": lambda value: one_of("0", "1")(value) == "1",
     "snap": lambda value: one_of("0", "1")(value) == "1",
     "image_a": whole(TEST_IMAGES),
     "image_b": whole(TEST_IMAGES),

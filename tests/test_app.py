@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 import compute
 import evidence
 import resources
+import shape
 import vae
 from state import packed, unpacked
 from vae import checkpoint, datasets
@@ -151,6 +153,49 @@ def test_a_number_field_decodes_its_point(monkeypatch):
     assert errors(app) == []
     assert asked[-1][0] == app.number_input("z1_right").value == 1.235  # the shown z is the decoded z
     assert app.query_params["z1_right"] == "1.235"
+
+
+def bridged(app, field):
+    """What the page sends to its controller, in every mount whose data have a field."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return [data for data in found if field in data]
+
+
+def test_the_magnification_is_sent_once_and_only_while_it_is_asked_for():
+    app = run()
+    assert bridged(app, "shades") == []
+    next(toggle for toggle in app.toggle if toggle.label == "magnification").set_value(True).run()
+    assert errors(app) == []
+    assert app.query_params["magnification"] == "1"
+    assert [data["side"] for data in bridged(app, "shades")] == ["left", "right"]
+    assert all("shades" not in data for data in bridged(app, "z"))  # which a click sends anew
+
+
+@pytest.mark.parametrize("chosen", ["line", "arc", "geodesic"])
+def test_all_three_lengths_stand_beside_each_other_and_the_chosen_path_is_drawn(chosen):
+    def script(chosen):
+        import streamlit as st
+
+        from views import interpolate
+
+        st.query_params["path"] = chosen
+        interpolate.render()
+
+    app = AppTest.from_function(script, args=(chosen,), default_timeout=SECONDS).run()
+    assert errors(app) == []
+    (data,) = bridged(app, "sides")
+    tables = [html.value for html in app.get("html") if "latent-table" in html.value]
+    for name, table in zip(("ae", "vae"), tables, strict=True):
+        lengths, steps = (
+            [float(cell) for cell in re.findall(r"<td[^>]*>([\d.]+)</td>", row)] for row in table.split("<tr>")[2:]
+        )
+        assert lengths[2] < min(lengths[:2])
+        assert steps[2] < min(steps[:2])
+        assert table.count('class="chosen"') == 3
+        side = data["sides"]["left" if name == "ae" else "right"]
+        images = shape.surface(checkpoint.read(ROOT / "checkpoints" / name), 0).embed(torch.tensor(side["path"]))
+        drawn = float(images.diff(dim=0).norm(dim=1).sum())
+        assert drawn == pytest.approx(lengths[["line", "arc", "geodesic"].index(chosen)], rel=0.01)
 
 
 def test_junk_in_the_url_falls_back_to_the_defaults():

@@ -64,20 +64,21 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "landscape": {"vae"},
     "pictures": set(),
     "recipe": {"state", "vae"},
-    "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "vae"},
+    "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "shape", "vae"},
+    "shape": {"compute", "vae"},
     "state": set(),
     "views": {"bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas", "glimpse"}
-    | {"jobs", "landscape", "pictures", "recipe", "resources", "state", "vae", "views"},
+    | {"jobs", "landscape", "pictures", "recipe", "resources", "shape", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "resources"},
+    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "resources", "shape"},
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "resources", "views"},
     "PIL": {"vae.folder", "pictures"},
     "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "pictures"}
-    | {"resources", "views"},
+    | {"resources", "shape", "views"},
 }
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 HERE = Path(__file__).parent
 RUNTIME = (
-    *("door", "decoder", "chart", "marks", "tiles", "maps", "paths", "styles"),
+    *("door", "decoder", "chart", "marks", "tiles", "heat", "maps", "paths", "styles"),
     *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
     *("svg", "axes", "picture", "runtime"),
 )

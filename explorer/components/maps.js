@@ -10,6 +10,7 @@ class Maps {
     this.lenses = {};
     this.tiles = {};
     this.sides = {};
+    this.heats = {};
     this.hovered = null; // { side, z, image }
     for (const side of PLACES) {
       this.lenses[side] = new Lens();
@@ -23,8 +24,10 @@ class Maps {
     }
   }
 
-  // data: { side, bank, digit, z, manifold, prior }: each side is a mount of its own, and a broken checkpoint has none
+  // data: { side, bank, digit, z, manifold, prior }: each side is a mount of its own, and a broken checkpoint has none;
+  // or { part: "heat", side, window, shades, low, high }, another mount, there only while it is to be shown
   async update(data, { setStateValue, parentElement }) {
+    if (data.part === "heat") return this.heat(data, parentElement);
     const bank = await bankOf(data.bank);
     if (!controllers.has(parentElement)) return;
     const { side, digit } = data;
@@ -34,11 +37,25 @@ class Maps {
     for (const each of PLACES) this.charts[each].request();
   }
 
+  async heat(data, parentElement) {
+    const levels = await greyLevels(data.shades);
+    if (!controllers.has(parentElement)) return;
+    this.heats[data.side]?.heat.remove();
+    this.heats[data.side] = { heat: new Heat(data, levels), parentElement };
+    this.charts[data.side].request();
+  }
+
   attach() {
     for (const side of Object.keys(this.sides)) this.charts[side].attach();
   }
 
   unmount(parentElement) {
+    for (const side of Object.keys(this.heats)) {
+      if (this.heats[side].parentElement !== parentElement) continue;
+      this.heats[side].heat.remove();
+      delete this.heats[side];
+      this.charts[side].request();
+    }
     for (const side of Object.keys(this.sides)) {
       if (this.sides[side].parentElement !== parentElement) continue;
       this.charts[side].detach();
@@ -96,9 +113,12 @@ class Maps {
 
   paintUnder(side, chart) {
     const { manifold } = this.sides[side];
+    const heat = this.heats[side]?.heat;
     chart.stage.classList.toggle("latent-with-tiles", manifold);
-    if (!manifold) return chart.clear(chart.under);
-    this.tiles[side].paint(chart);
+    chart.stage.classList.toggle("latent-with-heat", Boolean(heat));
+    if (manifold) this.tiles[side].paint(chart);
+    else chart.clear(chart.under);
+    heat?.paint(chart.under.getContext("2d"), chart, manifold);
   }
 
   // The server's picture of the pinned point shows the hovered digit meanwhile, and is itself again on leaving.

@@ -66,6 +66,16 @@ function drawPath(context, chart, points) {
   outlined(context, 2);
 }
 
+// What the path is compared with.
+function drawChord(context, chart, from, to) {
+  context.beginPath();
+  context.moveTo(...chart.toPixel(from));
+  context.lineTo(...chart.toPixel(to));
+  context.setLineDash([3, 5]);
+  outlined(context, 1);
+  context.setLineDash([]);
+}
+
 function drawEnd(context, chart, z, name) {
   const [x, y] = chart.toPixel(z);
   context.beginPath();

@@ -55,7 +55,7 @@ class Paths {
     this.resized.observe(this.root);
   }
 
-  // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior }; a broken checkpoint's side is absent
+  // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior, chord }; a broken checkpoint's side is absent
   async update(data, { setStateValue, parentElement }) {
     this.setStateValue = setStateValue;
     const banks = await banksOf(data.sides);
@@ -179,6 +179,7 @@ class Paths {
   paint(side, context, chart) {
     const { path, a, b } = this.data.sides[side];
     if (this.data.prior && this.banks[side].prior) drawPrior(context, chart);
+    if (this.data.chord) drawChord(context, chart, a, b);
     drawPath(context, chart, path);
     drawEnd(context, chart, a, "A");
     drawEnd(context, chart, b, "B");

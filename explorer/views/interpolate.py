@@ -8,6 +8,8 @@ import streamlit as st
 import components
 import compute
 import pictures
+import resources
+import shape
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
 from views import parts, session, takeaway
@@ -81,18 +83,25 @@ def travelled(shown: dict[str, Resource]) -> None:
         parts.keep_below("image_b", count, otherwise=count - 1)
     state = session.current()
     sides = {}
+    places = dict(zip(SIDES, st.columns(2), strict=True))
     for side, resource in shown.items():
         a, b = ends(side, resource, state, snap)
-        path = compute.path(state.path, a, b)
+        digit = getattr(state, f"digit_{side}")
+        with places[side]:
+            path = resources.travel(resource, digit, state.path, a, b).points
         sides[side] = {
             "bank": resource.id,
-            "digit": getattr(state, f"digit_{side}"),
+            "digit": digit,
             "a": a,
             "b": b,
             "path": path.round(4).tolist(),
             "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, resource.radius).tolist(),
         }
-    components.bridge("paths", {"sides": sides, "snap": snap, "prior": state.prior}, picked)
+    shared = {"snap": snap, "prior": state.prior, "chord": state.path == "geodesic"}
+    components.bridge("paths", {"sides": sides, **shared}, picked)
+    for side, resource in shown.items():
+        with places[side]:
+            compared(resource, sides[side], state.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if snap:
             for end in "ab":
@@ -102,6 +111,23 @@ def travelled(shown: dict[str, Resource]) -> None:
         for side, resource in shown.items():
             download(side, resource, sides[side])
     session.mirror()
+
+
+def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
+    """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
+    travels = {kind: resources.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
+    unit, meaning = shape.unit(resource.checkpoint)
+    st.html(
+        pictures.table(
+            list(PATHS),
+            {
+                f"length ({unit})": [f"{each.length:.2f}" for each in travels.values()],
+                "largest step": [f"{each.largest_step:.2f}" for each in travels.values()],
+            },
+            chosen,
+            meaning,
+        )
+    )
 
 
 def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:

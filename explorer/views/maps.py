@@ -28,8 +28,12 @@ def render() -> None:
         offer_preset()
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
+        st.toggle("magnification", **session.bound("magnification"))
     sides = [side for side in SIDES if getattr(session.current(), side)]
     shown = parts.maps("map", sides, plane, below=parts.figures_line)
+    if session.current().magnification:
+        for side, resource in shown.items():
+            magnified(side, resource)
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
         if side in shown:
             with column:
@@ -91,6 +95,14 @@ def files(shown: dict[str, Resource]) -> None:
 def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
     """The digit (28, 28) uint8 that is decoded at a point."""
     return compute.decode(resource.checkpoint.model, np.array([z]), digit)[0]
+
+
+def magnified(side: str, resource: Resource) -> None:
+    """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew."""
+    digit = getattr(session.current(), f"digit_{side}")
+    found = resources.magnification(resource, digit)
+    picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
+    components.bridge("maps", {"part": "heat", "side": side, **picture}, picked, part=f"_heat_{side}")
 
 
 @st.fragment
