@@ -15,8 +15,8 @@ EXPLORER = {
 }
 
 VAE_ARROWS = {
-    "__init__": {"checkpoint", "config", "data", "datasets", "estimators", "files", "interpolation", "models"}
-    | {"quadrature"},
+    "__init__": {"checkpoint", "config", "data", "datasets", "estimators", "files", "geodesics", "geometry"}
+    | {"interpolation", "models", "quadrature"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
     "checkpoint": {"config", "data", "files", "models"},
     "classifier": {"data", "datasets", "files", "flags"},

@@ -8,10 +8,11 @@
 
 An AE keeps only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
-gives a trained model, `read` its codes and figures too, and `interpolation`, `quadrature` and `estimators` take it on.
+gives a trained model, `read` its codes and figures too; `interpolation`, `geometry`, `quadrature` and `estimators` take
+it on.
 """
 
-from vae import estimators, interpolation, quadrature
+from vae import estimators, geodesics, geometry, interpolation, quadrature
 from vae.checkpoint import load, read
 from vae.config import TrainConfig
 from vae.data import to_pixels
@@ -29,6 +30,8 @@ __all__ = [
     "TrainConfig",
     "build",
     "estimators",
+    "geodesics",
+    "geometry",
     "interpolation",
     "load",
     "load_dataset",

@@ -27,7 +27,7 @@ from torch import Tensor
 from vae.geometry import Surface
 
 SIZE = 96  # points of the grid along an axis
-KNOTS = 49
+KNOTS = 41
 SAMPLES = 8
 
 _ITERATIONS = 10
