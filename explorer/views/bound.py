@@ -137,7 +137,7 @@ def drawn(model: Precise) -> Subject:
     state, conditional = session.current(), model.checkpoint.model.conditional
     parts.said("your drawing" + ", taken for a" * conditional)
     if conditional:
-        parts.choose_class("digit_bound", "Class of the drawing")
+        parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
     st.button("test images", on_click=lambda: session.update(drawn_bound=False))
     image, label = drawing.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
