@@ -265,8 +265,7 @@ def _run(given: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     resume_file = suffixed(path, ".resume.pt")
     judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
-    if config.objective == "exact":
-        torch.set_flush_denormal(True)  # weights of far points underflow, and numbers that small cost tenfold
+    torch.set_flush_denormal(True)  # Adam's averages of gradients that are gone underflow, and cost tenfold then
     data = load_dataset(config.dataset, given.data_dir, given.device)
     bar = given.progress_file is None
     with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
