@@ -44,10 +44,11 @@ VAE_ARROWS = {
     "progress": {"objectives"},
     "population": {"estimators", "lattice", "models"},
     "quadrature": {"tiles"},
+    "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "flags", "models", "objectives"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
     "train": {"checkpoint", "classifier", "config", "data", "datasets", "evaluate", "files", "flags", "models"}
-    | {"objectives", "progress", "theory", "__init__"},
+    | {"objectives", "progress", "snapshots", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "app": {"components", "resources", "state", "views"},

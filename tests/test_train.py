@@ -41,7 +41,8 @@ def test_training_lowers_the_loss(kind, likelihood, digits, device):
 @pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
 def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
     settings = {"likelihood": "bernoulli", "batch_size": 40, "epochs": 8, "points": 256, "learning_rate": 2e-3}
-    run, here = train.Run(TrainConfig(model=kind, objective=objective, **settings), device), digits.to(device)
+    config, here = TrainConfig(model=kind, objective=objective, **settings), digits.to(device)
+    run = train.Run(config, device, here)
     for _ in range(8):
         run.history.append(run.epoch(here.train_images, here.train_labels, lambda: None))
     history = run.history

@@ -32,14 +32,12 @@ def config_of(flags: argparse.Namespace) -> TrainConfig:
 
 
 def arguments_of(config: TrainConfig) -> list[str]:
-    """The flags that describe a configuration: what `config_of` reads back."""
-    arguments = []
+    """The flags that describe a configuration, less those at their defaults: what `config_of` reads back."""
+    arguments = [f"--model={config.model}"]
     for setting in fields(TrainConfig):
         value, flag = getattr(config, setting.name), "--" + setting.name.replace("_", "-")
-        if isinstance(value, bool):
-            arguments += [flag] if value else []
-        else:
-            arguments.append(f"{flag}={value}")
+        if setting.name != "model" and value != setting.default:
+            arguments.append(flag if isinstance(value, bool) else f"{flag}={value}")
     return arguments
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, theory
+from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, snapshots, theory
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_validation
@@ -32,6 +32,7 @@ from vae.datasets import load_dataset
 from vae.files import read_tensors, suffixed, write_atomically
 from vae.models import build
 from vae.progress import Progress
+from vae.snapshots import Recorder
 
 RISE = 0.1  # share of the steps in which the step size rises
 COMMAND = "python -m vae.train"
@@ -63,9 +64,12 @@ def points(most: int, done: float) -> int:
 class Run:
     """A training run between two epochs: model, optimizer, generators and history."""
 
-    def __init__(self, config: TrainConfig, device: torch.device | str, data: ImageSet) -> None:
+    def __init__(
+        self, config: TrainConfig, device: torch.device | str, data: ImageSet, recorder: Recorder | None = None
+    ) -> None:
         self.config = config
         self.data_sha256 = fingerprint(data.train_images)
+        self.recorder = recorder or Recorder(0)
         self.device = torch.device(device)
         self.run_id = uuid.uuid4().hex
         self.model = build(config, len(data.class_names)).to(self.device)
@@ -92,6 +96,7 @@ class Run:
             self.optimizer.step()
             parts.append(terms.detach())
             step += 1
+            self.recorder.look(self.model, step)
             on_step(parts[-1])
         return objectives.figures(parts, config.beta)
 
@@ -118,6 +123,7 @@ class Run:
             "generators": {name: generator.get_state() for name, generator in self.generators.items()},
             "history": self.history,
             "seconds": self.seconds,
+            "snapshots": {"count": self.recorder.count, "taken": self.recorder.state()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -130,6 +136,9 @@ class Run:
             differing.append(f"the device is {state['device']}, not {self.device.type}")
         if state.get("data_sha256", self.data_sha256) != self.data_sha256:
             differing.append(f"the images of {self.config.dataset} are others than they were")
+        kept = state.get("snapshots", {"count": 0, "taken": []})
+        if kept["count"] != self.recorder.count:
+            differing.append(f"snapshots is {kept['count']}, not {self.recorder.count}")
         if differing:
             raise TrainingError(f"the run to resume has other settings: {'; '.join(differing)}")
         self.run_id, self.history, self.seconds = state["run_id"], state["history"], state["seconds"]
@@ -137,6 +146,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         for name, generator in self.generators.items():
             generator.set_state(state["generators"][name])
+        self.recorder.restore(kept["taken"])
 
 
 def train(
@@ -150,15 +160,16 @@ def train(
     progress: bool = False,
     thorough: bool = False,
     report: Progress | None = None,
+    recorder: Recorder | None = None,
 ) -> Checkpoint:
     """Train a model and measure it on the test set: what `checkpoint.write` takes.
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left; with `thorough`, the figures of `theory` as well, which take minutes; `report` is told of each step.
-    Raises TrainingError when the loss is not finite or there is nothing to resume.
+    the time left; with `thorough`, the figures of `theory` as well, which take minutes. `report` is told of each step,
+    `recorder` takes snapshots. Raises TrainingError when the loss is not finite or there is nothing to resume.
     """
-    run = Run(config, device, data)
+    run = Run(config, device, data, recorder)
     if resume:
         run.restore(_saved(resume_file))
     here, test_on = data.to(device), data.to("cpu")
@@ -167,6 +178,8 @@ def train(
         here, held_out = split_validation(here)
     images, labels = here.train_images, here.train_labels
     steps = -(-len(images) // config.batch_size)
+    run.recorder.begin(config, here.test_images, here.test_labels, steps)
+    run.recorder.look(run.model, len(run.history) * steps)
     report = report or Progress()
     parameters = sum(weight.numel() for weight in run.model.parameters())
     report.begin(config.epochs, steps, config.beta, run.history, parameters, _device_name(run.device))
@@ -243,6 +256,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", default=checkpoint.FOLDER, help="of the checkpoints (default: %(default)s)")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
+    parser.add_argument(
+        "--snapshots", type=int, default=0, metavar="N", help="keep N moments of the run for a replay (default: 0)"
+    )
     parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
     parser.add_argument(
         "--progress-file", type=Path, metavar="FILE", help="write here how far it is, see vae/progress.py; no bar"
@@ -267,13 +283,14 @@ def _run(given: argparse.Namespace) -> None:
     judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
     torch.set_flush_denormal(True)  # Adam's averages of gradients that are gone underflow, and cost tenfold then
     data = load_dataset(config.dataset, given.data_dir, given.device)
-    bar = given.progress_file is None
+    bar, recorder = given.progress_file is None, Recorder(given.snapshots)
     with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
         report = Progress(file)
         trained = train(
-            config, data, given.device, None, resume_file, given.resume, judge, bar, not given.quick, report
+            config, data, given.device, None, resume_file, given.resume, judge, bar, not given.quick, report, recorder
         )
         checkpoint.write(path, trained)
+        snapshots.write(path, trained, recorder)
         resume_file.unlink()
         report.done(trained.record["run_id"])
     print(f"wrote {path}.pt and {path}.json; the last epoch:")

@@ -1,0 +1,176 @@
+"""A training run as a row of moments: what the decoder and the codes were, from before the first step to the last.
+
+    step 0,  then  K - 1 steps from `FIRST` of an epoch to the end of the run, each the same multiple of the one before
+
+A map takes on most of its shape within the first epochs and then only refines it, so moments that are even in the
+logarithm of time are about even in what there is to see. A snapshot is the decoder, the codes of the test images, and
+the parts of the objective on them, as `vae.evaluate` measures these.
+
+    <name>.replay.pt    run id, configuration and snapshots, beside `<name>.pt` and `<name>.json` of the same run
+
+Its size is that of the decoders. So the weights from one wide layer to the next are float16, and the first layer and
+the biases, which are few, are float32: of the grey levels (0..255) that the shipped models decode at their codes
+SHARE differ, by one level.
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae import evaluate, flags, objectives
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.files import CheckpointError, read_tensors, suffixed, write_atomically
+from vae.models import AE, CVAE, VAE, skeleton
+
+FIRST = 1 / 32  # of an epoch: before that the step size, which starts from 0, has moved nothing that could be seen
+SNAPSHOTS = 15  # of the shipped models
+SUFFIX = ".replay.pt"
+
+
+class Snapshot(NamedTuple):
+    """A moment of a run."""
+
+    step: int  # steps taken
+    epoch: float  # the same in passes over the training images
+    weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
+    codes: Tensor  # (N, D) float16, of the test images
+    figures: dict[str, float]  # on the test images, as `objectives.figures` names them
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The snapshots of one run, in the order of time."""
+
+    config: TrainConfig
+    classes: int
+    snapshots: list[Snapshot]
+
+    def model(self, index: int) -> AE | VAE | CVAE:
+        """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
+        model = skeleton(self.config, self.classes)
+        weights = {name: value.float() for name, value in self.snapshots[index].weights.items()}
+        if set(weights) != set(filter(_decodes, model.state_dict())):
+            raise ValueError(f"snapshot {index} has not the weights of its decoder")
+        model.load_state_dict(weights, assign=True, strict=False)
+        return model.eval().requires_grad_(False)
+
+
+def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
+    """The steps after which a snapshot is taken: 0, and up to `count` - 1 more, the last of them `steps`.
+
+    Raises ValueError unless count is 0, for none at all, or at least 2.
+    """
+    if count == 0:
+        return []
+    if count < 2:
+        raise ValueError(f"snapshots must be 0, or at least 2 for the beginning and the end, got {count}")
+    first = max(1, round(FIRST * steps_per_epoch))
+    later = torch.logspace(0, 1, count - 1, base=steps / first, dtype=torch.float64) * first
+    return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
+
+
+class Recorder:
+    """Takes the snapshots of a run: `begin` it, and let it `look` after each step."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.taken: list[Snapshot] = []
+
+    def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
+        """Learn of the run; raises ValueError for a count that is no row of moments."""
+        self.config, self.steps_per_epoch = config, steps_per_epoch
+        self.test = test_images, test_labels
+        self.due = set(moments(config.epochs * steps_per_epoch, steps_per_epoch, self.count))
+
+    def look(self, model: AE | VAE | CVAE, step: int) -> None:
+        """Keep the moment after `step` steps if it is due; the training does not notice."""
+        if step not in self.due or (self.taken and self.taken[-1].step >= step):
+            return
+        self.taken.append(
+            Snapshot(
+                step,
+                step / self.steps_per_epoch,
+                {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
+                evaluate.encode(model, self.config, *self.test).cpu().half(),
+                objectives.figures(evaluate.terms(model, self.config, *self.test), self.config.beta),
+            )
+        )
+
+    def state(self) -> list[dict[str, Any]]:
+        """What was taken, as a file holds it."""
+        return [snapshot._asdict() for snapshot in self.taken]
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Take up what `state` gave."""
+        self.taken = [Snapshot(**values) for values in state]
+
+
+def _decodes(name: str) -> bool:
+    return not name.startswith("encoder.")
+
+
+def _kept(name: str, value: Tensor) -> Tensor:
+    """A copy in the precision that is kept."""
+    wide = value.ndim == 2 and name != "decoder.0.weight"
+    return value.detach().cpu().to(torch.float16 if wide else torch.float32, copy=True)
+
+
+def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
+    """Put what was taken beside a checkpoint; a replay of an earlier run that was there is gone, also if none was."""
+    file = suffixed(path, SUFFIX)
+    if not recorder.taken:
+        file.unlink(missing_ok=True)
+        return
+    content = {
+        "run_id": trained.record["run_id"],
+        "config": trained.config.to_dict(),
+        "snapshots": recorder.state(),
+    }
+    write_atomically(file, lambda target: torch.save(content, target))
+
+
+def exists(path: str | Path) -> bool:
+    """Whether a checkpoint has a replay, be it its own or not."""
+    return suffixed(path, SUFFIX).is_file()
+
+
+def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
+    """The replay of a checkpoint.
+
+    Raises CheckpointError, in one sentence that names the file and the command that makes it, when it is missing,
+    truncated, foreign, or of another run than the checkpoint.
+    """
+    file, cure = suffixed(path, SUFFIX), command(checkpoint)
+    if not file.is_file():
+        raise CheckpointError(f"{checkpoint.name} has no replay: train it anew and keep one with `{cure}`")
+    content = read_tensors(file, cure)
+    if content["run_id"] != checkpoint.record["run_id"]:
+        raise CheckpointError(f"{file} is of another run than {checkpoint.name}: make both with `{cure}`")
+    try:
+        taken = [Snapshot(**each) for each in content["snapshots"]]
+        replay = Replay(TrainConfig.from_dict(content["config"]), len(checkpoint.class_names), taken)
+        _check(replay, checkpoint)
+    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{file} does not fit its checkpoint: make both anew with `{cure}`") from error
+    return replay
+
+
+def _check(replay: Replay, checkpoint: Checkpoint) -> None:
+    steps = [snapshot.step for snapshot in replay.snapshots]
+    if len(steps) < 2 or steps != sorted(set(steps)):
+        raise ValueError("a replay has two moments or more, in order")
+    for index, snapshot in enumerate(replay.snapshots):
+        replay.model(index)
+        if snapshot.codes.shape != checkpoint.codes.shape or not bool(torch.isfinite(snapshot.codes).all()):
+            raise ValueError("codes have a wrong shape or are not finite")
+
+
+def command(checkpoint: Checkpoint) -> str:
+    """The command that trains a model again just as it was trained, and keeps snapshots."""
+    arguments = [*flags.arguments_of(checkpoint.config), "--name", checkpoint.name, "--snapshots", str(SNAPSHOTS)]
+    return f"python -m vae.train {shlex.join(arguments)}"
