@@ -12,7 +12,7 @@ if str(HERE.parent) not in sys.path:
 
 import components  # noqa: E402
 import resources  # noqa: E402
-from views import bound, classes, draw, interpolate, maps, train  # noqa: E402
+from views import bound, classes, draw, interpolate, maps, replay, train  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,6 +33,7 @@ page = st.navigation(
         st.Page(classes.render, title="Classes", url_path="classes"),
         st.Page(bound.render, title="Bound", url_path="bound"),
         st.Page(draw.render, title="Draw", url_path="draw"),
+        st.Page(replay.render, title="Replay", url_path="replay"),
         st.Page(train.render, title="Train", url_path="train"),
     ],
     position="top",

@@ -12,6 +12,7 @@ there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of th
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from vae import aggregate, interpolation
 from vae.checkpoint import Checkpoint
 from vae.networks import DenseLayer, dense_layers
+from vae.snapshots import Replay
 
 NEAR = 20
 NEIGHBOURS = 5
@@ -217,6 +219,19 @@ def _packed(
 def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
     """A picture of many images, `columns` in a row, as the browser reads it: in `pack`'s form, its file the array."""
     return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
+
+
+def pack_codes(replay: Replay, labels: torch.Tensor, identity: str) -> bytes:
+    """The codes of all moments of a replay, float16 (K, N, 2), and the labels (N,), in the form of `pack`."""
+    codes = np.stack([snapshot.codes.numpy() for snapshot in replay.snapshots])
+    facts = {"count": len(labels), "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
+    return _blob(identity, facts, [codes.astype("<f2"), labels.numpy().astype("u1")])
+
+
+def pack_moment(replay: Replay, index: int, checkpoint: Checkpoint, identity: str) -> bytes:
+    """The decoder of one moment of a checkpoint's replay in the form of `pack`, without codes."""
+    none = {"codes": checkpoint.codes[:0], "labels": checkpoint.labels[:0]}
+    return pack(replace(checkpoint, model=replay.model(index), **none), identity)
 
 
 def _blob(identity: str, facts: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:

@@ -22,7 +22,10 @@ SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten sta
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
 
-def extent(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
+
+
+def extent(codes: np.ndarray, prior: bool) -> Box:
     """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin."""
     low, high = np.quantile(codes, [0.01, 0.99], axis=0)
     if prior:

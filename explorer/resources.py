@@ -24,7 +24,7 @@ from evidence import Evidence
 from glimpse import Glimpse
 from jobs import Job
 from shape import Magnification, Travel
-from vae import datasets
+from vae import datasets, snapshots
 from vae.checkpoint import Checkpoint, names, read
 from vae.data import MNIST_TEST_SHA256, DataError, fingerprint
 from vae.files import CheckpointError, read_record, suffixed
@@ -33,6 +33,7 @@ from vae.geodesics import Graph
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
 SHEET_COLUMNS = 100
+PAIR = (".pt", ".json")
 
 Point = tuple[float, float]
 
@@ -61,6 +62,19 @@ class Precise(NamedTuple):
     checkpoint: Checkpoint
     blob: bytes  # see `compute.pack`
     id: str  # names the blob in the browser
+
+
+class Film(NamedTuple):
+    """The replay of a checkpoint's training, as the browser fetches it piece by piece."""
+
+    checkpoint: Checkpoint
+    id: str
+    codes: bytes  # of all moments, see `compute.pack_codes`
+    decoders: list[bytes]  # one a moment, see `compute.pack_moment`
+    figures: dict[str, list[float]]  # on the test images, by name, one a moment
+    views: list[figures.Box]  # the part of the plane that holds the codes, one a moment
+    last_view: figures.Box  # the same at the end, with room for a prior's rings
+    start: tuple[float, float]  # the point that is pinned at first
 
 
 class Family(NamedTuple):
@@ -123,8 +137,40 @@ def resource(name: str) -> Resource:
     return _resource(name, _stamp(name))
 
 
-def _stamp(name: str) -> tuple[int, ...]:
-    files = [FOLDER / f"{name}{suffix}" for suffix in (".pt", ".json")]
+def replayed() -> list[str]:
+    """The checkpoints beside which a replay lies."""
+    return [name for name in names(FOLDER) if snapshots.exists(FOLDER / name)]
+
+
+@st.cache_resource(show_spinner="Opening the replay …")
+def _film(name: str, stamp: tuple[int, ...], _resource: Resource) -> Film:
+    checkpoint = _resource.checkpoint
+    replay = snapshots.read(FOLDER / name, checkpoint)
+    identity = f"{name}-{abs(hash(stamp)):x}"
+    moments = range(len(replay.snapshots))
+    codes = [snapshot.codes.float().numpy() for snapshot in replay.snapshots]
+    return Film(
+        checkpoint=checkpoint,
+        id=identity,
+        codes=compute.pack_codes(replay, checkpoint.labels, f"{identity}-codes"),
+        decoders=[compute.pack_moment(replay, index, checkpoint, f"{identity}-{index}") for index in moments],
+        figures={
+            figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
+            for figure in replay.snapshots[0].figures
+        },
+        views=[figures.extent(each, prior=False) for each in codes],
+        last_view=figures.extent(codes[-1], prior=hasattr(checkpoint.model, "prior")),
+        start=_resource.start,
+    )
+
+
+def film(name: str) -> Film:
+    """The replay of a checkpoint; raises what `resource` and `vae.snapshots.read` raise."""
+    return _film(name, _stamp(name, (*PAIR, snapshots.SUFFIX)), resource(name))
+
+
+def _stamp(name: str, suffixes: Iterable[str] = PAIR) -> tuple[int, ...]:
+    files = [FOLDER / f"{name}{suffix}" for suffix in suffixes]
     return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 

@@ -96,6 +96,16 @@ class ExplorerState:
     train_batch_size: int = 128
     train_learning_rate: float = 4e-3
     train_seed: int = 0
+    replay_left: str = "ae"
+    replay_right: str = "vae"
+    digit_replay_left: int = 7
+    digit_replay_right: int = 7
+    z1_replay_left: float | None = None
+    z2_replay_left: float | None = None
+    z1_replay_right: float | None = None
+    z2_replay_right: float | None = None
+    epoch: float = 0.0
+    fit: bool = True
 
 
 def coordinate(value: Any) -> float:
@@ -150,6 +160,14 @@ def within(least: float, most: float) -> Callable[[Any], float]:
         return number
 
     return parse
+
+
+def epoch(value: Any) -> float:
+    """A time of a training run in epochs, to a millionth; raises ValueError on anything else."""
+    number = _number(float, value)
+    if not 0 <= number <= LIMIT:
+        raise ValueError(f"an epoch must be within 0..{LIMIT:g}, got {value!r}")
+    return round(number, 6) + 0.0
 
 
 def checkpoint_name(value: Any) -> str:
@@ -237,6 +255,12 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "train_likelihood": one_of(*LIKELIHOODS),
     "train_kl": one_of(*KLS),
     **{f"train_{name}": within(*bounds) for name, bounds in RANGES.items()},
+    "replay_left": checkpoint_name,
+    "replay_right": checkpoint_name,
+    "digit_replay_left": whole(CLASSES),
+    "digit_replay_right": whole(CLASSES),
+    "epoch": epoch,
+    "fit": lambda value: one_of("0", "1")(value) == "1",
 }
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime as server
 
 HERE = Path(__file__).parent
 RUNTIME = (
     *("door", "decoder", "chart", "marks", "tiles", "heat", "maps", "paths", "styles"),
     *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
-    *("svg", "axes", "picture", "runtime"),
+    *("cloud", "mosaic", "film", "timeline", "replay", "svg", "axes", "picture", "runtime"),
 )
 
 
@@ -44,6 +45,17 @@ def banks(blobs: Mapping[str, bytes]) -> None:
     """Hand the browser checkpoints, each packed by `compute.pack` under its id."""
     for identity, blob in blobs.items():
         _bank(key=f"bank_{identity}", data=blob)
+
+
+def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
+    """The address of each blob, relative to the app, for the browser to fetch it if and when it needs it.
+
+    Streamlit keeps them as it keeps the images of a page: until the visitor leaves it. Empty without a server.
+    """
+    if not server.exists():
+        return {}
+    files = server.get_instance().media_file_mgr
+    return {name: files.add(blob, "application/octet-stream", name).lstrip("/") for name, blob in blobs.items()}
 
 
 def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None], part: str = "") -> None:

@@ -8,6 +8,14 @@ function floatFromHalf(half) {
   return exponent === 31 ? NaN : sign * 2 ** (exponent - 25) * (1024 + fraction);
 }
 
+const HALVES = Float32Array.from({ length: 65536 }, (_, half) => floatFromHalf(half));
+
+function floatsFromHalves(halves) {
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) floats[i] = HALVES[halves[i]];
+  return floats;
+}
+
 // Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, formula 7.1.26: within 1.5e-7.
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
@@ -56,7 +64,7 @@ class Bank {
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
     this.layers.forEach((layer, i) => {
       const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
-      const halves = () => Float32Array.from(new Uint16Array(...weights), floatFromHalf);
+      const halves = () => floatsFromHalves(new Uint16Array(...weights));
       layer.weight = layer.half ? halves() : new Float32Array(...weights);
       layer.bias = new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs);
       layer.activation = ACTIVATIONS[layer.act];
@@ -109,11 +117,11 @@ const SIDE = 28;
 const picture = new ImageData(SIDE, SIDE);
 
 // Pixel means as white on black, rounded to the nearest grey as the server rounds them.
-function drawDigit(context, pixels) {
+function drawDigit(context, pixels, left = 0, top = 0) {
   for (let i = 0; i < pixels.length; i++) {
     const grey = Math.round(255 * pixels[i]);
     picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = grey;
     picture.data[4 * i + 3] = 255;
   }
-  context.putImageData(picture, 0, 0);
+  context.putImageData(picture, left, top);
 }

@@ -24,7 +24,7 @@ function addBank(bytes) {
 }
 
 const pages = {
-  maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, train: Train, pictures: Pictures,
+  maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, replay: Replay, train: Train, pictures: Pictures,
 };
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 

@@ -56,7 +56,8 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
         problem = str(error)
     with row():
         bound = session.bound(field, clears=clears)
-        st.selectbox(field.capitalize(), names, format_func=label, label_visibility="collapsed", width=220, **bound)
+        title = field.replace("_", " ").capitalize()
+        st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=220, **bound)
         if resource and resource.checkpoint.model.conditional and digit:
             choose_class(digit, "Class to decode", resource.checkpoint.class_names)
     if problem:

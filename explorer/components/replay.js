@@ -1,0 +1,287 @@
+// Replay: two trainings at the same moment. Play or drag, and codes, tiles, digits and curves move together; all of it
+// happens here, and the server learns only of the moment at rest and of the pinned points.
+
+const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
+const PIN_DECIMALS = 3;
+
+// A map on a stage of our own, over codes that move: it keeps to the view it is given until someone zooms or drags.
+class Theatre extends CloseUp {
+  constructor(parent, handlers) {
+    super(parent, { ...handlers, grab: (at) => this.pan(this.toPlane(at)) });
+    this.stage.classList.replace("latent-window", "latent-theatre");
+    this.stage.setAttribute("aria-label", "Latent map at this moment. Arrow keys move over it, Enter keeps the point.");
+    this.cloud = new Cloud();
+    this.under.after(this.cloud.canvas);
+    this.mosaic = new Mosaic();
+  }
+
+  look(view) {
+    const free = this.box !== this.start;
+    this.start = view;
+    if (!free) this.box = view;
+  }
+
+  pan(held) {
+    const move = (z) => {
+      this.box = this.box.map((range, axis) => range.map((end) => end + held[axis] - z[axis]));
+      this.request();
+    };
+    return { move, drop: () => {} };
+  }
+}
+
+// An arrow at the edge of a map towards a point that lies outside it.
+function drawTowards(context, chart, z) {
+  const { left, top, width, height } = chart.frame();
+  const [x, y] = chart.toPixel(z);
+  const clamp = (value, low, size) => Math.min(Math.max(value, low + 12), low + size - 12);
+  const at = [clamp(x, left, width), clamp(y, top, height)];
+  if (at[0] === x && at[1] === y) return;
+  context.save();
+  context.translate(...at);
+  context.rotate(Math.atan2(y - at[1], x - at[0]));
+  context.beginPath();
+  context.moveTo(-4, -6);
+  context.lineTo(4, 0);
+  context.lineTo(-4, 6);
+  outlined(context, 2.5);
+  context.restore();
+}
+
+class Replay {
+  constructor(parent) {
+    Object.assign(this, { films: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-replay", parent);
+    const maps = element("div", "latent-columns", this.root);
+    this.panels = Object.fromEntries(SIDES.map((side) => [side, this.panel(side, maps)]));
+    const bar = element("div", "latent-bar", this.root);
+    this.button = element("button", "latent-button", bar, { type: "button" });
+    this.button.onclick = () => this.play(!this.playing);
+    this.speed = element("select", "latent-select", bar);
+    this.speed.setAttribute("aria-label", "Speed");
+    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
+    this.speed.value = 1;
+    this.clock = element("strong", "latent-clock", bar);
+    this.note = element("span", "latent-warning", bar);
+    this.legend = element("div", "latent-classes", bar);
+    this.timeline = new Timeline(this.root, {
+      seek: (epoch) => {
+        this.play(false);
+        this.seek(epoch);
+      },
+      dropped: () => this.rest(),
+      toggle: () => this.play(!this.playing),
+    });
+    this.play(false);
+  }
+
+  panel(side, parent) {
+    const root = element("div", `latent-panel ${side}`, parent);
+    const theatre = new Theatre(root, {
+      paint: (context, chart) => this.paint(side, context, chart),
+      paintUnder: (chart) => this.paintUnder(side, chart),
+      hover: (z, chart) => this.hover(side, z, chart),
+      leave: () => this.leave(),
+      pick: (z) => this.pick(side, z),
+    });
+    theatre.shown = () => this.shown;
+    const aside = element("div", "latent-aside", root);
+    const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
+    const inputs = ["z₁", "z₂"].map((name, axis) => {
+      const label = element("label", "latent-coordinate", aside, { textContent: name });
+      const input = element("input", "", label, { type: "number", step: 0.1 });
+      input.setAttribute("aria-label", `${side} z${axis + 1}`);
+      input.onchange = () => {
+        if (Number.isFinite(input.valueAsNumber)) this.pick(side, rounded(inputs.map((each) => Number(each.value))));
+      };
+      return input;
+    });
+    return { root, theatre, inputs, lens: new Lens(), context: screen.getContext("2d") };
+  }
+
+  // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
+  // palette, prior, manifold, fit }; a training that cannot be shown is absent
+  async update(data, { setStateValue, parentElement }) {
+    this.setStateValue = setStateValue;
+    this.latest = data;
+    const sides = SIDES.filter((side) => data.sides[side]);
+    try {
+      const films = await Promise.all(sides.map((side) => this.film(data.sides[side])));
+      if (!controllers.has(parentElement) || this.latest !== data) return;
+      this.films = Object.fromEntries(sides.map((side, i) => [side, films[i]]));
+    } catch (error) {
+      this.complain(error);
+      return;
+    }
+    this.sides = sides;
+    this.data = data;
+    for (const side of SIDES) this.panels[side].root.classList.toggle("latent-absent", !data.sides[side]);
+    for (const side of sides) this.showPin(side);
+    this.showLegend();
+    const names = Object.fromEntries(sides.map((side) => [side, data.sides[side].name]));
+    this.timeline.show(data.curves, this.films, names);
+    this.seek(this.epoch ?? data.epoch); // only a link decides the moment: later on the browser knows better
+  }
+
+  // The film of a side; of two sides that show the same training, one.
+  async film({ id, codes, decoders }) {
+    this.opened ??= new Map();
+    if (!this.opened.has(id)) {
+      const arrived = (error) => (error ? this.complain(error) : this.redraw());
+      this.opened.set(id, fetched(codes).then((bytes) => new Film(bytes, decoders, arrived)));
+    }
+    return this.opened.get(id);
+  }
+
+  complain(error) {
+    this.opened = null;
+    this.note.textContent = `A part of the replay did not arrive (${error.message}): reload the page.`;
+  }
+
+  attach() {}
+
+  unmount() {
+    this.play(false);
+    this.timeline.resized.disconnect();
+    for (const { theatre } of Object.values(this.panels)) theatre.detach();
+  }
+
+  showPin(side) {
+    this.panels[side].inputs.forEach((input, axis) => (input.value = this.data.sides[side].z[axis].toFixed(PIN_DECIMALS)));
+  }
+
+  showLegend() {
+    const named = Object.values(this.data.sides).map(({ classes }) => classes);
+    const most = named.reduce((one, other) => (other.length > one.length ? other : one));
+    const items = most.map((name, digit) => {
+      const item = element("button", "latent-class", null, { type: "button", textContent: name });
+      item.style.setProperty("--ink", this.data.palette[digit]);
+      item.setAttribute("aria-pressed", this.shown[digit]);
+      item.onclick = () => {
+        this.shown[digit] = !this.shown[digit];
+        item.setAttribute("aria-pressed", this.shown[digit]);
+        this.redraw();
+      };
+      return item;
+    });
+    this.legend.replaceChildren(...items);
+  }
+
+  seek(epoch) {
+    this.epoch = epoch;
+    for (const side of this.sides) this.films[side].seek(epoch);
+    this.clock.textContent = `epoch ${shortEpoch(epoch)}`;
+    this.redraw();
+  }
+
+  redraw() {
+    if (!this.data) return;
+    for (const side of this.sides) {
+      const { views, lastView } = this.data.sides[side];
+      this.panels[side].theatre.look(this.data.fit ? this.films[side].view(views) : lastView);
+      this.panels[side].theatre.request();
+    }
+    this.timeline.paint(this.epoch);
+  }
+
+  // Tell the server where time stands still, so that a link opens there.
+  rest() {
+    const epoch = Math.round(1e6 * this.epoch) / 1e6;
+    this.setStateValue?.("pick", { epoch });
+  }
+
+  play(playing) {
+    const stopped = this.playing && !playing;
+    this.playing = playing;
+    this.button.textContent = playing ? "❚❚" : "▶";
+    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
+    if (stopped) {
+      this.rest();
+      this.redraw();
+    }
+    if (!playing) return;
+    const { leader } = this.timeline;
+    if (this.timeline.position(this.epoch) >= leader.last) this.seek(0);
+    let before = performance.now();
+    const step = (now) => {
+      if (!this.playing) return;
+      const change = (Math.max(0, now - before) / 1000 / REPLAY_SECONDS) * Number(this.speed.value) * leader.last;
+      before = now;
+      const position = Math.min(this.timeline.position(this.epoch) + change, leader.last);
+      this.seek(leader.epoch(position));
+      for (const film of Object.values(this.films)) film.want(film.k + 2); // before it is needed
+      if (position === leader.last) this.play(false);
+      else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  hover(side, z, chart) {
+    const image = this.films[side].nearest(z, this.shown);
+    this.hovered = { side, z, image };
+    for (const other of this.sides.filter((each) => each !== side)) {
+      this.panels[other].theatre.cursor = null;
+      this.panels[other].theatre.requestOver();
+    }
+  }
+
+  leave() {
+    this.hovered = null;
+    for (const side of this.sides) {
+      this.panels[side].lens.hide();
+      this.panels[side].theatre.requestOver();
+    }
+  }
+
+  pick(side, z) {
+    this.data.sides[side].z = z;
+    this.showPin(side);
+    this.panels[side].theatre.requestOver();
+    this.setStateValue("pick", { side, z });
+  }
+
+  paintUnder(side, chart) {
+    const film = this.films[side];
+    if (!film) return;
+    const context = chart.clear(chart.under);
+    const decoder = film.decoder();
+    chart.stage.classList.toggle("latent-with-tiles", this.data.manifold);
+    const { left, top, width, height, x, y } = chart.frame();
+    chart.drawAxes(context, getComputedStyle(chart.stage).color);
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    if (this.data.manifold && decoder) {
+      const { digit } = this.data.sides[side];
+      const instant = [this.data.sides[side].id, digit, film.k, film.share, film.banks[film.k] && 1, ...x, ...y].join();
+      if (!chart.mosaic.paint(context, chart, (z) => decoder.decode(z, digit), instant)) chart.request();
+    }
+    context.restore();
+    chart.cloud.paint(chart, film.codesNow(), film.labels, this.data.palette, this.shown, this.playing);
+  }
+
+  paint(side, context, chart) {
+    const film = this.films[side];
+    if (!film) return;
+    const { prior, digit, z: pinned } = this.data.sides[side];
+    const decoder = film.decoder();
+    if (this.data.prior && prior) drawPrior(context, chart);
+    drawPin(context, chart, pinned);
+    drawTowards(context, chart, pinned);
+    if (decoder) drawDigit(this.panels[side].context, decoder.decode(pinned, digit));
+    globalThis.latentExplorer.frames += 1;
+    if (!this.hovered || !decoder) return;
+    const { side: touched, z, image } = this.hovered;
+    const known = image >= 0 && this.data.sides[side].testSet === this.data.sides[touched].testSet;
+    const code = known && film.code(image);
+    if (known) drawRing(context, chart, code);
+    const { lens } = this.panels[side];
+    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z));
+    else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
+  }
+}

@@ -1,0 +1,128 @@
+"""Replay: two trainings from before the first step to the last, their maps, digits and losses at the same moment."""
+
+from typing import Any
+
+import streamlit as st
+
+import components
+import figures
+import resources
+from resources import Film
+from state import coordinate, epoch, one_of, point
+from vae.checkpoint import CheckpointError
+from views import parts, session
+
+SIDES = ("left", "right")
+CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": "loss, nats"}
+
+
+def render() -> None:
+    """Draw the page."""
+    with parts.first_line("Press play, or drag through time. Click a map to keep a point and watch its digit form."):
+        st.toggle("manifold", **session.bound("manifold"))
+        st.toggle("prior", **session.bound("prior"))
+        st.toggle("fit to codes", **session.bound("fit"))
+    names = resources.replayed()
+    shown: dict[str, Film] = {}
+    for side, column in zip(SIDES, st.columns(2), strict=True):
+        with column:
+            film = choose(side, names)
+            if film:
+                shown[side] = film
+    if shown:
+        addresses = {side: addressed(film) for side, film in shown.items()}
+        played(shown, addresses)
+    others = [name for name in resources.checkpoint_names() if name not in names]
+    if others:
+        st.caption(f"Without a replay: {', '.join(others)}. Training with `--snapshots 15` keeps one.")
+
+
+def fields(side: str) -> tuple[str, str]:
+    """The names of a side's coordinates."""
+    return f"z1_replay_{side}", f"z2_replay_{side}"
+
+
+def choose(side: str, names: list[str]) -> Film | None:
+    """A choice of training; None, with the reason below, where it cannot be shown.
+
+    A model that a link asks for is offered without a replay too, so that the visitor reads how to make one.
+    """
+    field = f"replay_{side}"
+    asked = getattr(session.current(), field)
+    offered = sorted({*names, asked} & set(resources.checkpoint_names()))
+    if not offered:
+        st.error("There is no replay to show. Train a model that keeps one: `python -m vae.train --snapshots 15`")
+        return None
+    resource = parts.choose(field, offered, fields(side), f"digit_replay_{side}")
+    if resource is None:
+        return None
+    try:
+        return resources.film(resource.checkpoint.name)
+    except CheckpointError as error:
+        st.error(str(error))
+        return None
+
+
+def addressed(film: Film) -> dict[str, Any]:
+    """Where the browser finds the codes of a training, and the decoder of each moment."""
+    blobs = {f"{film.id}-codes": film.codes} | {f"{film.id}-{i}": each for i, each in enumerate(film.decoders)}
+    at = components.served(blobs)
+    codes, *decoders = (at.get(name, "") for name in blobs)
+    return {"codes": codes, "decoders": decoders}
+
+
+def picked(value: Any) -> None:
+    """Keep the point or the moment that was chosen in the browser; what is neither is dropped."""
+    try:
+        if "epoch" in value:
+            session.update(epoch=epoch(value["epoch"]))
+        else:
+            side = one_of(*SIDES)(value["side"])
+            session.update(**dict(zip(fields(side), point(value["z"]), strict=True)))
+    except (KeyError, TypeError, ValueError):
+        return
+
+
+@st.fragment
+def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None:
+    """Maps, digits and curves, which the browser draws and moves by itself."""
+    state = session.current()
+    sides = {}
+    for side, film in shown.items():
+        z = tuple(getattr(state, field) for field in fields(side))
+        sides[side] = {
+            **addresses[side],
+            "id": film.id,
+            "name": film.checkpoint.name,
+            "classes": film.checkpoint.class_names,
+            "testSet": film.checkpoint.test_set,
+            "prior": hasattr(film.checkpoint.model, "prior"),
+            "digit": getattr(state, f"digit_replay_{side}"),
+            "z": tuple(map(coordinate, film.start)) if None in z else z,
+            "views": film.views,
+            "lastView": film.last_view,
+        }
+    shared = {"palette": figures.PALETTE, "prior": state.prior, "manifold": state.manifold, "fit": state.fit}
+    components.bridge("replay", {"sides": sides, "curves": curves(shown), "epoch": state.epoch, **shared}, picked)
+    session.mirror()
+
+
+def curves(shown: dict[str, Film]) -> list[dict[str, Any]]:
+    """What is drawn over time: for each figure its values at each moment on each side that has it.
+
+    Losses under different likelihoods are no measure of each other, and get a curve each.
+    """
+    rows = []
+    for figure, title in CURVES.items():
+        lines = {side: film.figures[figure] for side, film in shown.items() if figure in film.figures}
+        alone = figure == "loss_nats" and len({likelihood(film) for film in shown.values()}) > 1
+        for group in ([{side: values} for side, values in lines.items()] if alone else [lines]):
+            if group:
+                rows.append({"title": title, "falls": figure != "kl_nats", "lines": group})
+    return rows
+
+
+def likelihood(film: Film) -> tuple[str, float, float]:
+    """What two losses must share to be compared."""
+    config = film.checkpoint.config
+    return config.likelihood, config.sigma, config.beta
