@@ -23,7 +23,7 @@ from vae import checkpoint, datasets
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
 
-PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2}  # and their charts
+PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2, "replay": 0}  # and their charts
 SECONDS = 60
 
 
@@ -73,7 +73,8 @@ JUNK = [None, 7, "x", [], {}, {"z": None}, {"side": "left", "z": [float("nan"), 
         {"end": "a", "image": -1}, {"end": "c", "image": 3}, {"digit": 3, "morph": 11},
         {"side": "left", "end": "a", "z": [10**400, 0]}, {"end": "b", "image": 1e400},
         {"form": "AAAA", "digit": 3}, {"form": "not base 64!", "digit": None}, {"form": ZERO, "digit": 11},
-        {"side": "left", "end": "a", "z": ["1e400", 0]}, {"side": "up", "end": "a", "z": [[0], 0]}]  # fmt: skip
+        {"side": "left", "end": "a", "z": ["1e400", 0]}, {"side": "up", "end": "a", "z": [[0], 0]},
+        {"epoch": "soon"}, {"epoch": -1}, {"epoch": [1]}]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -96,6 +97,8 @@ def test_what_no_browser_of_ours_sends_is_dropped(page):
         ("draw", {"form": ZERO, "digit": None}, {"drawing": packed(base64.b64decode(ZERO))}),
         ("draw", {"form": ZERO, "digit": 4}, {"drawing": packed(base64.b64decode(ZERO)), "digit_drawing": "4"}),
         ("draw", {"form": "", "digit": None}, {}),
+        ("replay", {"side": "left", "z": [0.5, -1]}, {"z1_replay_left": "0.5", "z2_replay_left": "-1.0"}),
+        ("replay", {"epoch": 0.031983}, {"epoch": "0.031983"}),
     ],
 )
 def test_a_pick_reaches_the_url(page, pick, query):
@@ -544,3 +547,67 @@ def test_bound_looks_at_the_drawing(model):
     else:
         assert image.tobytes() == base64.b64decode(ZERO)
     assert shown["label"] == (6 if model == "cvae" else 0)
+
+
+def replayed(app):
+    """What the page sends to the browser."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return next(data for data in found if data.get("page") == "replay")
+
+
+def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others():
+    app = run_page("replay")
+    assert errors(app) == []
+    assert app.selectbox("replay_left").options == app.selectbox("replay_right").options
+    assert len(app.selectbox("replay_left").options) == 2
+    assert [app.selectbox(f"replay_{side}").value for side in ("left", "right")] == ["ae", "vae"]
+    assert "vae-best" in app.caption[0].value
+    assert "--snapshots" in app.caption[0].value
+    sides = replayed(app)["sides"]
+    for side, name in (("left", "ae"), ("right", "vae")):
+        film = resources.film(name)
+        assert len(film.decoders) == len(sides[side]["views"]) == len(film.figures["loss_nats"])
+    titles = {curve["title"]: set(curve["lines"]) for curve in replayed(app)["curves"]}
+    assert titles == {"squared error": {"left", "right"}, "KL, nats": {"right"}, "loss, nats": {"left", "right"}}
+
+
+def test_a_link_to_a_model_without_a_replay_names_the_command_that_makes_one(own_folder):
+    def script():
+        from views import replay
+
+        replay.render()
+
+    app = AppTest.from_function(script, default_timeout=SECONDS)
+    app.query_params.update(replay_left="cvae", replay_right="vae")
+    (message,) = errors(app.run())
+    assert "cvae has no replay" in message
+    assert "`python -m vae.train --model cvae --name cvae --snapshots" in message
+    assert list(replayed(app)["sides"]) == ["right"]
+    app.selectbox("replay_left").set_value("ae").run()
+    assert errors(app) == []
+    assert list(replayed(app)["sides"]) == ["left", "right"]
+
+
+def test_without_any_replay_the_page_names_the_command(own_folder):
+    for file in own_folder.glob("*.replay.pt"):
+        file.unlink()
+    messages = errors(run_page("replay"))
+    assert all("python -m vae.train" in message and "--snapshots" in message for message in messages)
+    assert messages
+
+
+def test_a_replay_of_another_training_is_not_shown(own_folder):
+    (own_folder / "vae.replay.pt").write_bytes((own_folder / "ae.replay.pt").read_bytes())
+    (message,) = errors(run_page("replay"))
+    assert "vae.replay.pt is of another run" in message
+
+
+def test_losses_under_different_likelihoods_share_no_curve(own_folder):
+    for name, sigma in (("ae", 0.5), ("vae", 1.0)):
+        record = json.loads((own_folder / f"{name}.json").read_text())
+        record["config"]["sigma"] = sigma
+        (own_folder / f"{name}.json").write_text(json.dumps(record))
+    app = run_page("replay")
+    assert errors(app) == []
+    losses = [curve["lines"] for curve in replayed(app)["curves"] if curve["title"].startswith("loss")]
+    assert sorted(map(list, losses)) == [["left"], ["right"]]

@@ -15,6 +15,7 @@ CHOSEN = ExplorerState(
     bound="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     job="mine", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000, train_batch_size=1,
     drawing=state.packed(bytes([0, 7] * 392)), digit_drawing=3, drawn_bound=True,
+    replay_left="vae", z2_replay_right=0.25, epoch=0.031983, fit=False,
 )  # fmt: skip
 
 

@@ -12,31 +12,35 @@ class Cloud {
     this.ratio = 0;
   }
 
-  // For each phase the pixels that a point covers, as [column, row, alpha in 0..255] one after the other.
-  stamps(ratio) {
+  // For each phase the pixels that a point covers: where in the image, counted from the first, and how much, of 256.
+  stamps(ratio, width) {
     const radius = (POINT * ratio) / 2;
-    this.reach = Math.ceil(radius) + 1;
     const side = 2 * this.reach + 1;
     return Array.from({ length: PHASES ** 2 }, (_, phase) => {
       const middle = [phase % PHASES, Math.floor(phase / PHASES)].map((part) => this.reach + (part + 0.5) / PHASES);
-      const covered = [];
+      const [places, alphas] = [[], []];
       for (let row = 0; row < side; row++) {
         for (let column = 0; column < side; column++) {
           const distance = Math.hypot(column + 0.5 - middle[0], row + 0.5 - middle[1]);
-          const alpha = 255 * OPACITY * Math.min(Math.max(radius - distance + 0.5, 0), 1);
-          if (alpha >= 1) covered.push(column, row, alpha);
+          const alpha = Math.round(256 * OPACITY * Math.min(Math.max(radius - distance + 0.5, 0), 1));
+          if (!alpha) continue;
+          places.push(row * width + column);
+          alphas.push(alpha);
         }
       }
-      return covered;
+      return { places: Int32Array.from(places), alphas: Int32Array.from(alphas) };
     });
   }
 
   fit({ left, top, width, height }, ratio) {
-    if (this.ratio !== ratio) Object.assign(this, { ratio, stamped: this.stamps(ratio), image: null });
     const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.canvas.width !== across || this.canvas.height !== down || !this.image) {
+    if (this.ratio !== ratio || this.canvas.width !== across || this.canvas.height !== down) {
+      this.ratio = ratio;
+      this.reach = Math.ceil((POINT * ratio) / 2) + 1;
       Object.assign(this.canvas, { width: across, height: down });
       this.image = new ImageData(across + 4 * this.reach, down + 4 * this.reach); // with a rim, so that no point is cut
+      this.pixels = new Uint32Array(this.image.data.buffer);
+      this.stamped = this.stamps(ratio, this.image.width);
     }
     Object.assign(this.canvas.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
   }
@@ -46,33 +50,35 @@ class Cloud {
     const frame = chart.frame();
     const { x, y } = frame;
     this.fit(frame, moving ? 1 : window.devicePixelRatio);
-    const { image, reach, canvas } = this;
+    const { image, pixels, reach, canvas } = this;
     const [across, down] = [canvas.width / (x[1] - x[0]), canvas.height / (y[1] - y[0])];
-    const inks = palette.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
-    image.data.fill(0);
+    const [right, bottom] = [canvas.width + 2 * reach, canvas.height + 2 * reach];
+    const inks = palette.map((colour) => [5, 3, 1].reduce((ink, at) => 256 * ink + parseInt(colour.slice(at, at + 2), 16), 0));
+    pixels.fill(0);
     for (let i = 0; i < labels.length; i++) {
       if (!shown[labels[i]]) continue;
-      const [px, py] = [(codes[2 * i] - x[0]) * across + reach, (y[1] - codes[2 * i + 1]) * down + reach];
-      if (px < 0 || py < 0 || px >= canvas.width + 2 * reach || py >= canvas.height + 2 * reach) continue;
-      this.stamp(px, py, inks[labels[i]]);
+      const px = (codes[2 * i] - x[0]) * across + reach;
+      const py = (y[1] - codes[2 * i + 1]) * down + reach;
+      if (px >= 0 && py >= 0 && px < right && py < bottom) this.stamp(px, py, inks[labels[i]]);
     }
     this.context.putImageData(image, -2 * reach, -2 * reach);
   }
 
-  stamp(px, py, [red, green, blue]) {
-    const { data, width } = this.image;
+  // Over the points beneath, whose pixels are taken for whole ones: their soft edges are too narrow to tell.
+  stamp(px, py, ink) {
+    const { pixels, image } = this;
     const [column, row] = [Math.floor(px), Math.floor(py)];
-    const phase = Math.floor((px - column) * PHASES) + PHASES * Math.floor((py - row) * PHASES);
-    const covered = this.stamped[phase];
-    for (let at = 0; at < covered.length; at += 3) {
-      const pixel = 4 * ((row + covered[at + 1]) * width + column + covered[at]);
-      const alpha = covered[at + 2];
-      const below = (data[pixel + 3] * (255 - alpha)) / 255; // what is left of the points beneath
-      const all = alpha + below;
-      data[pixel] = (red * alpha + data[pixel] * below) / all;
-      data[pixel + 1] = (green * alpha + data[pixel + 1] * below) / all;
-      data[pixel + 2] = (blue * alpha + data[pixel + 2] * below) / all;
-      data[pixel + 3] = all;
+    const { places, alphas } = this.stamped[Math.floor((px - column) * PHASES) + PHASES * Math.floor((py - row) * PHASES)];
+    const first = row * image.width + column;
+    const [oddInk, evenInk] = [ink & 0xff00ff, ink & 0x00ff00];
+    for (let i = 0; i < places.length; i++) {
+      const [at, alpha] = [first + places[i], alphas[i]];
+      const below = pixels[at];
+      const rest = 256 - alpha;
+      const all = alpha + (((below >>> 24) * rest) >> 8);
+      const odd = below ? ((oddInk * alpha + (below & 0xff00ff) * rest) >>> 8) & 0xff00ff : oddInk;
+      const even = below ? ((evenInk * alpha + (below & 0x00ff00) * rest) >>> 8) & 0x00ff00 : evenInk;
+      pixels[at] = ((all > 255 ? 255 : all) << 24) | odd | even;
     }
   }
 }

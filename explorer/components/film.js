@@ -97,6 +97,7 @@ class Film {
     this.mixture ??= Object.assign(Object.create(from), {
       layers: from.layers.map((layer) => ({ ...layer, weight: layer.weight.slice(), bias: layer.bias.slice() })),
     });
+    this.mixture.id = `${from.id} ${to.id}`;
     this.mixture.layers.forEach((layer, rank) => {
       for (const part of ["weight", "bias"]) {
         const [result, a, b] = [layer[part], from.layers[rank][part], to.layers[rank][part]];

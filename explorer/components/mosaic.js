@@ -1,42 +1,45 @@
 // The decoded manifold behind a map whose decoder and view move: tiles that keep their place on the screen, each the
-// digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn.
+// digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn. What moves is
+// seen in large tiles, which keep up with it; at rest small ones are laid over them.
 
-const MOSAIC_MS = 4; // a frame, for one map
+const MOSAIC_MS = { moving: 5, resting: 9 }; // a frame, for one map
+const TILE_SIDES = { coarse: 2 * SIDE, fine: SIDE };
 
-class Mosaic {
-  constructor() {
-    Object.assign(this, { canvas: new OffscreenCanvas(1, 1), made: [], next: 0 });
+class MosaicLayer {
+  constructor(side) {
+    Object.assign(this, { side, canvas: new OffscreenCanvas(1, 1), made: [], next: 0 });
   }
 
-  // `instant` tells a decoder and view from all others. True when every tile is of this instant.
-  paint(context, chart, decode, instant) {
-    const { left, top, width, height } = chart.frame();
-    const [columns, rows] = [Math.ceil(width / SIDE), Math.ceil(height / SIDE)];
-    const count = columns * rows;
-    if (this.made.length !== count || this.columns !== columns) {
-      Object.assign(this.canvas, { width: columns * SIDE, height: rows * SIDE });
-      Object.assign(this, { columns, made: new Array(count).fill(null), next: 0 });
-    }
-    const tiles = this.canvas.getContext("2d");
-    const deadline = performance.now() + MOSAIC_MS;
+  fit({ width, height }) {
+    const [columns, rows] = [Math.ceil(width / this.side), Math.ceil(height / this.side)];
+    if (this.columns === columns && this.rows === rows) return;
+    Object.assign(this, { columns, rows });
+    this.clear();
+  }
+
+  clear() {
+    Object.assign(this.canvas, { width: this.columns * SIDE, height: this.rows * SIDE });
+    Object.assign(this, { made: new Array(this.columns * this.rows).fill(null), next: 0 });
+  }
+
+  // Decode what is not of this instant, until the deadline; true when all is.
+  make(chart, decode, instant, deadline) {
+    const { left, top } = chart.frame();
+    const context = this.canvas.getContext("2d");
+    const count = this.made.length;
     const stride = this.stride(count); // scatters the tiles of one frame over the plane
-    let current = 0;
-    while (current < count && performance.now() < deadline) {
+    for (let seen = 0; seen < count; seen++) {
+      if (performance.now() > deadline) return false;
       const at = (this.next * stride) % count;
       if (this.made[at] !== instant) {
-        const [column, row] = [at % columns, Math.floor(at / columns)];
-        const z = chart.toPlane([left + (column + 0.5) * SIDE, top + (row + 0.5) * SIDE]);
-        drawDigit(tiles, decode(z), column * SIDE, row * SIDE);
+        const [column, row] = [at % this.columns, Math.floor(at / this.columns)];
+        const z = chart.toPlane([left + (column + 0.5) * this.side, top + (row + 0.5) * this.side]);
+        drawDigit(context, decode(z), column * SIDE, row * SIDE);
         this.made[at] = instant;
       }
       this.next = (this.next + 1) % count;
-      current += 1;
     }
-    context.imageSmoothingEnabled = false;
-    context.fillStyle = "#000";
-    context.fillRect(left, top, width, height);
-    context.drawImage(this.canvas, left, top);
-    return current === count;
+    return true;
   }
 
   // About 0.618 of the count, without a factor in common with it: so that every tile has its turn.
@@ -45,5 +48,33 @@ class Mosaic {
     let stride = Math.max(1, Math.round(0.618 * count));
     while (common(stride, count) > 1) stride += 1;
     return stride;
+  }
+
+  draw(context, { left, top }) {
+    context.drawImage(this.canvas, left, top, this.columns * this.side, this.rows * this.side);
+  }
+}
+
+class Mosaic {
+  constructor() {
+    this.coarse = new MosaicLayer(TILE_SIDES.coarse);
+    this.fine = new MosaicLayer(TILE_SIDES.fine);
+  }
+
+  // `instant` tells a decoder and view from all others. True when every tile is of this instant.
+  paint(context, chart, decode, instant, moving) {
+    const frame = chart.frame();
+    const deadline = performance.now() + MOSAIC_MS[moving ? "moving" : "resting"];
+    for (const layer of [this.coarse, this.fine]) layer.fit(frame);
+    if (moving || this.instant !== instant) this.fine.clear();
+    this.instant = instant;
+    let done = this.coarse.make(chart, decode, instant, deadline);
+    if (done && !moving) done = this.fine.make(chart, decode, instant, deadline);
+    context.imageSmoothingEnabled = false;
+    context.fillStyle = "#000";
+    context.fillRect(frame.left, frame.top, frame.width, frame.height);
+    this.coarse.draw(context, frame);
+    this.fine.draw(context, frame);
+    return done;
   }
 }

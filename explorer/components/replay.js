@@ -52,6 +52,7 @@ class Replay {
   constructor(parent) {
     Object.assign(this, { films: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
     this.build(parent);
+    globalThis.latentExplorer.replay = this; // for whoever measures
   }
 
   build(parent) {
@@ -188,8 +189,13 @@ class Replay {
     this.timeline.paint(this.epoch);
   }
 
+  moving() {
+    return this.playing || this.timeline.held;
+  }
+
   // Tell the server where time stands still, so that a link opens there.
   rest() {
+    this.redraw();
     const epoch = Math.round(1e6 * this.epoch) / 1e6;
     this.setStateValue?.("pick", { epoch });
   }
@@ -199,10 +205,7 @@ class Replay {
     this.playing = playing;
     this.button.textContent = playing ? "❚❚" : "▶";
     this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (stopped) {
-      this.rest();
-      this.redraw();
-    }
+    if (stopped) this.rest();
     if (!playing) return;
     const { leader } = this.timeline;
     if (this.timeline.position(this.epoch) >= leader.last) this.seek(0);
@@ -258,11 +261,12 @@ class Replay {
     context.clip();
     if (this.data.manifold && decoder) {
       const { digit } = this.data.sides[side];
-      const instant = [this.data.sides[side].id, digit, film.k, film.share, film.banks[film.k] && 1, ...x, ...y].join();
-      if (!chart.mosaic.paint(context, chart, (z) => decoder.decode(z, digit), instant)) chart.request();
+      const instant = [decoder.id, film.share, digit, ...x, ...y].join();
+      const decode = (z) => decoder.decode(z, digit);
+      if (!chart.mosaic.paint(context, chart, decode, instant, this.moving())) chart.request();
     }
     context.restore();
-    chart.cloud.paint(chart, film.codesNow(), film.labels, this.data.palette, this.shown, this.playing);
+    chart.cloud.paint(chart, film.codesNow(), film.labels, this.data.palette, this.shown, this.moving());
   }
 
   paint(side, context, chart) {

@@ -11,7 +11,7 @@ const shortEpoch = (epoch) => epoch.toFixed(epoch && epoch < 0.1 ? 3 : epoch < 1
 class Timeline {
   // handlers: seek(epoch), dropped(), toggle()
   constructor(parent, handlers) {
-    Object.assign(this, { handlers, rows: [] });
+    Object.assign(this, { handlers, rows: [], held: false });
     this.root = element("div", "latent-timeline", parent);
     this.titles = element("div", "latent-titles", this.root);
     this.canvas = element("canvas", "latent-curves", this.root, { tabIndex: 0 });
@@ -22,12 +22,13 @@ class Timeline {
     this.canvas.onpointerdown = (event) => {
       if (event.button) return;
       this.canvas.setPointerCapture(event.pointerId);
-      this.canvas.onpointermove = (moved) => this.pointed(moved);
+      this.held = true;
       this.pointed(event);
     };
+    this.canvas.onpointermove = (event) => this.held && this.pointed(event);
     this.canvas.onpointerup = this.canvas.onpointercancel = () => {
-      if (!this.canvas.onpointermove) return;
-      this.canvas.onpointermove = null;
+      if (!this.held) return;
+      this.held = false;
       this.handlers.dropped();
     };
     this.canvas.onkeydown = (event) => this.keyPressed(event);

@@ -116,7 +116,7 @@ def curves(shown: dict[str, Film]) -> list[dict[str, Any]]:
     for figure, title in CURVES.items():
         lines = {side: film.figures[figure] for side, film in shown.items() if figure in film.figures}
         alone = figure == "loss_nats" and len({likelihood(film) for film in shown.values()}) > 1
-        for group in ([{side: values} for side, values in lines.items()] if alone else [lines]):
+        for group in [{side: values} for side, values in lines.items()] if alone else [lines]:
             if group:
                 rows.append({"title": title, "falls": figure != "kl_nats", "lines": group})
     return rows

@@ -1,0 +1,240 @@
+"""Replay in a real Chromium: time moves codes, digits and curves together, and each moment is decoded as torch does."""
+
+import numpy as np
+import pytest
+import torch
+from browser import READY, ROOT, canvas_pixels, settle, visit
+
+import compute
+from vae import snapshots
+from vae.checkpoint import read
+
+pytestmark = pytest.mark.browser
+TIME = "Time of training, in epochs"
+
+
+@pytest.fixture(scope="module")
+def films():
+    """The replays of ae and vae, with their checkpoints' codes."""
+    found = {}
+    for name in ("ae", "vae"):
+        found[name] = snapshots.read(ROOT / "checkpoints" / name, read(ROOT / "checkpoints" / name))
+    return found
+
+
+def opened(page, address, query=""):
+    visit(page, f"{address}/replay{query}")
+    page.wait_for_selector(".latent-class")
+    arrived(page)
+    page.wait_for_selector(READY)
+
+
+def arrived(page):
+    """Wait until the decoders of this instant are there and both pinned digits are drawn."""
+    drawn = "[...document.querySelectorAll('.latent-panel .latent-screen')].every((canvas) => "
+    drawn += "canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255)"
+    page.wait_for_function(drawn)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def clock(page):
+    return float(page.get_by_label(TIME).get_attribute("aria-valuenow"))
+
+
+def pinned(page, side):
+    return tuple(float(page.get_by_label(f"{side} z{axis}").input_value()) for axis in (1, 2))
+
+
+def assert_digits(page, models):
+    """Both pinned digits are what torch decodes there with these models."""
+    for side, model in zip(("left", "right"), models, strict=True):
+        shown = canvas_pixels(page, f".latent-panel.{side} .latent-screen").astype(int)
+        expected = compute.decode(model, np.array([pinned(page, side)]))[0].astype(int)
+        assert np.abs(shown - expected).max() <= 2, side
+
+
+def test_a_scrub_to_a_snapshot_shows_that_moments_digits(page, address, films):
+    opened(page, address)
+    slider = page.get_by_label(TIME)
+    slider.focus()
+    assert_digits(page, [film.model(0) for film in films.values()])
+    for key, moment in (("End", -1), ("ArrowLeft", -2), ("ArrowLeft", -3), ("Home", 0), ("ArrowRight", 1)):
+        slider.press(key)
+        arrived(page)
+        assert clock(page) == pytest.approx(films["vae"].snapshots[moment].epoch, abs=1e-9)
+        assert_digits(page, [film.model(moment) for film in films.values()])
+    shown = [span.inner_text() for span in page.locator(".latent-values span").all()]
+    errors = [film.snapshots[1].figures["squared_error"] for film in films.values()]
+    assert shown[:2] == [f"{error:.1f}" for error in errors]
+
+
+def test_the_browser_decodes_each_moment_as_torch_does(page, address, films):
+    """Within 5e-3 a pixel, at codes of that moment."""
+    opened(page, address)
+    for moment in (0, 5, -1):
+        page.get_by_label(TIME).focus()
+        count = len(films["ae"].snapshots)
+        page.get_by_label(TIME).press("Home")
+        for _ in range(moment % count):
+            page.get_by_label(TIME).press("ArrowRight")
+        arrived(page)
+        for name, film in films.items():
+            ids = page.evaluate("latentExplorer.bankIds()")
+            (bank,) = [each for each in ids if each.split("-")[0] == name and each.endswith(f"-{moment % count}")]
+            z = film.snapshots[moment].codes[:6].float()
+            script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p, 7))))"
+            drawn = np.array(page.evaluate(script, [bank, z.tolist()]))
+            with torch.inference_mode():
+                decoded = film.model(moment).decode(z).flatten(1).numpy()
+            assert np.abs(drawn - decoded).max() < 5e-3
+
+
+def mixed(film, before, share):
+    """The model between two snapshots: the straight line from weight to weight."""
+    model, after = film.model(before), film.model(before + 1).state_dict()
+    weights = {name: (1 - share) * model.state_dict()[name] + share * after[name] for name in film.snapshots[0].weights}
+    model.load_state_dict(weights, strict=False)
+    return model
+
+
+def test_between_two_snapshots_codes_and_weights_are_between_theirs(page, address, films):
+    before, share = 5, 0.25
+    steps = [snapshot.epoch for snapshot in films["ae"].snapshots]
+    epoch = steps[before] * (steps[before + 1] / steps[before]) ** share
+    opened(page, address, f"?epoch={epoch:.6f}")
+    assert clock(page) == pytest.approx(epoch, abs=1e-6)
+    assert_digits(page, [mixed(film, before, share) for film in films.values()])
+    codes = [films["vae"].snapshots[at].codes.float().numpy() for at in (before, before + 1)]
+    expected = (1 - share) * codes[0] + share * codes[1]
+    code = page.evaluate("latentExplorer.replay.films.right.code(4321)")
+    assert np.abs(np.array(code) - expected[4321]).max() < 1e-3
+
+
+def test_the_cursor_is_dragged_over_the_curves_and_the_link_reopens_there(page, address):
+    opened(page, address)
+    box = page.get_by_label(TIME).bounding_box()
+    height = box["y"] + box["height"] / 3
+    page.mouse.move(box["x"] + 10, height)
+    page.mouse.down()
+    seen = []
+    for share in (0.3, 0.6, 0.8):
+        page.mouse.move(box["x"] + share * box["width"], height, steps=3)
+        seen.append(clock(page))
+    page.mouse.up()
+    settle(page, "location.search.includes('epoch=')")
+    assert 0 < seen[0] < seen[1] < seen[2] < 60
+    assert seen[0] < 0.3  # a third of the way is still within the first epoch
+    where = clock(page)
+    assert where == seen[2]
+    arrived(page)
+    digits = [canvas_pixels(page, f".latent-panel.{side} .latent-screen") for side in ("left", "right")]
+    opened(page, page.url.split("/replay")[0], "?" + page.url.split("?")[1])
+    assert clock(page) == pytest.approx(where, abs=1e-6)
+    for side, digit in zip(("left", "right"), digits, strict=True):
+        assert np.abs(canvas_pixels(page, f".latent-panel.{side} .latent-screen") - digit).max() <= 1
+
+
+def test_it_plays_to_the_end_pauses_and_starts_again(page, address):
+    opened(page, address)
+    page.get_by_label("Speed").select_option("2")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("Number(document.querySelector('.latent-curves').getAttribute('aria-valuenow')) > 0.2")
+    page.get_by_role("button", name="Pause").click()
+    still = clock(page)
+    page.wait_for_timeout(300)
+    assert clock(page) == still
+    settle(page, "location.search.includes('epoch=')")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelector('.latent-curves').getAttribute('aria-valuenow') === '60'")
+    page.get_by_role("button", name="Play").click()  # has stopped by itself, and begins anew
+    page.wait_for_function("Number(document.querySelector('.latent-curves').getAttribute('aria-valuenow')) < 50")
+    page.get_by_role("button", name="Pause").click()
+
+
+def test_a_click_keeps_a_point_and_the_server_is_not_needed_to_decode_it(page, address, films):
+    opened(page, address, "?epoch=60")
+    before = pinned(page, "right")
+    box = page.locator(".latent-panel.right .latent-theatre").bounding_box()
+    page.context.set_offline(True)
+    page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.move(5, 5)
+    page.wait_for_function(
+        "(z) => document.querySelector('[aria-label=\"right z1\"]').value !== z", arg=f"{before[0]:.3f}"
+    )
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert pinned(page, "right") != before
+    assert_digits(page, [film.model(-1) for film in films.values()])
+    page.context.set_offline(False)
+    page.get_by_label("left z1").fill("1.5")
+    page.keyboard.press("Tab")
+    settle(page, "location.search.includes('z1_replay_left=1.5')")
+    assert_digits(page, [film.model(-1) for film in films.values()])
+
+
+def test_the_point_under_the_pointer_is_decoded_and_its_image_is_ringed_on_both_maps(page, address):
+    opened(page, address, "?epoch=5")
+    box = page.locator(".latent-panel.left .latent-theatre").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
+    page.mouse.move(5, 5)
+    page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
+
+
+def cloud(page, side):
+    script = "(side) => { const c = document.querySelector(`.latent-panel.${side} .latent-cloud`);"
+    script += "return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }"
+    return np.array(page.evaluate(script, side)).reshape(-1, 4)
+
+
+def test_a_class_can_be_hidden_and_the_others_stay(page, address):
+    opened(page, address, "?epoch=60&fit=0")
+    red = [0xFD, 0x00, 0x19]
+
+    def ones():
+        shown = cloud(page, "right")
+        return ((np.abs(shown[:, :3].astype(int) - red).max(axis=1) < 8) & (shown[:, 3] > 150)).sum()
+
+    assert ones() > 500
+    painted = (cloud(page, "right")[:, 3] > 0).sum()
+    page.get_by_role("button", name="1", exact=True).click()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert ones() < 50
+    assert (cloud(page, "right")[:, 3] > 0).sum() > 0.7 * painted
+
+
+def test_only_what_is_looked_at_is_fetched(page, address):
+    """The codes of all moments come first, and of the decoders those of the moment."""
+    sizes = []
+    page.on("response", lambda answer: "/media/" in answer.url and sizes.append(int(answer.headers["content-length"])))
+    opened(page, address)
+    codes, decoders = [size for size in sizes if size < 700_000], [size for size in sizes if size >= 700_000]
+    assert (len(codes), len(decoders)) == (2, 2)
+    page.get_by_label(TIME).press("End")
+    arrived(page)
+    assert len(sizes) == 6
+
+
+def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
+    opened(page, address, "?manifold=1&epoch=60&fit=0")
+    replay = "latentExplorer.replay.panels.right.theatre"
+    page.wait_for_function(f"{replay}.mosaic.fine.made.every((each) => each && each === {replay}.mosaic.instant)")
+    z = page.evaluate(
+        f"(() => {{ const f = {replay}.frame(); return {replay}.toPlane([f.left + 5.5 * 28, f.top + 4.5 * 28]) }})()"
+    )
+    script = f"Array.from({replay}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
+    tile = np.array(page.evaluate(script)).reshape(28, 28, 4)[..., 0].astype(int)
+    assert np.abs(tile - compute.decode(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 900])
+def test_the_page_opens_without_an_error_in_both_themes(browser, address, scheme, width):
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        opened(page, address)
+        assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert errors == []
