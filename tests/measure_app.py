@@ -2,7 +2,8 @@
 
 Prints, on the Maps page with 10,000 points a map: the time from a click on an empty place of the plane until the image
 decoded by the server is on the page, the hover frames a second while the pointer moves without pause, and the bytes of
-the websocket at load and for a click. Server, browser and this driver share the machine's cores.
+the websocket at load and for a click; and on the Replay page what is fetched before and while it plays, and the frames
+a second meanwhile. Server, browser and this driver share the machine's cores.
 """
 
 import statistics
@@ -15,6 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 CLICKS = 30
 HOVER_SECONDS = 5
+PLAY_SECONDS = 5
 IMAGE = ".st-key-decoded_left img.digit"
 
 # Resolves with the milliseconds from the next pointerup until the pinned image has changed and been drawn.
@@ -67,6 +69,36 @@ def click_milliseconds(page: Page) -> list[float]:
     return times
 
 
+# Counts the frames in which both maps were drawn.
+PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
+  const explorer = globalThis.latentExplorer;
+  const [first, start] = [explorer.frames, performance.now()];
+  setTimeout(() => resolve((1000 * (explorer.frames - first)) / (performance.now() - start)), 1000 * seconds);
+})"""
+
+
+def replay(page: Page, address: str, query: str) -> None:
+    """Open a replay, let it play, and print its bytes and its frames."""
+    fetched = []
+
+    def answered(response) -> None:
+        if response.url.startswith(f"{address}/media/"):
+            fetched.append(int(response.headers["content-length"]))
+
+    page.on("response", answered)
+    page.goto(f"{address}/replay{query}")
+    page.wait_for_selector(".latent-class")
+    page.wait_for_selector(READY)
+    page.wait_for_load_state("networkidle")
+    print(f"replay{query}: {sum(fetched) / 1e6:.2f} MB at first", end="")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(1000)
+    print(f", {page.evaluate(PLAY_FRAMES, PLAY_SECONDS):.1f} frames a second over {PLAY_SECONDS} s", end="")
+    page.get_by_role("button", name="Pause").wait_for(state="detached", timeout=60_000)
+    print(f", {sum(fetched) / 1e6:.1f} MB in all")
+    page.remove_listener("response", answered)
+
+
 def main() -> None:
     """Measure and print."""
     with (
@@ -99,6 +131,8 @@ def main() -> None:
         print(f"95th percentile {statistics.quantiles(times, n=20)[-1]:.0f} ms, n = {CLICKS}")
         print(f"a click: {traffic['up'] / CLICKS / 1e3:.1f} kB up, {traffic['down'] / CLICKS / 1e3:.1f} kB down")
         print(f"hover: {page.evaluate(HOVER_FRAMES, HOVER_SECONDS):.1f} frames a second over {HOVER_SECONDS} s")
+        for query in ("", "?manifold=1"):
+            replay(page, address, query)
 
 
 if __name__ == "__main__":

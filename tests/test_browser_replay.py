@@ -206,7 +206,12 @@ def test_a_class_can_be_hidden_and_the_others_stay(page, address):
 def test_only_what_is_looked_at_is_fetched(page, address):
     """The codes of all moments come first, and of the decoders those of the moment."""
     sizes = []
-    page.on("response", lambda answer: "/media/" in answer.url and sizes.append(int(answer.headers["content-length"])))
+
+    def answered(response):
+        if response.url.startswith(f"{address}/media/"):
+            sizes.append(int(response.headers["content-length"]))
+
+    page.on("response", answered)
     opened(page, address)
     codes, decoders = [size for size in sizes if size < 700_000], [size for size in sizes if size >= 700_000]
     assert (len(codes), len(decoders)) == (2, 2)

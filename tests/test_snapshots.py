@@ -1,4 +1,4 @@
-"""Laws of snapshots: moments of the very run, even in the logarithm of time, at a precision that costs no grey."""
+"""Laws of snapshots: moments of the very run, even in the logarithm of time, that cost next to no grey level."""
 
 import argparse
 import math
@@ -12,8 +12,10 @@ import torch
 import compute
 from vae import checkpoint, evaluate, flags, snapshots, train
 from vae.config import TrainConfig
+from vae.data import to_pixels
 from vae.files import CheckpointError
 from vae.models import build
+from vae.objectives import squared_error
 from vae.snapshots import Recorder
 from vae.train import TrainingError
 
@@ -177,10 +179,32 @@ def test_the_shipped_replays_end_in_the_shipped_models(shipped):
     assert losses == sorted(losses, reverse=True)
 
 
-def test_half_precision_costs_no_grey_level(shipped):
-    """Of the digits decoded at the codes, under 1 % of the grey levels differ, and none by more than one level."""
+def test_half_precision_costs_next_to_no_grey_level(shipped):
+    """Of the digits decoded at the codes, under 1 % of the grey levels differ by one, and hardly any by two."""
     found, replay = shipped
-    z = found.codes[::10]
-    exact, kept = (compute.decode(model, z.numpy()).astype(int) for model in (found.model, replay.model(-1)))
-    assert abs(exact - kept).max() <= 1
-    assert (exact != kept).mean() < 0.01
+    exact, kept = (compute.decode(model, found.codes.numpy()).astype(int) for model in (found.model, replay.model(-1)))
+    off = abs(exact - kept)
+    assert off.max() <= 2
+    assert (off > 0).mean() < 0.01
+    assert (off > 1).mean() < 1e-5
+
+
+@pytest.mark.mnist
+def test_between_two_snapshots_mixed_weights_are_better_than_a_jump(shipped, mnist):
+    """Halfway, at codes halfway, the squared error is less than at the earlier snapshot, and than after a jump."""
+    _, replay = shipped
+    x = to_pixels(mnist.test_images[:1000])
+
+    def error(model, codes):
+        return squared_error(x, model.decode(codes[:1000].float())).mean().item()
+
+    for before, (one, other) in enumerate(pairwise(replay.snapshots)):
+        codes = (one.codes.float() + other.codes.float()) / 2
+        neighbours = [replay.model(before), replay.model(before + 1)]
+        mixed, after = replay.model(before), neighbours[1].state_dict()
+        mixed.load_state_dict(
+            {name: (mixed.state_dict()[name] + after[name]) / 2 for name in one.weights}, strict=False
+        )
+        found = error(mixed, codes)
+        assert found < error(neighbours[0], one.codes)
+        assert found < sum(error(model, codes) for model in neighbours) / 2

@@ -9,8 +9,8 @@ the parts of the objective on them, as `vae.evaluate` measures these.
     <name>.replay.pt    run id, configuration and snapshots, beside `<name>.pt` and `<name>.json` of the same run
 
 Its size is that of the decoders. So the weights from one wide layer to the next are float16, and the first layer and
-the biases, which are few, are float32: of the grey levels (0..255) that the shipped models decode at their codes
-SHARE differ, by one level.
+the biases, which are few, are float32. Of the 7.84 million grey levels (0..255) that the shipped models decode at their
+codes, 0.8 % (ae) and 0.7 % (vae) differ by one level, and 9 (ae) by two.
 """
 
 import shlex

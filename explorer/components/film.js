@@ -52,8 +52,7 @@ class Film {
     if (this.asked[k] || k > this.last || !this.decoders[k]) return;
     this.asked[k] = fetched(this.decoders[k]).then(
       (bytes) => {
-        addBank(bytes);
-        this.banks[k] = new Bank(bytes);
+        this.banks[k] = addBank(bytes);
         this.mixed = null;
         this.arrived();
       },

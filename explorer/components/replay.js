@@ -278,7 +278,7 @@ class Replay {
     drawPin(context, chart, pinned);
     drawTowards(context, chart, pinned);
     if (decoder) drawDigit(this.panels[side].context, decoder.decode(pinned, digit));
-    globalThis.latentExplorer.frames += 1;
+    if (side === this.sides[0]) globalThis.latentExplorer.frames += 1;
     if (!this.hovered || !decoder) return;
     const { side: touched, z, image } = this.hovered;
     const known = image >= 0 && this.data.sides[side].testSet === this.data.sides[touched].testSet;

@@ -21,6 +21,7 @@ async function banksOf(sides) {
 function addBank(bytes) {
   const bank = unpack(bytes).facts.sheet ? new Sheet(bytes) : new Bank(bytes);
   lobby(bank.id).open(bank);
+  return bank;
 }
 
 const pages = {
