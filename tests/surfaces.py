@@ -11,7 +11,7 @@ class Bent:
         self.shape, self.latent_dim = shape, latent_dim
 
     def likelihood(self, z, y=None):
-        return Independent(Normal(self.shape(z)[:, None, None], 0.1), 3)
+        return Independent(Normal(self.shape(z)[:, None, None], 0.1, validate_args=False), 3)
 
 
 def sphere(radius=3.0):

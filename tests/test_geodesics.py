@@ -2,17 +2,17 @@
 
 import heapq
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
 from browser import ROOT
 from linear_gaussian import LinearGaussian
-from surfaces import flat, hill, sphere
+from surfaces import Bent, flat, hill, sphere
 
 from vae import checkpoint
 from vae.config import TrainConfig
-from vae.geodesics import KNOTS, SAMPLES, geodesic, graph
+from vae.geodesics import KNOTS, LINKS, SAMPLES, geodesic, graph
 from vae.geometry import Surface
 from vae.interpolation import linear
 from vae.models import build
@@ -119,6 +119,14 @@ def test_where_nothing_changes_the_way_is_straight(device):
     torch.testing.assert_close(geodesic(surface, z0, z1, square(surface, 2, device, 20)), line(z0, z1))
 
 
+def test_where_the_decoder_fails_no_way_leads(device):
+    def torn(z):
+        return torch.where(z[:, :1].abs() < 0.2, torch.nan, z)
+
+    surface, (z0, z1) = Surface(Bent(torn)), pair(device, [-1.0, 0.4], [1.0, 1.1])
+    torch.testing.assert_close(geodesic(surface, z0, z1, square(surface, 2, device, 40)), line(z0, z1))
+
+
 def test_in_three_dimensions_they_start_from_the_line(device, generator):
     surface = Surface(build(TrainConfig(latent_dim=3)).to(device).double())
     z0, z1 = 3 * torch.randn(2, 3, generator=generator, device=device, dtype=torch.float64)
@@ -128,11 +136,13 @@ def test_in_three_dimensions_they_start_from_the_line(device, generator):
 def test_a_path_through_the_graph_is_as_short_as_a_textbook_s(device):
     cells = square(Surface(hill()), 2, device, 15)
     weight = {}
-    for link, neighbours in zip(cells.weights.tolist(), cells.neighbours.tolist(), strict=True):
-        for here, (there, length) in enumerate(zip(neighbours, link, strict=True)):
-            if math.isfinite(length):
-                weight.setdefault(here, {})[there] = length
-    start, end = 3, 211
+    for (i, j), lengths in zip(LINKS, cells.weights.tolist(), strict=True):
+        for row, column in product(range(15), range(15)):
+            if 0 <= row + i < 15 and 0 <= column + j < 15:
+                weight.setdefault((row, column), {})[row + i, column + j] = lengths[row][column]
+            else:
+                assert lengths[row][column] == math.inf
+    start, end = (0, 3), (14, 1)
     best, queue = {}, [(0.0, start)]
     while queue:
         so_far, here = heapq.heappop(queue)
@@ -141,7 +151,7 @@ def test_a_path_through_the_graph_is_as_short_as_a_textbook_s(device):
             for there, length in weight[here].items():
                 heapq.heappush(queue, (so_far + length, there))
     corners = cells.shortest(cells.z[start], cells.z[end])
-    visited = [int((cells.z - corner).norm(dim=1).argmin()) for corner in corners]
+    visited = [divmod(int((cells.z - corner).norm(dim=2).argmin()), 15) for corner in corners]
     assert (visited[0], visited[-1]) == (start, end)
     total = sum(weight[a][b] for a, b in pairwise(visited))
     assert total == pytest.approx(best[end], rel=1e-12)

@@ -19,6 +19,7 @@ where dz is what the corners move. Some ten decodes of the curve then do for wha
 Nocedal and Wright, Numerical optimization, 2006, section 7.2.
 """
 
+from math import gcd
 from typing import NamedTuple
 
 import torch
@@ -26,12 +27,12 @@ from torch import Tensor
 
 from vae.geometry import Surface
 
-SIZE = 96  # points of the grid along an axis
+SIZE = 160  # points of the grid along an axis
 KNOTS = 41
 SAMPLES = 8
+LINKS = tuple((i, j) for i in range(-2, 3) for j in range(-2, 3) if gcd(i, j) == 1)  # steps along both axes
 
 _ITERATIONS = 10
-_LINKS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2))  # and back
 _BLOCK = 2_048  # points decoded together
 _LEAST = 1e-6  # of the mean weight, so that no link is free where the decoder does not move
 _RIDGE = 1e-4  # of the mean stiffness, for the same reason
@@ -40,31 +41,35 @@ _RIDGE = 1e-4  # of the mean stiffness, for the same reason
 class Graph(NamedTuple):
     """A grid over a rectangle of the plane, as a graph: what geodesics of a surface need to have been found once."""
 
-    z: Tensor  # (N, 2) the points, z2 fastest
-    neighbours: Tensor  # (16, N) the points that each is linked to; itself where the rectangle ends
-    weights: Tensor  # (16, N) float64 of the links; infinite where the rectangle ends
+    z: Tensor  # (S, S, 2) the points, z1 along the first axis
+    weights: Tensor  # (16, S, S) float64 of the links from each point, as LINKS; infinite out of the rectangle
 
     def shortest(self, z0: Tensor, z1: Tensor) -> Tensor:
         """The corners (P, 2) of the shortest path from z0 to z1, (2,) each, by way of the points nearest to them.
 
         Where no path leads from one to the other: the ends.
         """
-        start, end = (int((self.z - z).square().sum(1).argmin()) for z in (z0, z1))
-        left = torch.full_like(self.weights[0], torch.inf)  # to the end
+        size = len(self.z)
+        start, end = (divmod(int((self.z - z).square().sum(2).argmin()), size) for z in (z0, z1))
+        margin = max(map(max, LINKS))
+        padded = self.weights.new_full((size + 2 * margin, size + 2 * margin), torch.inf)
+        left = padded[margin:-margin, margin:-margin]  # to the end
+        ahead = [padded[margin + i : margin + i + size, margin + j : margin + j + size] for i, j in LINKS]
         left[end] = 0
         while True:
-            before = left
-            for _ in range(8):  # to look whether anything changed costs as much as a round
-                left = torch.minimum(left, (left[self.neighbours] + self.weights).amin(0))
+            before = left.clone()
+            for _ in range(4):
+                for there, weight in zip(ahead, self.weights, strict=True):
+                    torch.minimum(left, there + weight, out=left)
             if torch.equal(left, before):
                 break
         if not left[start].isfinite():
             return torch.stack([z0, z1])
-        onward = self.neighbours.gather(0, (left[self.neighbours] + self.weights).argmin(0, keepdim=True))[0].tolist()
+        onward = torch.stack([there + weight for there, weight in zip(ahead, self.weights, strict=True)]).argmin(0)
         path = [start]
         while path[-1] != end:
-            path.append(onward[path[-1]])
-        return torch.cat([z0[None], self.z[path[1:-1]], z1[None]])
+            path.append(tuple(at + by for at, by in zip(path[-1], LINKS[onward[path[-1]]], strict=True)))
+        return torch.stack([z0, *(self.z[point] for point in path[1:-1]), z1])
 
 
 @torch.no_grad()
@@ -77,26 +82,19 @@ def graph(surface: Surface, low: Tensor, high: Tensor, size: int = SIZE) -> Grap
         raise ValueError(f"a grid needs two corners (2,) of a rectangle, got {low.tolist()} and {high.tolist()}")
     axes = [torch.linspace(float(a), float(b), size, dtype=low.dtype) for a, b in zip(low, high, strict=True)]
     z = torch.cartesian_prod(*axes).to(low.device)
-    metric = torch.cat([surface.metric(block) for block in z.split(_BLOCK)]).double()
-    metric = metric.view(size, size, 2, 2)
+    metric = torch.cat([surface.metric(block) for block in z.split(_BLOCK)]).double().view(size, size, 2, 2)
     step = ((high - low) / (size - 1)).double()
-    rank = torch.arange(size * size, device=z.device).view(size, size)
-    neighbours, weights = [], []
-    for link in _LINKS:
-        dz = step * torch.tensor(link, device=z.device)
+    weights = metric.new_full((len(LINKS), size, size), torch.inf)
+    for weight, (i, j) in zip(weights, LINKS, strict=True):
+        dz = step * step.new_tensor([i, j])
         length = (dz @ metric @ dz).clamp(min=0).sqrt()
-        for i, j in (link, (-link[0], -link[1])):
-            here = slice(max(0, -i), size - max(0, i)), slice(max(0, -j), size - max(0, j))
-            there = slice(max(0, i), size - max(0, -i)), slice(max(0, j), size - max(0, -j))
-            neighbour, weight = rank.clone(), torch.full_like(length, torch.inf)
-            neighbour[here] = rank[there]
-            weight[here] = 0.5 * (length[here] + length[there])
-            neighbours.append(neighbour.flatten())
-            weights.append(weight.flatten())
-    weights = torch.stack(weights).nan_to_num(torch.inf, torch.inf)  # no way leads by where the decoder fails
+        here = slice(max(0, -i), size - max(0, i)), slice(max(0, -j), size - max(0, j))
+        there = slice(max(0, i), size - max(0, -i)), slice(max(0, j), size - max(0, -j))
+        weight[here] = 0.5 * (length[here] + length[there])
+    weights = weights.nan_to_num(torch.inf, torch.inf)  # no way leads by where the decoder fails
     finite = weights[weights.isfinite()]
     weights += _LEAST * finite.sum() / max(1, len(finite)) + torch.finfo(torch.float64).tiny
-    return Graph(z, torch.stack(neighbours), weights)
+    return Graph(z.view(size, size, 2), weights)
 
 
 def geodesic(surface: Surface, z0: Tensor, z1: Tensor, grid: Graph | None = None) -> Tensor:
@@ -104,9 +102,8 @@ def geodesic(surface: Surface, z0: Tensor, z1: Tensor, grid: Graph | None = None
 
     Its start is the shortest path in `grid`, and the straight line where there is none or where that leads to nothing
     shorter than the line. So it is never longer than the line, both measured with as many corners. It is a curve that
-    no small change makes much shorter. One far from it may be, but by a few hundredths at most, if the grid sees all
-    that the decoder does: by so much the 16 directions can make a path too long. From z1 to z0 it is the same curve
-    backwards.
+    no small change makes much shorter. One far from it may be shorter: paths in 16 directions are too long by up to a
+    few hundredths, and the grid may miss what is finer than itself. From z1 to z0 it is the same curve backwards.
     """
     if z1.tolist() < z0.tolist():  # else rounding, and where there are two, the choice, would depend on the direction
         return geodesic(surface, z1, z0, grid).flip(0)
@@ -114,6 +111,8 @@ def geodesic(surface: Surface, z0: Tensor, z1: Tensor, grid: Graph | None = None
     straight = _even(line, None, (KNOTS - 1) * SAMPLES + 1)
     with torch.no_grad():
         limit = surface.length(straight)
+    if not limit.isfinite():
+        return straight
     starts = [line] if grid is None else [grid.shortest(z0, z1), line]
     for start in starts:
         with torch.no_grad():
