@@ -49,7 +49,7 @@ def form(page):
 
 def in_the_address(page):
     query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
-    return np.frombuffer(state.unpacked(query["drawing"]), np.uint8).reshape(28, 28)
+    return drawing.as_image(state.unpacked(query["drawing"]))
 
 
 def test_the_drawings_form_is_pythons(page, address):

@@ -202,6 +202,7 @@ class Draw {
     if (!this.data) return;
     if (this.pixels) drawDigit(this.form, numbers(this.pixels));
     else blank(this.form);
+    this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
     const x = this.pixels && numbers(this.pixels);
     for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
     if (this.choices && this.note && this.data.style) this.showTen(x);
@@ -354,6 +355,7 @@ class DrawnPanel {
   }
 
   show(bank, { code, q }, x, { digit, radius, sheet }) {
+    this.root.classList.remove("latent-vacant");
     const decoded = bank.decode(code, digit).slice();
     drawDigit(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
@@ -378,6 +380,7 @@ class DrawnPanel {
   }
 
   empty(words) {
+    this.root.classList.add("latent-vacant");
     this.shown = [];
     blank(this.context);
     this.said.textContent = words || "";
