@@ -35,6 +35,7 @@ from vae import classifier, flags, progress
 from vae.config import TrainConfig
 from vae.files import read_record, suffixed
 from vae.progress import Story
+from vae.snapshots import SNAPSHOTS
 
 try:
     import fcntl
@@ -204,7 +205,9 @@ def _crowded(folder: Path) -> str:
 def _launch(folder: Path, place: Path) -> None:
     """Start the process that trains, with its lock held for it before it is there."""
     facts, name = _read(place), place.name
-    command = [*PROGRAM, *flags.arguments_of(TrainConfig.from_dict(facts["config"])), "--quick", "--name", name]
+    config = TrainConfig.from_dict(facts["config"])
+    command = [*PROGRAM, *flags.arguments_of(config), "--quick", "--name", name]
+    command += ["--snapshots", str(SNAPSHOTS)] if config.latent_dim == 2 else []  # what Replay can show
     command += ["--folder", str(folder.resolve()), "--progress-file", str((place / "progress.jsonl").resolve())]
     command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

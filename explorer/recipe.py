@@ -2,15 +2,16 @@
 
 from typing import NamedTuple
 
-from state import ExplorerState
+from state import DATASETS, ExplorerState
+from vae import datasets
 from vae.config import TrainConfig
 from vae.models import skeleton
 from vae.networks import dense_layers
 
-IMAGES = 60_000  # of the training set
 PREFIX = "train_"  # of the fields of the state that are fields of the configuration
 FIELDS = tuple(name.removeprefix(PREFIX) for name in vars(ExplorerState()) if name.startswith(PREFIX))
 VARIATIONAL = ("beta", "kl")  # an autoencoder has none of these
+TITLES = {name: datasets.title(name) for name in DATASETS}
 
 
 class Plan(NamedTuple):
@@ -19,6 +20,7 @@ class Plan(NamedTuple):
     decoder: str  # the widths of its layers, as "2-512-784"
     parameters: int
     steps: int  # in one epoch
+    megabytes: int  # of images to fetch before
 
 
 def config_of(state: ExplorerState) -> TrainConfig:
@@ -35,8 +37,9 @@ def has_sigma(state: ExplorerState) -> bool:
 
 def plan(config: TrainConfig) -> Plan:
     """What a configuration amounts to."""
-    model = skeleton(config)
+    model, source = skeleton(config), datasets.SOURCES[config.dataset]
+    megabytes = 0 if datasets.is_here(config.dataset) else source.megabytes
     inputs = config.latent_dim + 10 * model.conditional
     widths = [inputs, *(len(layer.bias) for layer in dense_layers(model.decoder))]
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Plan("-".join(map(str, widths)), parameters, -(-IMAGES // config.batch_size))
+    return Plan("-".join(map(str, widths)), parameters, -(-source.counts[0] // config.batch_size), megabytes)

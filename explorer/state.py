@@ -19,6 +19,7 @@ from typing import Any
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
+DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 KINDS = ("ae", "vae", "cvae")
 NETWORKS = ("seed", "small", "deep", "fourier")
 LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
@@ -85,6 +86,7 @@ class ExplorerState:
     digit_drawing: int | None = None  # the class that is asked for; None leaves it to Bayes' rule
     drawn_bound: bool = False  # whether Bound looks at the drawing
     job: str = ""  # the training that is watched; the one that runs, or else the last
+    train_dataset: str = "mnist"
     train_model: str = "vae"
     train_network: str = "seed"
     train_likelihood: str = "gaussian"
@@ -250,6 +252,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "digit_drawing": whole(CLASSES),
     "drawn_bound": lambda value: one_of("0", "1")(value) == "1",
     "job": checkpoint_name,
+    "train_dataset": one_of(*DATASETS),
     "train_model": one_of(*KINDS),
     "train_network": one_of(*NETWORKS),
     "train_likelihood": one_of(*LIKELIHOODS),

@@ -15,7 +15,7 @@ EXPLORER = {
 }
 
 VAE_ARROWS = {
-    "__init__": {"checkpoint", "config", "data", "datasets", "estimators", "files", "geodesics", "geometry"}
+    "__init__": {"checkpoint", "config", "data", "estimators", "files", "geodesics", "geometry"}
     | {"interpolation", "models", "quadrature"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
     "checkpoint": {"config", "data", "files", "models"},

@@ -10,7 +10,7 @@ import torch
 from browser import ROOT
 
 import vae
-from vae import checkpoint, evaluate, flags
+from vae import checkpoint, datasets, evaluate, flags
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -50,7 +50,7 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
 
 @pytest.mark.mnist
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
-    monkeypatch.setattr(vae, "load_dataset", lambda: mnist)
+    monkeypatch.setattr(datasets, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
     assert len(EXAMPLES) == 6
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)

@@ -16,7 +16,6 @@ from vae import estimators, geodesics, geometry, interpolation, quadrature
 from vae.checkpoint import load, read
 from vae.config import TrainConfig
 from vae.data import to_pixels
-from vae.datasets import load_dataset
 from vae.files import CheckpointError
 from vae.models import AE, CVAE, VAE, build
 
@@ -34,7 +33,6 @@ __all__ = [
     "geometry",
     "interpolation",
     "load",
-    "load_dataset",
     "quadrature",
     "read",
     "to_pixels",

@@ -8,7 +8,7 @@ import streamlit as st
 import jobs
 import recipe
 import resources
-from state import KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
+from state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
 from views import parts, session, trainings
 from views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
@@ -41,6 +41,7 @@ def render() -> None:
 
 def form() -> None:
     """All that is chosen before a training, what it amounts to, and the button that begins it."""
+    choose("dataset", DATASETS, recipe.TITLES, "Images")
     choose("model", KINDS, KIND_NAMES, "Model")
     choose("network", NETWORKS, NETWORK_NAMES, "Network")
     choose("likelihood", LIKELIHOODS, LIKELIHOOD_NAMES, "Likelihood p(x | z)")
@@ -98,6 +99,8 @@ def foretell(config: Any) -> None:
     """What the training amounts to, and what the pages cannot show of it."""
     plan = recipe.plan(config)
     said = f"{plan.parameters:,} parameters, decoder {plan.decoder}<br>{config.epochs} epochs of {plan.steps:,} steps"
+    if plan.megabytes:
+        said += f"<br>{plan.megabytes} MB of images are fetched first."
     if config.latent_dim != 2:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
         said += " Bound shows such a model too." if config.model != "ae" else ""

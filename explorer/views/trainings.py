@@ -14,6 +14,7 @@ import figures
 import glimpse
 import jobs
 import pictures
+import recipe
 import resources
 from jobs import Job, JobError
 from state import to_query
@@ -104,7 +105,8 @@ def watch(job: Job) -> None:
 def summary(job: Job) -> str:
     """What a training trains, in one line."""
     config = job.config
-    facts = [KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
+    images = recipe.TITLES.get(config.dataset, config.dataset)
+    facts = [images, KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
     if config.model != "ae" and config.likelihood == "gaussian":
         facts[-1] = f"Gaussian, σ {config.sigma:.4g}"
     facts += [f"β {config.beta:g}"] if config.beta != 1 else []
