@@ -38,7 +38,7 @@ def test_a_named_set_is_what_torchvision_reads(small_set):
     found = load_dataset(name, root, download=False)
     parts = (found[:2], found[2:4])
     for train, (images, labels) in zip((True, False), parts, strict=True):
-        theirs = getattr(datasets._torchvision_datasets(), source.torchvision)(
+        theirs = getattr(datasets.torchvision_parts()[0], source.torchvision)(
             str(root), train=train, **source.arguments
         )
         assert torch.equal(images.transpose(1, 2) if source.transposed else images, theirs.data)
@@ -92,7 +92,7 @@ def test_absent_without_a_network_names_all_ways_out(tmp_path, monkeypatch, name
 
             return download
 
-    monkeypatch.setattr(datasets, "_torchvision_datasets", Unreachable)
+    monkeypatch.setattr(datasets, "torchvision_parts", lambda: (Unreachable(), None))
     for download in (True, False):
         with pytest.raises(DataError) as caught:
             load_dataset(name, tmp_path, download=download)
@@ -102,7 +102,7 @@ def test_absent_without_a_network_names_all_ways_out(tmp_path, monkeypatch, name
 
 def test_torchvision_is_there_to_download_with():
     for source in SOURCES.values():
-        assert callable(getattr(datasets._torchvision_datasets(), source.torchvision))
+        assert callable(getattr(datasets.torchvision_parts()[0], source.torchvision))
 
 
 def test_a_name_that_is_neither_set_nor_folder_is_answered_with_those_that_are(tmp_path):

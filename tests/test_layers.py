@@ -18,6 +18,7 @@ VAE_ARROWS = {
     "__init__": {"checkpoint", "config", "data", "estimators", "files", "geodesics", "geometry"}
     | {"interpolation", "models", "quadrature"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
+    "benchmark": {"config", "data", "datasets", "evaluate", "flags", "networks", "objectives", "train"},
     "checkpoint": {"config", "data", "files", "models"},
     "classifier": {"data", "datasets", "files", "flags"},
     "config": set(),

@@ -44,7 +44,7 @@ def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
     config, here = TrainConfig(model=kind, objective=objective, **settings), digits.to(device)
     run = train.Run(config, device, here)
     for _ in range(8):
-        run.history.append(run.epoch(here.train_images, here.train_labels, lambda: None))
+        run.history.append(run.epoch(here.train_images, here.train_labels, lambda terms: None))
     history = run.history
     assert history[-1]["log_px_nats"] > history[0]["log_px_nats"] + 100
     if objective == "exact":

@@ -159,29 +159,29 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
 
 def _download(source: Source, root: Path, ways_out: str) -> None:
     try:
-        getattr(_torchvision_datasets(), source.torchvision)(str(root), **source.arguments, download=True)
+        getattr(torchvision_parts()[0], source.torchvision)(str(root), **source.arguments, download=True)
     except (RuntimeError, URLError, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(":")
         place = root / source.torchvision / "raw"
         raise DataError(f"{source.title} is not in {place} and its download failed ({reason}): {ways_out}") from error
 
 
-def _torchvision_datasets() -> Any:
-    """`torchvision.datasets`, also where torchvision was built for another device than torch.
+def torchvision_parts() -> tuple[Any, Any]:
+    """`torchvision.datasets` and `.transforms`, also where torchvision was built for another device than torch.
 
     The usual Linux wheel of torchvision is built for CUDA. Beside a CPU build of torch its compiled operators do not
     load, and the import dies where it registers the shapes of two of them. Declaring the two first is enough: the data
     sets use no operator.
     """
     try:
-        from torchvision import datasets
+        from torchvision import datasets, transforms
     except RuntimeError:
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
         for operator in ("nms", "qnms"):
             _SCHEMAS.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        from torchvision import datasets
-    return datasets
+        from torchvision import datasets, transforms
+    return datasets, transforms
 
 
 _SCHEMAS = torch.library.Library("torchvision", "FRAGMENT")  # lives as long as the operators declared in it

@@ -80,6 +80,7 @@ class Recorder:
     def __init__(self, count: int) -> None:
         self.count = count
         self.taken: list[Snapshot] = []
+        self.due: set[int] = set()
 
     def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
         """Learn of the run; raises ValueError for a count that is no row of moments."""

@@ -1,0 +1,91 @@
+"""Laws of the benchmark: both loops train one model on one objective, and a step costs what is counted for it."""
+
+import json
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vae import benchmark, evaluate, objectives
+from vae.data import to_pixels
+
+CPU = torch.device("cpu")
+
+
+class Resident(benchmark.Tutorial):
+    """The tutorial's loop on a set that is not on the disk."""
+
+    def __init__(self, data):
+        pixels = to_pixels(data.train_images)
+        self.loader = torch.utils.data.DataLoader(list(zip(pixels, data.train_labels, strict=True)), benchmark.BATCH)
+        self.model, self.device = benchmark.TutorialVAE(), CPU
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+
+@pytest.fixture
+def pair(digits):
+    """Both loops, with the same weights in their models."""
+    ours, theirs = benchmark.Ours(digits, CPU), Resident(digits)
+    first, codes = (layer for layer in ours.run.model.encoder if isinstance(layer, torch.nn.Linear))
+    hidden, last = (layer for layer in ours.run.model.decoder if isinstance(layer, torch.nn.Linear))
+    copies = {theirs.model.fc1: first, theirs.model.fc2: hidden, theirs.model.fc3: last}
+    with torch.no_grad():
+        for mine, other in copies.items():
+            mine.weight.copy_(other.weight)
+            mine.bias.copy_(other.bias)
+        for mine, rows, scale in ((theirs.model.mean, slice(2), 1), (theirs.model.log_variance, slice(2, 4), 2)):
+            mine.weight.copy_(scale * codes.weight[rows])
+            mine.bias.copy_(scale * codes.bias[rows])
+    return ours, theirs
+
+
+def test_of_the_same_model_both_have_the_same_objective(pair, digits, monkeypatch):
+    ours, theirs = pair
+    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
+    x = to_pixels(digits.test_images)
+    with torch.no_grad():
+        q = ours.run.model.posterior(x)
+        error = objectives.squared_error(x, ours.run.model.decode(q.mean))
+        expected = (error + objectives.kl_closed_form(q)).mean()
+        assert theirs.loss(x).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_step_costs_what_is_counted_for_it(pair, digits):
+    ours, _ = pair
+    x = to_pixels(digits.train_images[:32])
+    with FlopCounterMode(display=False) as counted:
+        objectives.loss(ours.run.model.terms(x, None, torch.Generator().manual_seed(0)), beta=1).backward()
+    assert ours.operations_per_image() * 32 == counted.get_total_flops()
+
+
+def test_both_take_turns_and_what_is_told_of_them_adds_up(digits, monkeypatch):
+    monkeypatch.setattr(benchmark, "Tutorial", lambda *_: Resident(digits))
+    monkeypatch.setattr(benchmark, "peak_flops", lambda _: 1e12)
+    monkeypatch.setattr(benchmark, "TUTORIAL_EPOCHS", 2)
+    monkeypatch.setattr(benchmark, "EPOCHS", 3)
+    told = []
+    found = benchmark.compare(digits, None, CPU, told.append)
+    assert [line.split()[0] for line in told] == ["tutorial", "ours"] * 2 + ["ours"]
+    assert found["ratio"] == pytest.approx(found["images_per_second"]["ours"] / found["images_per_second"]["tutorial"])
+    reached = found["objective_after_epochs"]
+    assert found["seconds_to_goal"]["tutorial"] == pytest.approx(sum(found["seconds_of_epochs"]["tutorial"]))
+    assert (found["seconds_to_goal"]["ours"] is None) == (min(reached["ours"]) > reached["tutorial"][-1])
+    assert json.loads(json.dumps(found)) == found
+    table = list(benchmark.rows(found))
+    assert {line.count("|") for line in table} == {5}
+
+
+def test_ours_is_the_loop_that_trains(digits):
+    loop = benchmark.Ours(digits, CPU)
+    before = loop.objective(digits)
+    for _ in range(3):
+        loop.epoch()
+    assert loop.objective(digits) < before
+    terms = evaluate.terms(loop.run.model, loop.config, digits.test_images, digits.test_labels)
+    figures = objectives.figures(terms, beta=1)
+    assert loop.objective(digits) == pytest.approx(figures["squared_error"] + figures["kl_nats"])
+
+
+def test_the_peak_is_above_what_a_small_product_reaches():
+    a = torch.randn(64, 64)
+    assert benchmark.peak_flops(CPU) > 2 * 64**3 / benchmark._seconds(lambda: a @ a, CPU)

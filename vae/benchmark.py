@@ -1,0 +1,221 @@
+"""How fast training is, beside the loop of the tutorials on the same machine: `python -m vae.benchmark`.
+
+Both loops train the same VAE, 784-512-2 and back, on the same objective, squared error + KL to N(0, I), at batch 128:
+
+    tutorial   a DataLoader that makes a tensor of each image, squared error and KL written out, Adam with step 1e-3
+    ours       `vae.train`: the set resident on the device, fused Adam, a step size that rises and falls
+
+They take turns, epoch by epoch, so that whatever else the machine does hits both; the ratio is of medians. After each
+epoch, unclocked, the objective is measured on the test images. Ours runs EPOCHS epochs, since its step size has to know
+where it ends; the tutorial's objective after its 20 is what it has to reach.
+
+One image costs 6 operations a weight, less 2 for each weight of the first layer, which passes no gradient on. Its share
+of the peak is in units of what the machine does in a product of two square matrices in the same precision, just then.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+from torch.utils.data import DataLoader
+
+from vae import evaluate, flags, objectives
+from vae.config import TrainConfig
+from vae.data import DataError, ImageSet
+from vae.datasets import MNIST, data_dir, load_dataset, torchvision_parts
+from vae.networks import dense_layers
+from vae.train import Run
+
+BATCH = 128
+TUTORIAL_EPOCHS = 20
+EPOCHS = 12
+_SIZE = {"cpu": 2048, "cuda": 8192}  # of the matrices
+_SECONDS = 2.0  # the peak is sought
+
+
+class TutorialVAE(nn.Module):
+    """The VAE as tutorials write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.mean, self.log_variance = nn.Linear(784, 512), nn.Linear(512, 2), nn.Linear(512, 2)
+        self.fc2, self.fc3 = nn.Linear(2, 512), nn.Linear(512, 784)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The reconstruction (B, 784) of x (B, 1, 28, 28), and mean and log variance (B, 2) of q(z|x)."""
+        hidden = relu(self.fc1(x.flatten(1)))
+        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+        z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+        return torch.sigmoid(self.fc3(relu(self.fc2(z)))), mean, log_variance
+
+
+class Tutorial:
+    """The loop as tutorials write it."""
+
+    def __init__(self, root: Path, device: torch.device) -> None:
+        datasets, transforms = torchvision_parts()
+        images = datasets.MNIST(str(root), train=True, transform=transforms.ToTensor())
+        self.loader = DataLoader(images, batch_size=BATCH, shuffle=True)
+        self.model, self.device = TutorialVAE().to(device), device
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def epoch(self) -> None:
+        """One pass over the training images."""
+        for x, _ in self.loader:
+            x = x.to(self.device)
+            self.optimizer.zero_grad()
+            self.loss(x).backward()
+            self.optimizer.step()
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Squared error + KL, summed over pixels and dimensions, the mean over the batch."""
+        reconstruction, mean, log_variance = self.model(x)
+        error = (reconstruction - x.flatten(1)).square().sum()
+        kl = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
+        return (error + kl) / len(x)
+
+    @torch.inference_mode()
+    def objective(self, data: ImageSet) -> float:
+        """On the test images."""
+        blocks = data.test_images.to(self.device)[:, None].float().div(255).split(1_000)
+        return statistics.fmean(float(self.loss(x)) for x in blocks)
+
+
+class Ours:
+    """The loop of `vae.train`."""
+
+    def __init__(self, data: ImageSet, device: torch.device) -> None:
+        self.config = TrainConfig(model="vae", batch_size=BATCH, epochs=EPOCHS)
+        self.run, self.here = Run(self.config, device, data), data.to(device)
+
+    def epoch(self) -> None:
+        """One pass over the training images."""
+        row = self.run.epoch(self.here.train_images, self.here.train_labels, lambda *_: None)
+        self.run.history.append({"epoch": len(self.run.history) + 1, **row})
+
+    def objective(self, data: ImageSet) -> float:
+        """On the test images."""
+        terms = evaluate.terms(self.run.model, self.config, self.here.test_images, self.here.test_labels)
+        found = objectives.figures(terms, self.config.beta)
+        return found["squared_error"] + found["kl_nats"]
+
+    def operations_per_image(self) -> int:
+        """Multiplications and additions of a step."""
+        networks = (self.run.model.encoder, self.run.model.decoder)
+        weights = [[layer.weight.numel() for layer in dense_layers(network)] for network in networks]
+        return 6 * sum(map(sum, weights)) - 2 * weights[0][0]
+
+
+def peak_flops(device: torch.device) -> float:
+    """Operations a second in a product of two square float32 matrices, at best."""
+    size = _SIZE[device.type]
+    a, b = torch.randn(2, size, size, device=device)
+    a @ b
+    best, until = 0.0, time.perf_counter() + _SECONDS
+    while time.perf_counter() < until:
+        best = max(best, 2 * size**3 / _seconds(lambda: a @ b, device))
+    return best
+
+
+def compare(data: ImageSet, root: Path, device: torch.device, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Both loops in turns, until each has done its epochs, and the figures of both."""
+    loops = {"tutorial": (Tutorial(root, device), TUTORIAL_EPOCHS), "ours": (Ours(data, device), EPOCHS)}
+    peaks, seconds, reached = [], {name: [] for name in loops}, {name: [] for name in loops}
+    for epoch in range(max(epochs for _, epochs in loops.values())):
+        peaks.append(peak_flops(device))
+        for name, (loop, epochs) in loops.items():
+            if epoch < epochs:
+                seconds[name].append(_seconds(loop.epoch, device))
+                reached[name].append(loop.objective(data))
+                tell(f"{name} {epoch + 1}/{epochs}: {seconds[name][-1]:.3g} s, objective {reached[name][-1]:.3f}")
+    goal = reached["tutorial"][-1]
+    first = next((n for n, value in enumerate(reached["ours"], start=1) if value <= goal), None)
+    typical = {name: statistics.median(each) for name, each in seconds.items()}
+    images, operations = len(data.train_images), loops["ours"][0].operations_per_image()
+    to_goal = None if first is None else sum(seconds["ours"][:first])
+    return {
+        "machine": {"device": name_of(device), "threads": torch.get_num_threads(), "torch": torch.__version__},
+        "batch": BATCH,
+        "images": images,
+        "seconds_per_epoch": typical,
+        "seconds_of_epochs": seconds,
+        "objective_after_epochs": reached,
+        "images_per_second": {name: images / each for name, each in typical.items()},
+        "ratio": typical["tutorial"] / typical["ours"],
+        "seconds_to_goal": {"tutorial": sum(seconds["tutorial"]), "ours": to_goal},
+        "ratio_to_goal": None if to_goal is None else sum(seconds["tutorial"]) / to_goal,
+        "peak_flops": statistics.median(peaks),
+        "share_of_peak": operations * images / typical["ours"] / statistics.median(peaks),
+    }
+
+
+def name_of(device: torch.device) -> str:
+    """The device as a person knows it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def rows(found: dict[str, Any]) -> Iterator[str]:
+    """The figures as a Markdown table."""
+    typical, rate, goal = found["seconds_per_epoch"], found["images_per_second"], found["seconds_to_goal"]
+    yield "| | tutorial | ours | ratio |"
+    yield "| --- | ---: | ---: | ---: |"
+    yield f"| seconds an epoch, median | {typical['tutorial']:.3g} | {typical['ours']:.3g} | {found['ratio']:.1f} |"
+    yield f"| images a second | {rate['tutorial']:,.0f} | {rate['ours']:,.0f} | |"
+    if goal["ours"] is None:
+        reached = f"not reached in {EPOCHS} epochs | "
+    else:
+        reached = f"{goal['ours']:.3g} | {found['ratio_to_goal']:.1f}"
+    objective = found["objective_after_epochs"]["tutorial"][-1]
+    yield f"| seconds to a test objective of {objective:.2f} | {goal['tutorial']:.3g} | {reached} |"
+    yield f"| share of the float32 peak, {found['peak_flops'] / 1e9:.0f} GFLOP/s | | {found['share_of_peak']:.0%} | |"
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    """How long it takes until the device has done it."""
+    _wait(device)
+    start = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Compare from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m vae.benchmark", description="Time training beside a plain loop.")
+    flags.add_device(parser)
+    flags.add_data_dir(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    given = parser.parse_args(arguments)
+    torch.set_flush_denormal(True)
+    try:
+        data = load_dataset(MNIST, given.data_dir)
+    except DataError as error:
+        sys.exit(f"error: {error}")
+    found = compare(data, data_dir(given.data_dir), given.device, lambda line: print(line, file=sys.stderr))
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+    machine = found["machine"]
+    print(f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}\n")
+    print("\n".join(rows(found)))
+
+
+if __name__ == "__main__":
+    main()
