@@ -106,7 +106,7 @@ def test_a_resumed_run_has_the_snapshots_of_one_that_was_never_cut(kind, digits,
 
 
 def test_the_command_line_keeps_a_replay(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "load_mnist", lambda *_: digits)
+    monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
     settings = ["--quick", "--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
     train.main([*settings, "--snapshots", "4"])
     found = snapshots.read(tmp_path / "vae", checkpoint.read(tmp_path / "vae"))
