@@ -106,7 +106,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(browser, 
         assert rank_correlation(drawn(), true) > 0.97
         page.get_by_text("magnification", exact=True).first.click()
         page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 0")
-        assert page.evaluate(UNDER, ["map_right", 0, 0])[3] == 0
+        page.wait_for_function(f"(at) => ({UNDER})(at)[3] === 0", arg=["map_right", 0, 0])
 
 
 def rank_correlation(a, b):
