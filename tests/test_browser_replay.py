@@ -30,11 +30,14 @@ def opened(page, address, query=""):
 
 
 def arrived(page):
-    """Wait until the decoders of this instant are there and both pinned digits are drawn."""
-    drawn = "[...document.querySelectorAll('.latent-panel .latent-screen')].every((canvas) => "
-    drawn += "canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255)"
-    page.wait_for_function(drawn)
-    page.wait_for_load_state("networkidle")
+    """Wait until the decoders of this instant are there, and what they decode is drawn."""
+    there = "Object.values(latentExplorer.replay.films).length === 2 && Object.values(latentExplorer.replay.films)"
+    page.wait_for_function(f"{there}.every((film) => film.banks[film.k] && (!film.share || film.banks[film.k + 1]))")
+    drawn(page)
+
+
+def drawn(page):
+    """Wait until what was asked for has been drawn: two frames on."""
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
@@ -162,7 +165,7 @@ def test_a_click_keeps_a_point_and_the_server_is_not_needed_to_decode_it(page, a
     page.wait_for_function(
         "(z) => document.querySelector('[aria-label=\"right z1\"]').value !== z", arg=f"{before[0]:.3f}"
     )
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
     assert pinned(page, "right") != before
     assert_digits(page, [film.model(-1) for film in films.values()])
     page.context.set_offline(False)
@@ -198,7 +201,7 @@ def test_a_class_can_be_hidden_and_the_others_stay(page, address):
     assert ones() > 500
     painted = (cloud(page, "right")[:, 3] > 0).sum()
     page.get_by_role("button", name="1", exact=True).click()
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
     assert ones() < 50
     assert (cloud(page, "right")[:, 3] > 0).sum() > 0.7 * painted
 
