@@ -1,6 +1,6 @@
 // The decoded manifold behind a map whose decoder and view move: tiles that keep their place on the screen, each the
 // digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn. What moves is
-// seen in large tiles, which keep up with it; at rest small ones are laid over them.
+// seen in large tiles, which keep up with it; at rest small ones take their place, once all are there.
 
 const MOSAIC_MS = { moving: 3, resting: 9 }; // a frame, for one map
 const TILE_SIDES = { coarse: 2 * SIDE, fine: SIDE };
@@ -68,13 +68,12 @@ class Mosaic {
     for (const layer of [this.coarse, this.fine]) layer.fit(frame);
     if (moving || this.instant !== instant) this.fine.clear();
     this.instant = instant;
-    let done = this.coarse.make(chart, decode, instant, deadline);
-    if (done && !moving) done = this.fine.make(chart, decode, instant, deadline);
+    const covered = this.coarse.make(chart, decode, instant, deadline);
+    const refined = covered && !moving && this.fine.make(chart, decode, instant, deadline);
     context.imageSmoothingEnabled = false;
     context.fillStyle = "#000";
     context.fillRect(frame.left, frame.top, frame.width, frame.height);
-    this.coarse.draw(context, frame);
-    this.fine.draw(context, frame);
-    return done;
+    (refined ? this.fine : this.coarse).draw(context, frame);
+    return moving ? covered : refined;
   }
 }
