@@ -85,6 +85,8 @@ def ten() -> Resource | None:
 @st.fragment
 def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     """The pad, and what the server has to say once the pen is lifted."""
+    if style:
+        parts.keep_below("digit_drawing", style.checkpoint.model.classes, otherwise=None)
     state, levels = session.current(), pixels()
     used = {resource.checkpoint.name: resource for resource in [*shown.values(), style] if resource}
     blobs = [*map(resources.encoder, used), *(resources.test_sheet(each.checkpoint) for each in shown.values())]

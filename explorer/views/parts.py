@@ -74,9 +74,10 @@ def choose_class(field: str, title: str, class_names: Sequence[str]) -> None:
     st.selectbox(title, range(len(class_names)), format_func=name, label_visibility="collapsed", width=width, **bound)
 
 
-def keep_below(field: str, count: int, otherwise: int = 0) -> None:
-    """Give a field of the state, one of `count` classes or images, another value if it is none of them."""
-    if getattr(session.current(), field) >= count:
+def keep_below(field: str, count: int, otherwise: int | None = 0) -> None:
+    """Give a field of the state, one of `count` classes or images or None, another value if it is none of them."""
+    chosen = getattr(session.current(), field)
+    if chosen is not None and chosen >= count:
         session.update(**{field: otherwise})
 
 
