@@ -385,8 +385,11 @@ def test_a_link_to_a_sigma_that_is_not_there_opens_the_nearest(family, mnist):
     assert app.select_slider("sigma").value == 0.5
 
 
+@pytest.mark.parametrize("data", ["here", "elsewhere"])
 @pytest.mark.parametrize("dimensions", [1, 3])
-def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, dimensions):
+def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatch, dimensions, data):
+    if data == "elsewhere":
+        monkeypatch.setattr(resources, "test_images", lambda of: None)
     untrained(own_folder / "other", latent_dim=dimensions)
     app = run_page("bound")
     app.selectbox("bound").set_value("other").run()
@@ -581,7 +584,7 @@ def test_a_link_to_a_model_without_a_replay_names_the_command_that_makes_one(own
     app.query_params.update(replay_left="cvae", replay_right="vae")
     (message,) = errors(app.run())
     assert "cvae has no replay" in message
-    assert "`python -m vae.train --model cvae --name cvae --snapshots" in message
+    assert "`python -m vae.train --model=cvae --name cvae --snapshots" in message
     assert list(replayed(app)["sides"]) == ["right"]
     app.selectbox("replay_left").set_value("ae").run()
     assert errors(app) == []

@@ -201,13 +201,15 @@ def hardest(model: Precise) -> None:
 def decoded_point(model: Precise) -> Subject:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
-    z = state.z1_bound, state.z2_bound
-    if None in z:
-        first = checkpoint.codes[state.image_bound % len(checkpoint.codes)].tolist()
-        z = tuple(coordinate(old if value is None else value) for value, old in zip(z, first, strict=True))
+    z = tuple(checkpoint.codes[state.image_bound % len(checkpoint.codes)].tolist())
     digit = 0
-    parts.said("the image decoded at")
-    parts.coordinates("bound", z)
+    if checkpoint.model.latent_dim == 2:
+        chosen = state.z1_bound, state.z2_bound
+        z = tuple(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
+        parts.said("the image decoded at")
+        parts.coordinates("bound", z)
+    else:
+        parts.said("the first code, decoded")
     if checkpoint.model.conditional:
         parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
         digit = session.current().digit_bound
