@@ -246,8 +246,7 @@ def test_a_link_reopens_the_view(page, address):
     page.wait_for_selector(".latent-with-tiles")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_opens_without_an_error(browser, address, name, scheme, width):
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:

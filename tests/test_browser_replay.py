@@ -235,8 +235,7 @@ def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
     assert np.abs(tile - compute.decode(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
 def test_the_page_opens_without_an_error_in_both_themes(browser, address, scheme, width):
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()

@@ -115,8 +115,7 @@ def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, 
     assert max(page.evaluate(script, [window, empty])) < 50  # a line of the axes, at most
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
 def test_the_page_opens_without_an_error(browser, address, finished, scheme, width):
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()
