@@ -89,7 +89,7 @@ def replay(page: Page, address: str, query: str) -> None:
     page.goto(f"{address}/replay{query}")
     page.wait_for_selector(".latent-class")
     page.wait_for_selector(READY)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("Object.values(latentExplorer.replay.films).filter((f) => f.banks[f.k]).length === 2")
     print(f"replay{query}: {sum(fetched) / 1e6:.2f} MB at first", end="")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(1000)
