@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 
 import numpy as np
 import pytest
@@ -92,9 +93,10 @@ def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points
         code = drawing.read(checkpoint, drawn).code
         shown = canvas_pixels(page, f".st-key-bridge_draw_{side} .latent-screen").astype(int)
         assert np.abs(shown - compute.decode(checkpoint.model, np.array([code]))[0]).max() <= 3
-        nearest = int(torch.cdist(torch.tensor([code]), checkpoint.codes).argmin())
+        distances = torch.cdist(torch.tensor([code]), checkpoint.codes)[0]
         title = page.locator(f".st-key-bridge_draw_{side} .column canvas").first.get_attribute("title")
-        assert title.startswith(f"test image {nearest},")
+        shown_first = int(re.match(r"test image (\d+), ", title)[1])
+        assert distances[shown_first] <= distances.min() + 0.01 * checkpoint.codes.std()  # two may be as near
     style = read(ROOT / "checkpoints" / "cvae")
     codes = drawing.classes(style, drawn).codes
     page.wait_for_timeout(300)
