@@ -50,8 +50,10 @@ def run_page(page, *picks):
 
 @pytest.fixture
 def own_folder(tmp_path, monkeypatch):
-    """A copy of the shipped checkpoints that a test may break."""
-    shutil.copytree(ROOT / "checkpoints", tmp_path / "checkpoints")
+    """A copy of the shipped checkpoints that a test may break; the replays, which are large, are links."""
+    shutil.copytree(ROOT / "checkpoints", tmp_path / "checkpoints", ignore=shutil.ignore_patterns("*.replay.pt"))
+    for file in (ROOT / "checkpoints").glob("*.replay.pt"):
+        (tmp_path / "checkpoints" / file.name).symlink_to(file)
     monkeypatch.setattr(resources, "FOLDER", tmp_path / "checkpoints")
     return tmp_path / "checkpoints"
 
@@ -600,7 +602,8 @@ def test_without_any_replay_the_page_names_the_command(own_folder):
 
 
 def test_a_replay_of_another_training_is_not_shown(own_folder):
-    (own_folder / "vae.replay.pt").write_bytes((own_folder / "ae.replay.pt").read_bytes())
+    (own_folder / "vae.replay.pt").unlink()
+    (own_folder / "vae.replay.pt").symlink_to(ROOT / "checkpoints" / "ae.replay.pt")
     (message,) = errors(run_page("replay"))
     assert "vae.replay.pt is of another run" in message
 
