@@ -32,8 +32,11 @@ _bridge = st.components.v2.component("explorer_bridge", js=_source("door", "brid
 
 
 def standalone() -> str:
-    """The script of a page that has neither Streamlit nor Plotly: the runtime, and what stands in for both."""
-    return _source(*RUNTIME, "plot", "standalone")
+    """The script of a page that has neither Streamlit nor Plotly: the runtime, and what stands in for both.
+
+    That has a scope of its own, in which its names are its own as well.
+    """
+    return f"{_source(*RUNTIME)}\n{{\n{_source('plot', 'standalone')}\n}}\n"
 
 
 def runtime() -> None:
