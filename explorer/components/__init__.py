@@ -14,10 +14,11 @@ import streamlit as st
 from streamlit import runtime as server
 
 HERE = Path(__file__).parent
+MAPS = ("door", "pages", "decoder", "chart", "marks", "tiles", "heat", "maps", "paths", "svg", "axes")
 RUNTIME = (
-    *("door", "decoder", "chart", "marks", "tiles", "heat", "maps", "paths", "styles"),
-    *("closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
-    *("cloud", "mosaic", "film", "timeline", "replay", "svg", "axes", "picture", "runtime"),
+    *MAPS,
+    *("styles", "closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
+    *("cloud", "mosaic", "film", "timeline", "replay", "picture", "runtime"),
 )
 
 
@@ -32,11 +33,11 @@ _bridge = st.components.v2.component("explorer_bridge", js=_source("door", "brid
 
 
 def standalone() -> str:
-    """The script of a page that has neither Streamlit nor Plotly: the runtime, and what stands in for both.
+    """The script of a page that has neither Streamlit nor Plotly: maps and paths, and what stands in for both.
 
     That has a scope of its own, in which its names are its own as well.
     """
-    return f"{_source(*RUNTIME)}\n{{\n{_source('plot', 'standalone')}\n}}\n"
+    return f"{_source(*MAPS, 'runtime')}\n{{\n{_source('plot', 'standalone')}\n}}\n"
 
 
 def runtime() -> None:

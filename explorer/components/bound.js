@@ -234,3 +234,5 @@ class Bound {
     globalThis.latentExplorer.frames += 1;
   }
 }
+
+pages.bound = Bound;

@@ -132,3 +132,5 @@ class Maps {
     if (pixels) drawDigit(canvas.getContext("2d"), pixels);
   }
 }
+
+pages.maps = Maps;

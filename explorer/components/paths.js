@@ -186,3 +186,5 @@ class Paths {
     drawDot(context, chart, this.at(side, this.t));
   }
 }
+
+pages.paths = Paths;

@@ -121,3 +121,5 @@ class Pictures {
     }
   }
 }
+
+pages.pictures = Pictures;

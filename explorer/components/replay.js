@@ -289,3 +289,5 @@ class Replay {
     else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
   }
 }
+
+pages.replay = Replay;

@@ -24,9 +24,6 @@ function addBank(bytes) {
   return bank;
 }
 
-const pages = {
-  maps: Maps, paths: Paths, styles: Styles, bound: Bound, draw: Draw, replay: Replay, train: Train, pictures: Pictures,
-};
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 
 function update({ data, parentElement, setStateValue }) {
@@ -46,11 +43,8 @@ new MutationObserver(() => {
   for (const controller of new Set(controllers.values())) controller.attach();
 }).observe(document.body, { childList: true, subtree: true });
 
-const encode = (bank, x, label) => new Encoder(bank).see(x).encode(label);
-
-// `frames` and `picks` count what was drawn and what was clicked, for whoever measures; `mnistForm` and `encode` are for
-// whoever compares.
-globalThis.latentExplorer = { addBank, mnistForm, encode, bankOf, bankIds: () => [...banks.keys()], update, unmount, frames: 0, picks: 0 };
+// `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
+globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, unmount, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
 
 export default function () {}

@@ -95,3 +95,5 @@ class Styles {
     drawPin(context, chart, this.data.z);
   }
 }
+
+pages.styles = Styles;

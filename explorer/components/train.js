@@ -236,3 +236,5 @@ class Train {
     if (this.from) chart.request();
   }
 }
+
+pages.train = Train;
