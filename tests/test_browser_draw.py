@@ -179,7 +179,8 @@ def test_the_browsers_encoder_is_torchs(page, address, mnist, name):
     x = to_pixels(mnist.test_images[:40])
     find = "(name) => latentExplorer.bankIds().find((id) => id.startsWith(name + '-') && id.endsWith('-encoder'))"
     bank = page.evaluate(find, name)
-    script = "([id, x]) => latentExplorer.bankOf(id).then((b) => x.map((p) => latentExplorer.pages.draw.encode(b, p, 7).code))"
+    script = """([id, x]) => latentExplorer.bankOf(id).then(
+        (bank) => x.map((pixels) => latentExplorer.pages.draw.encode(bank, pixels, 7).code))"""
     shown = torch.tensor(page.evaluate(script, [bank, x.flatten(1).tolist()]))
     codes = checkpoint.model.encode(x, torch.full((40,), 7))
     assert ((shown - codes).abs() < 5e-3 * checkpoint.codes.std(dim=0)).all()
