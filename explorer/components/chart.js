@@ -6,12 +6,6 @@ const DOUBLE_CLICK_MS = 350;
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const rounded = (z) => z.map((value) => Math.round(value * 1000) / 1000);
 
-function element(tag, className, parent, properties = {}) {
-  const node = Object.assign(document.createElement(tag), { className }, properties);
-  parent?.append(node);
-  return node;
-}
-
 class Chart {
   static attached = new Map(); // by key
 
@@ -210,26 +204,15 @@ class Chart {
     if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
     const context = this.clear(this.over);
     const { left, top, width, height } = this.frame();
-    context.save();
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
     this.handlers.paint(context, this);
-    context.restore();
   }
 
   clear(canvas) {
-    const ratio = window.devicePixelRatio;
-    const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    return context;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+    return cleared(canvas, width, height);
   }
 }

@@ -76,12 +76,8 @@ class Estimates {
 
   paint() {
     if (!this.view || !this.canvas.clientWidth) return;
-    const ratio = window.devicePixelRatio;
-    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight];
-    Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
-    const context = this.canvas.getContext("2d");
-    context.scale(ratio, ratio);
-    this.context = context;
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const context = (this.context = cleared(this.canvas));
     this.fit();
     const { left, right, top, bottom } = ESTIMATES_MARGIN;
     const bend = (value) => Math.asinh(value / LINEAR);

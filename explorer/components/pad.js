@@ -115,12 +115,7 @@ class Pad {
   }
 
   paint() {
-    const ratio = window.devicePixelRatio;
-    const { canvas } = this;
-    canvas.width = canvas.height = Math.round(PAD * ratio);
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.draw(context, SHOWN_PEN);
+    this.draw(cleared(this.canvas, PAD, PAD), SHOWN_PEN);
     this.hint.hidden = this.items.length > 0;
   }
 

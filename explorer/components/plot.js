@@ -152,8 +152,9 @@ class Plot {
     const { x, y } = this.axes;
     const frame = { left: x._offset, top: y._offset, width: x._length, height: y._length, x: x.range, y: y.range };
     for (const [name, axis] of Object.entries(this.axes)) axis.dtick = niceStep(TICK_PIXELS[name] * this.unit());
-    drawAxes(this.clear(this.back), frame, x, y);
-    const context = this.clear(this.front);
+    const { clientWidth: across, clientHeight: down } = this.root;
+    drawAxes(cleared(this.back, across, down), frame, x, y);
+    const context = cleared(this.front, across, down);
     context.beginPath();
     context.rect(frame.left, frame.top, frame.width, frame.height);
     context.clip();
@@ -184,14 +185,5 @@ class Plot {
     context.arc(canvas.width / 2, canvas.height / 2, (size * ratio) / 2, 0, 2 * Math.PI);
     context.fill();
     return canvas;
-  }
-
-  clear(canvas) {
-    const ratio = window.devicePixelRatio;
-    canvas.width = Math.round(this.root.clientWidth * ratio); // which also clears it
-    canvas.height = Math.round(this.root.clientHeight * ratio);
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return context;
   }
 }

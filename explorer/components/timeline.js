@@ -101,14 +101,8 @@ class Timeline {
     this.now = epoch;
     if (!this.leader || !this.canvas.clientWidth) return;
     const { canvas } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    const ratio = window.devicePixelRatio;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
+    const height = canvas.clientHeight;
+    const context = cleared(canvas);
     this.ink = getComputedStyle(canvas).color;
     context.strokeStyle = context.fillStyle = this.ink;
     this.paintAxis(context, height);

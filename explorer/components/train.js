@@ -30,11 +30,8 @@ class Curve {
   paint() {
     const { canvas } = this;
     if (!this.curve || !canvas.clientWidth) return;
-    const ratio = window.devicePixelRatio;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
-    const context = canvas.getContext("2d");
-    context.scale(ratio, ratio);
+    const { clientWidth: width, clientHeight: height } = canvas;
+    const context = cleared(canvas);
     const { left, right, top, bottom } = CURVE_MARGIN;
     const [low, high] = this.range();
     const x = (epoch) => left + (epoch / this.epochs) * (width - left - right);

@@ -1,0 +1,18 @@
+// What a page is made of: elements, and canvases on which one draws in CSS pixels.
+
+function element(tag, className, parent, properties = {}) {
+  const node = Object.assign(document.createElement(tag), { className }, properties);
+  parent?.append(node);
+  return node;
+}
+
+// A canvas emptied, in the size that it has on the screen.
+function cleared(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
+  const ratio = window.devicePixelRatio;
+  const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+  const context = canvas.getContext("2d");
+  if (canvas.width === size.width && canvas.height === size.height) context.reset();
+  else Object.assign(canvas, size);
+  context.scale(ratio, ratio);
+  return context;
+}
