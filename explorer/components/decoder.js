@@ -97,19 +97,41 @@ class Bank {
   }
 
   // The index of the code nearest to z among the classes that `shown` lets through, or -1.
-  nearest([x, y], shown) {
+  nearest(z, shown) {
+    const away = this.distances(z);
     let best = -1;
-    let least = Infinity;
     for (let i = 0; i < this.count; i++) {
-      const dx = this.codes[2 * i] - x;
-      const dy = this.codes[2 * i + 1] - y;
-      const distance = dx * dx + dy * dy;
-      if (distance < least && shown[this.labels[i]]) {
-        least = distance;
-        best = i;
-      }
+      if (shown[this.labels[i]] && (best < 0 || away[i] < away[best])) best = i;
     }
     return best;
+  }
+
+  // The indices of the `count` codes nearest to z, the nearest first.
+  neighbours(z, count) {
+    const away = this.distances(z);
+    const best = [];
+    for (let i = 0; i < away.length; i++) {
+      if (best.length === count && away[i] >= away[best.at(-1)]) continue;
+      best.push(i);
+      best.sort((a, b) => away[a] - away[b]);
+      best.length = Math.min(best.length, count);
+    }
+    return best;
+  }
+
+  // How many codes lie within a distance of z.
+  near(z, distance) {
+    let near = 0;
+    const away = this.distances(z);
+    for (let i = 0; i < away.length; i++) if (away[i] <= distance * distance) near += 1;
+    return near;
+  }
+
+  // The squares of the codes' distances from z.
+  distances([x, y]) {
+    const squares = new Float64Array(this.count);
+    for (let i = 0; i < this.count; i++) squares[i] = (this.codes[2 * i] - x) ** 2 + (this.codes[2 * i + 1] - y) ** 2;
+    return squares;
   }
 }
 

@@ -17,23 +17,6 @@ function blank(context) {
   context.clearRect(0, 0, SIDE, SIDE);
 }
 
-// The indices of the codes nearest to z, the nearest first, and how many lie within a distance.
-function around(bank, [x, y], within) {
-  const best = [];
-  let near = 0;
-  for (let i = 0; i < bank.count; i++) {
-    const dx = bank.codes[2 * i] - x;
-    const dy = bank.codes[2 * i + 1] - y;
-    const distance = dx * dx + dy * dy;
-    if (distance <= within * within) near += 1;
-    if (best.length === NEIGHBOURS && distance >= best.at(-1).distance) continue;
-    best.push({ index: i, distance });
-    best.sort((a, b) => a.distance - b.distance);
-    best.length = Math.min(best.length, NEIGHBOURS);
-  }
-  return { nearest: best.map(({ index }) => index), near };
-}
-
 // An encoder at work. Most pixels are 0 and cost nothing, and what the others add up to serves all classes.
 class Encoder {
   constructor({ layers, conditional }) {
@@ -359,7 +342,8 @@ class DrawnPanel {
     const decoded = bank.decode(code, digit).slice();
     drawDigit(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
-    const { nearest, near } = around(bank, code, radius);
+    const near = bank.near(code, radius);
+    const nearest = bank.neighbours(code, NEIGHBOURS);
     const lines = [shortPoint(code), q && `σ (${q.std.map(shortNumber).join(", ")})`, `error ${error.toFixed(1)}`];
     this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
     const words = near ? `${near} codes near` : "extrapolated: no code near";

@@ -16,24 +16,6 @@ async function unpacked(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// How many codes lie within the map's radius of z.
-function codesNear({ codes, count }, [x, y], radius) {
-  let near = 0;
-  for (let i = 0; i < count; i++) {
-    const [dx, dy] = [codes[2 * i] - x, codes[2 * i + 1] - y];
-    if (dx * dx + dy * dy <= radius * radius) near += 1;
-  }
-  return near;
-}
-
-function nearestCodes(bank, [x, y], count) {
-  const away = Array.from({ length: bank.count }, (_, i) => {
-    const [z1, z2] = bank.code(i);
-    return [Math.hypot(z1 - x, z2 - y), i];
-  });
-  return away.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, i]) => i);
-}
-
 const between = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
 
 // As `vae.interpolation`: the direction turns evenly, the norm goes linearly; opposite directions by way of an axis.
@@ -185,7 +167,7 @@ class Standalone {
     image.src = digitCanvas(null, bank.decode(z, digit), "").toDataURL();
     image.alt = image.title = `decoded at ${z.map(shortNumber).join(", ")}`;
     fields.forEach((field, axis) => (field.value = z[axis].toFixed(3)));
-    const count = codesNear(bank, z, radius);
+    const count = bank.near(z, radius);
     usual.replaceChildren();
     element("strong", "", usual, { textContent: count });
     usual.append(` codes near (typically ${this.view.near})`);
@@ -200,7 +182,7 @@ class Standalone {
       element("strong", "latent-warning", usual, { textContent: "extrapolated: no code lies near" });
     }
     near.replaceChildren();
-    for (const index of nearestCodes(bank, z, NEIGHBOURS)) {
+    for (const index of bank.neighbours(z, NEIGHBOURS)) {
       const figure = element("figure", "column", near);
       const label = bank.labels[index];
       digitCanvas(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
@@ -244,7 +226,7 @@ class Standalone {
       const { id, digit, radius } = this.planes[side];
       const [a, b] = this.endsOf(side);
       const path = along(this.view.path, a, b);
-      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => codesNear(this.banks[id], z, radius)) };
+      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => this.banks[id].near(z, radius)) };
     }
     const setStateValue = (_, { end, image, side, z }) => {
       if (image === undefined) this.view.ends[side][end] = z;
