@@ -21,7 +21,6 @@ MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
-
 Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
 
 
@@ -40,7 +39,7 @@ def dot(count: int) -> float:
     return min(max(3.5, 3.5 * (3000 / count) ** 0.25), 8.0)
 
 
-def surroundings(codes: np.ndarray, prior: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+def surroundings(codes: np.ndarray, prior: bool) -> Box:
     """The ranges of both axes that hold what a map of the codes shows, however wide it is, and a margin to pan."""
     (x0, x1), (y0, y1) = extent(codes, prior)
     width, height = 1.2 * max(x1 - x0, WIDEST * (y1 - y0)), 1.2 * max(y1 - y0, x1 - x0)

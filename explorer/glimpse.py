@@ -13,17 +13,15 @@ import torch
 from torch import Tensor
 
 import compute
-import figures
+from figures import Box, extent
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import to_pixels
+from vae.data import Split, to_pixels
 from vae.files import read_tensors
 from vae.models import AE, CVAE, VAE, build, skeleton
 
 COUNT = 5_000  # test images
 SIDE = 10  # of the picture, in digits
-
-Window = tuple[tuple[float, float], tuple[float, float]]
 
 
 class Glimpse(NamedTuple):
@@ -32,22 +30,22 @@ class Glimpse(NamedTuple):
     epoch: int
     codes: np.ndarray  # (N, D) float32, of the first test images
     labels: np.ndarray  # (N,) uint8
-    window: Window | None  # of the plane, with nearly all codes; None of a model that has no plane
+    window: Box | None  # of the plane, with nearly all codes; None of a model that has no plane
     picture: np.ndarray  # (R, SIDE, 28, 28) uint8, of a conditional model a row for each class, else SIDE rows
     caption: str  # of the picture
 
 
-def untrained(config: TrainConfig, images: np.ndarray, labels: np.ndarray, classes: int) -> Glimpse:
-    """What a training begins with; uint8 images (N, 28, 28) and labels (N,) of its test set."""
-    return _of(build(config, classes).eval(), 0, images, labels)
+def untrained(config: TrainConfig, test: Split) -> Glimpse:
+    """What a training begins with."""
+    return _of(build(config, len(test.class_names)).eval(), 0, test)
 
 
-def after_epoch(state_file: Path, images: np.ndarray, labels: np.ndarray, classes: int) -> Glimpse:
+def after_epoch(state_file: Path, test: Split) -> Glimpse:
     """What a training that is not over left on the disk; raises vae.files.CheckpointError where it cannot be read."""
     state = read_tensors(state_file, "python -m vae.train")
-    model = skeleton(TrainConfig.from_dict(state["config"]), classes)
+    model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))
     model.load_state_dict(state["model"], assign=True)
-    return _of(model.eval(), len(state["history"]), images, labels)
+    return _of(model.eval(), len(state["history"]), test)
 
 
 def trained(checkpoint: Checkpoint) -> Glimpse:
@@ -57,8 +55,8 @@ def trained(checkpoint: Checkpoint) -> Glimpse:
 
 
 @torch.inference_mode()
-def _of(model: AE | VAE | CVAE, epoch: int, images: np.ndarray, labels: np.ndarray) -> Glimpse:
-    x, y = to_pixels(torch.from_numpy(images[:COUNT])), torch.from_numpy(labels[:COUNT]).long()
+def _of(model: AE | VAE | CVAE, epoch: int, test: Split) -> Glimpse:
+    x, y = to_pixels(test.images[:COUNT]), test.labels[:COUNT]
     return _seen(model, epoch, model.encode(x, y if model.conditional else None), y)
 
 
@@ -66,14 +64,14 @@ def _of(model: AE | VAE | CVAE, epoch: int, images: np.ndarray, labels: np.ndarr
 def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor) -> Glimpse:
     window = None
     if model.latent_dim == 2:
-        window = figures.extent(codes.numpy(), prior=hasattr(model, "prior"))
+        window = extent(codes.numpy(), prior=hasattr(model, "prior"))
     z, y, caption = _places(model, codes, labels, window)
     picture = compute.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
     return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), window, picture, caption)
 
 
 def _places(
-    model: AE | VAE | CVAE, codes: Tensor, labels: Tensor, window: Window | None
+    model: AE | VAE | CVAE, codes: Tensor, labels: Tensor, window: Box | None
 ) -> tuple[Tensor, Tensor | None, str]:
     """Points to decode, row by row of SIDE from the top, their labels, and what they are."""
     if model.conditional:

@@ -26,7 +26,7 @@ from jobs import Job
 from shape import Magnification, Travel
 from vae import datasets, snapshots
 from vae.checkpoint import Checkpoint, names, read
-from vae.data import MNIST_TEST_SHA256, DataError, fingerprint
+from vae.data import MNIST_TEST_SHA256, DataError, Split, fingerprint
 from vae.files import CheckpointError, read_record, suffixed
 from vae.geodesics import Graph
 
@@ -305,14 +305,19 @@ def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
 
 
 @st.cache_resource(show_spinner="Reading the images …")
-def _test_images(dataset: str, place: Path, stamp: tuple[int, ...], sha256: str) -> np.ndarray | None:
+def _test_split(dataset: str, place: Path, stamp: tuple[int, ...]) -> Split | None:
     try:
-        images = datasets.load_test_images(dataset, place)
+        return datasets.load_test_split(dataset, place)
     except DataError:
         if dataset in datasets.SOURCES:
             raise  # and look again the next time
         return None  # a folder is read through but once until it changes
-    return images.numpy() if fingerprint(images) == sha256 else None
+
+
+@st.cache_resource(show_spinner=False)
+def _test_images(dataset: str, place: Path, stamp: tuple[int, ...], sha256: str) -> np.ndarray | None:
+    split = _test_split(dataset, place, stamp)
+    return split.images.numpy() if split and fingerprint(split.images) == sha256 else None
 
 
 def test_images(of: Checkpoint) -> np.ndarray | None:
@@ -357,20 +362,14 @@ def fetch(dataset: str) -> None:
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _test_set(dataset: str, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
-    found = datasets.load_dataset(dataset, download=False)
-    return found.test_images.numpy(), found.test_labels.numpy(), len(found.class_names)
-
-
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _glimpse(name: str, epoch: int, identity: str, _job: Job) -> Glimpse | None:
     if _job.model:
         return glimpse.trained(checkpoint(name))
     dataset = _job.config.dataset
-    seen = _test_set(dataset, _folder_stamp(dataset))
+    split = _test_split(dataset, datasets.data_dir(), _folder_stamp(dataset))
     state_file = suffixed(FOLDER / name, ".resume.pt")
-    return glimpse.after_epoch(state_file, *seen) if epoch else glimpse.untrained(_job.config, *seen)
+    return glimpse.after_epoch(state_file, split) if epoch else glimpse.untrained(_job.config, split)
 
 
 def seen(job: Job) -> Glimpse | None:

@@ -9,7 +9,7 @@ import torch
 from vae import datasets
 from vae.checkpoint import MNIST_TEST_SHA256
 from vae.data import DataError, fingerprint
-from vae.datasets import SOURCES, load_dataset, load_test_images
+from vae.datasets import SOURCES, load_dataset, load_test_split
 
 
 def write_raw(root, source, seed=0):
@@ -44,7 +44,10 @@ def test_a_named_set_is_what_torchvision_reads(small_set):
         assert torch.equal(images.transpose(1, 2) if source.transposed else images, theirs.data)
         assert torch.equal(labels, theirs.targets)
         assert list(found.class_names) == list(theirs.classes)
-    assert torch.equal(load_test_images(name, root), found.test_images)
+    images, labels, class_names = load_test_split(name, root)
+    assert torch.equal(images, found.test_images)
+    assert torch.equal(labels, found.test_labels)
+    assert class_names == found.class_names
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vae import folder
 from vae.data import DataError
-from vae.datasets import load_dataset, load_test_images
+from vae.datasets import load_dataset, load_test_split
 
 
 def blob(width, height, seed=0, ink=255, ground=0):
@@ -45,7 +45,10 @@ def test_classes_are_the_subfolders_and_no_image_is_in_both_parts(pets):
     assert data.test_labels.bincount().tolist() == [2, 2, 2]
     files = folder.find(pets)
     assert len({*files.train, *files.test}) == 36
-    assert torch.equal(load_test_images(str(pets)), data.test_images)
+    images, labels, class_names = load_test_split(str(pets))
+    assert torch.equal(images, data.test_images)
+    assert torch.equal(labels, data.test_labels)
+    assert class_names == data.class_names
     assert data.train_images.dtype == torch.uint8
     assert data.train_labels.dtype == torch.int64
 

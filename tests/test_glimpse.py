@@ -12,6 +12,7 @@ import glimpse
 from vae import train
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
+from vae.data import Split
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
 
@@ -23,26 +24,26 @@ def config(request):
 
 @pytest.fixture
 def seen(digits):
-    """The test images, their labels and how many classes they have, as the app has them."""
-    return digits.test_images.numpy(), digits.test_labels.numpy(), 10
+    """The test images, as the app has them."""
+    return Split(digits.test_images, digits.test_labels)
 
 
 def test_each_epoch_shows_the_model_of_that_epoch(config, digits, seen, tmp_path):
-    shown, file = [glimpse.untrained(config, *seen)], tmp_path / "some.resume.pt"
+    shown, file = [glimpse.untrained(config, seen)], tmp_path / "some.resume.pt"
 
     def look(row):
-        shown.append(glimpse.after_epoch(file, *seen))
+        shown.append(glimpse.after_epoch(file, seen))
 
     trained = train.train(config, digits, on_epoch=look, resume_file=file)
     assert [each.epoch for each in shown] == [0, 1, 2, 3]
     for one, other in pairwise(shown):
         assert np.abs(one.codes - other.codes).max() > 1e-3
-        assert (one.labels == seen[1]).all()
+        assert (one.labels == seen.labels.numpy()).all()
     assert shown[-1].codes == pytest.approx(trained.codes.numpy(), abs=1e-5)
 
 
 def test_the_picture_of_a_plane_is_its_decode_where_the_map_has_it(digits, seen):
-    found = glimpse.untrained(CONFIG, *seen)
+    found = glimpse.untrained(CONFIG, seen)
     model = train.train(dataclasses.replace(CONFIG, epochs=1), digits).model
     checkpoint = Checkpoint("some", CONFIG, model, torch.from_numpy(found.codes), digits.test_labels.byte(), {})
     found = glimpse.trained(checkpoint)
@@ -64,14 +65,14 @@ def test_the_picture_of_a_conditional_model_has_a_class_a_row_and_a_style_a_colu
 
 @pytest.mark.parametrize("dimensions", [1, 3])
 def test_a_model_without_a_plane_has_a_picture_and_no_window(config, seen, dimensions):
-    found = glimpse.untrained(dataclasses.replace(config, latent_dim=dimensions), *seen)
+    found = glimpse.untrained(dataclasses.replace(config, latent_dim=dimensions), seen)
     assert found.window is None
     assert found.codes.shape == (60, dimensions)
     assert found.picture.shape == (10, 10, 28, 28)
 
 
 def test_the_codes_that_are_sent_are_the_codes(seen):
-    found = glimpse.untrained(CONFIG, *seen)
+    found = glimpse.untrained(CONFIG, seen)
     sent, scale = glimpse.quantised(found)
     codes = np.frombuffer(sent, "<i2").reshape(-1, 2) * np.array(scale)
     assert np.abs(codes - found.codes).max() <= 0.51 * max(scale)

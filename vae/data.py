@@ -34,6 +34,14 @@ class ImageSet(NamedTuple):
         return ImageSet(*(tensor.to(device) for tensor in self[:4]), self.class_names)
 
 
+class Split(NamedTuple):
+    """One part of a set, as the whole has it."""
+
+    images: Tensor  # (N, 28, 28) uint8
+    labels: Tensor  # (N,) int64
+    class_names: tuple[str, ...] = DIGITS
+
+
 def fingerprint(images: Tensor) -> str:
     """What tells uint8 images (N, 28, 28) from all others: the SHA-256 of their pixels."""
     return hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest()

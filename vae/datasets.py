@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from vae import folder
-from vae.data import DIGITS, DataError, ImageSet
+from vae.data import DIGITS, DataError, ImageSet, Split
 from vae.flags import add_data_dir
 
 MNIST = "mnist"
@@ -86,14 +86,18 @@ def load_dataset(
     """
     if dataset not in SOURCES:
         return folder.load(_folder(dataset)).to(device)
-    return _load(SOURCES[dataset], _resolve(data_dir), download).to(device)
+    source = SOURCES[dataset]
+    files = _present(source, _resolve(data_dir), download)
+    return ImageSet(*(_read(file, source, rank) for rank, file in enumerate(files)), source.class_names).to(device)
 
 
-def load_test_images(dataset: str = MNIST, data_dir: str | Path | None = None) -> Tensor:
-    """The test images (M, 28, 28) uint8 of a set that is on this machine; raises DataError as `load_dataset` does."""
+def load_test_split(dataset: str = MNIST, data_dir: str | Path | None = None) -> Split:
+    """The test images of a set that is on this machine, no others read; raises DataError as `load_dataset` does."""
     if dataset not in SOURCES:
-        return folder.load_test_images(_folder(dataset))
-    return _load(SOURCES[dataset], _resolve(data_dir), download=False).test_images
+        return folder.load_test_split(_folder(dataset))
+    source = SOURCES[dataset]
+    files = _present(source, _resolve(data_dir), download=False)
+    return Split(*(_read(files[rank], source, rank) for rank in (2, 3)), source.class_names)
 
 
 def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
@@ -126,7 +130,8 @@ def _files(source: Source, root: Path) -> list[Path]:
     return [raw / f"{prefix}-{kind}-ubyte" for prefix in source.prefixes for kind in ("images-idx3", "labels-idx1")]
 
 
-def _load(source: Source, root: Path, download: bool) -> ImageSet:
+def _present(source: Source, root: Path, download: bool) -> list[Path]:
+    """The files of a set, downloaded where they are absent and that is wished."""
     files = _files(source, root)
     if not all(file.is_file() for file in files):
         raw = files[0].parent
@@ -137,8 +142,7 @@ def _load(source: Source, root: Path, download: bool) -> ImageSet:
         if not download:
             raise DataError(f"{source.title} is not in {raw}: {ways_out}")
         _download(source, root, ways_out)
-    parts = [_read(file, source, rank) for rank, file in enumerate(files)]
-    return ImageSet(*parts, source.class_names)
+    return files
 
 
 def _read(file: Path, source: Source, rank: int) -> Tensor:

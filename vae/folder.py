@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from vae.data import DataError, ImageSet
+from vae.data import DataError, ImageSet, Split
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"])
 SIDE = 28
@@ -51,16 +51,13 @@ def load(folder: Path) -> ImageSet:
     """The whole set, on the CPU; raises DataError, which names the file or folder and says what to do."""
     files = find(folder)
     inverted = lighter_ground(files)
-    parts = []
-    for part in (files.train, files.test):
-        parts += [_read(part, inverted), torch.tensor([label for _, label in part])]
-    return ImageSet(*parts, files.class_names)
+    return ImageSet(*_read(files.train, inverted), *_read(files.test, inverted), files.class_names)
 
 
-def load_test_images(folder: Path) -> Tensor:
-    """The test images (M, 28, 28) uint8 alone; raises DataError as `load` does."""
+def load_test_split(folder: Path) -> Split:
+    """The test images alone; raises DataError as `load` does."""
     files = find(folder)
-    return _read(files.test, lighter_ground(files))
+    return Split(*_read(files.test, lighter_ground(files)), files.class_names)
 
 
 def find(folder: Path) -> Files:
@@ -124,10 +121,12 @@ def _grey(image: Image.Image) -> Image.Image:
     return Image.fromarray((ground + (grey - ground) * alpha / 255).round().astype(np.uint8))
 
 
-def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> Tensor:
+def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> tuple[Tensor, Tensor]:
+    """Images (N, 28, 28) uint8 and labels (N,) int64."""
     quiet = len(files) < _QUICK
     bar = tqdm(files, desc="reading images", unit="image", disable=quiet, leave=False)
-    return torch.from_numpy(np.stack([read_image(file, inverted) for file, _ in bar]))
+    images = np.stack([read_image(file, inverted) for file, _ in bar])
+    return torch.from_numpy(images), torch.tensor([label for _, label in files])
 
 
 def _border(grey: np.ndarray) -> int:
