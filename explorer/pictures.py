@@ -84,11 +84,16 @@ def strip(columns: Sequence[str]) -> str:
 
 
 def grid(rows: np.ndarray, title: str) -> str:
-    """Grey images (R, C, 28, 28) uint8 joined to one picture without gaps, which the page enlarges as it has room."""
-    height, width = rows.shape[0] * rows.shape[2], rows.shape[1] * rows.shape[3]
-    source = data_url(rows.swapaxes(1, 2).reshape(height, width))
+    """Grey images (R, C, 28, 28) uint8 joined to one picture, which the page enlarges as it has room, as HTML."""
+    picture = joined(rows)
+    height, width = picture.shape
     size = f"--width: {width}; --height: {height}"
-    return f'<img class="digit grid" src="{source}" style="{size}" alt="{escape(title)}">'
+    return f'<img class="digit grid" src="{data_url(picture)}" style="{size}" alt="{escape(title)}">'
+
+
+def joined(rows: np.ndarray) -> np.ndarray:
+    """Grey images (R, C, H, W) as one, without gaps, (R H, C W)."""
+    return np.concatenate(np.concatenate(rows, axis=1), axis=1)
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
@@ -96,8 +101,7 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     rows = -(-len(images) // columns)
     filled = np.zeros((rows * columns, *images.shape[1:]), dtype=np.uint8)
     filled[: len(images)] = images
-    height, width = images.shape[1:]
-    return filled.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    return joined(filled.reshape(rows, columns, *images.shape[1:]))
 
 
 def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:

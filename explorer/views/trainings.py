@@ -196,13 +196,11 @@ def curves(job: Job) -> dict[str, Any]:
 
 def picture(job: Job, seen: glimpse.Glimpse) -> dict[str, Any]:
     """The codes of the test images and what the model decodes, as the browser draws them."""
-    rows = seen.picture
-    sheet = rows.swapaxes(1, 2).reshape(rows.shape[0] * 28, rows.shape[1] * 28)
     data = {
         "part": "map",
         "job": f"{job.name} {job.created}",
         "epoch": seen.epoch,
-        "picture": pictures.data_url(sheet),
+        "picture": pictures.data_url(pictures.joined(seen.picture)),
         "caption": seen.caption,
     }
     if seen.window is None:
