@@ -46,8 +46,9 @@ def greys(pixels: torch.Tensor) -> np.ndarray:
 
 
 def architecture(model: torch.nn.Module) -> str:
-    """The widths of a decoder's layers from the code to the image, as "2-512-784"."""
-    return "-".join(map(str, [model.latent_dim, *(len(layer.bias) for layer in dense_layers(model.decoder))]))
+    """The widths of a decoder's layers from the code, and the label with it, to the image, as "2-512-784"."""
+    layers = dense_layers(model.decoder)
+    return "-".join(map(str, [layers[0].weight.shape[1], *(len(layer.bias) for layer in layers)]))
 
 
 def classes(digit: int, count: int, model: torch.nn.Module) -> torch.Tensor | None:

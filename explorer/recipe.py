@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
+import compute
 from state import DATASETS, ExplorerState
 from vae import datasets
 from vae.config import TrainConfig
 from vae.models import skeleton
-from vae.networks import dense_layers
 
 PREFIX = "train_"  # of the fields of the state that are fields of the configuration
 FIELDS = tuple(name.removeprefix(PREFIX) for name in vars(ExplorerState()) if name.startswith(PREFIX))
@@ -39,7 +39,5 @@ def plan(config: TrainConfig) -> Plan:
     """What a configuration amounts to."""
     model, source = skeleton(config), datasets.SOURCES[config.dataset]
     megabytes = 0 if datasets.is_here(config.dataset) else source.megabytes
-    inputs = config.latent_dim + 10 * model.conditional
-    widths = [inputs, *(len(layer.bias) for layer in dense_layers(model.decoder))]
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Plan("-".join(map(str, widths)), parameters, -(-source.counts[0] // config.batch_size), megabytes)
+    return Plan(compute.architecture(model), parameters, -(-source.counts[0] // config.batch_size), megabytes)

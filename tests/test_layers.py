@@ -65,7 +65,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "jobs": {"vae"},
     "landscape": {"vae"},
     "pictures": set(),
-    "recipe": {"state", "vae"},
+    "recipe": {"compute", "state", "vae"},
     "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "shape", "vae"},
     "shape": {"compute", "vae"},
     "state": set(),
