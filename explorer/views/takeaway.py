@@ -61,7 +61,10 @@ def page(shown: Mapping[str, Resource], pins: Pins) -> None:
     view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state), "near": compute.NEAR}
     planes = {side: plane(resource, *pins[side]) for side, resource in shown.items()}
     st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
-    made = partial(export.html, planes, view, components.standalone())
+
+    def made() -> bytes:
+        return export.html(planes, view, components.standalone())
+
     file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
 
 
