@@ -287,7 +287,16 @@ def _run(given: argparse.Namespace) -> None:
     with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
         report = Progress(file)
         trained = train(
-            config, data, given.device, None, resume_file, given.resume, judge, bar, not given.quick, report, recorder
+            config,
+            data,
+            given.device,
+            resume_file=resume_file,
+            resume=given.resume,
+            judge=judge,
+            progress=bar,
+            thorough=not given.quick,
+            report=report,
+            recorder=recorder,
         )
         checkpoint.write(path, trained)
         snapshots.write(path, trained, recorder)
