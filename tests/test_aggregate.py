@@ -106,7 +106,7 @@ def test_of_posteriors_that_add_up_to_the_prior_the_kl_is_nothing_but_excess(wid
     std = torch.full_like(mean, width)
     whole = aggregate_posterior(mean, std)
     assert 0 < whole.kl_to_prior_nats < aggregate_posterior(mean[:5_000], std[:5_000]).kl_to_prior_nats < 0.05
-    excess = kl_excess_nats(lambda rows: aggregate_posterior(mean[rows], std[rows]), len(mean), generator)
+    excess = kl_excess_nats(whole, lambda rows: aggregate_posterior(mean[rows], std[rows]), generator)
     assert excess == pytest.approx(whole.kl_to_prior_nats, rel=0.35)
     assert whole.holes < 0.01
 
@@ -145,8 +145,9 @@ def test_of_its_own_images_a_models_exact_aggregate_is_its_prior(generator, devi
     def of(images):
         return exact_aggregate(model, images, generator, None, 4_096, 0.25)
 
-    own = of(x).kl_to_prior_nats
-    assert own == pytest.approx(kl_excess_nats(lambda rows: of(x[rows]), len(x), generator), abs=0.02)
+    whole = of(x)
+    own = whole.kl_to_prior_nats
+    assert own == pytest.approx(kl_excess_nats(whole, lambda rows: of(x[rows]), generator), abs=0.02)
     assert own < 0.05 < 0.2 < of(0.3 + 0.5 * (x - 0.3)).kl_to_prior_nats  # paler images, whose codes lie nearer to 0
 
 
@@ -238,6 +239,6 @@ def test_what_has_no_aggregate_is_refused(mean, std, width, message):
         aggregate_posterior(mean, std, width)
 
 
-def test_one_image_has_no_halves(generator):
+def test_one_image_has_no_halves(generator, device):
     with pytest.raises(ValueError, match="N >= 2"):
-        kl_excess_nats(lambda rows: None, 1, generator)
+        kl_excess_nats(aggregate_posterior(*one([0.0, 0.0], [1.0, 1.0], device)), lambda rows: None, generator)

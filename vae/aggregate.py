@@ -103,18 +103,17 @@ def exact_aggregate(
     return _against_prior(edges, cells(weights / len(x)), log_prior, len(x))
 
 
-def kl_excess_nats(aggregate: Callable[[Tensor], Aggregate], n: int, generator: torch.Generator) -> float:
+def kl_excess_nats(whole: Aggregate, of: Callable[[Tensor], Aggregate], generator: torch.Generator) -> float:
     """About how much of the KL of an aggregate of n images is there because n is finite.
 
-    `aggregate` makes it of some of the images, given their numbers. The mean KL of two random halves, less that of the
+    `of` makes the like of some of the images, given their numbers. The mean KL of two random halves, less that of the
     whole: halving n doubles the excess, as long as it falls as 1/n; where n is so small that the posteriors hardly
     overlap it falls more slowly, and is more than what is found here. Raises ValueError for n < 2.
     """
-    if n < 2:
-        raise ValueError(f"two halves need N >= 2 images, got {n}")
-    order = torch.randperm(n, generator=generator, device=generator.device)
-    halves = [aggregate(rows).kl_to_prior_nats for rows in order.tensor_split(2)]
-    return sum(halves) / 2 - aggregate(order).kl_to_prior_nats
+    if whole.n < 2:
+        raise ValueError(f"two halves need N >= 2 images, got {whole.n}")
+    order = torch.randperm(whole.n, generator=generator, device=generator.device)
+    return sum(of(rows).kl_to_prior_nats for rows in order.tensor_split(2)) / 2 - whole.kl_to_prior_nats
 
 
 @torch.no_grad()

@@ -101,7 +101,7 @@ def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool) -> Figures:
     whole = of(torch.arange(len(x)))
     return {
         "aggregate_kl_nats": whole.kl_to_prior_nats,
-        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(of, len(x), _generator()),
+        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(whole, of, _generator()),
         "holes": whole.holes,
         "aggregate_n": len(x),
     }
@@ -109,7 +109,8 @@ def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool) -> Figures:
 
 def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | None, step: float) -> Figures:
     """The two-part code of the average image; `step` as of `estimators.two_part_code_bits`."""
-    terms = [None if value is None else torch.tensor(value) for value in (log_likelihood_nats, kl_nats, log_px_nats)]
+    nats = (log_likelihood_nats, kl_nats, log_px_nats)
+    terms = [None if value is None else torch.tensor(value, dtype=torch.float64) for value in nats]
     code = estimators.two_part_code_bits(*terms, step)
     return {f"code_{name}": value.item() for name, value in code._asdict().items() if value is not None}
 
