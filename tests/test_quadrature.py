@@ -135,7 +135,7 @@ class Bent(LinearGaussian):
     """
 
     def __init__(self, device):
-        super().__init__(torch.diag(torch.tensor([10.0, 100.0], device=device)))  # z1: 3 sigma to 1
+        super().__init__(torch.diag(torch.tensor([10.0, 5000.0], device=device)))  # z1: 3 sigma to 1
 
     def bend(self, z1):
         return torch.where(z1 > 0, (-300 * z1).clamp(min=-30), z1)

@@ -9,7 +9,7 @@ from vae import classifier, estimators, evaluate, theory, train
 from vae.config import TrainConfig
 from vae.models import build
 
-SETTINGS = {"likelihood": "bernoulli", "batch_size": 40, "epochs": 30}
+SETTINGS = {"likelihood": "bernoulli", "network": "small", "batch_size": 40, "epochs": 30}
 
 
 @pytest.fixture(scope="module")
