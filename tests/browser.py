@@ -40,15 +40,22 @@ def free_port() -> int:
 @contextlib.contextmanager
 def explorer(log: Path, root: Path = ROOT) -> Iterator[str]:
     """Run the app as the README says, in a copy of the project or in itself, and give its address."""
+    with app(log, root, "explorer/app.py") as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def app(log: Path, root: Path, script: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """Run any Streamlit script in a folder, with arguments of its own, and give its address and its process."""
     port = free_port()
     flags = ["--server.port", str(port), "--server.headless", "true"]
-    command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", *flags]
+    command = [sys.executable, "-m", "streamlit", "run", script, *flags, "--", *arguments]
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=root, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/_stcore/health", server, log)
-            yield address
+            yield address, server.pid
         finally:
             server.terminate()
             server.wait(10)

@@ -1,22 +1,48 @@
-"""Measure the running app in a real Chromium: `python tests/measure_app.py`.
+"""Measure the running app in a real Chromium and under load: `python tests/measure_app.py`, with MNIST at hand.
 
-Prints, on the Maps page with 10,000 points a map: the time from a click on an empty place of the plane until the image
-decoded by the server is on the page, the hover frames a second while the pointer moves without pause, and the bytes of
-the websocket at load and for a click; and on the Replay page what is fetched before and while it plays, and the frames
-a second meanwhile. Server, browser and this driver share the machine's cores.
+On the Maps page, with the codes of the 10,000 test images on each map and with those of all 70,000 images of MNIST:
+
+    load     until both maps can be touched, on a server that has just started and on a warm one, and the bytes it took;
+             in turns with a bare Streamlit page that has the same two charts and nothing else
+    click    from a click on an empty place of the plane until the image decoded by the server is on the page
+    hover    frames a second while the pointer moves without pause
+
+Frames a second on Draw while the pen moves, and on Replay while it plays, with what that fetches. And with 1, 10 and 50
+pages open on one server, each of which clicks once a second: the time until the server has answered, and its memory.
+These pages are `visitors.py`, for fifty browsers would measure themselves. Server, browser and this driver share the
+machine's cores.
 """
 
+import asyncio
+import dataclasses
+import shutil
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from browser import LAUNCH, READY, explorer
-from playwright.sync_api import Page, sync_playwright
+import torch
+from browser import LAUNCH, READY, ROOT, app
+from playwright.sync_api import Browser, Page, sync_playwright
+from visitors import Crowd
 
+sys.path.insert(0, str(ROOT))
+
+from explorer.figures import latent_map
+from vae import checkpoint, evaluate
+from vae.data import ImageSet
+from vae.datasets import load_dataset
+
+MODELS = {"left": "ae", "right": "vae"}  # of the start page
+STARTS = 3  # of each server
+VISITS = 5  # of each warm server
 CLICKS = 30
-HOVER_SECONDS = 5
-PLAY_SECONDS = 5
+SECONDS = 5  # of hovering, drawing, playing
+OPEN = (1, 10, 50)  # pages
+TURNS = 20  # clicks of each
+TOUCHABLE = {"explorer/app.py": ".latent-layers", "tests/bare_page.py": ".nsewdrag"}  # by the script of a page
 IMAGE = ".st-key-decoded_left img.digit"
 
 # Resolves with the milliseconds from the next pointerup until the pinned image has changed and been drawn.
@@ -32,29 +58,107 @@ CLICK_TO_IMAGE = f"""() => new Promise((resolve) => {{
   }}, {{ once: true, capture: true }});
 }})"""
 
-# Moves the pointer once a frame for a while, as a hand does, and counts the frames in which a digit was drawn.
-HOVER_FRAMES = """(seconds) => new Promise((resolve) => {
-  const plane = document.querySelector(".st-key-map_left .nsewdrag");
+# Moves the pointer once a frame for a while, as a hand does, and counts the frames in which something was drawn.
+MOVE_FRAMES = """([selector, seconds]) => new Promise((resolve) => {
+  const plane = document.querySelector(selector);
   const box = plane.getBoundingClientRect();
-  const explorer = globalThis.latentExplorer;
-  const first = explorer.frames;
+  const first = latentExplorer.frames;
   const start = performance.now();
   const step = (now) => {
     const t = (now - start) / 1000;
     const clientX = box.x + box.width * (0.5 + 0.4 * Math.sin(3 * t));
     const clientY = box.y + box.height * (0.5 + 0.4 * Math.sin(2 * t));
-    plane.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+    plane.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerId: 1, bubbles: true }));
     if (t < seconds) requestAnimationFrame(step);
-    else resolve((explorer.frames - first) / t);
+    else resolve((latentExplorer.frames - first) / t);
   };
   requestAnimationFrame(step);
 })"""
 
+# Counts the frames in which both maps were drawn.
+PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
+  const [first, start] = [latentExplorer.frames, performance.now()];
+  setTimeout(() => resolve((1000 * (latentExplorer.frames - first)) / (performance.now() - start)), 1000 * seconds);
+})"""
 
-def click_milliseconds(page: Page) -> list[float]:
+
+def all_images(folder: Path, data: ImageSet) -> Path:
+    """A copy of the project in which the models of the start page have the codes of all images."""
+    for part in ("explorer", "vae", "tests", ".streamlit"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    images, labels = (torch.cat(parts) for parts in (data[0:4:2], data[1:4:2]))
+    for name in MODELS.values():
+        shipped = checkpoint.read(ROOT / "checkpoints" / name)
+        codes = evaluate.encode(shipped.model, shipped.config, images, labels)
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8))
+        checkpoint.write(folder / "checkpoints" / name, more)
+    return folder
+
+
+def write_charts(root: Path, folder: Path) -> None:
+    """The two charts of a project's start page, for the bare page."""
+    for side, name in MODELS.items():
+        read = checkpoint.read(root / "checkpoints" / name)
+        prior = hasattr(read.model, "prior")
+        latent_map(read.codes.numpy(), read.labels.numpy(), prior, read.class_names).write_json(folder / f"{side}.json")
+
+
+class Traffic:
+    """The bytes of a page's websocket."""
+
+    def __init__(self, page: Page) -> None:
+        self.up = self.down = 0
+        page.on("websocket", self._opened)
+
+    def _opened(self, socket) -> None:
+        socket.on("framesent", lambda frame: setattr(self, "up", self.up + len(frame)))
+        socket.on("framereceived", lambda frame: setattr(self, "down", self.down + len(frame)))
+
+
+def new_page(browser: Browser) -> Page:
+    """A page of a visitor whom the server has not seen."""
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    page.set_default_timeout(120_000)
+    return page
+
+
+def load_seconds(browser: Browser, address: str, script: str) -> tuple[float, int]:
+    """How long it takes until both maps can be touched, and how many bytes come down."""
+    page = new_page(browser)
+    traffic, start = Traffic(page), time.perf_counter()
+    page.goto(address)
+    for side in MODELS:
+        page.wait_for_selector(f".st-key-map_{side} {TOUCHABLE[script]}", state="attached")
+    seconds = time.perf_counter() - start
+    page.wait_for_selector(READY)
+    page.context.close()
+    return seconds, traffic.down
+
+
+def loads(browser: Browser, root: Path, folder: Path) -> None:
+    """Both pages in turns, on servers that have just started and on warm ones."""
+    write_charts(root, folder)
+    cold, warm, sent = ({script: [] for script in TOUCHABLE} for _ in range(3))
+    for start in range(STARTS):
+        for script in TOUCHABLE:
+            with app(folder / "log", root, script, str(folder)) as (address, _):
+                seconds, _ = load_seconds(browser, address, script)
+                cold[script].append(seconds)
+                for _ in range(VISITS if start == 0 else 0):
+                    seconds, down = load_seconds(browser, address, script)
+                    warm[script].append(seconds)
+                    sent[script].append(down)
+    for name, found in (("just started", cold), ("warm", warm)):
+        ours, bare = (statistics.median(found[script]) for script in TOUCHABLE)
+        print(f"load, server {name}: {ours:.2f} s, a bare page {bare:.2f} s, ratio {ours / bare:.2f}")
+    ours, bare = (max(sent[script]) / 1e6 for script in TOUCHABLE)
+    print(f"load: {ours:.2f} MB down, a bare page {bare:.2f} MB")
+
+
+def click_milliseconds(page: Page) -> Iterable[float]:
     """The time of each of `CLICKS` clicks at places spread over the left map."""
     box = page.locator(".st-key-map_left .nsewdrag").bounding_box()
-    times = []
     for i in range(CLICKS):
         x = box["x"] + box["width"] * (0.1 + 0.8 * (i * 0.618 % 1))
         y = box["y"] + box["height"] * (0.1 + 0.8 * (i * 0.382 % 1))
@@ -63,23 +167,52 @@ def click_milliseconds(page: Page) -> list[float]:
         clicked.dispose()
         page.mouse.down()
         page.mouse.up()
-        times.append(page.evaluate("globalThis.clicked"))
+        yield page.evaluate("globalThis.clicked")
         page.wait_for_selector(READY)
         time.sleep(0.4)
-    return times
 
 
-# Counts the frames in which both maps were drawn.
-PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
-  const explorer = globalThis.latentExplorer;
-  const [first, start] = [explorer.frames, performance.now()];
-  setTimeout(() => resolve((1000 * (explorer.frames - first)) / (performance.now() - start)), 1000 * seconds);
-})"""
+def maps(browser: Browser, address: str) -> None:
+    """Click and hover on the start page."""
+    page = new_page(browser)
+    traffic = Traffic(page)
+    page.goto(address)
+    page.wait_for_selector(IMAGE)
+    page.wait_for_selector(READY)
+    traffic.up = traffic.down = 0
+    print("click to decoded digit:", quantiles(click_milliseconds(page)))
+    print(f"a click: {traffic.up / CLICKS / 1e3:.1f} kB up, {traffic.down / CLICKS / 1e3:.1f} kB down")
+    frames = page.evaluate(MOVE_FRAMES, [".st-key-map_left .nsewdrag", SECONDS])
+    print(f"hover: {frames:.1f} frames a second over {SECONDS} s")
+    page.context.close()
 
 
-def replay(page: Page, address: str, query: str) -> None:
+def quantiles(milliseconds: Iterable[float]) -> str:
+    """Their median and 95th percentile, in words."""
+    times = list(milliseconds)
+    high = statistics.quantiles(times, n=20)[-1]
+    return f"median {statistics.median(times):.0f} ms, 95th percentile {high:.0f} ms, n = {len(times)}"
+
+
+def draw(browser: Browser, address: str) -> None:
+    """Keep a pen moving."""
+    page = new_page(browser)
+    page.goto(f"{address}/draw")
+    for side in MODELS:
+        page.wait_for_selector(f".st-key-draw_{side} .latent-layers", state="attached")
+    page.wait_for_selector(READY)
+    box = page.locator(".latent-pad canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    frames = page.evaluate(MOVE_FRAMES, [".latent-pad canvas", SECONDS])
+    page.mouse.up()
+    print(f"draw: {frames:.1f} frames a second over {SECONDS} s")
+    page.context.close()
+
+
+def replay(browser: Browser, address: str, query: str) -> None:
     """Open a replay, let it play, and print its bytes and its frames."""
-    fetched = []
+    page, fetched = new_page(browser), []
 
     def answered(response) -> None:
         if response.url.startswith(f"{address}/media/"):
@@ -93,46 +226,53 @@ def replay(page: Page, address: str, query: str) -> None:
     print(f"replay{query}: {sum(fetched) / 1e6:.2f} MB at first", end="")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(1000)
-    print(f", {page.evaluate(PLAY_FRAMES, PLAY_SECONDS):.1f} frames a second over {PLAY_SECONDS} s", end="")
+    print(f", {page.evaluate(PLAY_FRAMES, SECONDS):.1f} frames a second over {SECONDS} s", end="")
     page.get_by_role("button", name="Pause").wait_for(state="detached", timeout=60_000)
     print(f", {sum(fetched) / 1e6:.1f} MB in all")
-    page.remove_listener("response", answered)
+    page.context.close()
+
+
+def memory(process: int) -> float:
+    """What a process holds in memory, in MB; on Linux."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
+
+
+async def crowd(address: str, process: int) -> None:
+    """Let more and more pages open and click."""
+    pages = Crowd(address)
+    await pages.grow(1)
+    first = None
+    for count in OPEN:
+        await pages.grow(count)
+        answers = await pages.click(TURNS, 1.0)
+        held = memory(process)
+        first = first or held
+        more = f", {(held - first) / (count - 1):.1f} MB for each further page" if count > 1 else f", {held:.0f} MB"
+        print(f"{count} open, a click a second each:", quantiles(1e3 * each.seconds for each in answers) + more)
+    await pages.leave()
 
 
 def main() -> None:
     """Measure and print."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        explorer(Path(folder) / "log") as address,
-        sync_playwright() as driver,
-    ):
-        page = driver.chromium.launch(**LAUNCH).new_page(viewport={"width": 1400, "height": 900})
-        traffic = {"up": 0, "down": 0}
-
-        def count(direction: str):
-            return lambda frame: traffic.__setitem__(direction, traffic[direction] + len(frame))
-
-        def opened(socket) -> None:
-            socket.on("framesent", count("up"))
-            socket.on("framereceived", count("down"))
-
-        page.on("websocket", opened)
-        for visit in ("cold", "warm"):
-            traffic.update(up=0, down=0)
-            start = time.perf_counter()
-            page.goto(address)
-            page.wait_for_selector(".st-key-map_left .latent-layers")
-            page.wait_for_selector(IMAGE)
-            print(f"load, {visit} server: {time.perf_counter() - start:.2f} s, {traffic['down'] / 1e6:.2f} MB down")
-        page.wait_for_selector(READY)
-        traffic.update(up=0, down=0)
-        times = sorted(click_milliseconds(page))
-        print(f"click to decoded digit: median {statistics.median(times):.0f} ms, ", end="")
-        print(f"95th percentile {statistics.quantiles(times, n=20)[-1]:.0f} ms, n = {CLICKS}")
-        print(f"a click: {traffic['up'] / CLICKS / 1e3:.1f} kB up, {traffic['down'] / CLICKS / 1e3:.1f} kB down")
-        print(f"hover: {page.evaluate(HOVER_FRAMES, HOVER_SECONDS):.1f} frames a second over {HOVER_SECONDS} s")
-        for query in ("", "?manifold=1"):
-            replay(page, address, query)
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as driver:
+        folder, browser = Path(temporary), driver.chromium.launch(**LAUNCH)
+        roots = {10_000: ROOT, 70_000: all_images(folder / "all", load_dataset())}
+        for points, root in roots.items():
+            print(f"\n{points:,} points on each map")
+            loads(browser, root, folder)
+            with app(folder / "log", root, "explorer/app.py") as (address, _):
+                maps(browser, address)
+        print("\nother pages")
+        with app(folder / "log", ROOT, "explorer/app.py") as (address, _):
+            draw(browser, address)
+            for query in ("", "?manifold=1"):
+                replay(browser, address, query)
+        browser.close()
+        for points, root in roots.items():
+            print(f"\nmany pages at once, {points:,} points on each map")
+            with app(folder / "log", root, "explorer/app.py") as (address, process):
+                asyncio.run(crowd(address, process))
 
 
 if __name__ == "__main__":
