@@ -206,17 +206,17 @@ class Train {
     if (seen) this.showSeen(seen);
   }
 
-  showSeen({ codes, epoch, picture, caption, palette }) {
+  showSeen({ codes, epoch, picture, caption, palette, classes }) {
     const when = epoch ? `after epoch ${epoch}` : "before the first epoch";
     this.caption.textContent = caption;
     this.picture.src = picture;
     this.picture.alt = `${caption}, ${when}`;
     if (!codes) return;
     this.heading.textContent = `${(codes.length / 2).toLocaleString("en")} test images, ${when}`;
-    this.legend.replaceChildren(...palette.map((colour, digit) => {
-      const item = element("span", "", null, { textContent: digit });
-      item.prepend(element("i", "latent-class", null));
-      item.firstChild.style.background = colour;
+    this.legend.replaceChildren(...classes.map((name, label) => {
+      const item = element("span", "", null, { textContent: name });
+      item.prepend(element("i", "latent-dot", null));
+      item.firstChild.style.background = palette[label];
       return item;
     }));
     this.map.request();
