@@ -69,7 +69,7 @@ def stage(states: dict[float, str]) -> None:
         watch(job)
     else:
         parts.said("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
-    if trainings != [job]:
+    if trainings and trainings != [job]:
         listed(trainings, job)
     session.mirror()
 
