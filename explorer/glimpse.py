@@ -30,6 +30,7 @@ class Glimpse(NamedTuple):
     epoch: int
     codes: np.ndarray  # (N, D) float32, of the first test images
     labels: np.ndarray  # (N,) uint8
+    class_names: tuple[str, ...]
     window: Box | None  # of the plane, with nearly all codes; None of a model that has no plane
     picture: np.ndarray  # (R, SIDE, 28, 28) uint8, of a conditional model a row for each class, else SIDE rows
     caption: str  # of the picture
@@ -51,23 +52,23 @@ def after_epoch(state_file: Path, test: Split) -> Glimpse:
 def trained(checkpoint: Checkpoint) -> Glimpse:
     """What has come of a training."""
     codes, labels = checkpoint.codes[:COUNT], checkpoint.labels[:COUNT]
-    return _seen(checkpoint.model, checkpoint.config.epochs, codes, labels)
+    return _seen(checkpoint.model, checkpoint.config.epochs, codes, labels, checkpoint.class_names)
 
 
 @torch.inference_mode()
 def _of(model: AE | VAE | CVAE, epoch: int, test: Split) -> Glimpse:
     x, y = to_pixels(test.images[:COUNT]), test.labels[:COUNT]
-    return _seen(model, epoch, model.encode(x, y if model.conditional else None), y)
+    return _seen(model, epoch, model.encode(x, y if model.conditional else None), y, test.class_names)
 
 
 @torch.inference_mode()
-def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor) -> Glimpse:
+def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Glimpse:
     window = None
     if model.latent_dim == 2:
         window = extent(codes.numpy(), prior=hasattr(model, "prior"))
     z, y, caption = _places(model, codes, labels, window)
     picture = compute.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
-    return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), window, picture, caption)
+    return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), class_names, window, picture, caption)
 
 
 def _places(

@@ -213,6 +213,7 @@ def picture(job: Job, seen: glimpse.Glimpse) -> dict[str, Any]:
         "window": seen.window,
         "prior": job.config.model != "ae",
         "palette": figures.PALETTE,
+        "classes": seen.class_names,
     }
 
 
