@@ -90,7 +90,7 @@ def one_style(resource: Resource) -> None:
 @st.fragment
 def drawn(resource: Resource) -> None:
     """Samples of the chosen class, with their seed."""
-    with parts.row():
+    with st.container(horizontal=True, vertical_alignment="center"):  # on a narrow screen in two lines
         st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bound("samples"))
         parts.said("samples of")
         parts.choose_class("sampled", "Class to sample", resource.checkpoint.class_names)
