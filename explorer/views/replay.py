@@ -34,7 +34,7 @@ def render() -> None:
         played(shown, addresses)
     others = [name for name in resources.checkpoint_names() if name not in names]
     if others:
-        st.caption(f"Without a replay: {', '.join(others)}. Training with `--snapshots 15` keeps one.")
+        st.caption(f"Without a replay: {', '.join(others)}. Training with --snapshots 15 keeps one.")
 
 
 def fields(side: str) -> tuple[str, str]:
