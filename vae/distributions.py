@@ -38,6 +38,14 @@ class DiagonalNormal(Independent):
         return self.mean + self.stddev * noise
 
 
+class PixelNormal(Normal):
+    """Normal pixels. A standard deviation that they share is one number in `log_prob` too, not one for each pixel."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        std = self.stddev[(0,) * self.stddev.ndim] if is_one_number(self.stddev) else self.stddev
+        return (value - self.mean).square() * (-0.5 / std.square()) - (std.log() + 0.5 * math.log(2 * math.pi))
+
+
 class GreyBernoulli(Bernoulli):
     """The Bernoulli formula x log p + (1 - x) log(1 - p) evaluated at grey x in [0, 1].
 
@@ -76,11 +84,11 @@ class PixelLikelihood(nn.Module):
             case "bernoulli-grey":
                 pixels = GreyBernoulli(logits=logits, validate_args=False)
             case "gaussian":
-                pixels = Normal(logits.sigmoid(), self.sigma, validate_args=False)
+                pixels = PixelNormal(logits.sigmoid(), self.sigma, validate_args=False)
             case "gaussian-shared":
-                pixels = Normal(logits.sigmoid(), _floored(self.log_sigma), validate_args=False)
+                pixels = PixelNormal(logits.sigmoid(), _floored(self.log_sigma), validate_args=False)
             case "gaussian-pixel":
-                pixels = Normal(logits.sigmoid(), _floored(images[:, 1]), validate_args=False)
+                pixels = PixelNormal(logits.sigmoid(), _floored(images[:, 1]), validate_args=False)
         return Independent(pixels, 3, validate_args=False)
 
 
