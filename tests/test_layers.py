@@ -18,7 +18,8 @@ VAE_ARROWS = {
     "__init__": {"checkpoint", "config", "data", "estimators", "files", "geodesics", "geometry"}
     | {"interpolation", "models", "quadrature"},
     "aggregate": {"distributions", "estimators", "lattice", "models"},
-    "benchmark": {"config", "data", "datasets", "evaluate", "flags", "networks", "objectives", "train"},
+    "arithmetic": set(),
+    "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "networks", "objectives", "train"},
     "checkpoint": {"config", "data", "files", "models"},
     "classifier": {"data", "datasets", "files", "flags"},
     "config": set(),
@@ -26,7 +27,7 @@ VAE_ARROWS = {
     "datasets": {"data", "flags", "folder"},
     "distributions": set(),
     "estimators": {"distributions", "models", "networks"},
-    "evaluate": {"aggregate", "checkpoint", "classifier", "config", "data", "datasets", "files", "flags"}
+    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "config", "data", "datasets", "files", "flags"}
     | {"models", "modes", "objectives", "theory"},
     "files": set(),
     "flags": {"config"},
@@ -48,7 +49,18 @@ VAE_ARROWS = {
     "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "flags", "models", "objectives"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
-    "train": {"checkpoint", "classifier", "config", "data", "datasets", "evaluate", "files", "flags", "models"}
+    "train": {
+        "arithmetic",
+        "checkpoint",
+        "classifier",
+        "config",
+        "data",
+        "datasets",
+        "evaluate",
+        "files",
+        "flags",
+        "models",
+    }
     | {"objectives", "progress", "snapshots", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it

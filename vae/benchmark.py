@@ -29,6 +29,7 @@ from torch.nn.functional import relu
 from torch.utils.data import DataLoader
 
 from vae import evaluate, flags, objectives
+from vae.arithmetic import hasten
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet
 from vae.datasets import MNIST, data_dir, load_dataset, torchvision_parts
@@ -204,7 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     flags.add_data_dir(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     given = parser.parse_args(arguments)
-    torch.set_flush_denormal(True)
+    hasten(given.device)
     try:
         data = load_dataset(MNIST, given.data_dir)
     except DataError as error:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from vae import aggregate, checkpoint, classifier, modes, theory
+from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
@@ -226,7 +227,7 @@ def _run(flags: argparse.Namespace) -> dict[str, Figures]:
     if flags.table:
         print(table(checkpoints))
         return {each.name: each.record["test"] for each in checkpoints}
-    torch.set_flush_denormal(True)  # densities far from a peak underflow, and numbers that small cost tenfold
+    hasten()
     found, sets = {}, {}
     for path, each in zip(paths, checkpoints, strict=True):
         dataset = each.config.dataset

@@ -1,0 +1,45 @@
+"""What makes the arithmetic fast must not make it coarse."""
+
+import pytest
+import torch
+
+from vae.arithmetic import hasten
+
+
+@pytest.fixture
+def as_before():
+    precision = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(precision)
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.parametrize("shape", [(128, 784, 512), (8, 512, 4096), (1000, 3, 1000)])
+def test_products_stay_as_exact_as_float32_is(shape, as_before, device, generator):
+    m, k, n = shape
+    a, b = torch.randn(m, k, generator=generator, device=device), torch.randn(k, n, generator=generator, device=device)
+    exact = a.double() @ b.double()
+    torch.set_float32_matmul_precision("highest")
+    usual = (a @ b - exact).abs().max()
+    hasten(device)
+    assert (a @ b - exact).abs().max() <= 3 * usual
+
+
+def test_denormals_are_flushed(as_before):
+    small = torch.full((100,), 1e-30)
+    assert bool((small * 1e-10 > 0).all())
+    hasten()
+    assert bool((small * 1e-10 == 0).all())
+
+
+@pytest.mark.parametrize(("error", "precision"), [(1e-6, "medium"), (1e-2, "highest")])
+def test_the_error_decides_which_library_multiplies(error, precision, as_before, monkeypatch):
+    product = torch.Tensor.__matmul__
+
+    def rounded(a, b):
+        off = error if torch.get_float32_matmul_precision() == "medium" else 1e-6
+        return product(a, b) + (off if a.dtype == torch.float32 else 0)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
+    hasten()
+    assert torch.get_float32_matmul_precision() == precision
