@@ -71,7 +71,8 @@ class Film {
 
   // The index of the code nearest to z among the classes that `shown` lets through, or -1.
   nearest(z, shown) {
-    return Bank.prototype.nearest.call({ codes: this.codesNow(), labels: this.labels, count: this.count }, z, shown);
+    const now = { codes: this.codesNow(), labels: this.labels, count: this.count };
+    return Object.assign(Object.create(Bank.prototype), now).nearest(z, shown);
   }
 
   codesNow() {
