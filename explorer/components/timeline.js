@@ -88,7 +88,7 @@ class Timeline {
   }
 
   across(position) {
-    return TIMELINE_INSET + (position / this.leader.last) * (this.canvas.clientWidth - 2 * TIMELINE_INSET);
+    return TIMELINE_INSET + (position / this.leader.last) * (this.width - 2 * TIMELINE_INSET);
   }
 
   // A figure of one side at an epoch, on the straight line between two moments.
@@ -99,12 +99,12 @@ class Timeline {
 
   paint(epoch = this.now) {
     this.now = epoch;
-    if (!this.leader || !this.canvas.clientWidth) return;
     const { canvas } = this;
     const height = canvas.clientHeight;
+    this.width = canvas.clientWidth; // asked once: after each figure that is written the page would be laid out for it
+    if (!this.leader || !this.width) return;
     const context = cleared(canvas);
-    this.ink = getComputedStyle(canvas).color;
-    context.strokeStyle = context.fillStyle = this.ink;
+    context.strokeStyle = context.fillStyle = getComputedStyle(canvas).color;
     this.paintAxis(context, height);
     this.curves.forEach((curve, row) => this.paintRow(context, curve, row));
     this.paintCursor(context, height);
