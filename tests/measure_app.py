@@ -253,11 +253,10 @@ async def crowd(address: str, process: int) -> None:
     await pages.leave()
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as driver:
-        folder, browser = Path(temporary), driver.chromium.launch(**LAUNCH)
-        roots = {10_000: ROOT, 70_000: all_images(folder / "all", load_dataset())}
+def in_a_browser(roots: dict[int, Path], folder: Path) -> None:
+    """What one visitor sees."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(**LAUNCH)
         for points, root in roots.items():
             print(f"\n{points:,} points on each map")
             loads(browser, root, folder)
@@ -269,10 +268,23 @@ def main() -> None:
             for query in ("", "?manifold=1"):
                 replay(browser, address, query)
         browser.close()
-        for points, root in roots.items():
-            print(f"\nmany pages at once, {points:,} points on each map")
-            with app(folder / "log", root, "explorer/app.py") as (address, process):
-                asyncio.run(crowd(address, process))
+
+
+def under_load(roots: dict[int, Path], folder: Path) -> None:
+    """What many see at once."""
+    for points, root in roots.items():
+        print(f"\nmany pages at once, {points:,} points on each map")
+        with app(folder / "log", root, "explorer/app.py") as (address, process):
+            asyncio.run(crowd(address, process))
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        roots = {10_000: ROOT, 70_000: all_images(folder / "all", load_dataset())}
+        in_a_browser(roots, folder)
+        under_load(roots, folder)
 
 
 if __name__ == "__main__":
