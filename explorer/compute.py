@@ -97,8 +97,7 @@ def distances(z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 def radius(codes: np.ndarray) -> float:
     """The distance within which a typical code of the map has `NEAR` others."""
     points = torch.as_tensor(codes)
-    sample = points[:: max(1, len(points) // 1000)]
-    nearest = distances(sample, points).topk(typically_near(codes) + 1, largest=False).values
+    nearest = distances(points[:: _every(codes)], points).topk(typically_near(codes) + 1, largest=False).values
     return float(nearest[:, -1].median())
 
 
@@ -120,8 +119,14 @@ def emptiest(codes: np.ndarray) -> np.ndarray:
 
 
 def densest(codes: np.ndarray, within: float) -> np.ndarray:
-    """The code (2,), of every tenth of the codes (N, 2), with the most codes near it."""
-    return codes[::10][codes_near(codes, codes[::10], within).argmax()]
+    """The code (2,), of about a thousand of the codes (N, 2), with the most codes near it."""
+    sample = codes[:: _every(codes)]
+    return sample[codes_near(codes, sample, within).argmax()]
+
+
+def _every(codes: np.ndarray) -> int:
+    """One in how many codes (N, 2) leaves about a thousand of them."""
+    return max(1, len(codes) // 1000)
 
 
 @torch.inference_mode()

@@ -42,7 +42,7 @@ from vae.train import Run
 BATCH = 128
 TUTORIAL_EPOCHS = 20
 OURS = TrainConfig(model="vae", batch_size=BATCH, epochs=8)
-RECIPE = TrainConfig(model="vae", batch_size=256, epochs=10, learning_rate=6e-3)
+RECIPE = TrainConfig(model="vae", batch_size=256, epochs=20, learning_rate=1.6e-2)
 _SIZE = {"cpu": 2048, "cuda": 8192}  # of the matrices
 _SECONDS = 2.0  # the peak is sought
 
@@ -68,6 +68,7 @@ class Tutorial:
 
     def __init__(self, root: Path, device: torch.device) -> None:
         datasets, transforms = torchvision_parts()
+        torch.manual_seed(0)  # of all that it draws; its objective after 20 epochs varies by .1 with it
         images = datasets.MNIST(str(root), train=True, transform=transforms.ToTensor())
         self.loader = DataLoader(images, batch_size=BATCH, shuffle=True)
         self.model, self.device = TutorialVAE().to(device), device
