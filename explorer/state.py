@@ -110,6 +110,12 @@ class ExplorerState:
     fit: bool = True
 
 
+def plane(side: str) -> tuple[str, ...]:
+    """The fields with points of one side's plane, pinned or ends of a path; on another model's they mean nothing."""
+    names = (f"{point}{axis}_{side}" for point in "zab" for axis in (1, 2))
+    return tuple(name for name in names if hasattr(ExplorerState, name))
+
+
 def coordinate(value: Any) -> float:
     """A finite latent coordinate, rounded to `DECIMALS`; raises ValueError on anything else."""
     number = _number(float, value)

@@ -149,6 +149,13 @@ def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
     assert not app.query_params
 
 
+def test_another_model_gives_up_the_points_of_the_plane_before_on_every_page():
+    app = run(z1_right="0.5", a1_right="1", a2_right="-1", b1_left="2", snap="0")
+    app.selectbox("right").set_value("vae-best").run()
+    assert errors(app) == []
+    assert dict(app.query_params) == {"right": "vae-best", "b1_left": "2.0", "snap": "0"}
+
+
 def test_a_number_field_decodes_its_point(monkeypatch):
     app = run()
     asked = []

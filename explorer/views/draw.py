@@ -13,7 +13,7 @@ import pictures
 import resources
 from resources import Resource
 from state import coordinate, packed, unpacked, whole
-from views import bound, interpolate, maps, parts, session
+from views import bound, interpolate, parts, session
 
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
 SIDES = ("left", "right")
@@ -29,7 +29,7 @@ def render() -> None:
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall"), st.container(gap="xsmall")
     with right:
-        shown = parts.maps("draw", SIDES, plane)
+        shown = parts.maps("draw", SIDES)
         for side, column in zip(SIDES, st.columns(2), strict=True):
             if side in shown:
                 with column:
@@ -37,11 +37,6 @@ def render() -> None:
     style = ten()
     with left:
         drawn(shown, style)
-
-
-def plane(side: str) -> tuple[str, ...]:
-    """The names of the coordinates that belong to one side's plane, on all pages that have one."""
-    return (*maps.plane(side), *interpolate.fields(side))
 
 
 def dropped(value: Any) -> None:

@@ -27,7 +27,7 @@ def render() -> None:
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
         snap = st.empty()
-    shown = parts.maps("path", SIDES, fields)
+    shown = parts.maps("path", SIDES)
     with snap:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."
@@ -36,11 +36,6 @@ def render() -> None:
         with head:
             takeaway.offer(partial(takeaway.maps, {f"path_{side}": each for side, each in shown.items()}))
     travelled(shown)
-
-
-def fields(side: str) -> tuple[str, ...]:
-    """The names of the coordinates of both ends on one side."""
-    return tuple(f"{end}{axis}_{side}" for end in "ab" for axis in (1, 2))
 
 
 def same_images(shown: dict[str, Resource]) -> bool:
@@ -55,7 +50,7 @@ def ends(side: str, resource: Resource, state: ExplorerState, snap: bool) -> tup
     images = tuple(tuple(map(coordinate, codes[index].tolist())) for index in chosen)
     if snap:
         return images
-    a1, a2, b1, b2 = (getattr(state, field) for field in fields(side))
+    a1, a2, b1, b2 = (getattr(state, f"{end}{axis}_{side}") for end in "ab" for axis in (1, 2))
     return (images[0] if None in (a1, a2) else (a1, a2)), (images[1] if None in (b1, b2) else (b1, b2))
 
 

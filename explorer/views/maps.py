@@ -12,7 +12,7 @@ import compute
 import pictures
 import resources
 from resources import Precise, Resource
-from state import coordinate, one_of, point
+from state import coordinate, one_of, plane, point
 from vae.data import DataError
 from views import parts, session, takeaway
 
@@ -30,7 +30,7 @@ def render() -> None:
         st.toggle("prior", **session.bound("prior"))
         st.toggle("magnification", **session.bound("magnification"))
     sides = [side for side in SIDES if getattr(session.current(), side)]
-    shown = parts.maps("map", sides, plane, below=parts.figures_line)
+    shown = parts.maps("map", sides, below=parts.figures_line)
     if session.current().magnification:
         for side, resource in shown.items():
             magnified(side, resource)
@@ -42,11 +42,6 @@ def render() -> None:
         with head:
             takeaway.offer(partial(files, shown))
     offer_images(*shown.values())
-
-
-def plane(side: str) -> tuple[str, str]:
-    """The names of a side's coordinates."""
-    return f"z1_{side}", f"z2_{side}"
 
 
 def offer_preset() -> None:
@@ -61,7 +56,7 @@ def arrange(**models: str) -> None:
     """Show these models; what was pinned on the planes of those that they replace is given up."""
     state = session.current()
     replaced = [side for side, name in models.items() if getattr(state, side) != name]
-    session.update(**models, **{axis: None for side in replaced for axis in plane(side)})
+    session.update(**models, **{field: None for side in replaced for field in plane(side)})
 
 
 def pin(side: str, resource: Resource) -> tuple[float, float]:

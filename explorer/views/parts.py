@@ -10,7 +10,7 @@ import components
 import figures
 import resources
 from resources import Resource
-from state import LIMIT, ExplorerState, coordinate
+from state import LIMIT, ExplorerState, coordinate, plane
 from vae.checkpoint import CheckpointError
 from views import session
 
@@ -88,15 +88,10 @@ def choose_image(field: str, title: str, count: int, width: int) -> None:
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
-def maps(
-    charts: str,
-    sides: Sequence[str],
-    plane: Callable[[str], Sequence[str]],
-    below: Callable[[Resource], None] | None = None,
-) -> dict[str, Resource]:
+def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | None = None) -> dict[str, Resource]:
     """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
 
-    `plane` names the fields of the state that belong to one side's plane; `below` draws under a map.
+    `below` draws under a map.
     """
     names = resources.checkpoint_names()
     shown: dict[str, Resource] = {}
@@ -122,11 +117,11 @@ def said(html: str) -> None:
     st.html(f'<div class="latent-said">{html}</div>', width="content")
 
 
-def coordinates(plane: str, z: tuple[float, float]) -> None:
-    """The two number fields of a plane's pinned point, which is now z."""
+def coordinates(side: str, z: tuple[float, float]) -> None:
+    """The two number fields of the point that is pinned on a side's plane, which is now z."""
     for axis, value in zip(("z1", "z2"), z, strict=True):
-        bound = session.bound(f"{axis}_{plane}", first=value, read=coordinate)
-        label = f"{plane} {axis}"
+        bound = session.bound(f"{axis}_{side}", first=value, read=coordinate)
+        label = f"{side} {axis}"
         st.number_input(label, -LIMIT, LIMIT, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
 
 

@@ -17,7 +17,7 @@ import pictures
 import recipe
 import resources
 from jobs import Job, JobError
-from state import to_query
+from state import plane, to_query
 from vae.checkpoint import CheckpointError
 from views import parts, session
 
@@ -239,8 +239,8 @@ def finished(job: Job) -> None:
 def links(job: Job) -> list[str]:
     """Links to the pages that can show a model, with it in its place."""
     state, name = session.current(), job.name
-    flat, free = job.config.latent_dim == 2, {"z1_right": None, "z2_right": None}
-    places = [("Maps", ".", {"right": name, **free}), ("Interpolate", "interpolate", {"right": name})] if flat else []
+    flat, right = job.config.latent_dim == 2, {"right": name, **dict.fromkeys(plane("right"))}
+    places = [("Maps", ".", right), ("Interpolate", "interpolate", right)] if flat else []
     places += [("Classes", "classes", {"style": name})] if flat and job.config.model == "cvae" else []
     places += [("Bound", "bound", {"bound": name})] if job.config.model != "ae" else []
     return [
