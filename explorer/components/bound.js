@@ -25,11 +25,9 @@ class Bound {
 
   // The colours of the theme, once the style sheet is there: before, nothing has its size or its place.
   async look() {
-    const app = document.querySelector("[data-testid=stApp]");
-    const probe = element("span", "latent-exact-ink", app);
+    const probe = element("span", "latent-exact-ink", page());
     while (!getComputedStyle(probe).getPropertyValue("--latent-exact")) await new Promise(requestAnimationFrame);
-    const { color, backgroundColor } = getComputedStyle(app);
-    this.colours = { ink: color, paper: backgroundColor, exact: getComputedStyle(probe).color };
+    this.colours = { ...theme(), exact: getComputedStyle(probe).color };
     probe.remove();
   }
 

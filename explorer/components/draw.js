@@ -286,9 +286,9 @@ class Draw {
     if (this.data.prior && this.banks[bank].prior) drawPrior(context, chart);
     const found = this.found[side];
     if (!found) return;
-    const { color: ink, backgroundColor: paper } = getComputedStyle(document.querySelector("[data-testid=stApp]"));
-    drawTrail(context, chart, this.trails[side], ink);
-    if (found.q) drawEllipses(context, chart, found.q, { ink, paper });
+    const colours = theme();
+    drawTrail(context, chart, this.trails[side], colours.ink);
+    if (found.q) drawEllipses(context, chart, found.q, colours);
     drawAim(context, chart, found);
   }
 }

@@ -1,9 +1,16 @@
-// What a page is made of: elements, and canvases on which one draws in CSS pixels.
+// What a page is made of: elements, the colours of its theme, and canvases on which one draws in CSS pixels.
 
 function element(tag, className, parent, properties = {}) {
   const node = Object.assign(document.createElement(tag), { className }, properties);
   parent?.append(node);
   return node;
+}
+
+const page = () => document.querySelector("[data-testid=stApp]");
+
+function theme() {
+  const { color: ink, backgroundColor: paper } = getComputedStyle(page());
+  return { ink, paper };
 }
 
 // A canvas emptied, in the size that it has on the screen.

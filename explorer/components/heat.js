@@ -35,8 +35,7 @@ class Heat {
   }
 
   paint(context, chart, overTiles) {
-    const style = getComputedStyle(document.querySelector("[data-testid=stApp]"));
-    const [red, green, blue] = style.backgroundColor.match(/\d+/g).map(Number);
+    const [red, green, blue] = theme().paper.match(/\d+/g).map(Number);
     this.tint(red + green + blue < 384 ? "dark" : "light");
     if (this.legend.parentElement !== chart.layers) chart.layers.append(this.legend);
     const { left, top, width, height } = chart.frame();

@@ -31,8 +31,7 @@ function drawPrior(context, chart) {
   const [x, y] = chart.toPixel([0, 0]);
   const unit = chart.toPixel([1, 0])[0] - x;
   const tiles = chart.stage.classList.contains("latent-with-tiles");
-  const style = getComputedStyle(document.querySelector("[data-testid=stApp]"));
-  const [ink, paper] = tiles ? ["#fff", "#000"] : [style.color, style.backgroundColor];
+  const { ink, paper } = tiles ? { ink: "#fff", paper: "#000" } : theme();
   context.font = "600 12px sans-serif";
   context.textAlign = "center";
   for (const sigmas of [1, 2, 3]) {

@@ -53,7 +53,7 @@ function svgOf(chart, title) {
   const { clientWidth: wide, clientHeight: high } = chart.plot;
   const { xaxis, yaxis } = chart.plot._fullLayout;
   const frame = chart.frame();
-  const { color: ink, backgroundColor: paper } = getComputedStyle(document.querySelector("[data-testid=stApp]"));
+  const { ink, paper } = theme();
   const svg = new SvgContext(wide, high);
   svg.parts.push(`<title>${escaped(title)}</title>`);
   svg.fillStyle = paper;

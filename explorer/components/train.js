@@ -191,7 +191,7 @@ class Train {
 
   refresh() {
     if (!this.root || !this.figures) return;
-    this.colours = { ink: getComputedStyle(document.querySelector("[data-testid=stApp]")).color };
+    this.colours = theme();
     const { curves, epochs, job } = this.figures;
     if (this.curves.length !== curves.length) {
       for (const curve of this.curves) curve.stop();
