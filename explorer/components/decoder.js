@@ -106,25 +106,19 @@ class Bank {
     return best;
   }
 
-  // The indices of the `count` codes nearest to z, the nearest first.
-  neighbours(z, count) {
+  // How many codes lie within a distance of z, and the indices of the `count` nearest, the nearest first.
+  around(z, distance, count = 0) {
     const away = this.distances(z);
-    const best = [];
-    for (let i = 0; i < away.length; i++) {
-      if (best.length === count && away[i] >= away[best.at(-1)]) continue;
-      best.push(i);
-      best.sort((a, b) => away[a] - away[b]);
-      best.length = Math.min(best.length, count);
-    }
-    return best;
-  }
-
-  // How many codes lie within a distance of z.
-  near(z, distance) {
+    const nearest = [];
     let near = 0;
-    const away = this.distances(z);
-    for (let i = 0; i < away.length; i++) if (away[i] <= distance * distance) near += 1;
-    return near;
+    for (let i = 0; i < away.length; i++) {
+      if (away[i] <= distance * distance) near += 1;
+      if (nearest.length === count && (!count || away[i] >= away[nearest[count - 1]])) continue;
+      nearest.push(i);
+      nearest.sort((a, b) => away[a] - away[b]);
+      nearest.length = Math.min(nearest.length, count);
+    }
+    return { near, nearest };
   }
 
   // The squares of the codes' distances from z.

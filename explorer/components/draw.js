@@ -342,8 +342,7 @@ class DrawnPanel {
     const decoded = bank.decode(code, digit).slice();
     drawDigit(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
-    const near = bank.near(code, radius);
-    const nearest = bank.neighbours(code, NEIGHBOURS);
+    const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const lines = [shortPoint(code), q && `σ (${q.std.map(shortNumber).join(", ")})`, `error ${error.toFixed(1)}`];
     this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
     const words = near ? `${near} codes near` : "extrapolated: no code near";

@@ -167,7 +167,7 @@ class Standalone {
     image.src = digitCanvas(null, bank.decode(z, digit), "").toDataURL();
     image.alt = image.title = `decoded at ${z.map(shortNumber).join(", ")}`;
     fields.forEach((field, axis) => (field.value = z[axis].toFixed(3)));
-    const count = bank.near(z, radius);
+    const { near: count, nearest } = bank.around(z, radius, NEIGHBOURS);
     usual.replaceChildren();
     element("strong", "", usual, { textContent: count });
     usual.append(` codes near (typically ${this.view.near})`);
@@ -182,7 +182,7 @@ class Standalone {
       element("strong", "latent-warning", usual, { textContent: "extrapolated: no code lies near" });
     }
     near.replaceChildren();
-    for (const index of bank.neighbours(z, NEIGHBOURS)) {
+    for (const index of nearest) {
       const figure = element("figure", "column", near);
       const label = bank.labels[index];
       digitCanvas(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
@@ -226,7 +226,7 @@ class Standalone {
       const { id, digit, radius } = this.planes[side];
       const [a, b] = this.endsOf(side);
       const path = along(this.view.path, a, b);
-      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => this.banks[id].near(z, radius)) };
+      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => this.banks[id].around(z, radius).near) };
     }
     const setStateValue = (_, { end, image, side, z }) => {
       if (image === undefined) this.view.ends[side][end] = z;
