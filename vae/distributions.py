@@ -24,6 +24,9 @@ infinity: without a floor the objective has no maximum. 0.01 is about two and a 
 """
 
 
+_HALF_LOG = 0.5 * math.log(2 * math.pi)
+
+
 class DiagonalNormal(Independent):
     """N(mean, diag(exp(log_std)^2)) over the last dimension, whose draws take their noise from a given generator."""
 
@@ -42,8 +45,8 @@ class PixelNormal(Normal):
     """Normal pixels. A standard deviation that they share is one number in `log_prob` too, not one for each pixel."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        std = self.stddev[(0,) * self.stddev.ndim] if is_one_number(self.stddev) else self.stddev
-        return (value - self.mean).square() * (-0.5 / std.square()) - (std.log() + 0.5 * math.log(2 * math.pi))
+        std = self.stddev.flatten()[0] if is_one_number(self.stddev) else self.stddev
+        return (value - self.mean).square() * (-0.5 / std.square()) - (std.log() + _HALF_LOG)
 
 
 class GreyBernoulli(Bernoulli):
@@ -123,15 +126,14 @@ def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
     mean = pixels.mean.flatten(1)  # (G, 784)
     centre = mean.detach().mean(0)
     mean, x = mean - centre, x - centre
-    half_log = 0.5 * math.log(2 * math.pi)
     if is_one_number(pixels.stddev):
         std = pixels.stddev.flatten()[0]
         mean, x = mean / std, x / std
-        of_point = -0.5 * mean.square().sum(1) - mean.shape[1] * (std.log() + half_log)
+        of_point = -0.5 * mean.square().sum(1) - mean.shape[1] * (std.log() + _HALF_LOG)
         return torch.addmm(of_point, x, mean.T) - 0.5 * x.square().sum(1, keepdim=True)
     std = pixels.stddev.flatten(1)
     precision = std**-2
-    of_point = -(0.5 * mean.square() * precision + std.log() + half_log).sum(1)
+    of_point = -(0.5 * mean.square() * precision + std.log() + _HALF_LOG).sum(1)
     return torch.addmm(of_point, torch.cat([x, x.square()], 1), torch.cat([mean * precision, -0.5 * precision], 1).T)
 
 
