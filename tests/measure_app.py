@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from browser import LAUNCH, READY, ROOT, app
+from browser import LAUNCH, READY, ROOT, app, visit
 from playwright.sync_api import Browser, Page, sync_playwright
 from visitors import Crowd
 
@@ -197,10 +197,7 @@ def quantiles(milliseconds: Iterable[float]) -> str:
 def draw(browser: Browser, address: str) -> None:
     """Keep a pen moving."""
     page = new_page(browser)
-    page.goto(f"{address}/draw")
-    for side in MODELS:
-        page.wait_for_selector(f".st-key-draw_{side} .latent-layers", state="attached")
-    page.wait_for_selector(READY)
+    visit(page, f"{address}/draw", *(f"draw_{side}" for side in MODELS))
     box = page.locator(".latent-pad canvas").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
