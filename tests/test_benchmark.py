@@ -61,7 +61,7 @@ def test_a_step_costs_what_is_counted_for_it(pair, digits):
 
 def test_all_take_turns_and_what_is_told_of_them_adds_up(digits, monkeypatch):
     monkeypatch.setattr(benchmark, "Tutorial", lambda *_: Resident(digits))
-    monkeypatch.setattr(benchmark, "peak_flops", lambda _: 1e12)
+    monkeypatch.setattr(benchmark, "peak_flops", lambda *_: 1e12)
     monkeypatch.setattr(benchmark, "TUTORIAL_EPOCHS", 2)
     for name, epochs in (("OURS", 1), ("RECIPE", 3)):
         monkeypatch.setattr(benchmark, name, replace(getattr(benchmark, name), epochs=epochs))
@@ -88,6 +88,12 @@ def test_ours_is_the_loop_that_trains(digits):
     assert loop.objective(digits) == pytest.approx(figures["squared_error"] + figures["kl_nats"])
 
 
+@pytest.mark.parametrize(("gain", "chosen"), [(2.0, "bfloat16"), (1.1, "float32"), (0.01, "float32")])
+def test_the_networks_multiply_in_what_is_much_faster(gain, chosen, monkeypatch):
+    monkeypatch.setattr(benchmark, "peak_flops", lambda device, precision, size: gain if precision == "bfloat16" else 1)
+    assert benchmark.fastest(CPU) == chosen
+
+
 def test_the_peak_is_above_what_a_small_product_reaches():
     a = torch.randn(64, 64)
-    assert benchmark.peak_flops(CPU) > 2 * 64**3 / benchmark._seconds(lambda: a @ a, CPU)
+    assert benchmark.peak_flops(CPU, "float32") > 2 * 64**3 / benchmark._seconds(lambda: a @ a, CPU)

@@ -51,6 +51,25 @@ def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
         assert history[-1]["cross_entropy_nats"] < history[0]["cross_entropy_nats"]
 
 
+@pytest.mark.parametrize("objective", ["elbo", "importance", "exact"])
+@pytest.mark.parametrize("likelihood", ["gaussian-pixel", "bernoulli"], indirect=True)
+@pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
+def test_coarse_products_end_near_where_exact_ones_do(kind, likelihood, objective, digits, device):
+    settings = {"batch_size": 40, "epochs": 8, "points": 256, "samples": 2, "learning_rate": 1e-3}
+    exact = TrainConfig(model=kind, likelihood=likelihood, objective=objective, **settings)
+    reached = []
+    for config in (exact, dataclasses.replace(exact, precision="bfloat16")):
+        here, run = digits.to(device), train.Run(config, device, digits)
+        first = [weight.clone() for weight in run.model.parameters()]
+        rows = [run.epoch(here.train_images, here.train_labels, lambda terms: None) for _ in range(config.epochs)]
+        assert not any(torch.equal(a, b) for a, b in zip(first, run.model.parameters(), strict=True))
+        reached.append((rows[0]["loss_nats"], rows[-1]["loss_nats"]))
+    (start, end), (coarse_start, coarse_end) = reached
+    assert end != coarse_end
+    assert abs(coarse_start - start) < 0.05 * (start - end)
+    assert abs(coarse_end - end) < 0.05 * (start - end)
+
+
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"], indirect=True)
 def test_a_run_is_its_configurations_alone(kind, likelihood, digits, device):
     config = TrainConfig(model=kind, likelihood=likelihood, **QUICK)

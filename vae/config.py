@@ -46,6 +46,9 @@ class TrainConfig:
     batch_size: int = _setting(128, "images in a step", least=1)
     learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
     weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
+    precision: Literal["float32", "bfloat16"] = _setting(
+        "float32", "of the networks' products while training; bfloat16 is faster where the processor multiplies it"
+    )
     validation: bool = _setting(False, "hold out the last 5,000 training images, a fifth of few, and report them")
     seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
 

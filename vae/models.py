@@ -10,6 +10,8 @@ VAE take y and ignore it.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +32,9 @@ step several times cheaper and log p(x) lower by about the hundredth they had.
 """
 
 
+FEW = 64  # inputs of a layer
+
+
 class LatentModel(nn.Module):
     """What the three share: an encoder, a decoder and p(x|z)."""
 
@@ -45,6 +50,7 @@ class LatentModel(nn.Module):
         self.head = PixelLikelihood(config.likelihood, config.sigma)
         self.encoder = networks.encoder(config.network, PIXELS + label, self.outputs_per_code * self.latent_dim)
         self.decoder = networks.decoder(config.network, self.latent_dim + label, self.head.outputs_per_pixel * PIXELS)
+        self._products = torch.float32
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The code of each image, (B, D); raises ValueError for a wrong shape or label."""
@@ -60,11 +66,31 @@ class LatentModel(nn.Module):
         """The mean of p(x|z), (B, 1, 28, 28) in [0, 1]; raises ValueError for a wrong shape or label."""
         return self.likelihood(z, y).mean
 
+    @contextmanager
+    def products(self, dtype: torch.dtype) -> Iterator[None]:
+        """In this context the networks multiply in `dtype`; what they put out, and all else, stays as it is."""
+        before, self._products = self._products, dtype
+        try:
+            yield
+        finally:
+            self._products = before
+
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        return self.encoder(_join(x.flatten(1), labels))
+        return self._outputs(self.encoder, _join(x.flatten(1), labels))
 
     def _likelihood(self, z: Tensor, labels: Tensor | None) -> Distribution:
-        return self.head(self.decoder(_join(z, labels)))
+        return self.head(self._outputs(self.decoder, _join(z, labels)))
+
+    def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        if self._products == torch.float32:
+            return network(inputs)
+        outputs = inputs
+        for layer in network:
+            # Few inputs cost little, and a place in the plane, or the phase of a wave, wants all its digits.
+            few = isinstance(layer, nn.Linear) and layer.in_features < FEW
+            with torch.autocast(inputs.device.type, self._products, enabled=not few):
+                outputs = layer(outputs)
+        return outputs.to(inputs.dtype)
 
     def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor | None:
         return None

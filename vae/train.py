@@ -90,7 +90,8 @@ class Run:
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
             condition = one_hot(y, self.model.classes).to(x.dtype) if self.model.conditional else None
-            terms = self._terms(x, condition, step / (config.epochs * steps))
+            with self.model.products(getattr(torch, config.precision)):
+                terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
             objectives.loss(terms, config.beta).backward()
