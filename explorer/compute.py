@@ -25,6 +25,7 @@ from vae.snapshots import Replay
 
 NEAR = 20
 NEIGHBOURS = 5
+BLOCK = 50  # points whose distances to all codes are held at once
 PATH_POINTS = 121
 
 
@@ -96,9 +97,10 @@ def distances(z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
 def radius(codes: np.ndarray) -> float:
     """The distance within which a typical code of the map has `NEAR` others."""
-    points = torch.as_tensor(codes)
-    nearest = distances(points[:: _every(codes)], points).topk(typically_near(codes) + 1, largest=False).values
-    return float(nearest[:, -1].median())
+    points, count = torch.as_tensor(codes), typically_near(codes) + 1  # with itself
+    blocks = points[:: _every(codes)].split(BLOCK)
+    nearest = [distances(block, points).topk(count, largest=False).values[:, -1] for block in blocks]
+    return float(torch.cat(nearest).median())
 
 
 def typically_near(codes: np.ndarray) -> int:
@@ -115,7 +117,9 @@ def emptiest(codes: np.ndarray) -> np.ndarray:
     """The place (2,) farthest from every code, within the middle nine tenths of the codes (N, 2) on both axes."""
     (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
     places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
-    return places[int(distances(torch.as_tensor(places), torch.as_tensor(codes)).min(dim=1).values.argmax())]
+    blocks = torch.as_tensor(places).split(BLOCK)
+    nearest = [distances(block, torch.as_tensor(codes)).min(dim=1).values for block in blocks]
+    return places[int(torch.cat(nearest).argmax())]
 
 
 def densest(codes: np.ndarray, within: float) -> np.ndarray:
