@@ -35,6 +35,18 @@ def test_each_image_is_treated_alone(model, x, y, z):
         torch.testing.assert_close(model.decode(z[i : i + 1], y[i : i + 1])[0], model.decode(z, y)[i])
 
 
+def test_a_model_that_starts_from_images_takes_them_for_standard_ones(kind, likelihood, x, y, device):
+    config = TrainConfig(model=kind, likelihood=likelihood, first_weights="he", latent_dim=3)
+    before, after = (build(config).to(device).double() for _ in range(2))
+    images = 0.3 * x + 0.1
+    after.start_from(images)
+    mean, deviation = images.mean(0), images.var(0, correction=0).mean().sqrt()
+    torch.testing.assert_close(after.encode(images, y), before.encode((images - mean) / deviation, y))
+    origin = torch.zeros(8, 3, device=device).double()
+    logits = [each.decode(origin, y).logit() for each in (before, after)]
+    torch.testing.assert_close(logits[1] - logits[0], mean.logit().expand(8, -1, -1, -1))
+
+
 @pytest.mark.parametrize("kl", ["closed", "monte-carlo"])
 def test_the_gradient_of_the_loss_is_the_slope_of_the_loss(model, x, y, device, kl):
     """With the noise held, the loss is a function of the weights: its gradient predicts a small step's change."""

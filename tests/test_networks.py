@@ -46,9 +46,26 @@ def test_the_networks_have_the_sizes_of_their_names(network, encoder, decoder):
         assert [linear[0].in_features, *(layer.out_features for layer in linear)] == sizes
 
 
-def test_the_first_weights_are_the_seeds_and_leave_the_global_stream_alone(kind):
+@pytest.mark.parametrize("network", ["seed", "small", "deep"])
+def test_by_hes_rule_what_goes_in_with_variance_one_comes_out_so(network, generator, device):
+    ratios = []
+    for rule in ("he", "torch"):
+        model = build(TrainConfig(model="ae", network=network, latent_dim=64, first_weights=rule)).to(device)
+        deviations = [
+            backbone(torch.randn(4000, size, generator=generator, device=device)).std().item()
+            for backbone, size in ((model.encoder, 784), (model.decoder, 64))
+        ]
+        ratios.append(deviations)
+    he, usual = ratios
+    assert all(0.75 < ratio < 1.25 for ratio in he)
+    assert all(ratio < 0.4 for ratio in usual)
+
+
+@pytest.mark.parametrize("rule", ["torch", "he"])
+def test_the_first_weights_are_the_seeds_and_leave_the_global_stream_alone(kind, rule):
     before = torch.get_rng_state()
-    first, again, other = (build(TrainConfig(model=kind, seed=seed)).decoder[0].weight for seed in (1, 1, 2))
+    configs = (TrainConfig(model=kind, seed=seed, first_weights=rule) for seed in (1, 1, 2))
+    first, again, other = (build(config).decoder[0].weight for config in configs)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -46,6 +46,11 @@ class TrainConfig:
     batch_size: int = _setting(128, "images in a step", least=1)
     learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
     weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
+    first_weights: Literal["torch", "he"] = _setting(
+        "torch",
+        "PyTorch's rule; or He's, for pixels less the mean image and divided by their deviation from it, and the mean "
+        "image as the first that is decoded",
+    )
     precision: Literal["float32", "bfloat16"] = _setting(
         "float32", "of the networks' products while training; bfloat16 is faster where the processor multiplies it"
     )

@@ -33,6 +33,7 @@ step several times cheaper and log p(x) lower by about the hundredth they had.
 
 
 FEW = 64  # inputs of a layer
+FAINT = 1e-3  # a grey that can be learned from, where 0 can not
 
 
 class LatentModel(nn.Module):
@@ -74,6 +75,20 @@ class LatentModel(nn.Module):
             yield
         finally:
             self._products = before
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor) -> None:
+        """Make first weights those that images x (N, 1, 28, 28) need.
+
+        What the encoder would make of (x - m) / s, it then makes of x, with m the mean image and s^2 the mean over
+        pixels of their variance. What the decoder gave as 0.5, it then gives as m.
+        """
+        m = x.flatten(1).mean(0)
+        s = (x.flatten(1) - m).square().mean().sqrt().clamp(min=FAINT)
+        first, last = self.encoder[0], self.decoder[-1]
+        first.weight[:, :PIXELS] /= s
+        first.bias -= first.weight[:, :PIXELS] @ m
+        last.bias[:PIXELS] += m.clamp(FAINT, 1 - FAINT).logit()
 
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
         return self._outputs(self.encoder, _join(x.flatten(1), labels))
@@ -213,8 +228,8 @@ def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
     model = skeleton(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
-    networks.initialise(model.encoder, generator)
-    networks.initialise(model.decoder, generator)
+    for network in (model.encoder, model.decoder):
+        networks.initialise(network, config.first_weights, generator)
     model.head.reset_parameters()
     return model
 

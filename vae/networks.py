@@ -59,8 +59,12 @@ def _dense(sizes: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential
     return nn.Sequential(*layers[:-1])
 
 
-def initialise(network: nn.Sequential, generator: torch.Generator) -> None:
-    """Draw weights and biases from `generator`: from U(-1/sqrt(inputs), 1/sqrt(inputs)), which is torch's own rule.
+def initialise(network: nn.Sequential, rule: str, generator: torch.Generator) -> None:
+    """Draw weights and biases from `generator`.
+
+    torch   from U(-1/sqrt(inputs), 1/sqrt(inputs)), which is torch's own rule
+    he      weights of variance 2/inputs, where no activation follows 1/inputs, and biases 0: inputs of variance 1 then
+            have outputs of that order, in whatever layer (He et al., Delving deep into rectifiers, 2015)
 
     Before a sine, the rows of weights have directions as those of N(0, I) and log-uniform lengths in WAVE_NUMBERS, and
     the biases, its phases, are from U(-pi, pi).
@@ -72,6 +76,9 @@ def initialise(network: nn.Sequential, generator: torch.Generator) -> None:
             with torch.no_grad():
                 layer.weight *= (layer.bias.exp() / layer.weight.norm(dim=1))[:, None]
             nn.init.uniform_(layer.bias, -math.pi, math.pi, generator=generator)
+        elif isinstance(layer, nn.Linear) and rule == "he":
+            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu" if after else "linear", generator=generator)
+            nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)

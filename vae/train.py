@@ -28,7 +28,7 @@ from vae import __version__, checkpoint, classifier, evaluate, flags, objectives
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_validation
+from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
 from vae.datasets import load_dataset
 from vae.files import read_tensors, suffixed, write_atomically
 from vae.models import build
@@ -36,6 +36,7 @@ from vae.progress import Progress
 from vae.snapshots import Recorder
 
 RISE = 0.1  # share of the steps in which the step size rises
+SOME = 10_000  # images, enough to know their mean and deviation
 COMMAND = "python -m vae.train"
 
 
@@ -73,7 +74,11 @@ class Run:
         self.recorder = recorder or Recorder(0)
         self.device = torch.device(device)
         self.run_id = uuid.uuid4().hex
-        self.model = build(config, len(data.class_names)).to(self.device)
+        self.model = build(config, len(data.class_names))
+        if config.first_weights == "he":
+            every = -(-len(data.train_images) // SOME)
+            self.model.start_from(to_pixels(data.train_images[::every].cpu()))
+        self.model.to(self.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
         seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
         names = ("order", "noise", "binarization")
