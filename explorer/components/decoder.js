@@ -31,17 +31,40 @@ const ACTIVATIONS = {
   identity: (x) => x,
 };
 
-function runLayer({ inputs, outputs, weight, bias, result }, input, activation) {
-  for (let row = 0, at = 0; row < outputs; row++) {
-    let even = bias[row];
-    let odd = 0;
-    for (let i = 0; i + 1 < inputs; i += 2, at += 2) {
-      even += weight[at] * input[i];
-      odd += weight[at + 1] * input[i + 1];
+// What the values add up to in each row of a layer's weights. Those that are 0, after a ReLU most, cost nothing, and four
+// rows at a time wait less for each other than one.
+function multiply({ inputs, outputs, weight, sums }, values) {
+  const used = new Int32Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i]) used[count++] = i;
+  let row = 0;
+  for (; row + 3 < outputs; row += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    const first = row * inputs;
+    for (let k = 0; k < count; k++) {
+      const value = values[used[k]];
+      const at = first + used[k];
+      a += weight[at] * value;
+      b += weight[at + inputs] * value;
+      c += weight[at + 2 * inputs] * value;
+      d += weight[at + 3 * inputs] * value;
     }
-    if (inputs % 2) even += weight[at++] * input[inputs - 1];
-    result[row] = activation(even + odd);
+    sums[row] = a;
+    sums[row + 1] = b;
+    sums[row + 2] = c;
+    sums[row + 3] = d;
   }
+  for (; row < outputs; row++) {
+    sums[row] = 0;
+    for (let k = 0; k < count; k++) sums[row] += weight[row * inputs + used[k]] * values[used[k]];
+  }
+  return sums;
+}
+
+function runLayer(layer, values, activation) {
+  const { bias, result } = layer;
+  const sums = multiply(layer, values);
+  for (let row = 0; row < result.length; row++) result[row] = activation(sums[row] + bias[row]);
   return result;
 }
 
@@ -68,6 +91,7 @@ class Bank {
       layer.weight = layer.half ? halves() : new Float32Array(...weights);
       layer.bias = new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs);
       layer.activation = ACTIVATIONS[layer.act];
+      layer.sums = new Float64Array(layer.outputs);
       layer.result = new Float32Array(layer.outputs);
     });
   }

@@ -17,20 +17,14 @@ function blank(context) {
   context.clearRect(0, 0, SIDE, SIDE);
 }
 
-// An encoder at work. Most pixels are 0 and cost nothing, and what the others add up to serves all classes.
+// An encoder at work. What the pixels add up to serves all classes.
 class Encoder {
   constructor({ layers, conditional }) {
-    Object.assign(this, { layers, conditional, sums: new Float32Array(layers[0].outputs) });
+    Object.assign(this, { layers, conditional });
   }
 
   see(x) {
-    const { inputs, weight } = this.layers[0];
-    const used = [...x.keys()].filter((i) => x[i]);
-    for (let row = 0; row < this.sums.length; row++) {
-      let sum = 0;
-      for (const i of used) sum += weight[row * inputs + i] * x[i];
-      this.sums[row] = sum;
-    }
+    this.sums = multiply(this.layers[0], x);
     return this;
   }
 
