@@ -238,15 +238,14 @@ def memory(process: int) -> float:
 async def crowd(address: str, process: int) -> None:
     """Let more and more pages open and click."""
     pages = Crowd(address)
-    await pages.grow(1)
-    first = None
+    opened, held = 0, 0.0
     for count in OPEN:
         await pages.grow(count)
         answers = await pages.click(TURNS, 1.0)
-        held = memory(process)
-        first = first or held
-        more = f", {(held - first) / (count - 1):.1f} MB for each further page" if count > 1 else f", {held:.0f} MB"
-        print(f"{count} open, a click a second each:", quantiles(1e3 * each.seconds for each in answers) + more)
+        before, held = held, memory(process)
+        more = f"{(held - before) / (count - opened):.1f} MB for each page since" if opened else f"{held:.0f} MB in all"
+        opened = count
+        print(f"{count} open, a click a second each: {quantiles(1e3 * each.seconds for each in answers)}, {more}")
     await pages.leave()
 
 
