@@ -2,7 +2,7 @@
 // digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn. What moves is
 // seen in large tiles, which keep up with it; at rest small ones take their place, once all are there.
 
-const MOSAIC_MS = { moving: 3, resting: 9 }; // a frame, for one map
+const MOSAIC_MS = { moving: 2, resting: 9 }; // a frame, for one map
 const TILE_SIDES = { coarse: 2 * SIDE, fine: SIDE };
 
 class MosaicLayer {
