@@ -11,7 +11,7 @@ from vae.distributions import (
     DiagonalNormal,
     GreyBernoulli,
     PixelLikelihood,
-    PixelNormal,
+    Pixels,
     jeffreys,
     pairwise_log_prob,
 )
@@ -57,7 +57,7 @@ def test_draws_are_the_generators_and_scale_with_the_spread(z, device):
 def test_pixels_have_the_density_of_a_normal_and_its_gradient(shared, x, device):
     mean, std = (0.5 + 0.01 * torch.arange(n, device=device).double() for n in (784, 1 if shared else 784))
     mean, std = mean.reshape(1, 28, 28).requires_grad_(), std.reshape(() if shared else (1, 28, 28)).requires_grad_()
-    found = [kind(mean, std).log_prob(x) for kind in (PixelNormal, Normal)]
+    found = [kind(Normal(mean, std), 3).log_prob(x) for kind in (Pixels, Independent)]
     torch.testing.assert_close(*found)
     torch.testing.assert_close(*(torch.autograd.grad(each.sum(), (mean, std)) for each in found))
 
