@@ -155,6 +155,17 @@ def test_ctrl_c_leaves_the_old_checkpoint_and_says_how_to_go_on(digits, tmp_path
     assert checkpoint.read(tmp_path / "vae").record == old.record
 
 
+def test_a_run_that_was_cut_before_a_setting_was_added_goes_on(digits, device):
+    config = TrainConfig(**QUICK)
+    run, other = train.Run(config, device, digits), train.Run(config, device, digits)
+    state = run.state()
+    state["config"] = {name: value for name, value in config.to_dict().items() if name != "precision"}
+    other.restore(state)
+    assert other.run_id == run.run_id
+    with pytest.raises(TrainingError, match="precision is 'float32', not 'bfloat16'"):
+        train.Run(dataclasses.replace(config, precision="bfloat16"), device, digits).restore(state)
+
+
 def test_what_cannot_be_resumed_is_refused(digits, tmp_path):
     file = tmp_path / "some.resume.pt"
     config = TrainConfig(**QUICK)

@@ -135,10 +135,8 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a state; raises TrainingError if it is of another configuration or kind of device."""
-        ours, theirs = self.config.to_dict(), state["config"]
-        differing = [
-            f"{name} is {theirs.get(name)!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs.get(name)
-        ]
+        ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
+        differing = [f"{name} is {theirs[name]!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs[name]]
         if state["device"] != self.device.type:
             differing.append(f"the device is {state['device']}, not {self.device.type}")
         if state.get("data_sha256", self.data_sha256) != self.data_sha256:
