@@ -47,6 +47,25 @@ def test_a_model_that_starts_from_images_takes_them_for_standard_ones(kind, like
     torch.testing.assert_close(logits[1] - logits[0], mean.logit().expand(8, -1, -1, -1))
 
 
+def test_coarse_products_are_those_of_many_inputs_alone(kind, x, y, device):
+    model = build(TrainConfig(model=kind, network="fourier")).to(device)
+    seen = []
+    for network in (model.encoder, model.decoder):
+        for layer in network:
+            if isinstance(layer, torch.nn.Linear):
+                layer.register_forward_hook(lambda layer, _, output: seen.append((layer.in_features, output.dtype)))
+    with model.products(torch.bfloat16):
+        codes = model.encode(x.float(), y)
+        images = model.decode(codes, y)
+    assert codes.dtype == images.dtype == torch.float32
+    assert len(seen) == 7
+    assert {dtype for inputs, dtype in seen if inputs < 64} == {torch.float32}
+    assert {dtype for inputs, dtype in seen if inputs >= 64} == {torch.bfloat16}
+    seen.clear()
+    model.encode(x.float(), y)
+    assert {dtype for _, dtype in seen} == {torch.float32}
+
+
 @pytest.mark.parametrize("kl", ["closed", "monte-carlo"])
 def test_the_gradient_of_the_loss_is_the_slope_of_the_loss(model, x, y, device, kl):
     """With the noise held, the loss is a function of the weights: its gradient predicts a small step's change."""
