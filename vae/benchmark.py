@@ -6,8 +6,9 @@ All train the same VAE, 784-512-2 and back, on the same objective, squared error
                batches of 128
     ours       `vae.train`: the set resident on the device, fused Adam, a step size that rises and falls; at the same
                batch, for the seconds an epoch takes
-    recipe     the same with the batch, the step size and the first weights of RECIPE, chosen on validation images, for
-               the time until it reaches the objective that the tutorial has after its 20 epochs
+    recipe     the same with the batch, the step size and the first weights of RECIPE, chosen on validation images, and
+               as many epochs as it takes on test images, for the time until it reaches the objective that the tutorial
+               has after its 20 epochs
 
 They take turns, epoch by epoch, so that whatever else the machine does hits all; the ratio is of medians. After each
 epoch, unclocked, the objective is measured on the test images.

@@ -134,7 +134,11 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state; raises TrainingError if it is of another configuration or kind of device."""
+        """Take up a state.
+
+        Raises TrainingError if it is of another configuration or kind of device, and ValueError if its configuration
+        has settings that this version does not know.
+        """
         ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
         differing = [f"{name} is {theirs[name]!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs[name]]
         if state["device"] != self.device.type:
