@@ -138,6 +138,33 @@ def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
     assert (form(page) == first).all()
 
 
+def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, address):
+    late, answers, requests, sockets = False, [], [], []
+
+    def connect(socket):
+        server = socket.connect_to_server()
+        server.on_message(lambda message: (answers.append if late else socket.send)(message))
+        socket.on_message(lambda message: (requests.append(message), server.send(message)))
+        sockets.append(socket)
+
+    def wait_until(condition):
+        while not condition():
+            page.wait_for_timeout(20)
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    visit_draw(page, address)
+    late = True
+    stroke(page, ONE)
+    wait_until(lambda: any(b"drawing=" in message for message in answers))
+    before = len(requests)
+    page.get_by_role("button", name="clear").click()
+    wait_until(lambda: len(requests) > before)
+    while answers:
+        sockets[-1].send(answers.pop(0))
+    late = False
+    settle(page, "!location.search.includes('drawing=')")
+
+
 def test_a_finger_draws_too(browser, address):
     with browser.new_context(viewport={"width": 1400, "height": 900}, has_touch=True) as context:
         page = context.new_page()

@@ -13,6 +13,7 @@ import streamlit as st
 from state import ExplorerState, from_query, to_query
 
 STATE = "explorer_state"
+MIRRORED = "explorer_query"  # what `mirror` wrote last
 
 
 def current() -> ExplorerState:
@@ -33,10 +34,15 @@ def update(**changes: Any) -> None:
 
 
 def mirror() -> None:
-    """Write the state into the URL, if it says anything else."""
+    """Write the state into the URL, if it says anything else.
+
+    `st.query_params` are what the browser showed when it asked for this run. What was written last may still be on its
+    way to it, and would then remain.
+    """
     query = to_query(current())
-    if st.query_params.to_dict() != query:
+    if not st.query_params.to_dict() == query == st.session_state.get(MIRRORED, query):
         st.query_params.from_dict(query)
+    st.session_state[MIRRORED] = query
 
 
 def bound(
