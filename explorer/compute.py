@@ -92,7 +92,9 @@ def styles(count: int) -> np.ndarray:
 
 def distances(z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """Euclidean distances (P, N) of points z (P, 2) to codes (N, 2), not by way of a product: that loses small ones."""
-    return torch.cdist(z.to(codes.dtype), codes, compute_mode="donot_use_mm_for_euclid_dist")
+    (x, y), (across, up) = codes.T.contiguous(), z.to(codes.dtype).T.unsqueeze(-1)
+    aside, above = across - x, up - y
+    return aside.square_().addcmul_(above, above).sqrt_()
 
 
 def radius(codes: np.ndarray) -> float:
@@ -110,7 +112,8 @@ def typically_near(codes: np.ndarray) -> int:
 
 def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
     """How many codes (N, 2) lie within a distance of each point of z (P, 2): (P,) int."""
-    return (distances(torch.as_tensor(z), torch.as_tensor(codes)) <= within).sum(dim=1).numpy()
+    blocks = torch.as_tensor(z).split(BLOCK)
+    return torch.cat([(distances(block, torch.as_tensor(codes)) <= within).sum(dim=1) for block in blocks]).numpy()
 
 
 def emptiest(codes: np.ndarray) -> np.ndarray:
@@ -118,7 +121,7 @@ def emptiest(codes: np.ndarray) -> np.ndarray:
     (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
     places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
     blocks = torch.as_tensor(places).split(BLOCK)
-    nearest = [distances(block, torch.as_tensor(codes)).min(dim=1).values for block in blocks]
+    nearest = [distances(block, torch.as_tensor(codes)).amin(dim=1) for block in blocks]
     return places[int(torch.cat(nearest).argmax())]
 
 
