@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -11,34 +12,38 @@ if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))  # Streamlit puts this folder on the path, but not the one that holds `vae`
 
 import components  # noqa: E402
-import resources  # noqa: E402
-from views import bound, classes, draw, interpolate, maps, replay, train  # noqa: E402
+import opening  # noqa: E402
+
+NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 
 
-@st.cache_resource(show_spinner=False)
-def freeze_imports() -> None:
-    """Take what the imports made out of every later garbage collection."""
-    gc.collect()
+def page(name: str) -> st.Page:
+    """A page, whose module is imported when the page is first drawn."""
+    return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=name)
+
+
+def first_imports() -> None:
+    """Import what all pages need, out of the sight of this and every later garbage collection."""
+    gc.disable()
+    try:
+        import_module("resources")
+    finally:
+        gc.enable()
     gc.freeze()
 
 
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()
-freeze_imports()
-page = st.navigation(
-    [
-        st.Page(maps.render, title="Maps", url_path="maps", default=True),
-        st.Page(interpolate.render, title="Interpolate", url_path="interpolate"),
-        st.Page(classes.render, title="Classes", url_path="classes"),
-        st.Page(bound.render, title="Bound", url_path="bound"),
-        st.Page(draw.render, title="Draw", url_path="draw"),
-        st.Page(replay.render, title="Replay", url_path="replay"),
-        st.Page(train.render, title="Train", url_path="train"),
-    ],
-    position="top",
-)
-if resources.checkpoint_names() or page.url_path == "train":
-    page.run()
+chosen = st.navigation([page(name) for name in NAMES], position="top")
+place = st.empty()  # always, so that what follows has its place in every run
+if "resources" not in sys.modules:
+    with opening.shown(place, chosen.url_path):
+        first_imports()
+
+import resources  # noqa: E402
+
+if resources.checkpoint_names() or chosen.url_path == "train":
+    chosen.run()
 else:
     st.error("There is no checkpoint to show. Train one, on the page Train or with `python -m vae.train --model vae`.")

@@ -72,9 +72,15 @@ def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
     return _as_plane(figure, (-reach, reach), (-reach, reach), height)
 
 
+def blank() -> Figure:
+    """A plane that says nothing, where a map is to come."""
+    figure = _as_plane(Figure(), (-1, 1), (-1, 1), HEIGHT)
+    return figure.update_xaxes(showticklabels=False).update_yaxes(showticklabels=False)
+
+
 def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
     """The figure with one unit on both axes, faint lines and the legend on top, in two rows where names are long."""
-    long = max(len(trace.name) for trace in figure.data) > SHORT
+    long = max((len(trace.name) for trace in figure.data), default=0) > SHORT
     a_row = min(5, max(3, len(figure.data))) if long else 10
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
     figure.update_layout(

@@ -5,6 +5,8 @@ A checkpoint is cached under its files' modification times, so that one trained 
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,17 +40,31 @@ PAIR = (".pt", ".json")
 Point = tuple[float, float]
 
 
-class Resource(NamedTuple):
+@dataclass(frozen=True)
+class Resource:
     """A checkpoint and what every visitor sees of it."""
 
     checkpoint: Checkpoint
-    radius: float  # the distance within which a typical code has `compute.NEAR` others
-    start: tuple[float, float]  # the point that is pinned at first
     architecture: str
     dataset: str  # as a person reads it
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `compute.pack`
     id: str  # names the blob in the browser
+
+    @cached_property
+    def radius(self) -> float:
+        """The distance within which a typical code has `compute.NEAR` others."""
+        return compute.radius(self.checkpoint.codes.numpy())
+
+    @cached_property
+    def start(self) -> Point:
+        """The point that is pinned at first.
+
+        A model without a prior has holes that it cannot tell of; one with a prior has its likely places.
+        """
+        codes, prior = self.checkpoint.codes.numpy(), hasattr(self.checkpoint.model, "prior")
+        place = compute.densest(codes, self.radius) if prior else compute.emptiest(codes)
+        return tuple(place.tolist())
 
 
 def with_posterior() -> list[str]:
@@ -116,14 +132,9 @@ def _resource(name: str, stamp: tuple[int, ...]) -> Resource:
         raise ValueError(f"{name} has {checkpoint.model.latent_dim} latent dimensions; the maps show models with 2.")
     codes = checkpoint.codes.numpy()
     prior = hasattr(checkpoint.model, "prior")
-    radius = compute.radius(codes)
-    # A model without a prior has holes that it cannot tell of; one with a prior has its likely places.
-    start = compute.densest(codes, radius) if prior else compute.emptiest(codes)
     identity = f"{name}-{abs(hash(stamp)):x}"
     return Resource(
         checkpoint=checkpoint,
-        radius=radius,
-        start=tuple(start.tolist()),
         architecture=compute.architecture(checkpoint.model),
         dataset=datasets.title(checkpoint.config.dataset),
         figure=figures.latent_map(codes, checkpoint.labels.numpy(), prior, checkpoint.class_names),

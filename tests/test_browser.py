@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, canvas_pixels, place, plane, ranges, settle, visit
+from browser import READY, ROOT, canvas_pixels, explorer, place, plane, ranges, settle, visit
 from PIL import Image
 
 import compute
@@ -88,8 +88,8 @@ def test_three_maps_share_one_cursor_and_the_third_can_be_clicked(page, address)
     assert (picture(page, "right") == compute.decode(model, np.array([pinned(page, "right")]))[0]).all()
 
 
-def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
-    visit(page, address, "map_left", "map_right")
+def zoom(page):
+    """Turn the wheel over the left map, and give what its axes then show."""
     at, _ = place(page, "map_left", 0.5, 0.5)
     before = ranges(page, "map_left")
     page.mouse.move(*at)
@@ -97,14 +97,38 @@ def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
     narrower = "(x) => document.querySelector('.st-key-map_left .js-plotly-plot')._fullLayout.xaxis.range[1] < x"
     settle(page, narrower, before[0][1])
     page.wait_for_timeout(400)  # Plotly settles the wheel after a pause of its own
-    zoomed = ranges(page, "map_left")
-    assert zoomed[0][1] - zoomed[0][0] < 0.95 * (before[0][1] - before[0][0])
-    pick(page, "map_left", "left", 0.3, 0.4)
-    pick(page, "map_right", "right", 0.7, 0.4)
+    after = ranges(page, "map_left")
+    assert after[0][1] - after[0][0] < 0.95 * (before[0][1] - before[0][0])
+    return after
+
+
+def show_manifold(page):
     page.get_by_text("manifold", exact=True).click()
     page.wait_for_selector(".latent-with-tiles")
     page.wait_for_selector(READY)
+
+
+def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
+    visit(page, address, "map_left", "map_right")
+    zoomed = zoom(page)
+    pick(page, "map_left", "left", 0.3, 0.4)
+    pick(page, "map_right", "right", 0.7, 0.4)
+    show_manifold(page)
     assert ranges(page, "map_left") == zoomed
+
+
+def test_the_first_visitor_of_a_server_sees_it_start_and_then_as_much_as_any_other(page, tmp_path):
+    with explorer(tmp_path / "log") as address:
+        page.goto(address)
+        page.get_by_text("Starting …").wait_for()
+        for side in ("left", "right"):
+            page.wait_for_selector(f".st-key-map_{side} .latent-layers", state="attached")
+        page.wait_for_selector(READY)
+        assert page.get_by_text("Starting …").count() == 0
+        assert page.locator(".js-plotly-plot").count() == 2
+        zoomed = zoom(page)
+        show_manifold(page)
+        assert ranges(page, "map_left") == zoomed
 
 
 def test_a_double_click_is_one_pick_and_a_drag_is_none(page, address):

@@ -64,7 +64,7 @@ VAE_ARROWS = {
     | {"objectives", "progress", "snapshots", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
-    "app": {"components", "resources", "state", "views"},
+    "app": {"components", "opening", "resources"},
     "bars": set(),
     "components": set(),
     "compute": {"vae"},
@@ -76,6 +76,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "glimpse": {"compute", "figures", "vae"},
     "jobs": {"vae"},
     "landscape": {"vae"},
+    "opening": {"figures"},
     "pictures": set(),
     "recipe": {"compute", "state", "vae"},
     "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "shape", "vae"},
@@ -89,7 +90,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
-    "streamlit": {"app", "components", "resources", "views"},
+    "streamlit": {"app", "components", "opening", "resources", "views"},
     "PIL": {"vae.folder", "pictures"},
     "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "pictures"}
     | {"resources", "shape", "views"},

@@ -108,6 +108,8 @@ def pinned(side: str, resource: Resource) -> None:
     """
     state = session.current()
     z, digit = pin(side, resource), getattr(state, f"digit_{side}")
+    shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
+    components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
     here = compute.point(resource.checkpoint, z, digit, resource.radius)
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
@@ -119,8 +121,6 @@ def pinned(side: str, resource: Resource) -> None:
             parts.said(usual(here, compute.typically_near(resource.checkpoint.codes.numpy())))
         with st.container(key=f"near_{side}"):
             neighbours(resource, here)
-    shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
-    components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
     session.mirror()
 
 
