@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vae import benchmark, evaluate, objectives
+from vae import benchmark, distributions, evaluate, objectives
 from vae.data import to_pixels
 
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def test_of_the_same_model_both_have_the_same_objective(pair, digits, monkeypatc
     x = to_pixels(digits.test_images)
     with torch.no_grad():
         q = ours.run.model.posterior(x)
-        error = objectives.squared_error(x, ours.run.model.decode(q.mean))
+        error = distributions.squared_error(x, ours.run.model.decode(q.mean))
         expected = (error + objectives.kl_closed_form(q)).mean()
         assert theirs.loss(x).item() == pytest.approx(expected.item(), rel=1e-5)
 

@@ -27,8 +27,8 @@ VAE_ARROWS = {
     "datasets": {"data", "flags", "folder"},
     "distributions": set(),
     "estimators": {"distributions", "models", "networks"},
-    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "config", "data", "datasets", "files", "flags"}
-    | {"models", "modes", "objectives", "theory"},
+    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "config", "data", "datasets", "distributions"}
+    | {"files", "flags", "models", "modes", "objectives", "theory"},
     "files": set(),
     "flags": {"config"},
     "folder": {"data"},

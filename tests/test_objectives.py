@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Independent, LowRankMultivariateNormal, Normal, kl_divergence
 
-from vae.distributions import DiagonalNormal
+from vae.distributions import DiagonalNormal, Pixels
 from vae.objectives import (
     Terms,
     cross_entropy,
@@ -76,7 +76,7 @@ def linear_gaussian(device, generator):
     log_p = LowRankMultivariateNormal(torch.full_like(noise, b), w, noise).log_prob(x.flatten(1))
 
     def likelihood(z):
-        return Independent(Normal((z @ w.T + b).reshape(-1, 1, 28, 28), SIGMA), 3)
+        return Pixels(Normal((z @ w.T + b).reshape(-1, 1, 28, 28), SIGMA), 3)
 
     return x, likelihood, true_posterior, log_p
 
@@ -138,7 +138,7 @@ def test_the_cross_entropy_is_least_at_the_weighted_points_own_moments(generator
 
 def test_at_variance_one_half_the_log_likelihood_is_the_squared_error_and_a_constant(x, device, generator):
     mean = torch.rand(x.shape, generator=generator, device=device).double()
-    parts = terms(x, Independent(Normal(mean, math.sqrt(0.5)), 3), None)
+    parts = terms(x, Pixels(Normal(mean, math.sqrt(0.5)), 3), None)
     torch.testing.assert_close(-parts.log_likelihood, parts.squared_error + 392 * math.log(math.pi))
 
 

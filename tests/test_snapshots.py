@@ -13,9 +13,9 @@ import compute
 from vae import checkpoint, evaluate, flags, snapshots, train
 from vae.config import TrainConfig
 from vae.data import to_pixels
+from vae.distributions import squared_error
 from vae.files import CheckpointError
 from vae.models import build
-from vae.objectives import squared_error
 from vae.snapshots import Recorder
 from vae.train import TrainingError
 

@@ -49,7 +49,7 @@ def fingerprint(images: Tensor) -> str:
 
 def to_pixels(images: Tensor) -> Tensor:
     """From uint8 images (B, 28, 28) to pixels (B, 1, 28, 28) in [0, 1]."""
-    return images.unsqueeze(1).float() / 255
+    return images.unsqueeze(1) / 255
 
 
 def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal, constraints
-from torch.nn.functional import softplus
+from torch.distributions import Bernoulli, Independent, Normal, constraints
+from torch.nn.functional import mse_loss, softplus
 
 SIGMA_FLOOR = 0.01
 """Least standard deviation, in units of the pixel range, of a Gaussian whose sigma is learned.
@@ -40,20 +40,32 @@ class DiagonalNormal(Independent):
         noise = torch.randn(shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         return self.mean + self.stddev * noise
 
+    @property
+    def stddev(self) -> Tensor:
+        """std itself: the root of its square, as in PyTorch, is slower and no more exact."""
+        return self.base_dist.stddev
+
+
+def squared_error(x: Tensor, pixel_means: Tensor) -> Tensor:
+    """sum over pixels of (x - pixel_means)^2, (B,), of images (B, 1, 28, 28); shapes are broadcast."""
+    return mse_loss(*torch.broadcast_tensors(pixel_means, x), reduction="none").sum((-3, -2, -1))
+
 
 class Pixels(Independent):
     """p(x|z) over images (B, 1, 28, 28), its pixels independent.
 
     Where they are normal and share sigma, log p(x|z) = -|x - m|^2 / 2 sigma^2 - 784 log(sigma sqrt(2 pi)): for each
-    pixel no more is computed than the square of a difference.
+    pixel no more is computed than the square of a difference, and not even that where `error`, the squared error of
+    each image to the mean (B,), is at hand.
     """
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor, error: Tensor | None = None) -> Tensor:
         pixels = self.base_dist
         if not (isinstance(pixels, Normal) and is_one_number(pixels.stddev)):
             return super().log_prob(value)
         std = pixels.stddev.flatten()[0]
-        error = (value - pixels.mean).square().sum((-3, -2, -1))
+        if error is None:
+            error = squared_error(value, pixels.mean)
         return error * (-0.5 / std.square()) - self.event_shape.numel() * (std.log() + _HALF_LOG)
 
 
@@ -86,9 +98,9 @@ class PixelLikelihood(nn.Module):
         if self.log_sigma is not None:
             nn.init.zeros_(self.log_sigma)
 
-    def forward(self, outputs: Tensor) -> Distribution:
+    def forward(self, outputs: Tensor) -> Pixels:
         images = outputs.unflatten(1, (self.outputs_per_pixel, 1, 28, 28))  # (B, 1 or 2, 1, 28, 28)
-        logits = images[:, 0]
+        logits = images.squeeze(1) if self.outputs_per_pixel == 1 else images[:, 0]  # whose gradient costs a copy
         match self.name:
             case "bernoulli":
                 pixels = Bernoulli(logits=logits, validate_args=False)

@@ -31,10 +31,11 @@ from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
 from vae.datasets import MNIST, load_dataset
+from vae.distributions import squared_error
 from vae.files import CheckpointError
 from vae.flags import add_data_dir
 from vae.models import AE, CVAE, VAE
-from vae.objectives import Terms, figures, squared_error
+from vae.objectives import Terms, figures
 
 Model = AE | VAE | CVAE
 Figures = theory.Figures

@@ -15,12 +15,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
 from vae.config import TrainConfig
-from vae.distributions import DiagonalNormal, PixelLikelihood, pairwise_log_prob
+from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels, pairwise_log_prob
 from vae.lattice import shifted_lattice
 from vae.networks import CLASSES, PIXELS
 
@@ -57,7 +56,7 @@ class LatentModel(nn.Module):
         """The code of each image, (B, D); raises ValueError for a wrong shape or label."""
         return self._codes(_images(x), self._labels(y))[..., : self.latent_dim]
 
-    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Pixels:
         """p(x|z) over images (B, 1, 28, 28); raises ValueError for a wrong shape or label."""
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must be (B, {self.latent_dim}), got {tuple(z.shape)}")
@@ -93,7 +92,7 @@ class LatentModel(nn.Module):
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
         return self._outputs(self.encoder, _join(x.flatten(1), labels))
 
-    def _likelihood(self, z: Tensor, labels: Tensor | None) -> Distribution:
+    def _likelihood(self, z: Tensor, labels: Tensor | None) -> Pixels:
         return self.head(self._outputs(self.decoder, _join(z, labels)))
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:

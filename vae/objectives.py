@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.distributions import DiagonalNormal
+from vae.distributions import DiagonalNormal, Pixels, squared_error
 
 
 class Terms(NamedTuple):
@@ -45,14 +45,10 @@ class Terms(NamedTuple):
         return Terms(*(None if part is None else part.detach() for part in self))
 
 
-def terms(x: Tensor, likelihood: Distribution, kl: Tensor | None) -> Terms:
+def terms(x: Tensor, likelihood: Pixels, kl: Tensor | None) -> Terms:
     """The parts at one z: squared error to the mean of p(x|z), log p(x|z) in nats, and the given KL in nats."""
-    return Terms(squared_error(x, likelihood.mean), likelihood.log_prob(x), kl)
-
-
-def squared_error(x: Tensor, pixel_means: Tensor) -> Tensor:
-    """sum over pixels of (x - pixel_means)^2, (B,)."""
-    return (x - pixel_means).square().flatten(1).sum(1)
+    error = squared_error(x, likelihood.mean)
+    return Terms(error, likelihood.log_prob(x, error), kl)
 
 
 def kl_closed_form(posterior: DiagonalNormal) -> Tensor:
