@@ -36,7 +36,7 @@ from vae.data import ImageSet
 from vae.datasets import load_dataset
 
 MODELS = {"left": "ae", "right": "vae"}  # of the start page
-STARTS = 3  # of each server
+STARTS = 5  # of each server
 VISITS = 5  # of each warm server
 CLICKS = 30
 SECONDS = 5  # of hovering, drawing, playing
@@ -123,36 +123,44 @@ def new_page(browser: Browser) -> Page:
     return page
 
 
-def load_seconds(browser: Browser, address: str, script: str) -> tuple[float, int]:
-    """How long it takes until both maps can be touched, and how many bytes come down."""
-    page = new_page(browser)
-    traffic, start = Traffic(page), time.perf_counter()
+def load_seconds(browser: Browser, address: str, script: str) -> float:
+    """How long it takes until both maps can be touched."""
+    page, start = new_page(browser), time.perf_counter()
     page.goto(address)
     for side in MODELS:
         page.wait_for_selector(f".st-key-map_{side} {TOUCHABLE[script]}", state="attached")
     seconds = time.perf_counter() - start
     page.wait_for_selector(READY)
     page.context.close()
-    return seconds, traffic.down
+    return seconds
+
+
+def load_bytes(browser: Browser, address: str) -> int:
+    """How many bytes come down; on a visit of its own, for counting takes time."""
+    page = new_page(browser)
+    traffic = Traffic(page)
+    page.goto(address)
+    page.wait_for_selector(".js-plotly-plot")
+    page.wait_for_selector(READY)
+    page.context.close()
+    return traffic.down
 
 
 def loads(browser: Browser, root: Path, folder: Path) -> None:
     """Both pages in turns, on servers that have just started and on warm ones."""
     write_charts(root, folder)
-    cold, warm, sent = ({script: [] for script in TOUCHABLE} for _ in range(3))
+    cold, warm, sent = {script: [] for script in TOUCHABLE}, {script: [] for script in TOUCHABLE}, {}
     for start in range(STARTS):
         for script in TOUCHABLE:
             with app(folder / "log", root, script, str(folder)) as (address, _):
-                seconds, _ = load_seconds(browser, address, script)
-                cold[script].append(seconds)
-                for _ in range(VISITS if start == 0 else 0):
-                    seconds, down = load_seconds(browser, address, script)
-                    warm[script].append(seconds)
-                    sent[script].append(down)
+                cold[script].append(load_seconds(browser, address, script))
+                if start == 0:
+                    warm[script] += [load_seconds(browser, address, script) for _ in range(VISITS)]
+                    sent[script] = load_bytes(browser, address)
     for name, found in (("just started", cold), ("warm", warm)):
         ours, bare = (statistics.median(found[script]) for script in TOUCHABLE)
         print(f"load, server {name}: {ours:.2f} s, a bare page {bare:.2f} s, ratio {ours / bare:.2f}")
-    ours, bare = (max(sent[script]) / 1e6 for script in TOUCHABLE)
+    ours, bare = (sent[script] / 1e6 for script in TOUCHABLE)
     print(f"load: {ours:.2f} MB down, a bare page {bare:.2f} MB")
 
 
