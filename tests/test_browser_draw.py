@@ -165,6 +165,22 @@ def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, add
     settle(page, "!location.search.includes('drawing=')")
 
 
+def test_the_maps_have_their_place_before_the_pad_has_come(page, address):
+    page.add_init_script("""
+      const [places, padding] = [new Set(), '[data-testid=stMainBlockContainer]'];
+      globalThis.places = places;
+      const look = () => {
+        const maps = document.querySelector('.st-key-draw_top > :last-child');
+        const styled = maps && getComputedStyle(document.querySelector(padding)).paddingLeft === '32px';
+        if (styled) places.add(Math.round(maps.getBoundingClientRect().x));
+        requestAnimationFrame(look);
+      };
+      look();
+    """)
+    visit_draw(page, address)
+    assert page.evaluate("[...places]") == [32 + 280 + 16]
+
+
 def test_a_finger_draws_too(browser, address):
     with browser.new_context(viewport={"width": 1400, "height": 900}, has_touch=True) as context:
         page = context.new_page()
