@@ -11,7 +11,7 @@ there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of th
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -97,12 +97,17 @@ def distances(z: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return aside.square_().addcmul_(above, above).sqrt_()
 
 
+def _of_distances(z: np.ndarray, codes: np.ndarray, reduce: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """What `reduce` makes, (P,), of the distances of points z (P, 2) to codes (N, 2), in blocks of points."""
+    points, others = torch.as_tensor(z), torch.as_tensor(codes)
+    return torch.cat([reduce(distances(block, others)) for block in points.split(BLOCK)])
+
+
 def radius(codes: np.ndarray) -> float:
     """The distance within which a typical code of the map has `NEAR` others."""
-    points, count = torch.as_tensor(codes), typically_near(codes) + 1  # with itself
-    blocks = points[:: _every(codes)].split(BLOCK)
-    nearest = [distances(block, points).topk(count, largest=False).values[:, -1] for block in blocks]
-    return float(torch.cat(nearest).median())
+    count = typically_near(codes) + 1  # with itself
+    of_each = _of_distances(codes[:: _every(codes)], codes, lambda d: d.topk(count, largest=False).values[:, -1])
+    return float(of_each.median())
 
 
 def typically_near(codes: np.ndarray) -> int:
@@ -112,17 +117,14 @@ def typically_near(codes: np.ndarray) -> int:
 
 def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
     """How many codes (N, 2) lie within a distance of each point of z (P, 2): (P,) int."""
-    blocks = torch.as_tensor(z).split(BLOCK)
-    return torch.cat([(distances(block, torch.as_tensor(codes)) <= within).sum(dim=1) for block in blocks]).numpy()
+    return _of_distances(z, codes, lambda d: (d <= within).sum(dim=1)).numpy()
 
 
 def emptiest(codes: np.ndarray) -> np.ndarray:
     """The place (2,) farthest from every code, within the middle nine tenths of the codes (N, 2) on both axes."""
     (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
     places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
-    blocks = torch.as_tensor(places).split(BLOCK)
-    nearest = [distances(block, torch.as_tensor(codes)).amin(dim=1) for block in blocks]
-    return places[int(torch.cat(nearest).argmax())]
+    return places[int(_of_distances(places, codes, lambda d: d.amin(dim=1)).argmax())]
 
 
 def densest(codes: np.ndarray, within: float) -> np.ndarray:
