@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+import time
 
 import numpy as np
 import pytest
@@ -148,7 +149,9 @@ def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, add
         sockets.append(socket)
 
     def wait_until(condition):
+        deadline = time.monotonic() + 60
         while not condition():
+            assert time.monotonic() < deadline
             page.wait_for_timeout(20)
 
     page.route_web_socket("**/_stcore/stream", connect)
