@@ -26,7 +26,7 @@ def first_imports() -> None:
     """Import what all pages need, out of the sight of this and every later garbage collection."""
     gc.disable()
     try:
-        import_module("resources")
+        import_module("results")
     finally:
         gc.enable()
     gc.freeze()
@@ -37,7 +37,7 @@ st.html(HERE / "style.css")
 components.runtime()
 chosen = st.navigation([page(name) for name in NAMES], position="top")
 place = st.empty()  # always, so that what follows has its place in every run
-if "resources" not in sys.modules:
+if "results" not in sys.modules:
     with opening.shown(place, chosen.url_path):
         first_imports()
 

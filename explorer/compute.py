@@ -9,19 +9,15 @@ so that a typical place has about 20 whatever the scale of the map, and 0 says t
 there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of the mass lies farther out than z.
 """
 
-import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from vae import aggregate, interpolation
 from vae.checkpoint import Checkpoint
-from vae.networks import DenseLayer, dense_layers
-from vae.snapshots import Replay
 
 NEAR = 20
 NEIGHBOURS = 5
@@ -44,12 +40,6 @@ class Point(NamedTuple):
 def greys(pixels: torch.Tensor) -> np.ndarray:
     """Pixels (B, 1, 28, 28) in [0, 1] as grey levels (B, 28, 28) uint8, rounded to the nearest."""
     return (pixels[:, 0] * 255).round().to(torch.uint8).numpy()
-
-
-def architecture(model: torch.nn.Module) -> str:
-    """The widths of a decoder's layers from the code, and the label with it, to the image, as "2-512-784"."""
-    layers = dense_layers(model.decoder)
-    return "-".join(map(str, [layers[0].weight.shape[1], *(len(layer.bias) for layer in layers)]))
 
 
 def classes(digit: int, count: int, model: torch.nn.Module) -> torch.Tensor | None:
@@ -186,80 +176,3 @@ def there_and_back(model: torch.nn.Module, points: np.ndarray, digit: int) -> np
     """The decoded images (T, 28, 28) uint8 along every third point of a path and back, without repeating its ends."""
     frames = decode(model, np.asarray(points)[::3], digit)
     return np.concatenate([frames, frames[-2:0:-1]])
-
-
-def pack(checkpoint: Checkpoint, identity: str, exact: bool = False) -> bytes:
-    """A checkpoint as the browser reads it: one JSON header, then its arrays, each at a multiple of 16 bytes.
-
-    `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
-    float16, with which a pixel moves by less than 5e-3; those of the small first layer are float32, for before a sine
-    they multiply z to many radians. Where likelihoods are computed, whose sums over pixels are sensitive to that, all
-    are float32 (`exact`).
-    """
-    layers = dense_layers(checkpoint.model.decoder)
-    return _packed(checkpoint, identity, layers, [rank > 0 and not exact for rank in range(len(layers))], codes=True)
-
-
-def pack_encoder(checkpoint: Checkpoint, identity: str) -> bytes:
-    """The encoder as the browser reads it, in the form of `pack` but without codes, all weights float16.
-
-    With them a code moves by less than 5e-3 of the codes' standard deviation.
-    """
-    *layers, last = dense_layers(checkpoint.model.encoder)
-    layers.append(last._replace(activation="identity"))
-    return _packed(checkpoint, identity, layers, [True] * len(layers), codes=False)
-
-
-def _packed(
-    checkpoint: Checkpoint, identity: str, layers: Sequence[DenseLayer], halves: Sequence[bool], codes: bool
-) -> bytes:
-    count = len(checkpoint.codes) if codes else 0
-    arrays = [checkpoint.codes[:count].numpy().astype("<f4"), checkpoint.labels[:count].numpy().astype("u1")]
-    described = []
-    for layer, half in zip(layers, halves, strict=True):
-        weight, bias = layer.weight.numpy(), layer.bias.numpy()
-        described.append({"inputs": weight.shape[1], "outputs": weight.shape[0], "act": layer.activation, "half": half})
-        arrays += [weight.astype("<f2" if half else "<f4"), bias.astype("<f4")]
-    facts = {
-        "count": count,
-        "classes": checkpoint.class_names,
-        "testSet": checkpoint.test_set,
-        "conditional": checkpoint.model.conditional,
-        "prior": hasattr(checkpoint.model, "prior"),
-        "layers": described,
-    }
-    return _blob(identity, facts, arrays)
-
-
-def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
-    """A picture of many images, `columns` in a row, as the browser reads it: in `pack`'s form, its file the array."""
-    return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
-
-
-def pack_codes(replay: Replay, labels: torch.Tensor, identity: str) -> bytes:
-    """The codes of all moments of a replay, float16 (K, N, 2), and the labels (N,), in the form of `pack`."""
-    codes = np.stack([snapshot.codes.numpy() for snapshot in replay.snapshots])
-    facts = {"count": len(labels), "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
-    return _blob(identity, facts, [codes.astype("<f2"), labels.numpy().astype("u1")])
-
-
-def pack_moment(replay: Replay, index: int, checkpoint: Checkpoint, identity: str) -> bytes:
-    """The decoder of one moment of a checkpoint's replay in the form of `pack`, without codes."""
-    none = {"codes": checkpoint.codes[:0], "labels": checkpoint.labels[:0]}
-    return pack(replace(checkpoint, model=replay.model(index), **none), identity)
-
-
-def _blob(identity: str, facts: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
-    offset, offsets = 0, []
-    for array in arrays:
-        offsets.append(offset)
-        offset += -(-array.nbytes // 16) * 16
-    sizes = [array.nbytes for array in arrays]
-    header = json.dumps({"id": identity, **facts, "offsets": offsets, "sizes": sizes}).encode()
-    start = -(-(4 + len(header)) // 16) * 16
-    blob = bytearray(start + offset)
-    blob[:4] = len(header).to_bytes(4, "little")
-    blob[4 : 4 + len(header)] = header
-    for array, at in zip(arrays, offsets, strict=True):
-        blob[start + at : start + at + array.nbytes] = array.tobytes()
-    return bytes(blob)

@@ -14,12 +14,12 @@ from torch import Tensor
 from compute import classes
 from landscape import Landscape, Window, landscape, view
 from vae import estimators, gap, quadrature
+from vae.architecture import PIXELS
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import binarize, to_pixels
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.models import VAE
-from vae.networks import PIXELS
 from vae.objectives import kl_closed_form
 
 TOLERANCE_NATS = quadrature.TOLERANCE_NATS  # log p(x) is known to within this

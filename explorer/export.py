@@ -1,6 +1,6 @@
 """What a map shows, as files: its codes, and the whole view as one HTML file that needs neither server nor network.
 
-The HTML file holds what the app hands the browser, unchanged: each checkpoint as `compute.pack` packs it, and the app's
+The HTML file holds what the app hands the browser, unchanged: each checkpoint as `packing.pack` packs it, and the app's
 own scripts. Plotly is not among them. It is 4.8 MB, the scripts ask little of a chart, and a small one of our own gives
 them that. A map of the tutorial's network then takes 1.1 MB, and one of the largest network 2.4 MB.
 """
@@ -35,7 +35,7 @@ class Plane(NamedTuple):
     label: str  # the checkpoint's name as a person reads it
     facts: str  # the line under the map
     id: str  # names the blob
-    blob: bytes  # see `compute.pack`
+    blob: bytes  # see `packing.pack`
     classes: Sequence[tuple[str, str]]  # name and colour of each
     x: tuple[float, float]  # the ranges that are shown first
     y: tuple[float, float]

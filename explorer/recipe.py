@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import compute
 from state import DATASETS, ExplorerState
 from vae import datasets
+from vae.architecture import decoder_name
 from vae.config import TrainConfig
 from vae.models import skeleton
 
@@ -40,4 +40,4 @@ def plan(config: TrainConfig) -> Plan:
     model, source = skeleton(config), datasets.SOURCES[config.dataset]
     megabytes = 0 if datasets.is_here(config.dataset) else source.megabytes
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Plan(compute.architecture(model), parameters, -(-source.counts[0] // config.batch_size), megabytes)
+    return Plan(decoder_name(config), parameters, -(-source.counts[0] // config.batch_size), megabytes)

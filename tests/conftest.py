@@ -24,6 +24,14 @@ def device(request):
     return torch.device(name)
 
 
+@pytest.fixture(autouse=True)
+def usual_arithmetic():
+    """What a command has set for its process, see `vae.arithmetic`, does not last beyond the test that ran it."""
+    yield
+    torch.set_float32_matmul_precision("highest")
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(params=["ae", "vae", "cvae"])
 def kind(request):
     return request.param

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 import compute
 import evidence
 import resources
+import results
 import shape
 import vae
 from state import packed, unpacked
@@ -280,7 +281,7 @@ def test_without_any_checkpoint_the_app_names_the_command(own_folder):
 
 
 def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
-    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     app = run()
     assert errors(app) == []
@@ -398,7 +399,7 @@ def test_a_link_to_a_sigma_that_is_not_there_opens_the_nearest(family, mnist):
 @pytest.mark.parametrize("dimensions", [1, 3])
 def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatch, dimensions, data):
     if data == "elsewhere":
-        monkeypatch.setattr(resources, "test_images", lambda of: None)
+        monkeypatch.setattr(results, "test_images", lambda of: None)
     untrained(own_folder / "other", latent_dim=dimensions)
     app = run_page("bound")
     app.selectbox("bound").set_value("other").run()
@@ -421,7 +422,7 @@ def test_a_broken_model_leaves_the_choice_of_another(own_folder):
 
 @pytest.mark.parametrize("model", ["cvae", "black"])
 def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
-    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     untrained(own_folder / "black", likelihood="bernoulli")
     app = run_page("bound")
@@ -437,7 +438,7 @@ def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypat
 
 
 def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
-    monkeypatch.setattr(resources, "test_images", lambda *_: None)
+    monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(datasets, "is_here", lambda *_: False)
     untrained(own_folder / "pixel", likelihood="gaussian-pixel")
     app = run_page("bound")
@@ -577,7 +578,7 @@ def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others
     assert "--snapshots" in app.caption[0].value
     sides = replayed(app)["sides"]
     for side, name in (("left", "ae"), ("right", "vae")):
-        film = resources.film(name)
+        film = results.film(name)
         assert len(film.decoders) == len(sides[side]["views"]) == len(film.figures["loss_nats"])
     titles = {curve["title"]: set(curve["lines"]) for curve in replayed(app)["curves"]}
     assert titles == {"squared error": {"left", "right"}, "KL, nats": {"right"}, "loss, nats": {"left", "right"}}

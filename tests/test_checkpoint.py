@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import vae
-from vae import checkpoint, classifier, evaluate, quadrature
+from vae import checkpoint, classifier, evaluate, quadrature, stored
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.files import CheckpointError
 from vae.models import build
 
-SHIPPED = Path(__file__).parent.parent / checkpoint.FOLDER
+SHIPPED = Path(__file__).parent.parent / stored.FOLDER
 SHIPPED_MODELS = ("ae", "vae", "cvae")
 
 
@@ -58,10 +58,10 @@ def test_names_are_those_of_models_and_of_what_cannot_be_read(path):
     shutil.copy(SHIPPED / "classifier.json", folder)
     (folder / "notes.json").write_text("[1, 2]")
     (folder / "half.json").write_text('{"format": 1, "run')
-    assert checkpoint.names(folder) == ["b.2", "half", "notes", "vae"]
-    assert checkpoint.names(folder, "vae") == ["b.2", "vae"]
-    assert checkpoint.names(folder, "cvae") == []
-    assert checkpoint.names(folder / "nowhere") == []
+    assert stored.names(folder) == ["b.2", "half", "notes", "vae"]
+    assert stored.names(folder, "vae") == ["b.2", "vae"]
+    assert stored.names(folder, "cvae") == []
+    assert stored.names(folder / "nowhere") == []
 
 
 def truncated(path):
@@ -187,7 +187,7 @@ def test_the_best_models_reach_their_targets(name):
 
 
 def test_the_family_is_one_network_along_sigma_and_a_pair_along_beta():
-    family = [checkpoint.read(SHIPPED / "family" / name) for name in checkpoint.names(SHIPPED / "family")]
+    family = [checkpoint.read(SHIPPED / "family" / name) for name in stored.names(SHIPPED / "family")]
     sigmas = sorted(each.config.sigma for each in family if each.config.likelihood == "gaussian")
     betas = sorted(each.config.beta for each in family if each.config.likelihood == "bernoulli")
     assert len(sigmas) >= 5

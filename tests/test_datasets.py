@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vae import datasets
-from vae.checkpoint import MNIST_TEST_SHA256
 from vae.data import DataError, fingerprint
 from vae.datasets import SOURCES, load_dataset, load_test_split
+from vae.stored import MNIST_TEST_SHA256
 
 
 def write_raw(root, source, seed=0):

@@ -15,6 +15,7 @@ import components
 import compute
 import export
 import resources
+import results
 from export import Codes
 from views import takeaway
 
@@ -26,7 +27,7 @@ NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|se
 def page(**names):
     """An HTML file of these checkpoints, by side."""
     shown = {side: resources.resource(name) for side, name in names.items()}
-    planes = {side: takeaway.plane(resource, resource.start, 7) for side, resource in shown.items()}
+    planes = {side: takeaway.plane(resource, results.start(resource), 7) for side, resource in shown.items()}
     return export.html(planes, VIEW, components.standalone()), planes
 
 

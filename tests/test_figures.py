@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import figures
-from vae.data import DIGITS
+from vae.architecture import DIGITS
 
 # How colours look to eyes that lack a cone, in linear RGB: Machado, Oliveira and Fernandes, A physiologically-based
 # model for simulation of color vision deficiency, 2009, severity 1.

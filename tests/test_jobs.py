@@ -14,7 +14,7 @@ from training import over, the, wait
 
 import jobs
 from jobs import JobError
-from vae import checkpoint, train
+from vae import checkpoint, stored, train
 from vae.config import TrainConfig
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
@@ -48,7 +48,7 @@ def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
     job = wait(folder, "mine", over)
     assert (job.state, job.said, job.model) == ("done", "", True)
     made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits)
-    assert checkpoint.names(folder) == ["mine"]
+    assert stored.names(folder) == ["mine"]
     assert list(job.story.rows) == made.record["history"]
     for row, same in zip(made.record["history"], known.record["history"], strict=True):
         assert row == pytest.approx(same)
@@ -66,7 +66,7 @@ def test_stopped_and_resumed_equals_never_stopped(folder, program):
     cut = the(folder, "cut")
     assert cut.state == "stopped"
     assert 1 <= len(cut.story.rows) < 3
-    assert checkpoint.names(folder) in ([], ["whole"])
+    assert stored.names(folder) in ([], ["whole"])
     jobs.resume(folder, "cut")
     assert wait(folder, "cut", over).state == "done"
     assert wait(folder, "whole", over).state == "done"
@@ -178,7 +178,7 @@ def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
     assert re.search(said, job.said)
     assert "\n" not in job.said
     assert "Traceback" not in job.said
-    assert checkpoint.names(folder) == []
+    assert stored.names(folder) == []
 
 
 def test_a_job_that_was_killed_goes_on(folder):
@@ -227,4 +227,4 @@ def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):
     checkpoint.write(folder / "mine", train.train(CONFIG, digits))
     assert not the(folder, "mine").model
     jobs.remove(folder, "mine")
-    assert checkpoint.names(folder) == ["mine"]
+    assert stored.names(folder) == ["mine"]

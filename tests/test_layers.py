@@ -15,21 +15,22 @@ EXPLORER = {
 }
 
 VAE_ARROWS = {
-    "__init__": {"checkpoint", "config", "data", "estimators", "files", "geodesics", "geometry"}
-    | {"interpolation", "models", "quadrature"},
+    "__init__": set(),  # it imports what it is asked for
     "aggregate": {"distributions", "estimators", "lattice", "models"},
+    "architecture": {"config"},
     "arithmetic": set(),
-    "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "networks", "objectives", "train"},
-    "checkpoint": {"config", "data", "files", "models"},
-    "classifier": {"data", "datasets", "files", "flags"},
+    "arrays": set(),
+    "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "objectives", "train"},
+    "checkpoint": {"config", "files", "models", "stored"},
+    "classifier": {"architecture", "data", "datasets", "files", "flags"},
     "config": set(),
-    "data": set(),
-    "datasets": {"data", "flags", "folder"},
+    "data": {"architecture"},
+    "datasets": {"architecture", "config", "data", "flags", "folder"},
     "distributions": set(),
-    "estimators": {"distributions", "models", "networks"},
+    "estimators": {"architecture", "distributions", "models"},
     "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "config", "data", "datasets", "distributions"}
-    | {"files", "flags", "models", "modes", "objectives", "theory"},
-    "files": set(),
+    | {"files", "flags", "models", "modes", "objectives", "stored", "theory"},
+    "files": {"arrays"},
     "flags": {"config"},
     "folder": {"data"},
     "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
@@ -39,7 +40,7 @@ VAE_ARROWS = {
     "interpolation": {"geodesics", "geometry"},
     "lattice": set(),
     "mnist_form": set(),
-    "models": {"config", "distributions", "lattice", "networks", "objectives"},
+    "models": {"architecture", "config", "distributions", "lattice", "networks", "objectives"},
     "modes": {"estimators", "hermite", "models", "tiles"},
     "networks": set(),
     "objectives": {"distributions"},
@@ -47,6 +48,7 @@ VAE_ARROWS = {
     "population": {"estimators", "lattice", "models"},
     "quadrature": {"tiles"},
     "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "flags", "models", "objectives"},
+    "stored": {"architecture", "config", "files"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
     "train": {
@@ -61,10 +63,10 @@ VAE_ARROWS = {
         "flags",
         "models",
     }
-    | {"objectives", "progress", "snapshots", "theory", "__init__"},
+    | {"objectives", "progress", "snapshots", "stored", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
-    "app": {"components", "opening", "resources", "views"},  # the views by their names
+    "app": {"components", "opening", "resources"},  # `results` and the views by their names
     "bars": set(),
     "components": set(),
     "compute": {"vae"},
@@ -77,23 +79,26 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "jobs": {"vae"},
     "landscape": {"vae"},
     "opening": {"figures"},
+    "packing": {"vae"},
     "pictures": set(),
-    "recipe": {"compute", "state", "vae"},
-    "resources": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "pictures", "shape", "vae"},
+    "recipe": {"state", "vae"},
+    "resources": {"figures", "packing", "vae"},
+    "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "packing", "pictures", "resources"}
+    | {"shape", "vae"},
     "shape": {"compute", "vae"},
     "state": set(),
     "views": {"bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas", "glimpse"}
-    | {"jobs", "landscape", "pictures", "recipe", "resources", "shape", "state", "vae", "views"},
+    | {"jobs", "landscape", "opening", "pictures", "recipe", "resources", "results", "shape", "state", "vae", "views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "resources", "shape"},
+    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
-    "streamlit": {"app", "components", "opening", "resources", "views"},
+    "streamlit": {"app", "components", "opening", "resources", "results", "views"},
     "PIL": {"vae.folder", "pictures"},
-    "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "pictures"}
-    | {"resources", "shape", "views"},
+    "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "packing"}
+    | {"pictures", "results", "shape", "views"},
 }
 
 

@@ -1,33 +1,10 @@
 """Laws of the backbones."""
 
-import math
-
-import numpy as np
 import pytest
 import torch
 
 from vae.config import TrainConfig
 from vae.models import build
-from vae.networks import dense_layers
-
-ACTIVATIONS = {
-    "relu": lambda a: np.maximum(a, 0),
-    "gelu": lambda a: 0.5 * a * (1 + np.vectorize(math.erf)(a / math.sqrt(2))),
-    "sine": np.sin,
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
-    "identity": lambda a: a,
-}
-
-
-@pytest.mark.parametrize("network", ["seed", "deep", "fourier"])
-def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, network, z, y, device):
-    model = build(TrainConfig(model=kind, likelihood=likelihood, network=network)).to(device).double()
-    values = z.cpu().numpy()
-    if model.conditional:
-        values = np.concatenate([values, np.eye(10)[y.cpu().numpy()]], axis=1)
-    for layer in dense_layers(model.decoder):
-        values = ACTIVATIONS[layer.activation](values @ layer.weight.cpu().numpy().T + layer.bias.cpu().numpy())
-    np.testing.assert_allclose(values.reshape(-1, 1, 28, 28), model.decode(z, y).detach().cpu().numpy(), rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
 import resources
-from vae import checkpoint, classifier, evaluate, theory
+import results
+from vae import checkpoint, classifier, evaluate, stored, theory
 from vae.data import fingerprint
 from vae.datasets import load_dataset
 from vae.files import CheckpointError
@@ -86,12 +87,12 @@ def test_the_theory_holds_with_three_classes(trained, monkeypatch):
 
 
 def test_a_judge_of_other_images_is_not_asked(trained, tmp_path, capsys):
-    shipped = checkpoint.FOLDER
+    shipped = stored.FOLDER
     assert evaluate.judge_of(shipped, "fashion-mnist") is None
     assert "python -m vae.classifier --dataset fashion-mnist" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match=r"has seen mnist only"):
         classifier.load(f"{shipped}/{classifier.NAME}", "kmnist")
-    assert checkpoint.names(trained / "checkpoints") == ["pets-ae", "pets-cvae", "pets-vae"]
+    assert stored.names(trained / "checkpoints") == ["pets-ae", "pets-cvae", "pets-vae"]
 
 
 def test_a_folder_that_changed_is_not_measured_on_in_silence(trained, tmp_path):
@@ -180,7 +181,7 @@ def test_without_its_folder_a_model_is_shown_but_not_its_images(own, trained, tm
     shutil.copytree(trained / "pets", pets)
     for record in (own / "checkpoints").glob("pets-*.json"):
         record.write_text(record.read_text().replace(str(trained / "pets"), str(pets)))
-    assert resources.test_images(checkpoint.read(own / "checkpoints" / "pets-vae")).shape == (TESTED, 28, 28)
+    assert results.test_images(checkpoint.read(own / "checkpoints" / "pets-vae")).shape == (TESTED, 28, 28)
     if change == "gone":
         shutil.rmtree(pets)
     else:

@@ -11,7 +11,7 @@ from training import over, the, wait
 
 import jobs
 import resources
-from vae import checkpoint
+from vae import checkpoint, stored
 from vae.config import TrainConfig
 
 SECONDS = 60
@@ -139,11 +139,11 @@ def test_what_is_deleted_can_be_brought_back(folder):
     press(visit(**QUICK, train_epochs="1"), "Train vae-1")
     wait(folder, "vae-1", over)
     app = press(visit(), "Delete")
-    assert checkpoint.names(folder) == ["ae", "vae"]
+    assert stored.names(folder) == ["ae", "vae"]
     assert "job" not in app.query_params
     press(app, "Undo")
     assert bar(app) == "Trained: 1 of 1 epochs"
-    assert checkpoint.names(folder) == ["ae", "vae", "vae-1"]
+    assert stored.names(folder) == ["ae", "vae", "vae-1"]
 
 
 def test_only_what_was_trained_here_can_be_deleted(folder):

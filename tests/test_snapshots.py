@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import compute
-from vae import checkpoint, evaluate, flags, snapshots, train
+from vae import checkpoint, evaluate, flags, snapshots, stored, train
 from vae.config import TrainConfig
 from vae.data import to_pixels
 from vae.distributions import squared_error
@@ -19,7 +19,7 @@ from vae.models import build
 from vae.snapshots import Recorder
 from vae.train import TrainingError
 
-SHIPPED = Path(__file__).parent.parent / checkpoint.FOLDER
+SHIPPED = Path(__file__).parent.parent / stored.FOLDER
 QUICK = {"batch_size": 32, "epochs": 4}
 
 
@@ -111,7 +111,7 @@ def test_the_command_line_keeps_a_replay(digits, tmp_path, monkeypatch):
     train.main([*settings, "--snapshots", "4"])
     found = snapshots.read(tmp_path / "vae", checkpoint.read(tmp_path / "vae"))
     assert [snapshot.step for snapshot in found.snapshots] == snapshots.moments(14, 7, 4)
-    assert checkpoint.names(tmp_path) == ["vae"]
+    assert stored.names(tmp_path) == ["vae"]
     train.main(settings)
     assert not snapshots.exists(tmp_path / "vae")
 

@@ -12,28 +12,27 @@ gives a trained model, `read` its codes and figures too; `interpolation`, `geome
 it on.
 """
 
-from vae import estimators, geodesics, geometry, interpolation, quadrature
-from vae.checkpoint import load, read
-from vae.config import TrainConfig
-from vae.data import to_pixels
-from vae.files import CheckpointError
-from vae.models import AE, CVAE, VAE, build
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "AE",
-    "CVAE",
-    "VAE",
-    "CheckpointError",
-    "TrainConfig",
-    "build",
-    "estimators",
-    "geodesics",
-    "geometry",
-    "interpolation",
-    "load",
-    "quadrature",
-    "read",
-    "to_pixels",
-]
+_MODULES = {
+    "AE": "models",
+    "CVAE": "models",
+    "VAE": "models",
+    "CheckpointError": "files",
+    "TrainConfig": "config",
+    "build": "models",
+    "load": "checkpoint",
+    "read": "checkpoint",
+    "to_pixels": "data",
+}  # where the public names are; their modules, and with them PyTorch, are imported when they are first asked for
+
+__all__ = [*_MODULES, "estimators", "geodesics", "geometry", "interpolation", "quadrature"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"vae.{_MODULES[name]}"), name) if name in _MODULES else import_module(f"vae.{name}")

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from vae.data import DIGITS, DataError, ImageSet, batches, to_pixels
+from vae.architecture import DIGITS
+from vae.data import DataError, ImageSet, batches, to_pixels
 from vae.datasets import MNIST, load_dataset, title
 from vae.files import CheckpointError, read_pair, suffixed, write_pair
 from vae.flags import add_data_dir, add_device
@@ -61,7 +62,8 @@ def load(path: str | Path, dataset: str = MNIST) -> Classifier:
     try:
         with torch.device("meta"):
             model = Classifier(len(record.get("class_names", DIGITS)))
-        model.load_state_dict(tensors["weights"], assign=True)
+        weights = {name: torch.from_numpy(weight) for name, weight in tensors["weights"].items()}
+        model.load_state_dict(weights, assign=True)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
             f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{command}`"

@@ -9,6 +9,8 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+MNIST = "mnist"
+
 
 def _setting(default: Any, help: str, unit: str = "", least: float | None = None, above: float | None = None) -> Any:
     return field(default=default, metadata={"help": help, "unit": unit, "least": least, "above": above})
@@ -19,7 +21,7 @@ class TrainConfig:
     """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
 
     dataset: str = _setting(
-        "mnist", "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
+        MNIST, "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
     )
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
     network: Literal["seed", "small", "deep", "fourier"] = _setting(

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vae.architecture import DIGITS
+
 VALIDATION_IMAGES = 5_000  # the last of the training images, held out to choose by; of a small set the last fifth
-DIGITS = tuple("0123456789")
-MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `fingerprint`
 
 
 class DataError(RuntimeError):

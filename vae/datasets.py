@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 
 from vae import folder
-from vae.data import DIGITS, DataError, ImageSet, Split
+from vae.architecture import DIGITS
+from vae.config import MNIST
+from vae.data import DataError, ImageSet, Split
 from vae.flags import add_data_dir
-
-MNIST = "mnist"
 
 
 class Source(NamedTuple):

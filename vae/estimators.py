@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vae.architecture import PIXELS
 from vae.distributions import pairwise_log_prob
 from vae.models import VAE
-from vae.networks import PIXELS
 
 _POINTS = 4_096  # latent points decoded together
 _VALUES = 2**19  # log-weights held at a time

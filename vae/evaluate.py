@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from vae import aggregate, checkpoint, classifier, modes, theory
+from vae import aggregate, checkpoint, classifier, modes, stored, theory
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the measured figures here")
     parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
-    parser.add_argument("--folder", default=checkpoint.FOLDER, help="of models and classifier (%(default)s)")
+    parser.add_argument("--folder", default=stored.FOLDER, help="of models and classifier (%(default)s)")
     add_data_dir(parser)
     flags = parser.parse_args(arguments)
     try:
@@ -223,7 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(flags: argparse.Namespace) -> dict[str, Figures]:
-    paths = flags.paths or [Path(flags.folder) / name for name in checkpoint.names(flags.folder)]
+    paths = flags.paths or [Path(flags.folder) / name for name in stored.names(flags.folder)]
     checkpoints = [checkpoint.read(path) for path in paths]
     if flags.table:
         print(table(checkpoints))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
+from vae import arrays
 
 FORMAT = 1
 
@@ -34,6 +34,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]) -> None:
     """Write `<path>.pt` and `<path>.json` as one; `record` must have a run_id that no other pair has."""
+    import torch  # here and not above, for reading a pair does without it
+
     target = suffixed(path, ".pt"), suffixed(path, ".json")
     target[0].parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False) + "\n"
@@ -44,12 +46,12 @@ def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]
 
 
 def read_pair(path: str | Path, command: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The tensors and the record of a pair; raises CheckpointError, which names `command` as the cure."""
+    """The tensors of a pair, as arrays, and its record; raises CheckpointError, which names `command` as the cure."""
     tensors_file, record_file = suffixed(path, ".pt"), suffixed(path, ".json")
     for file in (tensors_file, record_file):
         if not file.is_file():
             raise CheckpointError(f"{file} is missing: make it with `{command}`")
-    tensors = read_tensors(tensors_file, command)
+    tensors = _checked(arrays.read, tensors_file, command)
     record = read_record(record_file)
     if record is None:
         raise CheckpointError(f"{record_file} is truncated or not a checkpoint: make it anew with `{command}`")
@@ -62,8 +64,14 @@ def read_pair(path: str | Path, command: str) -> tuple[dict[str, Any], dict[str,
 
 def read_tensors(file: Path, command: str) -> dict[str, Any]:
     """The content of a `.pt` with a run id, on the CPU, by a loader that runs no code; raises CheckpointError."""
+    import torch
+
+    return _checked(lambda file: torch.load(file, map_location="cpu", weights_only=True), file, command)
+
+
+def _checked(load: Callable[[Path], Any], file: Path, command: str) -> dict[str, Any]:
     try:
-        tensors = torch.load(file, map_location="cpu", weights_only=True)
+        tensors = load(file)
     except Exception as error:  # a file that is not torch's can fail in any way, and all mean the same
         raise CheckpointError(f"{file} is truncated or not a checkpoint: make it anew with `{command}`") from error
     if not isinstance(tensors, dict) or not isinstance(tensors.get("run_id"), str):

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
+from vae.architecture import CLASSES, PIXELS, activations, widths
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels, pairwise_log_prob
 from vae.lattice import shifted_lattice
-from vae.networks import CLASSES, PIXELS
 
 KEPT = 0.99
 """Share of the posterior weight of a batch that the exact objective decodes with a gradient.
@@ -40,16 +40,16 @@ class LatentModel(nn.Module):
 
     kind: str
     conditional = False
-    outputs_per_code = 1  # of the encoder
 
     def __init__(self, config: TrainConfig, classes: int = CLASSES) -> None:
         super().__init__()
         self.latent_dim = config.latent_dim
         self.classes = classes
-        label = classes if self.conditional else 0
         self.head = PixelLikelihood(config.likelihood, config.sigma)
-        self.encoder = networks.encoder(config.network, PIXELS + label, self.outputs_per_code * self.latent_dim)
-        self.decoder = networks.decoder(config.network, self.latent_dim + label, self.head.outputs_per_pixel * PIXELS)
+        self.encoder, self.decoder = (
+            networks.dense(widths(config, part, classes), activations(config.network, part))
+            for part in ("encoder", "decoder")
+        )
         self._products = torch.float32
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -124,7 +124,6 @@ class VAE(LatentModel):
     """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013)."""
 
     kind = "vae"
-    outputs_per_code = 2
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
         """q(z|x) over (B, D); raises ValueError for a wrong shape or label."""

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, snapshots, theory
+from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, snapshots, stored, theory
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
@@ -262,7 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
     flags.add_config(parser)
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    parser.add_argument("--folder", default=checkpoint.FOLDER, help="of the checkpoints (default: %(default)s)")
+    parser.add_argument("--folder", default=stored.FOLDER, help="of the checkpoints (default: %(default)s)")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     parser.add_argument(

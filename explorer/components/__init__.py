@@ -46,7 +46,7 @@ def runtime() -> None:
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:
-    """Hand the browser checkpoints, each packed by `compute.pack` under its id."""
+    """Hand the browser checkpoints, each packed by `packing.pack` under its id."""
     for identity, blob in blobs.items():
         _bank(key=f"bank_{identity}", data=blob)
 

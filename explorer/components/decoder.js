@@ -77,7 +77,7 @@ function unpack(bytes) {
   return { buffer, facts, arrays: facts.offsets.map((offset) => start + offset) };
 }
 
-// A checkpoint as `compute.pack` wrote it: codes, labels and the decoder's layers; or those of the encoder, for which
+// A checkpoint as `packing.pack` wrote it: codes, labels and the decoder's layers; or those of the encoder, for which
 // `logits` takes pixels and gives what the encoder gives.
 class Bank {
   constructor(bytes) {

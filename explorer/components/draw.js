@@ -369,7 +369,7 @@ class DrawnPanel {
   }
 }
 
-// Many images in one picture, as `compute.pack_sheet` wrote it.
+// Many images in one picture, as `packing.pack_sheet` wrote it.
 class Sheet {
   constructor(bytes) {
     const { buffer, facts, arrays } = unpack(bytes);

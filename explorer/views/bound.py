@@ -18,11 +18,13 @@ import formulas
 import landscape
 import pictures
 import resources
+import results
 from bars import Part
 from evidence import Evidence
-from resources import Family, Precise, Subject
+from resources import Family
+from results import Precise, Subject
 from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, unpacked, whole
-from vae.checkpoint import CheckpointError
+from vae.files import CheckpointError
 from views import parts, session, takeaway
 from views.maps import offer_images
 
@@ -49,7 +51,7 @@ def render() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
         name = choose(names, family)
         try:
-            model = resources.precise(name)
+            model = results.precise(name)
             subject = chosen_image(model)
         except (CheckpointError, ValueError) as error:
             problem = str(error)
@@ -118,7 +120,7 @@ def chosen_image(model: Precise) -> Subject:
     """The choice of an image: the drawing, one of the test set, or a decoded point where that is not to be had."""
     if session.current().drawn_bound and session.current().drawing:
         return drawn(model)
-    images = resources.test_images(model.checkpoint)
+    images = results.test_images(model.checkpoint)
     if images is None:
         return decoded_point(model)
     parts.said("test image")
@@ -148,7 +150,7 @@ def drawn(model: Precise) -> Subject:
 def test_image(model: Precise, index: int) -> Subject:
     """An image of the test set, as the model's likelihood has it: grey, or black and white."""
     grey = model.checkpoint.config.likelihood != "bernoulli"
-    images = (resources.test_images if grey else resources.black_or_white_images)(model.checkpoint)
+    images = (results.test_images if grey else results.black_or_white_images)(model.checkpoint)
     return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
 
 
@@ -226,7 +228,7 @@ def decoded_point(model: Precise) -> Subject:
 def shown(model: Precise, subject: Subject, family: Family) -> None:
     """The image, its posterior on the plane and close up, the terms, the estimators and the formulas."""
     with st.spinner("Integrating over the plane …"):
-        found = resources.look(model, subject)
+        found = results.look(model, subject)
     state = session.current()
     components.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
@@ -257,10 +259,10 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
 def foresee(model: Precise, subject: Subject, family: Family) -> None:
     """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
     if session.current().bound == FAMILY:
-        resources.foresee([(resources.precise(name), subject) for name in family.sigmas.values()])
+        results.foresee([(results.precise(name), subject) for name in family.sigmas.values()])
     elif subject.key[0] == "test":
         following = (subject.key[1] + 1) % len(model.checkpoint.codes)
-        resources.foresee([(model, test_image(model, following))])
+        results.foresee([(model, test_image(model, following))])
 
 
 def images(model: Precise, subject: Subject, found: Evidence) -> None:
@@ -306,10 +308,10 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
         "dot": figures.dot(len(model.checkpoint.codes)) / figures.dot(10_000),
-        "pick": "z" if resources.test_images(model.checkpoint) is None else "image",
+        "pick": "z" if results.test_images(model.checkpoint) is None else "image",
     }
     if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel
-        data["drawn"] = [values.round(3).tolist() for values in resources.draws(model, subject)]
+        data["drawn"] = [values.round(3).tolist() for values in results.draws(model, subject)]
     return data
 
 
@@ -331,8 +333,8 @@ def bernoulli_pair(subject: Subject, family: Family) -> None:
         return
     found = []
     for beta, name in family.betas.items():
-        other = resources.precise(name)
-        exact = resources.look(other, test_image(other, subject.key[1])).terms.log_px
+        other = results.precise(name)
+        exact = results.look(other, test_image(other, subject.key[1])).terms.log_px
         found.append(f"β = {beta:g}: <strong>{bars.number(exact, session.current().unit)}</strong>")
     parts.said(
         "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "

@@ -11,6 +11,7 @@ import drawing
 import evidence
 import pictures
 import resources
+import results
 from resources import Resource
 from state import coordinate, packed, unpacked, whole
 from views import bound, interpolate, parts, session
@@ -84,7 +85,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
         parts.keep_below("digit_drawing", style.checkpoint.model.classes, otherwise=None)
     state, levels = session.current(), pixels()
     used = {resource.checkpoint.name: resource for resource in [*shown.values(), style] if resource}
-    blobs = [*map(resources.encoder, used), *(resources.test_sheet(each.checkpoint) for each in shown.values())]
+    blobs = [*map(results.encoder, used), *(results.test_sheet(each.checkpoint) for each in shown.values())]
     if style and style.id not in {resource.id for resource in shown.values()}:
         blobs.append(style)
     components.banks({blob.id: blob.blob for blob in blobs if blob})
@@ -96,7 +97,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
         "prior": state.prior,
         "sides": {side: side_data(side, resource, levels) for side, resource in shown.items()},
         "style": style and style_data(style),
-        "classes": resources.classes(style, levels)._asdict() if style and levels else None,
+        "classes": results.classes(style, levels)._asdict() if style and levels else None,
     }
     components.bridge("draw", pad, picked, part="_pad")
     upload()
@@ -109,23 +110,23 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
 
 def side_data(side: str, resource: Resource, levels: bytes | None) -> dict[str, Any]:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
-    encoder, digit = resources.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
+    encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
     data = {
         "bank": resource.id,
         "encoder": encoder and encoder.id,
         "digit": digit,
-        "radius": resource.radius,
-        "sheet": getattr(resources.test_sheet(resource.checkpoint), "id", None),
+        "radius": results.radius(resource),
+        "sheet": getattr(results.test_sheet(resource.checkpoint), "id", None),
     }
     if levels and not encoder:
-        reading = resources.reading(resource, levels, digit)
+        reading = results.reading(resource, levels, digit)
         data |= {"code": reading.code, "q": reading.q and reading.q._asdict()}
     return data
 
 
 def style_data(style: Resource) -> dict[str, Any]:
     """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
-    encoder, config = resources.encoder(style.checkpoint.name), style.checkpoint.config
+    encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
     likelihood = {
         "bernoulli": config.likelihood.startswith("bernoulli"),
         "sigma": evidence.shared_sigma(config, style.checkpoint.model),
@@ -168,14 +169,14 @@ def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | Non
     if st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound"):
         asked = session.current().digit_drawing
         if asked is None and style:
-            asked = int(np.argmax(resources.classes(style, levels).probabilities))
+            asked = int(np.argmax(results.classes(style, levels).probabilities))
         session.update(drawn_bound=True, digit_bound=asked or 0)
         st.switch_page(st.Page(bound.render, url_path="bound"))
     for end in "ab":
         title = f"Interpolate: make it end {end.upper()} on both maps"
         if st.button(f"Path {end.upper()}", help=title, disabled=not levels, key=f"send_{end}"):
             for side, resource in shown.items():
-                z = resources.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
+                z = results.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
                 session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
             session.update(snap=False)
             st.switch_page(st.Page(interpolate.render, url_path="interpolate"))

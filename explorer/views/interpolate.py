@@ -8,7 +8,7 @@ import streamlit as st
 import components
 import compute
 import pictures
-import resources
+import results
 import shape
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
@@ -83,14 +83,14 @@ def travelled(shown: dict[str, Resource]) -> None:
         a, b = ends(side, resource, state, snap)
         digit = getattr(state, f"digit_{side}")
         with places[side]:
-            path = resources.travel(resource, digit, state.path, a, b).points
+            path = results.travel(resource, digit, state.path, a, b).points
         sides[side] = {
             "bank": resource.id,
             "digit": digit,
             "a": a,
             "b": b,
             "path": path.round(4).tolist(),
-            "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, resource.radius).tolist(),
+            "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         }
     shared = {"snap": snap, "prior": state.prior, "chord": state.path == "geodesic"}
     components.bridge("paths", {"sides": sides, **shared}, picked)
@@ -110,7 +110,7 @@ def travelled(shown: dict[str, Resource]) -> None:
 
 def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
-    travels = {kind: resources.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
+    travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
     unit, meaning = shape.unit(resource.checkpoint)
     st.html(
         pictures.table(

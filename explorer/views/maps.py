@@ -11,7 +11,9 @@ import components
 import compute
 import pictures
 import resources
-from resources import Precise, Resource
+import results
+from resources import Resource
+from results import Precise
 from state import coordinate, one_of, plane, point
 from vae.data import DataError
 from views import parts, session, takeaway
@@ -64,7 +66,10 @@ def pin(side: str, resource: Resource) -> tuple[float, float]:
     state = session.current()
     z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
     if None in z:
-        z = tuple(coordinate(first if value is None else value) for value, first in zip(z, resource.start, strict=True))
+        z = tuple(
+            coordinate(first if value is None else value)
+            for value, first in zip(z, results.start(resource), strict=True)
+        )
     return z
 
 
@@ -95,7 +100,7 @@ def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
 def magnified(side: str, resource: Resource) -> None:
     """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew."""
     digit = getattr(session.current(), f"digit_{side}")
-    found = resources.magnification(resource, digit)
+    found = results.magnification(resource, digit)
     picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
     components.bridge("maps", {"part": "heat", "side": side, **picture}, picked, part=f"_heat_{side}")
 
@@ -110,7 +115,7 @@ def pinned(side: str, resource: Resource) -> None:
     z, digit = pin(side, resource), getattr(state, f"digit_{side}")
     shown = {"side": side, "bank": resource.id, "digit": digit, "z": z}
     components.bridge("maps", {**shown, "manifold": state.manifold, "prior": state.prior}, picked, part=f"_{side}")
-    here = compute.point(resource.checkpoint, z, digit, resource.radius)
+    here = compute.point(resource.checkpoint, z, digit, results.radius(resource))
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
             image = pictures.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
@@ -118,7 +123,7 @@ def pinned(side: str, resource: Resource) -> None:
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
                 parts.coordinates(side, z)
-            parts.said(usual(here, compute.typically_near(resource.checkpoint.codes.numpy())))
+            parts.said(usual(here, compute.typically_near(resource.stored.codes)))
         with st.container(key=f"near_{side}"):
             neighbours(resource, here)
     session.mirror()
@@ -136,7 +141,7 @@ def usual(here: compute.Point, typical: int) -> str:
 
 def neighbours(resource: Resource, here: compute.Point) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
-    originals = resources.test_images(resource.checkpoint)
+    originals = results.test_images(resource.checkpoint)
     columns = []
     for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
         name = resource.checkpoint.class_names[label]
@@ -149,9 +154,9 @@ def neighbours(resource: Resource, here: compute.Point) -> None:
 def offer_images(*shown: Resource | Precise) -> None:
     """Where the test images of a model are missing, a button that fetches them, or what is the matter."""
     for dataset, model in {each.checkpoint.config.dataset: each.checkpoint for each in shown}.items():
-        if resources.test_images(model) is not None:
+        if results.test_images(model) is not None:
             continue
-        offer = resources.to_fetch(model)
+        offer = results.to_fetch(model)
         if not offer:
             parts.said(f"The test images of {escape(dataset)} are not shown: it is not here, or not as it was.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
@@ -162,7 +167,7 @@ def fetch(dataset: str) -> None:
     """Fetch a named data set, and draw the page anew."""
     with st.spinner("Fetching the images …"):
         try:
-            resources.fetch(dataset)
+            results.fetch(dataset)
         except DataError as error:
             st.error(str(error))
             return

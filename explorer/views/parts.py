@@ -11,7 +11,7 @@ import figures
 import resources
 from resources import Resource
 from state import LIMIT, ExplorerState, coordinate, plane
-from vae.checkpoint import CheckpointError
+from vae.files import CheckpointError
 from views import session
 
 NAMES = {
@@ -58,8 +58,8 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
         bound = session.bound(field, clears=clears)
         title = field.replace("_", " ").capitalize()
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=220, **bound)
-        if resource and resource.checkpoint.model.conditional and digit:
-            choose_class(digit, "Class to decode", resource.checkpoint.class_names)
+        if resource and resource.stored.conditional and digit:
+            choose_class(digit, "Class to decode", resource.stored.class_names)
     if problem:
         st.error(problem)
     return resource
@@ -132,11 +132,11 @@ def figures_line(resource: Resource) -> None:
 
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
-    test = resource.checkpoint.record["test"]
-    if resource.checkpoint.config.objective == "exact":  # error and KL are those of an encoder that nothing here asks
+    test = resource.stored.record["test"]
+    if resource.stored.config.objective == "exact":  # error and KL are those of an encoder that nothing here asks
         how = [f"log p(x) {test['log_px_nats']:.1f} nats".replace("-", "−")] if "log_px_nats" in test else []
     else:
         how = [f"error {test['squared_error']:.1f}"]
         how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
-    data = [] if resource.dataset == "MNIST" else [resource.dataset]
+    data = [resource.dataset] if resource.dataset else []
     return " · ".join([*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"])

@@ -7,9 +7,10 @@ import streamlit as st
 import components
 import figures
 import resources
-from resources import Film
+import results
+from results import Film
 from state import coordinate, epoch, one_of, point
-from vae.checkpoint import CheckpointError
+from vae.files import CheckpointError
 from views import parts, session
 
 SIDES = ("left", "right")
@@ -22,7 +23,7 @@ def render() -> None:
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
         st.toggle("fit to codes", **session.bound("fit"))
-    names = resources.replayed()
+    names = results.replayed()
     shown: dict[str, Film] = {}
     for side, column in zip(SIDES, st.columns(2), strict=True):
         with column:
@@ -57,7 +58,7 @@ def choose(side: str, names: list[str]) -> Film | None:
     if resource is None:
         return None
     try:
-        return resources.film(resource.checkpoint.name)
+        return results.film(resource.checkpoint.name)
     except CheckpointError as error:
         st.error(str(error))
         return None

@@ -15,8 +15,10 @@ import components
 import compute
 import export
 import pictures
+import results
 from export import Codes, Plane
-from resources import Precise, Resource
+from resources import Resource
+from results import Precise
 from state import ExplorerState
 from views import parts, session
 
@@ -106,7 +108,7 @@ def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
         classes=[(trace.name, trace.marker.color) for trace in resource.figure.data],
         x=layout.xaxis.range,
         y=layout.yaxis.range,
-        radius=resource.radius,
+        radius=results.radius(resource),
         z=z,
         digit=digit,
     )

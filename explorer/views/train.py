@@ -8,6 +8,7 @@ import streamlit as st
 import jobs
 import recipe
 import resources
+import results
 from state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
 from views import parts, session, trainings
 from views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
@@ -31,7 +32,7 @@ def render() -> None:
         with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
             form()
         with st.container(key="train_stage"):
-            states = trainings.states_of(resources.trainings())
+            states = trainings.states_of(results.trainings())
             st.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)
     session.mirror()
 

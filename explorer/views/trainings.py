@@ -16,9 +16,10 @@ import jobs
 import pictures
 import recipe
 import resources
+import results
 from jobs import Job, JobError
 from state import plane, to_query
-from vae.checkpoint import CheckpointError
+from vae.files import CheckpointError
 from views import parts, session
 
 KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
@@ -59,7 +60,7 @@ def nothing(value: Any) -> None:
 
 def stage(states: dict[float, str]) -> None:
     """The training that is watched, and the list of all; drawn anew by itself as long as one of them runs."""
-    trainings = resources.trainings()
+    trainings = results.trainings()
     if states_of(trainings) != states:
         st.rerun()  # all of the page: there are other names to be had, and more or nothing to wait for
     if REFUSED in st.session_state:
@@ -95,7 +96,7 @@ def watch(job: Job) -> None:
     if job.config.latent_dim != 2:
         parts.said(f"No map: that needs 2 latent dimensions, and {job.name} has {job.config.latent_dim}.")
     components.bridge("train", curves(job), nothing, part="_curves")
-    seen = resources.seen(job)
+    seen = results.seen(job)
     if seen:
         components.bridge("train", picture(job, seen), nothing, part="_map")
     if job.state == "done":
