@@ -1,6 +1,5 @@
 """Latent Space Explorer: `streamlit run explorer/app.py`."""
 
-import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,8 +12,10 @@ if str(HERE.parent) not in sys.path:
 
 import components  # noqa: E402
 import opening  # noqa: E402
+import resources  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
+FIRST = ""  # the address of the first
 
 
 def page(name: str) -> st.Page:
@@ -22,26 +23,15 @@ def page(name: str) -> st.Page:
     return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=name)
 
 
-def first_imports() -> None:
-    """Import what all pages need, out of the sight of this and every later garbage collection."""
-    gc.disable()
-    try:
-        import_module("results")
-    finally:
-        gc.enable()
-    gc.freeze()
-
-
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()
 chosen = st.navigation([page(name) for name in NAMES], position="top")
 place = st.empty()  # always, so that what follows has its place in every run
-if "results" not in sys.modules:
-    with opening.shown(place, chosen.url_path):
-        first_imports()
-
-import resources  # noqa: E402
+if chosen.url_path != FIRST and not opening.over():
+    place.html('<div class="latent-help">Starting PyTorch …</div>')
+    opening.import_rest()
+    place.empty()
 
 if resources.checkpoint_names() or chosen.url_path == "train":
     chosen.run()

@@ -72,12 +72,6 @@ def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
     return _as_plane(figure, (-reach, reach), (-reach, reach), height)
 
 
-def blank() -> Figure:
-    """A plane that says nothing, where a map is to come."""
-    figure = _as_plane(Figure(), (-1, 1), (-1, 1), HEIGHT)
-    return figure.update_xaxes(showticklabels=False).update_yaxes(showticklabels=False)
-
-
 def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
     """The figure with one unit on both axes, faint lines and the legend on top, in two rows where names are long."""
     long = max((len(trace.name) for trace in figure.data), default=0) > SHORT

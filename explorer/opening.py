@@ -1,26 +1,36 @@
-"""What stands on a page while a server that has just started imports what its pages need: two maps, still empty.
+"""A server that has just started: what takes long to import, and when.
 
-Meanwhile the browser fetches and starts Plotly, for which it would wait otherwise.
+PyTorch takes a second or two, which no page should be kept waiting for that can show something without it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gc
+import sys
+from importlib import import_module
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-import figures
-
-WITH_MAPS = ("", "interpolate", "draw", "replay")  # the pages, by their addresses; the first has none
+SEEN = "opening_seen"
 
 
-@contextmanager
-def shown(place: DeltaGenerator, address: str) -> Iterator[None]:
-    """Stand in the place, on the page with this address, while the block runs."""
-    with place.container():
-        st.html('<div class="latent-help">Starting …</div>')
-        st.container(height=44, border=False)
-        for side, column in enumerate(st.columns(2) if address in WITH_MAPS else ()):
-            column.plotly_chart(figures.blank(), key=f"opening_{side}", config=figures.CONFIG)
-    yield
-    place.empty()
+def over() -> bool:
+    """Whether what needs PyTorch is imported, or about to be for another visitor."""
+    return "results" in sys.modules
+
+
+def first_sight() -> bool:
+    """Whether this is the first run of the first visitor: it shows what needs no PyTorch."""
+    first = not over() and SEEN not in st.session_state
+    st.session_state[SEEN] = True
+    return first
+
+
+def import_rest() -> None:
+    """Import what needs PyTorch, out of the sight of this and every later garbage collection."""
+    if over():
+        return
+    gc.disable()
+    try:
+        import_module("results")
+    finally:
+        gc.enable()
+    gc.freeze()

@@ -72,11 +72,13 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
 
 
 def visit(page, address, *charts):
-    """Open a page, and wait until its charts can be touched."""
+    """Open a page, and wait until its charts can be touched and all is there."""
     page.set_default_timeout(30_000)
     page.goto(address)
     for chart in charts:
         page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
+        if chart.startswith("map_"):  # on a server that has just started, what is pinned on it comes later
+            page.wait_for_selector(f".st-key-{chart.replace('map', 'decoded')}")
     page.wait_for_selector(READY)
 
 

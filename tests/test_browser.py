@@ -117,18 +117,48 @@ def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
     assert ranges(page, "map_left") == zoomed
 
 
-def test_the_first_visitor_of_a_server_sees_it_start_and_then_as_much_as_any_other(page, tmp_path):
+# Notes what is on the page when both maps can be touched.
+AT_FIRST = """new MutationObserver(() => {
+  if (globalThis.atFirst || document.querySelectorAll(".latent-layers").length < 2) return;
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  globalThis.atFirst = { plots: all(".js-plotly-plot"), decoded: all("[class*=st-key-decoded_]").length };
+}).observe(document, { childList: true, subtree: true })"""
+
+
+def test_the_first_visitor_of_a_server_has_the_maps_before_pytorch_and_keeps_them(page, tmp_path):
+    page.add_init_script(AT_FIRST)
     with explorer(tmp_path / "log") as address:
         page.goto(address)
-        page.get_by_text("Starting …").wait_for()
-        for side in ("left", "right"):
-            page.wait_for_selector(f".st-key-map_{side} .latent-layers", state="attached")
-        page.wait_for_selector(READY)
-        assert page.get_by_text("Starting …").count() == 0
-        assert page.locator(".js-plotly-plot").count() == 2
+        page.wait_for_function("globalThis.atFirst")
         zoomed = zoom(page)
-        show_manifold(page)
+        for side in ("left", "right"):
+            page.locator(f".st-key-decoded_{side} img.digit").wait_for()
+        page.wait_for_selector(READY)
+        assert page.evaluate("atFirst.decoded") == 0
+        assert page.evaluate("atFirst.plots.length === 2 && atFirst.plots.every((plot) => plot.isConnected)")
+        assert page.get_by_text("Starting PyTorch").count() == 0
         assert ranges(page, "map_left") == zoomed
+
+
+def test_a_click_before_pytorch_is_there_is_not_lost(page, tmp_path):
+    page.add_init_script(AT_FIRST)
+    with explorer(tmp_path / "log") as address:
+        page.goto(address)
+        page.wait_for_function("globalThis.atFirst")
+        at, z = place(page, "map_left", 0.3, 0.4)
+        page.mouse.click(*at)
+        page.locator(".st-key-decoded_left img.digit").wait_for()
+        settle(page, "(z1) => document.querySelector('.st-key-z1_left input').value === z1.toFixed(3)", z[0])
+
+
+def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp_path):
+    with explorer(tmp_path / "log") as address:
+        page.goto(f"{address}/interpolate")
+        page.get_by_text("Starting PyTorch").wait_for()
+        for side in ("left", "right"):
+            page.wait_for_selector(f".st-key-path_{side} .latent-layers", state="attached")
+        page.wait_for_selector(READY)
+        assert page.get_by_text("Starting PyTorch").count() == 0
 
 
 def test_a_double_click_is_one_pick_and_a_drag_is_none(page, address):

@@ -24,7 +24,9 @@ class Maps {
     }
   }
 
-  // data: { side, bank, digit, z, manifold, prior }: each side is a mount of its own, and a broken checkpoint has none;
+  // data: { side, bank, digit, z, manifold, prior, announce }: each side is a mount of its own, and a broken checkpoint
+  // has none; z is null until the server knows the point that is pinned at first, and `announce` asks for a word to it
+  // when the map can be touched;
   // or { part: "heat", side, window, shades, low, high }, another mount, there only while it is to be shown
   async update(data, { setStateValue, parentElement }) {
     if (data.part === "heat") return this.heat(data, parentElement);
@@ -89,10 +91,16 @@ class Maps {
     this.sides[side].setStateValue("pick", { side, z });
   }
 
+  announce(side) {
+    this.sides[side].announce = false;
+    this.sides[side].setStateValue("pick", { touchable: side });
+  }
+
   paint(side, context, chart) {
-    const { bank, prior, digit, z: pinned } = this.sides[side];
+    const { bank, prior, digit, z: pinned, announce } = this.sides[side];
+    if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, chart);
-    drawPin(context, chart, pinned);
+    if (pinned) drawPin(context, chart, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
     const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images

@@ -26,7 +26,7 @@ from results import Precise, Subject
 from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, unpacked, whole
 from vae.files import CheckpointError
 from views import parts, session, takeaway
-from views.maps import offer_images
+from views.pins import offer_images
 
 FAMILY = "family"
 POINT = ("z1_bound", "z2_bound")

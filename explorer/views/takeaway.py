@@ -1,26 +1,28 @@
 """Take away: what a page shows as files, each made when it is asked for.
 
-Pictures of maps are made by the browser, which alone knows what part of them is on the screen. All else is made here.
+Pictures of maps are made by the browser, which alone knows what part of them is on the screen. All else is made here,
+with PyTorch, which is imported no sooner: the button stands on pages that do without.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 import components
-import compute
 import export
 import pictures
-import results
 from export import Codes, Plane
 from resources import Resource
-from results import Precise
 from state import ExplorerState
 from views import parts, session
+
+if TYPE_CHECKING:
+    from results import Precise
 
 SCALE = 10
 FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, with which an HTML file starts
@@ -38,7 +40,7 @@ def offer(draw: Callable[[], None]) -> None:
             draw()
 
 
-def maps(charts: Mapping[str, Resource | Precise], images: Images | None = None) -> None:
+def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = None) -> None:
     """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
     for key, model in charts.items():
         name = model.checkpoint.name
@@ -59,6 +61,8 @@ def maps(charts: Mapping[str, Resource | Precise], images: Images | None = None)
 
 def page(shown: Mapping[str, Resource], pins: Pins) -> None:
     """The explorer as one HTML file, with these models and what is pinned on each."""
+    import compute
+
     state = session.current()
     view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state), "near": compute.NEAR}
     planes = {side: plane(resource, *pins[side]) for side, resource in shown.items()}
@@ -85,8 +89,10 @@ def file(label: str, key: str, made: Callable[[], bytes], name: str, kind: str |
     st.download_button(label, made, name, kind, key=key, on_click="ignore")
 
 
-def codes(model: Resource | Precise, written: Callable[[Codes], bytes]) -> bytes:
+def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
+    import compute
+
     checkpoint = model.checkpoint
     density = compute.log_density(checkpoint)
     return written(Codes(checkpoint.codes.numpy(), checkpoint.labels.numpy(), *density))
@@ -99,6 +105,8 @@ def digit(image: Callable[[], np.ndarray]) -> bytes:
 
 def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
     """A model's map as an HTML file holds it."""
+    import results
+
     layout = resource.figure.layout
     return Plane(
         label=parts.label(resource.checkpoint.name),

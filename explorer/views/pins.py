@@ -1,0 +1,109 @@
+"""A pinned point: its digit decoded by torch, its coordinates, how usual it is, and the test images nearest it."""
+
+from collections.abc import Callable
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+import components
+import compute
+import pictures
+import results
+from resources import Resource
+from results import Precise
+from state import coordinate
+from vae.data import DataError
+from views import parts, session
+
+SCALE = 4
+
+
+def pin(side: str, resource: Resource) -> tuple[float, float]:
+    """The pinned point of a side; at first the map's own starting point."""
+    state = session.current()
+    z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
+    if None in z:
+        first = results.start(resource)
+        z = tuple(coordinate(other if value is None else value) for value, other in zip(z, first, strict=True))
+    return z
+
+
+def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
+    """The digit (28, 28) uint8 that is decoded at a point."""
+    return compute.decode(resource.checkpoint.model, np.array([z]), digit)[0]
+
+
+def magnified(side: str, resource: Resource) -> None:
+    """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew."""
+    digit = getattr(session.current(), f"digit_{side}")
+    found = results.magnification(resource, digit)
+    picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
+    components.bridge("maps", {"part": "heat", "side": side, **picture}, lambda value: None, part=f"_heat_{side}")
+
+
+@st.fragment
+def pinned(side: str, resource: Resource, tie: Callable[[str, Resource, tuple[float, float]], None]) -> None:
+    """All of a side's pinned point, which `tie` tells the map of.
+
+    A fragment of its own for each side: a click draws that side anew, and nothing else.
+    """
+    z, digit = pin(side, resource), getattr(session.current(), f"digit_{side}")
+    tie(side, resource, z)
+    here = compute.point(resource.checkpoint, z, digit, results.radius(resource))
+    with st.container(horizontal=True, vertical_alignment="top"):
+        with st.container(key=f"decoded_{side}", width=112):
+            image = pictures.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            st.html(f'<div class="latent-picture">{image}</div>')
+        with st.container(width=204, gap="xsmall"):
+            with st.container(horizontal=True, gap="xxsmall", wrap=False):
+                parts.coordinates(side, z)
+            parts.said(usual(here, compute.typically_near(resource.stored.codes)))
+        with st.container(key=f"near_{side}"):
+            neighbours(resource, here)
+    session.mirror()
+
+
+def usual(here: compute.Point, typical: int) -> str:
+    """How usual a point is, in words."""
+    said = f"<strong>{here.codes_near}</strong> codes near (typically {typical})"
+    if here.sigmas is not None:
+        said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.farther:.0%} of prior beyond"
+    if here.codes_near == 0:
+        said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
+    return said
+
+
+def neighbours(resource: Resource, here: compute.Point) -> None:
+    """The test images whose codes are nearest, each over its reconstruction."""
+    originals = results.test_images(resource.checkpoint)
+    columns = []
+    for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
+        name = resource.stored.class_names[label]
+        images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}: {name}")]
+        images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
+        columns.append(pictures.column(images, name))
+    st.html(pictures.strip(columns))
+
+
+def offer_images(*shown: Resource | Precise) -> None:
+    """Where the test images of a model are missing, a button that fetches them, or what is the matter."""
+    for dataset, model in {each.checkpoint.config.dataset: each.checkpoint for each in shown}.items():
+        if results.test_images(model) is not None:
+            continue
+        offer = results.to_fetch(model)
+        if not offer:
+            parts.said(f"The test images of {escape(dataset)} are not shown: it is not here, or not as it was.")
+        elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
+            fetch(dataset)
+
+
+def fetch(dataset: str) -> None:
+    """Fetch a named data set, and draw the page anew."""
+    with st.spinner("Fetching the images …"):
+        try:
+            results.fetch(dataset)
+        except DataError as error:
+            st.error(str(error))
+            return
+    st.rerun()
