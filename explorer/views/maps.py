@@ -37,7 +37,7 @@ def render() -> None:
     if opening.first_sight():
         for side, resource in shown.items():
             with places[side]:
-                tie(side, resource, None, announce=side == sides[-1])
+                tie(side, resource, None, announce=side == list(shown)[-1])
                 parts.said("Starting PyTorch …")
         return
     opening.import_rest()
