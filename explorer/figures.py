@@ -49,42 +49,40 @@ def surroundings(codes: np.ndarray, prior: bool) -> Box:
 
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
     """The codes (N, 2) float32 as one trace per class (N,), in one unit on both axes, with room for a prior's rings."""
-    figure = Figure()
+    traces = []
     for label, (name, colour) in enumerate(zip(class_names, PALETTE, strict=False)):
-        chosen = codes[labels == label]
-        figure.add_scattergl(
-            x=chosen[:, 0],
-            y=chosen[:, 1],
-            name=_shown(name),
-            mode="markers",
-            marker={"color": colour, "size": dot(len(codes)), "opacity": 0.8},
-            hoverinfo="skip",
-        )
-    return _as_plane(figure, *extent(codes, prior), HEIGHT)
+        chosen, marker = codes[labels == label], {"color": colour, "size": dot(len(codes)), "opacity": 0.8}
+        where = {"x": chosen[:, 0], "y": chosen[:, 1]}
+        traces.append({"type": "scattergl", **where, "name": name, "marker": marker, "hoverinfo": "skip"})
+    return _plane(traces, *extent(codes, prior), HEIGHT)
 
 
 def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
     """The plane to +-reach without any codes, and the legend of the classes, for a page that draws all else itself."""
-    figure = Figure()
-    for name, colour in zip(class_names, PALETTE, strict=False):
-        marker = {"color": colour, "size": 6}
-        figure.add_scatter(x=[None], y=[None], name=_shown(name), mode="markers", marker=marker)
-    return _as_plane(figure, (-reach, reach), (-reach, reach), height)
+    traces = [
+        {"type": "scatter", "x": [None], "y": [None], "name": name, "marker": {"color": colour, "size": 6}}
+        for name, colour in zip(class_names, PALETTE, strict=False)
+    ]
+    return _plane(traces, (-reach, reach), (-reach, reach), height)
 
 
-def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
-    """The figure with one unit on both axes, faint lines and the legend on top, in two rows where names are long."""
-    long = max((len(trace.name) for trace in figure.data), default=0) > SHORT
-    a_row = min(5, max(3, len(figure.data))) if long else 10
+def _plane(traces: Sequence[dict], x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
+    """Markers with one unit on both axes, faint lines and the legend on top, in two rows where names are long.
+
+    All is given at once: a figure that grows part by part takes three times as long.
+    """
+    shown = [{**trace, "name": _shown(trace["name"]), "mode": "markers"} for trace in traces]
+    long = max((len(trace["name"]) for trace in shown), default=0) > SHORT
+    a_row = min(5, max(3, len(shown))) if long else 10
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
-    figure.update_layout(
-        height=height,
-        margin={**MARGIN, "t": MARGIN["t"] if len(figure.data) <= a_row else 50},
-        dragmode="pan",
-        hovermode=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={
+    layout = {
+        "height": height,
+        "margin": {**MARGIN, "t": MARGIN["t"] if len(shown) <= a_row else 50},
+        "dragmode": "pan",
+        "hovermode": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "legend": {
             "orientation": "h",
             "xref": "container",
             "x": 0,
@@ -95,10 +93,10 @@ def _as_plane(figure: Figure, x_range: tuple[float, float], y_range: tuple[float
             "entrywidthmode": "fraction",
             "font": {"size": 12},
         },
-        xaxis={**axis, "range": x_range},
-        yaxis={**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
-    )
-    return figure
+        "xaxis": {**axis, "range": x_range},
+        "yaxis": {**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
+    }
+    return Figure({"data": shown, "layout": layout})
 
 
 def _shown(name: str) -> str:
