@@ -91,9 +91,11 @@ class Maps {
     this.sides[side].setStateValue("pick", { side, z });
   }
 
+  // Once the browser has nothing else to do: what the server then begins takes a core for seconds.
   announce(side) {
     this.sides[side].announce = false;
-    this.sides[side].setStateValue("pick", { touchable: side });
+    const { setStateValue } = this.sides[side];
+    (globalThis.requestIdleCallback ?? setTimeout)(() => setStateValue("pick", { touchable: side }));
   }
 
   paint(side, context, chart) {
