@@ -3,45 +3,40 @@
 import pytest
 import torch
 
-from vae.arithmetic import hasten
-
-
-@pytest.fixture
-def as_usual():
-    def reset():
-        torch.set_float32_matmul_precision("highest")
-        torch.set_flush_denormal(False)
-
-    reset()  # another test may have run a command here
-    yield
-    reset()
+from vae import arithmetic
 
 
 @pytest.mark.parametrize("shape", [(128, 784, 512), (8, 512, 4096), (1000, 3, 1000)])
-def test_products_stay_as_exact_as_float32_is(shape, as_usual, device, generator):
+def test_products_stay_as_exact_as_float32_is(shape, device, generator):
     m, k, n = shape
     a, b = torch.randn(m, k, generator=generator, device=device), torch.randn(k, n, generator=generator, device=device)
     exact = a.double() @ b.double()
     usual = (a @ b - exact).abs().max()
-    hasten(device)
+    arithmetic.hasten(device)
     assert (a @ b - exact).abs().max() <= 3 * usual
 
 
-def test_denormals_are_flushed(as_usual):
+def test_denormals_are_flushed():
     small = torch.full((100,), 1e-30)
     assert bool((small * 1e-10 > 0).all())
-    hasten()
+    arithmetic.hasten()
     assert bool((small * 1e-10 == 0).all())
 
 
-@pytest.mark.parametrize(("error", "precision"), [(1e-6, "medium"), (1e-2, "highest")])
-def test_the_error_decides_which_library_multiplies(error, precision, as_usual, monkeypatch):
-    product = torch.Tensor.__matmul__
+@pytest.mark.parametrize(
+    ("error", "seconds", "precision"),
+    [(1e-6, 0.5, "medium"), (1e-2, 0.5, "highest"), (1e-6, 0.9, "highest"), (1e-6, 2.0, "highest")],
+    ids=["as exact and faster", "faster", "as exact and hardly faster", "as exact"],
+)
+def test_the_other_library_multiplies_where_it_is_as_exact_and_clearly_faster(error, seconds, precision, monkeypatch):
+    product, clock = torch.Tensor.__matmul__, [0.0]
 
-    def rounded(a, b):
-        off = error if torch.get_float32_matmul_precision() == "medium" else 1e-6
-        return product(a, b) + (off if a.dtype == torch.float32 else 0)
+    def timed(a, b):
+        medium = torch.get_float32_matmul_precision() == "medium"
+        clock[0] += seconds if medium else 1.0
+        return product(a, b) + (error if medium and a.dtype == torch.float32 else 0)
 
-    monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
-    hasten()
+    monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
+    monkeypatch.setattr(arithmetic.time, "perf_counter", lambda: clock[0])
+    arithmetic.hasten()
     assert torch.get_float32_matmul_precision() == precision
