@@ -61,17 +61,24 @@ def test_a_step_costs_what_is_counted_for_it(pair, digits):
 
 def test_all_take_turns_and_what_is_told_of_them_adds_up(digits, monkeypatch):
     monkeypatch.setattr(benchmark, "Tutorial", lambda *_: Resident(digits))
+    monkeypatch.setattr(benchmark, "SEEDS", range(2))
     monkeypatch.setattr(benchmark, "peak_flops", lambda *_: 1e12)
     monkeypatch.setattr(benchmark, "TUTORIAL_EPOCHS", 2)
     for name, epochs in (("OURS", 1), ("RECIPE", 3)):
         monkeypatch.setattr(benchmark, name, replace(getattr(benchmark, name), epochs=epochs))
     told = []
     found = benchmark.compare(digits, None, CPU, told.append)
-    assert [line.split()[0] for line in told] == ["tutorial", "ours", "recipe", "tutorial", "recipe", "recipe"]
+    turns = ["tutorial 0", "tutorial 1", "ours 0", "recipe 0", "recipe 1"]
+    turns += ["tutorial 0", "tutorial 1", "recipe 0", "recipe 1", "recipe 0", "recipe 1"]
+    assert [line.split(",")[0] for line in told] == turns
     assert found["ratio"] == pytest.approx(found["images_per_second"]["ours"] / found["images_per_second"]["tutorial"])
     reached = found["objective_after_epochs"]
-    assert found["seconds_to_goal"]["tutorial"] == pytest.approx(sum(found["seconds_of_epochs"]["tutorial"]))
-    assert (found["seconds_to_goal"]["recipe"] is None) == (min(reached["recipe"]) > reached["tutorial"][-1])
+    assert found["goal"] == pytest.approx(sum(each[-1] for each in reached["tutorial"]) / 2)
+    totals = [sum(each) for each in found["seconds_of_epochs"]["tutorial"]]
+    assert found["seconds_to_goal"]["tutorial"] == pytest.approx(sum(totals) / 2)
+    missed = [min(each) > found["goal"] for each in reached["recipe"]]
+    assert [each is None for each in found["seconds_to_goal"]["recipe_by_seed"]] == missed
+    assert (found["seconds_to_goal"]["recipe"] is None) == any(missed)
     assert json.loads(json.dumps(found)) == found
     table = list(benchmark.rows(found))
     assert {line.count("|") for line in table} == {5}
