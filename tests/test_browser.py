@@ -54,7 +54,8 @@ def test_the_browser_decodes_as_torch_does(page, address, name):
     model = read(ROOT / "checkpoints" / name).model
     z = np.random.default_rng(0).uniform(-3, 3, size=(8, 2))
     script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p, 7))))"
-    drawn = np.array(page.evaluate(script, [page.evaluate("latentExplorer.bankIds()")[0], z.tolist()]))
+    banks = page.evaluate("latentExplorer.bankIds()")  # of both maps, in the order in which they came
+    drawn = np.array(page.evaluate(script, [next(id for id in banks if id.startswith(f"{name}-")), z.tolist()]))
     with torch.inference_mode():
         labels = torch.full((8,), 7) if model.conditional else None
         decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
