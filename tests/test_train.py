@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import vae
 from vae import checkpoint, data, datasets, flags, train
@@ -35,6 +36,27 @@ def test_training_lowers_the_loss(kind, likelihood, digits, device):
     history = train.train(config, digits, device).record["history"]
     assert [row["epoch"] for row in history] == list(range(1, 16))
     assert history[-1]["loss_nats"] < history[0]["loss_nats"] - 20
+
+
+class Apart(TorchDispatchMode):
+    """Refuses what makes the host wait for the device, or sends the device a number."""
+
+    REFUSED = ("_local_scalar_dense", "equal", "is_nonzero", "lift_fresh", "masked_select", "nonzero", "_unique2")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket.__name__ not in self.REFUSED
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("objective", ["elbo", "importance"])  # how much the exact one decodes is for the device to say
+def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, device, monkeypatch):
+    if kind == "ae" and objective != "elbo":
+        return
+    here = digits.to(device)
+    run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64), device, here)
+    monkeypatch.setattr(train.objectives, "figures", lambda parts, beta: {})  # once an epoch, and that waits
+    with Apart():
+        run.epoch(here.train_images, here.train_labels, lambda terms: None)
 
 
 @pytest.mark.parametrize("objective", ["importance", "exact"])

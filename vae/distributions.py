@@ -107,7 +107,8 @@ class PixelLikelihood(nn.Module):
             case "bernoulli-grey":
                 pixels = GreyBernoulli(logits=logits, validate_args=False)
             case "gaussian":
-                pixels = Normal(logits.sigmoid(), self.sigma, validate_args=False)
+                sigma = logits.new_full((), self.sigma)  # a number would be sent to the device at each call
+                pixels = Normal(logits.sigmoid(), sigma, validate_args=False)
             case "gaussian-shared":
                 pixels = Normal(logits.sigmoid(), _floored(self.log_sigma), validate_args=False)
             case "gaussian-pixel":

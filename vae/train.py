@@ -21,7 +21,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 from tqdm import tqdm
 
 from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, snapshots, stored, theory
@@ -91,10 +90,11 @@ class Run:
         config, parts = self.config, []
         steps = -(-len(images) // config.batch_size)
         step = len(self.history) * steps
+        one_hot = torch.eye(self.model.classes, device=self.device)
         for x, y in batches(images, labels, config.batch_size, self.generators["order"]):
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
-            condition = one_hot(y, self.model.classes).to(x.dtype) if self.model.conditional else None
+            condition = one_hot[y] if self.model.conditional else None
             with self.model.products(getattr(torch, config.precision)):
                 terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
