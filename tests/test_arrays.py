@@ -1,8 +1,11 @@
 """Files of tensors, read without PyTorch."""
 
+import io
 import pickle
 import zipfile
+from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,26 +51,48 @@ class Bomb:
         return (print, ("exploded",))
 
 
-@pytest.mark.parametrize("what", ["code", "a tensor beyond its bytes", "a tensor before them"])
-def test_a_file_that_wants_more_than_tensors_is_refused(what, tmp_path, capsys):
-    file = tmp_path / "file.pt"
-    if what == "code":
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("archive/data.pkl", pickle.dumps(Bomb(), protocol=2))
-    else:
-        torch.save(torch.zeros(4), file)
-        with zipfile.ZipFile(file) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
-        index = next(name for name in parts if name.endswith("data.pkl"))
-        shape = b"K\x04\x85"  # the tuple (4,), once in the type of the storage's size and then as the shape
-        assert shape in parts[index]
-        offset = b"QK\x00"  # what follows the storage
-        assert offset in parts[index]
-        other = (shape, b"K\x05\x85") if what == "a tensor beyond its bytes" else (offset, b"QJ\xfe\xff\xff\xff")
-        parts[index] = parts[index].replace(*other)
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, part in parts.items():
-                archive.writestr(name, part)
+class Four:
+    """A tensor of four numbers in a file, or what claims to be one."""
+
+    def __init__(self, *layout):
+        self.layout = layout
+
+    def __reduce__(self):
+        return torch._utils._rebuild_tensor_v2, (STORAGE, *self.layout, False, OrderedDict())
+
+
+STORAGE = object()
+
+
+class Writer(pickle.Pickler):
+    def persistent_id(self, obj):
+        return ("storage", torch.FloatStorage, "0", "cpu", 4) if obj is STORAGE else None
+
+
+def write(file, content):
+    pickled = io.BytesIO()
+    Writer(pickled, protocol=2).dump(content)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled.getvalue())
+        archive.writestr("archive/data/0", np.arange(4, dtype="<f4").tobytes())
+
+
+def test_what_is_refused_below_is_else_as_it_should_be(tmp_path):
+    write(tmp_path / "file.pt", Four(1, (3,), (1,)))
+    assert arrays.read(tmp_path / "file.pt").tolist() == [1, 2, 3]
+
+
+REFUSED = {
+    "code": Bomb(),
+    "a tensor beyond its bytes": Four(0, (5,), (1,)),
+    "a tensor before them": Four(-2, (4,), (1,)),
+    "a tensor that runs backwards": Four(1, (2, 2), (-5, 5)),
+}
+
+
+@pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED.keys())
+def test_a_file_that_wants_more_than_tensors_is_refused(content, tmp_path, capsys):
+    write(tmp_path / "file.pt", content)
     with pytest.raises((pickle.UnpicklingError, ValueError)):
-        arrays.read(file)
+        arrays.read(tmp_path / "file.pt")
     assert not capsys.readouterr().out

@@ -41,8 +41,8 @@ class _Reader(pickle.Unpickler):
 
 def _tensor(stored: np.ndarray, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> np.ndarray:
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if 0 not in shape and not 0 <= offset <= last < len(stored):
-        raise pickle.UnpicklingError("a tensor is larger than what is stored of it")
+    if min(strides, default=0) < 0 or (0 not in shape and not 0 <= offset <= last < len(stored)):
+        raise pickle.UnpicklingError("a tensor reaches beyond what is stored of it")
     return as_strided(stored[offset:], shape, [stride * stored.itemsize for stride in strides]).copy()
 
 
