@@ -37,12 +37,11 @@ def test_the_weights_have_the_shapes_that_are_told(kind, likelihood, network, cl
     assert shapes(config, classes) == {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
-def test_the_layers_of_an_encoder_end_in_its_outputs(x, kind):
-    config = TrainConfig(model=kind, network="deep")
-    if kind == "cvae":
-        return
-    model = build(config).double()
-    values = x.cpu().double().flatten(1).numpy()
+def test_the_layers_of_an_encoder_end_in_its_outputs(x, y, kind):
+    model, x, y = build(TrainConfig(model=kind, network="deep")).double(), x.cpu(), y.cpu()
+    values = x.flatten(1).numpy()
+    if model.conditional:
+        values = np.concatenate([values, np.eye(10)[y.numpy()]], axis=1)
     for layer in dense_layers(model.state_dict(), "deep", "encoder"):
         values = ACTIVATIONS[layer.activation](values @ layer.weight.numpy().T + layer.bias.numpy())
-    np.testing.assert_allclose(values[:, :2], model.encode(x.cpu().double()).detach().numpy(), rtol=1e-9)
+    np.testing.assert_allclose(values[:, :2], model.encode(x, y).detach().numpy(), rtol=1e-9)

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -48,10 +49,11 @@ class Apart(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("objective", ["elbo", "importance"])  # how much the exact one decodes is for the device to say
+SAMPLED = [("ae", "elbo"), *itertools.product(("vae", "cvae"), ("elbo", "importance"))]
+
+
+@pytest.mark.parametrize(("kind", "objective"), SAMPLED)  # how much the exact one decodes is for the device to say
 def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, device, monkeypatch):
-    if kind == "ae" and objective != "elbo":
-        return
     here = digits.to(device)
     run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64), device, here)
     monkeypatch.setattr(train.objectives, "figures", lambda parts, beta: {})  # once an epoch, and that waits

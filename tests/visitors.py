@@ -38,7 +38,7 @@ class Visitor:
         message.rerun_script.query_string = ""
         start = time.perf_counter()
         sent = (await self._run(message, start)).sent
-        while self.pinned is None:
+        if self.pinned is None:
             sent += (await self._run(message, start)).sent
         return Answer(time.perf_counter() - start, sent)
 
