@@ -68,7 +68,7 @@ def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
 
 def pack_moment(replay: "Replay", index: int, stored: Stored, identity: str) -> bytes:
     """The decoder of one moment of a checkpoint's replay in the form of `pack`, without codes."""
-    weights = {name: weight.float().numpy() for name, weight in replay.snapshots[index].weights.items()}
+    weights = {name: weight.numpy() for name, weight in replay.weights(index).items()}
     return pack(replace(stored, weights=weights, codes=stored.codes[:0], labels=stored.labels[:0]), identity)
 
 

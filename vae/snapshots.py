@@ -50,10 +50,14 @@ class Replay:
     classes: int
     snapshots: list[Snapshot]
 
+    def weights(self, index: int) -> dict[str, Tensor]:
+        """Those of a moment, in float32, by their names."""
+        return {name: value.float() for name, value in self.snapshots[index].weights.items()}
+
     def model(self, index: int) -> AE | VAE | CVAE:
         """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
         model = skeleton(self.config, self.classes)
-        weights = {name: value.float() for name, value in self.snapshots[index].weights.items()}
+        weights = self.weights(index)
         if set(weights) != set(filter(_decodes, model.state_dict())):
             raise ValueError(f"snapshot {index} has not the weights of its decoder")
         model.load_state_dict(weights, assign=True, strict=False)
