@@ -139,6 +139,19 @@ def test_every_map_can_be_taken_away_with_its_marks(page, address, path, chart, 
     assert taken(page, f"csv_{chart}")[0].startswith(b"index,label,z1,z2,log_")
 
 
+def test_a_picture_asks_nothing_of_the_server(page, address):
+    sent = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    visit(page, address, "map_left", "map_right")
+    open_files(page)
+    assert sent
+    sent.clear()
+    for key in ("svg_map_left", "png_map_right"):
+        taken(page, key)
+    page.wait_for_timeout(300)
+    assert sent == []
+
+
 @pytest.fixture
 def alone(browser, tmp_path):
     """Opens an HTML file as a visitor without a network does; whatever else it asks for, or throws, fails the test."""

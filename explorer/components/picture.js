@@ -93,7 +93,8 @@ function saveAs(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-// Answers the buttons "SVG" and "PNG" of a page's maps; all other files come from the server.
+// Answers the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. It is not told of these
+// clicks: it would draw the buttons anew, and a click on one of the old, meanwhile, asks for a file that it has forgotten.
 class Pictures {
   // data: { charts: { key of a chart: name of its model } }
   update({ charts }) {
@@ -112,12 +113,12 @@ class Pictures {
   async clicked(event, charts) {
     for (const [key, name] of Object.entries(charts)) {
       const chart = Chart.attached.get(key);
-      if (!chart) continue;
-      if (event.target.closest?.(`.st-key-svg_${key} button`)) {
-        saveAs(`${name}.svg`, new Blob([svgOf(chart, name)], { type: "image/svg+xml" }));
-      } else if (event.target.closest?.(`.st-key-png_${key} button`)) {
-        saveAs(`${name}.png`, await pngOf(svgOf(chart, name)));
-      }
+      const asked = ["svg", "png"].find((kind) => event.target.closest?.(`.st-key-${kind}_${key} button`));
+      if (!chart || !asked) continue;
+      event.stopPropagation();
+      const svg = svgOf(chart, name);
+      if (asked === "svg") saveAs(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
+      else saveAs(`${name}.png`, await pngOf(svg));
     }
   }
 }
