@@ -67,7 +67,6 @@ def test_a_moved_end_has_its_own_geodesic_and_a_link_reopens_it(page, address):
     page.wait_for_function("document.querySelectorAll('.latent-table').length === 2")
     after = table(page, 1)
     assert after["geodesic"][0] <= after["line"][0]
-    visit_paths(page, page.url.removeprefix(f"{address}/interpolate?").replace(address, ""), "") if False else None
     page.reload()
     page.wait_for_function("document.querySelectorAll('.latent-table td.chosen').length === 4")
     page.wait_for_selector(READY)
