@@ -115,6 +115,16 @@ def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, 
     assert max(page.evaluate(script, [window, empty])) < 50  # a line of the axes, at most
 
 
+def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished):
+    visit(page, f"{address}/train?job={finished}")
+    width = "document.querySelector('.latent-plane .latent-canvas:not(.latent-under)').width"
+    page.wait_for_function(f"{width} > 100")
+    for display in ("none", ""):
+        page.evaluate(f"document.querySelector('.latent-plane').style.display = '{display}'")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(f"{width} > 100")
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
 def test_the_page_opens_without_an_error(browser, address, finished, scheme, width):
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:

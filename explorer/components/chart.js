@@ -197,13 +197,14 @@ class Chart {
   }
 
   paint() {
+    const { left, top, width, height } = this.frame();
+    if (!(width > 0 && height > 0)) return; // hidden, or not laid out yet; a frame is asked for when it has a size
     if (this.stale) {
       this.stale = false;
       this.handlers.paintUnder?.(this); // may ask for another frame
     }
     if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
     const context = this.clear(this.over);
-    const { left, top, width, height } = this.frame();
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
