@@ -175,6 +175,18 @@ def test_a_click_keeps_a_point_and_the_server_is_not_needed_to_decode_it(page, a
     assert_digits(page, [film.model(-1) for film in films.values()])
 
 
+def test_of_picks_in_a_burst_none_is_lost(page, address):
+    opened(page, address)
+    page.evaluate("""async () => {
+      for (let i = 0; i < 8; i++) {
+        latentExplorer.replay.pick(i % 2 ? 'left' : 'right', [i, -i]);
+        if (i < 5) await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    }""")
+    settle(page, "['z1_replay_left=7', 'z1_replay_right=6'].every((each) => location.search.includes(each))")
+    assert (pinned(page, "left"), pinned(page, "right")) == ((7, -7), (6, -6))
+
+
 def test_the_point_under_the_pointer_is_decoded_and_its_image_is_ringed_on_both_maps(page, address):
     opened(page, address, "?epoch=5")
     box = page.locator(".latent-panel.left .latent-theatre").bounding_box()

@@ -2,8 +2,8 @@
 
 `runtime` holds the decoder, the maps' overlays and one controller a page; it is mounted once and its data never change.
 `bank` hands the browser one checkpoint's decoder and codes, once. `bridge` ties a page to its controller: its data say
-what to show, its one state value, `pick`, says what the person did. A bridge is resent with every change of its data,
-and so it holds no code of its own.
+what to show, its one state value, `picks`, says what the person did last. A bridge is resent with every change of its
+data, and so it holds no code of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,7 +65,24 @@ def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
 def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None], part: str = "") -> None:
     """Tie a page, or the named part of it, to its controller.
 
-    `on_pick` is called with what the browser sent, unchecked, before the rerun.
+    `on_pick` is called with each thing that the browser sent, unchecked, in order, before the rerun.
     """
     key = f"bridge_{page}{part}"
-    _bridge(key=key, data={"page": page, **data}, on_pick_change=lambda: on_pick(st.session_state[key].get("pick")))
+    seen = f"{key}_seen"  # the number of the newest pick that was
+
+    def changed() -> None:
+        for number, pick in unseen(st.session_state[key].get("picks"), st.session_state.get(seen, 0)):
+            st.session_state[seen] = number
+            on_pick(pick)
+
+    _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)
+
+
+def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:
+    """Those of the numbered picks from the browser that are newer than the last that was seen, oldest first."""
+    found = {}
+    for each in picks if isinstance(picks, list) else []:
+        match each:
+            case [int(number), pick] if number > last:
+                found[number] = pick
+    return sorted(found.items(), key=lambda item: item[0])

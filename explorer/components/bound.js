@@ -32,13 +32,13 @@ class Bound {
   }
 
   // data: { part } of three; what is to be shown comes with the part "close", see `views/bound.py`
-  async update(data, { setStateValue, parentElement }) {
+  async update(data, { tell, parentElement }) {
     await this.look();
     if (!controllers.has(parentElement)) return;
     if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
     this.parents.set(parentElement, data.part);
     if (data.part === "close") {
-      this.setStateValue = setStateValue;
+      this.tell = tell;
       const shades = data.posterior.map((each) => greyLevels(each.shades));
       const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
       if (!controllers.has(parentElement)) return;
@@ -189,9 +189,9 @@ class Bound {
   }
 
   pick(z) {
-    if (this.data.pick === "z") return this.setStateValue("pick", { z });
+    if (this.data.pick === "z") return this.tell({ z });
     const image = this.bank.nearest(z, this.shown());
-    if (image >= 0) this.setStateValue("pick", { image });
+    if (image >= 0) this.tell({ image });
   }
 
   paintUnder(chart) {

@@ -70,11 +70,11 @@ class Draw {
   }
 
   // data: { part } of four; all that is to be shown comes with the part "pad", see `views/draw.py`
-  async update(data, { setStateValue, parentElement }) {
+  async update(data, { tell, parentElement }) {
     if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
     this.parents.set(parentElement, data.part);
     if (data.part === "pad") {
-      this.setStateValue = setStateValue;
+      this.tell = tell;
       const shown = [data.style, ...Object.values(data.sides)].filter(Boolean);
       const names = shown.flatMap(({ bank, encoder, sheet }) => [bank, encoder, sheet]).filter(Boolean);
       const opened = await Promise.all(names.map(async (name) => [name, await bankOf(name)]));
@@ -159,7 +159,7 @@ class Draw {
 
   send() {
     this.sent += 1;
-    this.setStateValue?.("pick", { form: this.text, digit: this.asked, sent: this.sent });
+    this.tell?.({ form: this.text, digit: this.asked, sent: this.sent });
   }
 
   changed() {

@@ -28,13 +28,13 @@ class Maps {
   // has none; z is null until the server knows the point that is pinned at first, and `announce` asks for a word to it
   // when the map can be touched;
   // or { part: "heat", side, window, shades, low, high }, another mount, there only while it is to be shown
-  async update(data, { setStateValue, parentElement }) {
+  async update(data, { tell, parentElement }) {
     if (data.part === "heat") return this.heat(data, parentElement);
     const bank = await bankOf(data.bank);
     if (!controllers.has(parentElement)) return;
     const { side, digit } = data;
     if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
-    this.sides[side] = { ...data, bank, setStateValue, parentElement };
+    this.sides[side] = { ...data, bank, tell, parentElement };
     this.attach();
     for (const each of PLACES) this.charts[each].request();
   }
@@ -88,14 +88,14 @@ class Maps {
   pick(side, z) {
     this.sides[side].z = z;
     this.charts[side].requestOver();
-    this.sides[side].setStateValue("pick", { side, z });
+    this.sides[side].tell({ side, z });
   }
 
   // Once the browser has nothing else to do: what the server then begins takes a core for seconds.
   announce(side) {
     this.sides[side].announce = false;
-    const { setStateValue } = this.sides[side];
-    (globalThis.requestIdleCallback ?? setTimeout)(() => setStateValue("pick", { touchable: side }));
+    const { tell } = this.sides[side];
+    (globalThis.requestIdleCallback ?? setTimeout)(() => tell({ touchable: side }));
   }
 
   paint(side, context, chart) {

@@ -56,8 +56,8 @@ class Paths {
   }
 
   // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior, chord }; a broken checkpoint's side is absent
-  async update(data, { setStateValue, parentElement }) {
-    this.setStateValue = setStateValue;
+  async update(data, { tell, parentElement }) {
+    this.tell = tell;
     const banks = await banksOf(data.sides);
     if (!controllers.has(parentElement)) return;
     this.banks = banks;
@@ -168,10 +168,10 @@ class Paths {
       const image = this.banks[side].nearest(z, this.charts[side].shown());
       if (image < 0) return;
       for (const each of this.sides) this.data.sides[each][end] = this.banks[each].code(image);
-      this.setStateValue("pick", { end, image });
+      this.tell({ end, image });
     } else {
       this.data.sides[side][end] = z;
-      this.setStateValue("pick", { side, end, z });
+      this.tell({ side, end, z });
     }
     for (const each of this.sides) this.charts[each].requestOver();
   }

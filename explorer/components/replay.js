@@ -106,8 +106,8 @@ class Replay {
 
   // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
   // palette, prior, manifold, fit }; a training that cannot be shown is absent
-  async update(data, { setStateValue, parentElement }) {
-    this.setStateValue = setStateValue;
+  async update(data, { tell, parentElement }) {
+    this.tell = tell;
     this.latest = data;
     const sides = SIDES.filter((side) => data.sides[side]);
     try {
@@ -197,7 +197,7 @@ class Replay {
   rest() {
     this.redraw();
     const epoch = Math.round(1e6 * this.epoch) / 1e6;
-    this.setStateValue?.("pick", { epoch });
+    this.tell?.({ epoch });
   }
 
   play(playing) {
@@ -244,7 +244,7 @@ class Replay {
     this.data.sides[side].z = z;
     this.showPin(side);
     this.panels[side].theatre.requestOver();
-    this.setStateValue("pick", { side, z });
+    this.tell({ side, z });
   }
 
   paintUnder(side, chart) {

@@ -26,12 +26,29 @@ function addBank(bytes) {
 
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 
-function update({ data, parentElement, setStateValue }) {
+// `tell` takes what a person picked.
+function update({ data, parentElement, tell }) {
   if (!controllers.has(parentElement)) {
     const shared = [...controllers.values()].find((controller) => controller instanceof pages[data.page]);
     controllers.set(parentElement, shared ?? new pages[data.page](parentElement));
   }
-  return controllers.get(parentElement).update(data, { parentElement, setStateValue });
+  return controllers.get(parentElement).update(data, { parentElement, tell });
+}
+
+const RECENT = 8;
+const recent = new WeakMap(); // the picks of each mount, numbered
+let newest = Date.now(); // so that whatever comes after a reload has a greater number
+
+// Ties a mount to the server. That sees the last of the messages that reach it while it is busy, and no other: so each
+// pick is sent with those just before it.
+function bridge({ data, parentElement, setStateValue }) {
+  const tell = (value) => {
+    newest += 1;
+    const picks = [...(recent.get(parentElement) ?? []), [newest, value]].slice(-RECENT);
+    recent.set(parentElement, picks);
+    setStateValue("picks", picks);
+  };
+  return update({ data, parentElement, tell });
 }
 
 function unmount(parentElement) {
@@ -44,7 +61,7 @@ new MutationObserver(() => {
 }).observe(document.body, { childList: true, subtree: true });
 
 // `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
-globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, unmount, frames: 0, picks: 0 };
+globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, bridge, unmount, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
 
 export default function () {}

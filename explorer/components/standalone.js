@@ -152,11 +152,11 @@ class Standalone {
   updateMap(side) {
     const { id, digit, z } = this.planes[side];
     const data = { page: "maps", side, bank: id, digit, z, manifold: this.view.manifold, prior: this.view.prior };
-    const setStateValue = (_, picked) => {
+    const tell = (picked) => {
       this.planes[side].z = picked.z;
       this.updateMap(side);
     };
-    latentExplorer.update({ data, parentElement: this.mounts[side], setStateValue });
+    latentExplorer.update({ data, parentElement: this.mounts[side], tell });
     this.showPin(side);
   }
 
@@ -228,13 +228,13 @@ class Standalone {
       const path = along(this.view.path, a, b);
       sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => this.banks[id].around(z, radius).near) };
     }
-    const setStateValue = (_, { end, image, side, z }) => {
+    const tell = ({ end, image, side, z }) => {
       if (image === undefined) this.view.ends[side][end] = z;
       else this.view[`image_${end}`] = image;
       this.updatePaths();
     };
     const data = { page: "paths", sides, snap: this.view.snap, prior: this.view.prior };
-    latentExplorer.update({ data, parentElement: this.mounts.paths, setStateValue });
+    latentExplorer.update({ data, parentElement: this.mounts.paths, tell });
   }
 }
 

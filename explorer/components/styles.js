@@ -45,14 +45,14 @@ class Styles {
     select.onchange = () => {
       Object.assign(this.data, { digit: Number(this.from.value), morph: Number(this.to.value) });
       this.show(this.z);
-      this.setStateValue("pick", { digit: this.data.digit, morph: this.data.morph });
+      this.tell({ digit: this.data.digit, morph: this.data.morph });
     };
     return select;
   }
 
   // data: { bank, z, digit, morph }
-  async update(data, { setStateValue, parentElement }) {
-    this.setStateValue = setStateValue;
+  async update(data, { tell, parentElement }) {
+    this.tell = tell;
     this.bank = await bankOf(data.bank);
     if (!controllers.has(parentElement)) return;
     if (this.data?.bank !== data.bank) this.name(this.bank.classes);
@@ -87,7 +87,7 @@ class Styles {
     this.data.z = z;
     this.show(z);
     this.chart.requestOver();
-    this.setStateValue("pick", { z });
+    this.tell({ z });
   }
 
   paint(context, chart) {
