@@ -82,6 +82,37 @@ def visit(page, address, *charts):
     page.wait_for_selector(READY)
 
 
+class Held:
+    """The messages between a page and its server: noted, and what the server says held back while `late`.
+
+    To be made before the page is opened.
+    """
+
+    def __init__(self, page):
+        self.late, self.asked, self.answers = False, [], []
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, socket):
+        server = socket.connect_to_server()
+        server.on_message(lambda message: (self.answers.append if self.late else socket.send)(message))
+        socket.on_message(lambda message: (self.asked.append(message), server.send(message)))
+        self.socket = socket
+
+    def release(self):
+        """Let the page have all that was held back, and all that follows at once."""
+        while self.answers:
+            self.socket.send(self.answers.pop(0))
+        self.late = False
+
+
+def wait_until(page, condition):
+    """Return once a condition of ours holds, while the page goes on."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
 def settle(page, expression, argument=None):
     """Wait until an expression holds in the page, and then until the server has nothing more to say."""
     page.wait_for_function(expression, arg=argument)

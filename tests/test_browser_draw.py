@@ -3,12 +3,11 @@
 import base64
 import math
 import re
-import time
 
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, canvas_pixels, settle, visit
+from browser import READY, ROOT, Held, canvas_pixels, settle, visit, wait_until
 
 import compute
 import drawing
@@ -140,31 +139,15 @@ def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
 
 
 def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, address):
-    late, answers, requests, sockets = False, [], [], []
-
-    def connect(socket):
-        server = socket.connect_to_server()
-        server.on_message(lambda message: (answers.append if late else socket.send)(message))
-        socket.on_message(lambda message: (requests.append(message), server.send(message)))
-        sockets.append(socket)
-
-    def wait_until(condition):
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline
-            page.wait_for_timeout(20)
-
-    page.route_web_socket("**/_stcore/stream", connect)
+    held = Held(page)
     visit_draw(page, address)
-    late = True
+    held.late = True
     stroke(page, ONE)
-    wait_until(lambda: any(b"drawing=" in message for message in answers))
-    before = len(requests)
+    wait_until(page, lambda: any(b"drawing=" in message for message in held.answers))
+    before = len(held.asked)
     page.get_by_role("button", name="clear").click()
-    wait_until(lambda: len(requests) > before)
-    while answers:
-        sockets[-1].send(answers.pop(0))
-    late = False
+    wait_until(page, lambda: len(held.asked) > before)
+    held.release()
     settle(page, "!location.search.includes('drawing=')")
 
 

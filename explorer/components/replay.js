@@ -50,7 +50,7 @@ function drawTowards(context, chart, z) {
 
 class Replay {
   constructor(parent) {
-    Object.assign(this, { films: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
+    Object.assign(this, { films: {}, pins: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
     this.build(parent);
     globalThis.latentExplorer.replay = this; // for whoever measures
   }
@@ -121,11 +121,11 @@ class Replay {
     this.sides = sides;
     this.data = data;
     for (const side of SIDES) this.panels[side].root.classList.toggle("latent-absent", !data.sides[side]);
-    for (const side of sides) this.showPin(side);
+    for (const side of sides) this.takePin(side);
     this.showLegend();
     const names = Object.fromEntries(sides.map((side) => [side, data.sides[side].name]));
     this.timeline.show(data.curves, this.films, names);
-    this.seek(this.epoch ?? data.epoch); // only a link decides the moment: later on the browser knows better
+    this.seek(this.epoch ?? data.epoch); // only a link decides the moment, as it does the pinned points
   }
 
   // The film of a side; of two sides that show the same training, one.
@@ -151,8 +151,16 @@ class Replay {
     for (const { theatre } of Object.values(this.panels)) theatre.detach();
   }
 
-  showPin(side) {
-    this.panels[side].inputs.forEach((input, axis) => (input.value = this.data.sides[side].z[axis].toFixed(PIN_DECIMALS)));
+  // The server's point for a training that is new here; later on the browser knows better: what the server says may be
+  // older than the last click, or than a number that is being typed.
+  takePin(side) {
+    const { id, z } = this.data.sides[side];
+    if (this.pins[side]?.id !== id) this.pin(side, { id, z });
+  }
+
+  pin(side, pin) {
+    this.pins[side] = pin;
+    this.panels[side].inputs.forEach((input, axis) => (input.value = pin.z[axis].toFixed(PIN_DECIMALS)));
   }
 
   showLegend() {
@@ -241,8 +249,7 @@ class Replay {
   }
 
   pick(side, z) {
-    this.data.sides[side].z = z;
-    this.showPin(side);
+    this.pin(side, { ...this.pins[side], z });
     this.panels[side].theatre.requestOver();
     this.tell({ side, z });
   }
@@ -272,7 +279,8 @@ class Replay {
   paint(side, context, chart) {
     const film = this.films[side];
     if (!film) return;
-    const { prior, digit, z: pinned } = this.data.sides[side];
+    const { prior, digit } = this.data.sides[side];
+    const pinned = this.pins[side].z;
     const decoder = film.decoder();
     if (this.data.prior && prior) drawPrior(context, chart);
     drawPin(context, chart, pinned);
