@@ -16,7 +16,7 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
-WIDEST = 1.8  # a map's axes have at most this ratio, on a screen as wide as the page gets
+LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
@@ -40,9 +40,9 @@ def dot(count: int) -> float:
 
 
 def surroundings(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold what a map of the codes shows, however wide it is, and a margin to pan."""
+    """The ranges of both axes that hold what a map of the codes shows, however wide or tall, and a margin to pan."""
     (x0, x1), (y0, y1) = extent(codes, prior)
-    width, height = 1.2 * max(x1 - x0, WIDEST * (y1 - y0)), 1.2 * max(y1 - y0, x1 - x0)
+    width, height = 1.2 * max(x1 - x0, LONGEST * (y1 - y0)), 1.2 * max(y1 - y0, LONGEST * (x1 - x0))
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     return (x - width / 2, x + width / 2), (y - height / 2, y + height / 2)
 

@@ -43,6 +43,17 @@ def test_every_class_stands_out_from_the_background(background):
     assert ((np.maximum(*pair) + 0.05) / (np.minimum(*pair) + 0.05)).min() > 2.1
 
 
+@pytest.mark.parametrize("spread", [(1, 1), (20, 3), (3, 20)])
+@pytest.mark.parametrize("ratio", [1 / figures.LONGEST, 1, figures.LONGEST])
+def test_the_surroundings_hold_what_a_map_of_any_ratio_shows(spread, ratio):
+    codes = np.random.default_rng(0).normal(size=(500, 2)) * spread
+    shown, around = np.array(figures.extent(codes, True)), np.array(figures.surroundings(codes, True))
+    unit = max(np.diff(shown)[:, 0] / [ratio, 1])  # of both axes: the one with more room shows more
+    half = unit * np.array([ratio, 1]) / 2
+    assert (around[:, 0] < shown.mean(1) - half).all()
+    assert (around[:, 1] > shown.mean(1) + half).all()
+
+
 def test_a_map_holds_every_code_once_in_one_unit():
     generator = np.random.default_rng(0)
     codes = generator.normal(size=(500, 2)).astype(np.float32) * [20, 3]
