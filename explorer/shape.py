@@ -14,7 +14,7 @@ from vae.checkpoint import Checkpoint
 from vae.geodesics import Graph
 from vae.geometry import Surface
 
-CELLS = 192  # of the map of the magnification, along its longer side
+CELLS = 160  # of the map of the magnification, along its longer side
 
 _FINER = 4  # a path is measured at so many places between two that are shown
 _OUTSIDE = 0.001  # of the codes on each side may lie outside of the graph, but for a margin
