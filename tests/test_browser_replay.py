@@ -175,16 +175,19 @@ def test_a_click_keeps_a_point_and_the_server_is_not_needed_to_decode_it(page, a
     assert_digits(page, [film.model(-1) for film in films.values()])
 
 
-def test_of_picks_in_a_burst_none_is_lost(page, address):
+def test_of_picks_in_a_burst_none_is_lost_and_the_page_stays(page, address):
     opened(page, address)
     page.evaluate("""async () => {
-      for (let i = 0; i < 8; i++) {
+      globalThis.first = latentExplorer.replay;
+      for (let i = 0; i < 60; i++) {
         latentExplorer.replay.pick(i % 2 ? 'left' : 'right', [i, -i]);
-        if (i < 5) await new Promise((resolve) => setTimeout(resolve, 15));
+        if (i < 57) await new Promise((resolve) => setTimeout(resolve, 30));
       }
     }""")
-    settle(page, "['z1_replay_left=7', 'z1_replay_right=6'].every((each) => location.search.includes(each))")
-    assert (pinned(page, "left"), pinned(page, "right")) == ((7, -7), (6, -6))
+    settle(page, "['z1_replay_left=59', 'z1_replay_right=58'].every((each) => location.search.includes(each))")
+    assert page.evaluate("latentExplorer.replay === first")
+    assert page.locator(".latent-replay").count() == 1
+    assert (pinned(page, "left"), pinned(page, "right")) == ((59, -59), (58, -58))
 
 
 def test_an_answer_does_not_undo_what_is_being_typed(page, address):

@@ -1,4 +1,4 @@
-// What all pages share: the decoders once sent, one controller a page, and an eye on charts that are mounted anew.
+// What all pages share: the decoders once sent, one controller a page, and an eye on what is mounted anew or gone.
 
 const banks = new Map();
 
@@ -52,16 +52,17 @@ function bridge({ data, parentElement, setStateValue }) {
 }
 
 function unmount(parentElement) {
-  controllers.get(parentElement)?.unmount(parentElement);
+  controllers.get(parentElement).unmount(parentElement);
   controllers.delete(parentElement);
 }
 
 new MutationObserver(() => {
+  for (const parentElement of [...controllers.keys()]) if (!parentElement.isConnected) unmount(parentElement);
   for (const controller of new Set(controllers.values())) controller.attach();
 }).observe(document.body, { childList: true, subtree: true });
 
 // `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
-globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, bridge, unmount, frames: 0, picks: 0 };
+globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, bridge, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
 
 export default function () {}
