@@ -71,6 +71,17 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     raise RuntimeError(f"the explorer did not start:\n{log.read_text()}")
 
 
+def ready(page):
+    """Wait until the server has nothing more to say, and what it said is drawn."""
+    page.wait_for_selector(READY)
+    drawn(page)
+
+
+def drawn(page):
+    """Wait until what was asked for has been drawn: two frames on."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def visit(page, address, *charts):
     """Open a page, and wait until its charts can be touched and all is there."""
     page.set_default_timeout(30_000)
@@ -79,7 +90,7 @@ def visit(page, address, *charts):
         page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
         if chart.startswith("map_"):  # on a server that has just started, what is pinned on it comes later
             page.wait_for_selector(f".st-key-{chart.replace('map', 'decoded')}")
-    page.wait_for_selector(READY)
+    ready(page)
 
 
 class Held:
@@ -99,10 +110,9 @@ class Held:
         self.socket = socket
 
     def release(self):
-        """Let the page have all that was held back, and all that follows at once."""
+        """Let the page have what was held back."""
         while self.answers:
             self.socket.send(self.answers.pop(0))
-        self.late = False
 
 
 def wait_until(page, condition):
@@ -114,9 +124,9 @@ def wait_until(page, condition):
 
 
 def settle(page, expression, argument=None):
-    """Wait until an expression holds in the page, and then until the server has nothing more to say."""
+    """Wait until an expression holds in the page, and then until the page is ready."""
     page.wait_for_function(expression, arg=argument)
-    page.wait_for_selector(READY)
+    ready(page)
 
 
 def plane(page, chart):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, canvas_pixels, explorer, place, plane, ranges, settle, visit
+from browser import ROOT, Held, canvas_pixels, explorer, place, plane, ranges, ready, settle, visit, wait_until
 from PIL import Image
 
 import compute
@@ -106,7 +106,7 @@ def zoom(page):
 def show_manifold(page):
     page.get_by_text("manifold", exact=True).click()
     page.wait_for_selector(".latent-with-tiles")
-    page.wait_for_selector(READY)
+    ready(page)
 
 
 def test_zoom_survives_clicks_toggles_and_the_other_map(page, address):
@@ -134,7 +134,7 @@ def test_the_first_visitor_of_a_server_has_the_maps_before_pytorch_and_keeps_the
         zoomed = zoom(page)
         for side in ("left", "right"):
             page.locator(f".st-key-decoded_{side} img.digit").wait_for()
-        page.wait_for_selector(READY)
+        ready(page)
         assert page.evaluate("atFirst.decoded") == 0
         assert page.evaluate("atFirst.plots.length === 2 && atFirst.plots.every((plot) => plot.isConnected)")
         assert page.get_by_text("Starting PyTorch").count() == 0
@@ -154,12 +154,18 @@ def test_a_click_before_pytorch_is_there_is_not_lost(page, tmp_path):
 
 
 def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp_path):
+    held = Held(page)
+    held.late = True
     with explorer(tmp_path / "log") as address:
         page.goto(f"{address}/interpolate")
+        wait_until(page, lambda: any(b"Starting PyTorch" in message for message in held.answers))
+        held.release()
         page.get_by_text("Starting PyTorch").wait_for()
+        held.late = False
+        held.release()
         for side in ("left", "right"):
             page.wait_for_selector(f".st-key-path_{side} .latent-layers", state="attached")
-        page.wait_for_selector(READY)
+        ready(page)
         assert page.get_by_text("Starting PyTorch").count() == 0
 
 
@@ -237,7 +243,7 @@ def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):
     page.mouse.move(*to, steps=4)
     page.mouse.up()
     page.wait_for_function("location.search.includes('a1_right=')")
-    page.wait_for_selector(READY)
+    ready(page)
     assert ranges(page, "path_right") == [x, y]
     query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
     moved = float(query["a1_right"]), float(query["a2_right"])
@@ -279,7 +285,7 @@ def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):
     page.wait_for_function("latentExplorer.frames > 1")
     page.mouse.click(*at)
     page.wait_for_function("location.search.includes('z1_style=')")
-    page.wait_for_selector(READY)
+    ready(page)
     page.mouse.move(5, 5)
     z = tuple(float(page.get_by_label(f"style {axis}").input_value()) for axis in ("z1", "z2"))
     for digit in range(10):

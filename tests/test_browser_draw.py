@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, Held, canvas_pixels, settle, visit, wait_until
+from browser import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
 
 import compute
 import drawing
@@ -147,6 +147,7 @@ def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, add
     before = len(held.asked)
     page.get_by_role("button", name="clear").click()
     wait_until(page, lambda: len(held.asked) > before)
+    held.late = False
     held.release()
     settle(page, "!location.search.includes('drawing=')")
 
@@ -222,7 +223,7 @@ def test_it_goes_to_bound_and_to_a_path(page, address, mnist):
     drawn, url = in_the_address(page), page.url
     page.get_by_role("button", name="Path B").click()
     page.wait_for_url("**/interpolate**")
-    page.wait_for_selector(READY)
+    ready(page)
     query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
     z = drawing.read(read(ROOT / "checkpoints" / "ae"), drawn).code
     assert (float(query["b1_left"]), float(query["b2_left"])) == pytest.approx(z, abs=1e-3)

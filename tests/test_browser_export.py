@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, canvas_pixels, place, ranges, settle, visit
+from browser import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 from PIL import Image
 from test_export import page as html_file
 
@@ -22,7 +22,7 @@ RIGHT_EDGE = "document.querySelector('.st-key-map_right .js-plotly-plot')._fullL
 def open_files(page):
     page.get_by_text("take away", exact=True).click()
     page.wait_for_selector("[class*='st-key-svg_'] button")
-    page.wait_for_selector(READY)
+    ready(page)
     page.wait_for_timeout(500)  # the popover slides into place
 
 

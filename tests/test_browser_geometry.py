@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, canvas_pixels, place, ranges, settle, visit
+from browser import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 
 import compute
 import shape
@@ -31,7 +31,7 @@ def visit_paths(page, address, query):
     visit(page, f"{address}/interpolate?{query}", "path_left", "path_right")
     page.set_default_timeout(90_000)  # for grids that are decoded for the first time
     page.wait_for_function("document.querySelectorAll('.latent-table').length === 2")
-    page.wait_for_selector(READY)
+    ready(page)
 
 
 def test_the_geodesic_is_offered_drawn_and_the_shortest(page, address):
@@ -69,7 +69,7 @@ def test_a_moved_end_has_its_own_geodesic_and_a_link_reopens_it(page, address):
     assert after["geodesic"][0] <= after["line"][0]
     page.reload()
     page.wait_for_function("document.querySelectorAll('.latent-table td.chosen').length === 4")
-    page.wait_for_selector(READY)
+    ready(page)
     assert table(page, 1) == after
 
 
@@ -82,7 +82,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(browser, 
         assert page.locator(".latent-heat-legend").count() == 0
         page.get_by_text("magnification", exact=True).first.click()
         page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 2")
-        page.wait_for_selector(READY)
+        ready(page)
         checkpoint = read(ROOT / "checkpoints" / "vae")
         z = torch.cartesian_prod(torch.linspace(-4, 4, 25), torch.linspace(-3, 3, 19))
         true = shape.surface(checkpoint, 0).magnification(z).detach().log().numpy()

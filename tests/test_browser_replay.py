@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from browser import READY, ROOT, Held, canvas_pixels, settle, visit, wait_until
+from browser import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
 
 import compute
 from vae import snapshots
@@ -26,7 +26,7 @@ def opened(page, address, query=""):
     visit(page, f"{address}/replay{query}")
     page.wait_for_selector(".latent-class")
     arrived(page)
-    page.wait_for_selector(READY)
+    ready(page)
 
 
 def arrived(page):
@@ -34,11 +34,6 @@ def arrived(page):
     there = "Object.values(latentExplorer.replay.films).length === 2 && Object.values(latentExplorer.replay.films)"
     page.wait_for_function(f"{there}.every((film) => film.banks[film.k] && (!film.share || film.banks[film.k + 1]))")
     drawn(page)
-
-
-def drawn(page):
-    """Wait until what was asked for has been drawn: two frames on."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def clock(page):
@@ -198,6 +193,7 @@ def test_an_answer_does_not_undo_what_is_being_typed(page, address):
     page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
     wait_until(page, lambda: any(b"z1_replay_right=" in message for message in held.answers))
     page.get_by_label("left z1").fill("1.5")
+    held.late = False
     held.release()
     settle(page, "location.search.includes('z1_replay_right=')")
     page.keyboard.press("Tab")

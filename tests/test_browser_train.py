@@ -7,7 +7,7 @@ import uuid
 
 import numpy as np
 import pytest
-from browser import READY, ROOT, settle, visit
+from browser import ROOT, drawn, ready, settle, visit
 
 import figures
 import jobs
@@ -66,7 +66,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
     page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch >= 1")
     assert page.locator(".latent-job strong").inner_text() == name
     page.get_by_text("Trained: 2 of 2 epochs").first.wait_for()
-    page.wait_for_selector(READY)
+    ready(page)
     made = checkpoint.read(FOLDER / name)
     loss = page.locator(".latent-curve strong").first.inner_text()
     assert loss == f"{made.record['history'][-1]['loss_nats']:.2f} nats"
@@ -74,7 +74,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
     page.set_default_timeout(60_000)
     page.get_by_role("link", name="Maps", exact=True).last.click()
     page.wait_for_selector(".st-key-map_right .latent-layers", state="attached")
-    page.wait_for_selector(READY)
+    ready(page)
     page.locator(".st-key-left [role=combobox]").click()
     page.get_by_role("option", name=name).click()
     settle(page, "(name) => location.search.includes(`left=${name}`)", name)
@@ -121,7 +121,7 @@ def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished)
     page.wait_for_function(f"{width} > 100")
     for display in ("none", ""):
         page.evaluate(f"document.querySelector('.latent-plane').style.display = '{display}'")
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        drawn(page)
     page.wait_for_function(f"{width} > 100")
 
 
