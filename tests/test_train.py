@@ -61,6 +61,12 @@ def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, devic
         run.epoch(here.train_images, here.train_labels, lambda terms: None)
 
 
+@pytest.mark.parametrize("setting", [{"weight_decay": 0.1}, {"adam_beta2": 0.9}, {"learning_rate": 1e-3}])
+def test_a_setting_of_the_optimizer_changes_what_is_learned(setting, digits):
+    usual, other = (train.train(TrainConfig(batch_size=50, epochs=1, **given), digits) for given in ({}, setting))
+    assert not any(torch.equal(a, b) for a, b in zip(weights(usual), weights(other), strict=True))
+
+
 @pytest.mark.parametrize("objective", ["importance", "exact"])
 @pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
 def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
@@ -265,6 +271,7 @@ def test_a_configuration_goes_through_its_flags_and_comes_back(config):
     ("arguments", "message"),
     [
         (["--sigma", "0"], "sigma must be above 0"),
+        (["--adam-beta2", "1"], "adam_beta2 must be below 1"),
         (["--name", "../vae"], "a checkpoint's name"),
         (["--name", "classifier"], "a checkpoint's name"),
         (["--data-dir", "/nowhere/at/all"], "VAE_DATA_DIR"),

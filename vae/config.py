@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 MNIST = "mnist"
 
 
-def _setting(default: Any, help: str, unit: str = "", least: float | None = None, above: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help, "unit": unit, "least": least, "above": above})
+def _setting(default: Any, help: str, unit: str = "", **limits: float) -> Any:
+    """A field with a default; its limits are `least`, `above` and `below`."""
+    return field(default=default, metadata={"help": help, "unit": unit, "limits": limits})
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class TrainConfig:
     batch_size: int = _setting(128, "images in a step", least=1)
     learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
     weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
+    adam_beta2: float = _setting(
+        0.999,
+        "of AdamW: how much of its mean of squared gradients stays in a step; less suits a short run",
+        least=0,
+        below=1,
+    )
     first_weights: Literal["torch", "he"] = _setting(
         "torch",
         "PyTorch's rule; or He's, for pixels less the mean image and divided by their deviation from it, and the mean "
@@ -62,7 +69,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for setting in fields(self):
-            _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata)
+            _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata["limits"])
         if self.objective != "elbo" and (self.model == "ae" or self.beta != 1):
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
 
@@ -82,7 +89,9 @@ class TrainConfig:
         return cls(**values)
 
 
-def _check(name: str, value: Any, kind: Any, least: float | None, above: float | None, **_: str) -> None:
+def _check(
+    name: str, value: Any, kind: Any, least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> None:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, got {value!r}")
@@ -94,7 +103,9 @@ def _check(name: str, value: Any, kind: Any, least: float | None, above: float |
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite {kind.__name__}, got {value!r}")
-    if least is not None and value < least:
+    if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
-    if above is not None and value <= above:
+    if value <= above:
         raise ValueError(f"{name} must be above {above}, got {value!r}")
+    if value >= below:
+        raise ValueError(f"{name} must be below {below}, got {value!r}")

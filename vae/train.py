@@ -78,7 +78,8 @@ class Run:
             every = -(-len(data.train_images) // SOME)
             self.model.start_from(to_pixels(data.train_images[::every].cpu()))
         self.model.to(self.device)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
+        adam = {"betas": (0.9, config.adam_beta2), "weight_decay": config.weight_decay}
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), **adam, fused=True)
         seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
         names = ("order", "noise", "binarization")
         self.generators = {n: torch.Generator(self.device).manual_seed(s) for n, s in zip(names, seeds, strict=True)}
