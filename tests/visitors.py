@@ -30,7 +30,7 @@ class Visitor:
     """One open page."""
 
     def __init__(self, socket: websockets.ClientConnection) -> None:
-        self.socket, self.bridge, self.fragment, self.pinned = socket, "", "", None
+        self.socket, self.bridge, self.fragment, self.pinned, self.picks = socket, "", "", None, 0
 
     async def open(self) -> Answer:
         """Have the whole page drawn, which a server that has just started does in two runs."""
@@ -47,7 +47,8 @@ class Visitor:
         message = BackMsg()
         message.rerun_script.fragment_id = self.fragment
         state = message.rerun_script.widget_states.widgets.add()
-        state.id, state.json_value = self.bridge, json.dumps({"pick": {"side": "left", "z": z}})
+        self.picks += 1
+        state.id, state.json_value = self.bridge, json.dumps({"picks": [[self.picks, {"side": "left", "z": z}]]})
         answer = await self._run(message, due)
         if self.pinned != z:
             raise RuntimeError(f"the server shows {self.pinned} where {z} was clicked")
