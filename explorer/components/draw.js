@@ -57,7 +57,6 @@ class Draw {
     this.trails = { left: [], right: [] };
     this.lenses = {};
     this.charts = {};
-    this.sent = 0;
     for (const side of SIDES) {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`draw_${side}`, {
@@ -158,8 +157,7 @@ class Draw {
   }
 
   send() {
-    this.sent += 1;
-    this.tell?.({ form: this.text, digit: this.asked, sent: this.sent });
+    this.tell?.({ form: this.text, digit: this.asked });
   }
 
   changed() {
