@@ -51,13 +51,12 @@ function bridge({ data, parentElement, setStateValue }) {
   return update({ data, parentElement, tell });
 }
 
-function unmount(parentElement) {
-  controllers.get(parentElement).unmount(parentElement);
-  controllers.delete(parentElement);
-}
-
 new MutationObserver(() => {
-  for (const parentElement of [...controllers.keys()]) if (!parentElement.isConnected) unmount(parentElement);
+  for (const [parentElement, controller] of controllers) {
+    if (parentElement.isConnected) continue;
+    controller.unmount(parentElement);
+    controllers.delete(parentElement);
+  }
   for (const controller of new Set(controllers.values())) controller.attach();
 }).observe(document.body, { childList: true, subtree: true });
 
