@@ -7,40 +7,28 @@ import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
+from threading import Lock
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-LARGEST = 50_000_000  # pixels of an image that is read
-LONGEST = 1_000  # pixels of its longer side that are kept
+from vae import grey
+
+LONGEST = 1_000  # pixels of the longer side of an image that is read
+_ONE_AT_A_TIME = Lock()
 
 
-def grey(file: bytes) -> np.ndarray:
-    """An image file of any kind as a person sees it, in grey levels (H, W) uint8, at most LONGEST pixels long.
+def read(file: bytes) -> np.ndarray:
+    """An image file that a visitor gave, in grey levels (H, W) uint8, at most LONGEST pixels long.
 
-    What is transparent shows white, or black where all that is opaque is light. Raises ValueError with one sentence for
-    a file that is no image, and for one of more than LARGEST pixels.
+    One at a time is decoded, so that many at once take no more memory than one. Raises ValueError with one sentence for
+    a file that is no image, and for one that is too large.
     """
-    try:
-        with Image.open(io.BytesIO(file)) as image:
-            if image.width * image.height > LARGEST:
-                raise ValueError(f"This image has {image.width} × {image.height} pixels. Take one below 50 megapixels.")
-            image.draft("L", (LONGEST, LONGEST))
-            return _as_seen(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError("This file is no image that can be read. Take a PNG, JPEG, GIF, BMP or WebP.") from error
-
-
-def _as_seen(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
-    levels, opacity = (np.asarray(image.convert("LA"), dtype=np.float64)[..., i] for i in (0, 1))
-    light = opacity.any() and np.average(levels, weights=opacity) > 127
-    paper = 0 if light else 255
-    return (paper + (levels - paper) * opacity / 255).round().astype(np.uint8)
+    with _ONE_AT_A_TIME:
+        try:
+            return grey.read(file, longest=LONGEST, draft=LONGEST, stretch=True)
+        except grey.Unusable as error:
+            raise ValueError(f"This file cannot be used: {error}. Take a PNG, JPEG, GIF, BMP, WebP or TIFF.") from error
 
 
 def png(image: np.ndarray, scale: int = 1) -> bytes:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from browser import CHROMIUM, LAUNCH, explorer
+from hypothesis import HealthCheck, settings
 
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet
@@ -10,6 +11,14 @@ from vae.datasets import load_dataset
 from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
+
+
+# The same inputs in every run of the suite; `--hypothesis-profile search` looks for new ones, and keeps what fails in
+# `.hypothesis`. Whatever it finds becomes an @example beside its test.
+settings.register_profile("suite", max_examples=80, derandomize=True, deadline=None, database=None)
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+settings.register_profile("search", max_examples=3_000, deadline=None, suppress_health_check=slow)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser):

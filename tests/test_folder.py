@@ -1,6 +1,8 @@
 """Laws of a folder of images: each becomes what a person sees in it, and what cannot be is refused by name."""
 
+import errno
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,4 +188,36 @@ def test_more_classes_than_colours_are_refused(tmp_path):
 def test_a_folder_too_large_to_hold_is_refused_before_it_is_read(pets, monkeypatch):
     monkeypatch.setattr(folder, "MOST_IMAGES", 30)
     with pytest.raises(DataError, match="36 images: leave 30"):
+        load_dataset(str(pets))
+
+
+def test_what_is_no_image_by_name_is_left_out_with_a_word(pets, capsys):
+    (pets / "dog" / "phone.heic").write_bytes(b"")
+    assert len(load_dataset(str(pets)).train_images) == 30
+    assert "2 files are left out, no image by name (.heic, .txt)" in capsys.readouterr().err
+
+
+def test_a_jpeg_is_an_image_under_each_of_its_endings(pets):
+    for i, suffix in enumerate((".jfif", ".jpe", ".JPEG")):
+        (pets / "dog" / f"{i}.jpg").rename(pets / "dog" / f"{i}{suffix}")
+    assert len(load_dataset(str(pets)).train_images) == 30
+
+
+def test_postscript_in_a_folder_is_no_image(pets):
+    (pets / "dog" / "3.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    with pytest.raises(DataError, match=r"dog/3\.jpg cannot be read as an image"):
+        load_dataset(str(pets))
+
+
+@pytest.mark.parametrize("place", ["", "dog"])
+def test_a_folder_that_may_not_be_read_is_named(pets, place, monkeypatch):
+    forbidden, listed = pets / place, Path.iterdir
+
+    def iterdir(folder):
+        if folder == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)  # whoever runs the tests may be allowed everything
+    with pytest.raises(DataError, match=rf"{forbidden.name} cannot be read \(Permission denied\)"):
         load_dataset(str(pets))

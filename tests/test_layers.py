@@ -34,10 +34,11 @@ VAE_ARROWS = {
     | {"files", "flags", "models", "modes", "objectives", "stored", "theory"},
     "files": {"arrays"},
     "flags": {"config"},
-    "folder": {"data"},
+    "folder": {"data", "grey"},
     "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
     "geodesics": {"geometry"},
     "geometry": {"distributions"},
+    "grey": set(),
     "hermite": set(),
     "interpolation": {"geodesics", "geometry"},
     "lattice": set(),
@@ -82,7 +83,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "landscape": {"vae"},
     "opening": {"results"},  # by its name
     "packing": {"vae"},
-    "pictures": set(),
+    "pictures": {"vae"},
     "recipe": {"state", "vae"},
     "resources": {"figures", "packing", "vae"},
     "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "packing", "pictures", "resources"}
@@ -98,7 +99,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "opening", "resources", "results", "views"},
-    "PIL": {"vae.folder", "pictures"},
+    "PIL": {"vae.folder", "vae.grey", "pictures"},
     "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "packing"}
     | {"pictures", "results", "shape", "views"},
 }

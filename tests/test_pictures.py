@@ -45,7 +45,7 @@ def test_an_image_of_any_depth_reads_as_its_grey_levels():
     grey = Image.fromarray(IMAGES[0])
     deep = Image.fromarray(IMAGES[0].astype(np.uint16) * 257)
     for image in (grey, grey.convert("RGB"), grey.convert("RGBA"), deep):
-        assert np.abs(pictures.grey(file_of(image, "png")).astype(int) - IMAGES[0]).max() <= 1
+        assert np.abs(pictures.read(file_of(image, "png")).astype(int) - IMAGES[0]).max() <= 1
 
 
 @pytest.mark.parametrize(("pen", "paper"), [(0, 255), (255, 0)])
@@ -53,7 +53,7 @@ def test_what_is_transparent_is_the_paper_of_the_pen(pen, paper):
     opacity = np.zeros((28, 28), dtype=np.uint8)
     opacity[5:9, 3:20] = 255
     image = Image.merge("LA", [Image.fromarray(np.full((28, 28), pen, np.uint8)), Image.fromarray(opacity)])
-    read = pictures.grey(file_of(image, "png"))
+    read = pictures.read(file_of(image, "png"))
     assert (read == np.where(opacity, pen, paper)).all()
 
 
@@ -62,7 +62,7 @@ def test_a_photograph_is_turned_as_the_camera_says_and_made_smaller():
     image[:700] = 255  # the upper half, that is to be on the right
     turned = Image.Exif()
     turned[0x0112] = 6
-    read = pictures.grey(file_of(Image.fromarray(image), "jpeg", exif=turned))
+    read = pictures.read(file_of(Image.fromarray(image), "jpeg", exif=turned))
     assert max(read.shape) <= pictures.LONGEST
     assert read.shape[0] > read.shape[1]
     assert read[:, -50:].mean() > 250
@@ -71,8 +71,8 @@ def test_a_photograph_is_turned_as_the_camera_says_and_made_smaller():
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(50), b"%PDF-1.7"])
 def test_what_is_no_image_is_refused_in_one_sentence(content):
-    with pytest.raises(ValueError, match="no image that can be read"):
-        pictures.grey(content)
+    with pytest.raises(ValueError, match="no image of a kind that is read here"):
+        pictures.read(content)
 
 
 def test_a_sheet_holds_every_image_in_its_place():

@@ -16,6 +16,7 @@ from the names alone: each class is shuffled by a fixed seed.
 
 import random
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +27,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from vae import grey
 from vae.data import DataError, ImageSet, Split
 
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"])
+SUFFIXES = grey.suffixes()
 SIDE = 28
 MOST_CLASSES = 10  # no more colours can be told apart by all eyes
 LEAST_IMAGES = 10  # in a class
@@ -45,11 +47,14 @@ class Files(NamedTuple):
     train: list[tuple[Path, int]]
     test: list[tuple[Path, int]]
     class_names: tuple[str, ...]
+    left_out: list[Path]  # files beside them that are no images by their names
 
 
 def load(folder: Path) -> ImageSet:
     """The whole set, on the CPU; raises DataError, which names the file or folder and says what to do."""
     files = find(folder)
+    if files.left_out:
+        print(f"{folder}: {_left_out(files.left_out)}", file=sys.stderr)
     inverted = lighter_ground(files)
     return ImageSet(*_read(files.train, inverted), *_read(files.test, inverted), files.class_names)
 
@@ -61,14 +66,29 @@ def load_test_split(folder: Path) -> Split:
 
 
 def find(folder: Path) -> Files:
-    """The images of a folder, by name; raises DataError unless there are enough in each class and not too many."""
+    """The images of a folder, by name.
+
+    Raises DataError unless there are enough in each class and not too many, and where a folder may not be read.
+    """
+    try:
+        return _find(folder)
+    except OSError as error:
+        place = error.filename or folder
+        raise DataError(
+            f"{place} cannot be read ({error.strerror}): let this program read it, or take it away"
+        ) from error
+
+
+def _find(folder: Path) -> Files:
     classes = sorted((each for each in folder.iterdir() if _counts(each) and each.is_dir()), key=_natural)
     if not 1 <= len(classes) <= MOST_CLASSES:
         found = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
         raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {found}")
-    train, test = [], []
+    train, test, left_out = [], [], []
     for label, each in enumerate(classes):
-        images = sorted((file for file in each.iterdir() if _is_image(file)), key=_natural)
+        files = sorted((file for file in each.iterdir() if _counts(file) and file.is_file()), key=_natural)
+        images = [file for file in files if file.suffix.lower() in SUFFIXES]
+        left_out += sorted({*files} - {*images})
         _check_count(each, len(images))
         random.Random(SEED).shuffle(images)
         few = len(images) // TEST_SHARE
@@ -78,7 +98,7 @@ def find(folder: Path) -> Files:
         raise DataError(f"{folder} has {len(train) + len(test):,} images: leave {MOST_IMAGES:,} at most in it")
     for part in (train, test):  # the first few of either are of all classes
         random.Random(SEED).shuffle(part)
-    return Files(train, test, tuple(each.name for each in classes))
+    return Files(train, test, tuple(each.name for each in classes), left_out)
 
 
 def lighter_ground(files: Files) -> bool:
@@ -91,34 +111,20 @@ def lighter_ground(files: Files) -> bool:
 
 def read_image(file: Path, inverted: bool) -> np.ndarray:
     """An image in MNIST's form, (28, 28) uint8; raises DataError for a file that is no image."""
-    grey = read_grey(file)
-    small = np.asarray(ImageOps.pad(grey, (SIDE, SIDE), Image.Resampling.BILINEAR, _border(np.asarray(grey))))
+    image = read_grey(file)
+    small = np.asarray(ImageOps.pad(image, (SIDE, SIDE), Image.Resampling.BILINEAR, _border(np.asarray(image))))
     return 255 - small if inverted else small
 
 
 def read_grey(file: Path) -> Image.Image:
     """An image upright and grey, in its own size, nothing of it transparent; raises DataError where there is none."""
     try:
-        with Image.open(file) as image:
-            image.draft("L", (4 * SIDE, 4 * SIDE))  # a large JPEG is read in a fraction of its size
-            return _grey(ImageOps.exif_transpose(image))
-    except Exception as error:  # a file that is no image can fail in any way, and all mean the same
+        image = Image.fromarray(grey.read(file, draft=4 * SIDE))  # a large JPEG is read in a fraction of its size
+        if max(image.size) > SIDE * min(image.size):
+            raise ValueError(f"of {image.width} x {image.height} pixels nothing would be left")
+    except ValueError as error:
         raise DataError(f"{file} cannot be read as an image ({error}): replace it, or take it away") from error
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    if max(image.size) > SIDE * min(image.size):
-        raise ValueError(f"of {image.width} x {image.height} pixels nothing would be left")
-    if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would cut off at 255
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("its pixels are fractions")
-    if not image.has_transparency_data:
-        return image.convert("L")
-    grey, alpha = (np.asarray(band).astype(float) for band in image.convert("RGBA").convert("LA").split())
-    drawn = (grey * alpha).sum() / max(alpha.sum(), 1)
-    ground = 255 if drawn < 127.5 else 0
-    return Image.fromarray((ground + (grey - ground) * alpha / 255).round().astype(np.uint8))
+    return image
 
 
 def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> tuple[Tensor, Tensor]:
@@ -129,9 +135,9 @@ def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> tuple[Tensor, Te
     return torch.from_numpy(images), torch.tensor([label for _, label in files])
 
 
-def _border(grey: np.ndarray) -> int:
+def _border(levels: np.ndarray) -> int:
     """The median grey of an image's outermost pixels."""
-    return int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    return int(np.median(np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])))
 
 
 def _check_count(folder: Path, count: int) -> None:
@@ -149,8 +155,11 @@ def _counts(path: Path) -> bool:
     return not path.name.startswith((".", "__"))
 
 
-def _is_image(file: Path) -> bool:
-    return _counts(file) and file.suffix.lower() in SUFFIXES and file.is_file()
+def _left_out(files: Sequence[Path]) -> str:
+    """What is left out of a folder, in a few words."""
+    endings = sorted({file.suffix.lower() or "no ending" for file in files})
+    many = f"{len(files):,} files are" if len(files) > 1 else f"{files[0].name} is"
+    return f"{many} left out, no image by name ({', '.join(endings)}); read are {', '.join(sorted(SUFFIXES))}"
 
 
 def _natural(path: Path) -> list[tuple[bool, int, str]]:

@@ -155,7 +155,7 @@ def uploaded() -> None:
     if file is None:
         return
     try:
-        image = drawing.form(pictures.grey(file.getvalue()))
+        image = drawing.form(pictures.read(file.getvalue()))
     except ValueError as error:
         st.session_state[PROBLEM] = str(error)
         return
