@@ -25,6 +25,7 @@ Kalatzis and Hauberg, Pulling back information geometry, 2022 (Bernoulli).
 """
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import Protocol
 
 import torch
@@ -33,6 +34,10 @@ from torch.distributions import Bernoulli, Independent
 from torch.func import jvp, vmap
 
 from vae.distributions import is_one_number
+
+_FORWARD = (
+    RLock()
+)  # PyTorch counts the levels of forward differentiation for the whole process: two threads disturb them
 
 
 class Decoder(Protocol):
@@ -69,7 +74,8 @@ class Surface:
         def along(axis: Tensor) -> Tensor:
             return jvp(self.embed, (z,), (axis.expand_as(z),))[1]
 
-        return vmap(along, out_dims=1)(torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
+        with _FORWARD:
+            return vmap(along, out_dims=1)(torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
 
     def metric(self, z: Tensor) -> Tensor:
         """G(z) = J^T J, (B, D, D): symmetric, with no negative eigenvalue."""
