@@ -1,12 +1,16 @@
 """Laws of a folder of images: each becomes what a person sees in it, and what cannot be is refused by name."""
 
+import contextlib
 import errno
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as some
 from PIL import Image
 
 from vae import folder
@@ -221,3 +225,46 @@ def test_a_folder_that_may_not_be_read_is_named(pets, place, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", iterdir)  # whoever runs the tests may be allowed everything
     with pytest.raises(DataError, match=rf"{forbidden.name} cannot be read \(Permission denied\)"):
         load_dataset(str(pets))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udcff", "\x1b[31mred", " "])
+def test_a_class_whose_name_cannot_be_shown_is_refused(pets, name):
+    (pets / "dog").rename(pets / name)
+    with pytest.raises(DataError, match="has a name that cannot be shown: rename its folder"):
+        load_dataset(str(pets))
+
+
+def png_of(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "png")
+    return file.getvalue()
+
+
+PICTURES = [png_of(blob(width, height)) for width, height in ((28, 28), (1, 1), (3, 50), (200, 1), (90, 61))]
+NAMES = some.text(some.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=12)
+CONTENTS = some.one_of(some.sampled_from(PICTURES), some.binary(max_size=60))
+FILES = some.dictionaries(NAMES.flatmap(lambda name: some.sampled_from([f"{name}.png", f"{name}.gif", name])), CONTENTS)
+
+
+@given(some.dictionaries(NAMES, some.tuples(FILES, some.integers(0, 12)), max_size=4), some.binary(max_size=20))
+def test_a_folder_of_anything_is_a_data_set_or_an_error_in_words(classes, beside):
+    """Each class has files of any name and content, and a number of good images."""
+    with TemporaryDirectory() as place:
+        root = Path(place)
+        (root / "notes.txt").write_bytes(beside)
+        for name, (files, good) in classes.items():
+            with contextlib.suppress(OSError):  # "..", a name too long, one that is there already
+                (root / name).mkdir()
+                for file, content in {**{f"{i}.png": PICTURES[0] for i in range(good)}, **files}.items():
+                    (root / name / file).write_bytes(content)
+        try:
+            data = load_dataset(place)
+        except DataError as error:
+            refused = str(error)
+            data = None
+        if data is None:
+            assert refused.isprintable()
+            return
+        assert len(data.train_images) >= 8
+        assert data.train_images.shape[1:] == data.test_images.shape[1:] == (28, 28)
+        assert 0 <= data.train_labels.min() <= data.train_labels.max() < len(data.class_names) <= 10

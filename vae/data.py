@@ -17,7 +17,14 @@ VALIDATION_IMAGES = 5_000  # the last of the training images, held out to choose
 
 
 class DataError(RuntimeError):
-    """A data set is absent and cannot be had, or a file of it is not what it should be."""
+    """A data set is absent and cannot be had, or a file of it is not what it should be.
+
+    The message is one line that can be printed, whatever characters the names of files in it have.
+    """
+
+    def __init__(self, message: str) -> None:
+        printable = (char if char.isprintable() else ascii(char)[1:-1] for char in message)
+        super().__init__("".join(printable))
 
 
 class ImageSet(NamedTuple):

@@ -84,6 +84,9 @@ def _find(folder: Path) -> Files:
     if not 1 <= len(classes) <= MOST_CLASSES:
         found = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
         raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {found}")
+    for each in classes:
+        if not (each.name.isprintable() and each.name.strip()):
+            raise DataError(f"the class {str(each)!r} has a name that cannot be shown: rename its folder")
     train, test, left_out = [], [], []
     for label, each in enumerate(classes):
         files = sorted((file for file in each.iterdir() if _counts(file) and file.is_file()), key=_natural)
