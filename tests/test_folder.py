@@ -195,24 +195,28 @@ def test_a_folder_too_large_to_hold_is_refused_before_it_is_read(pets, monkeypat
         load_dataset(str(pets))
 
 
+@pytest.mark.fault("a folder left images out without a word")
 def test_what_is_no_image_by_name_is_left_out_with_a_word(pets, capsys):
     (pets / "dog" / "phone.heic").write_bytes(b"")
     assert len(load_dataset(str(pets)).train_images) == 30
     assert "2 files are left out, no image by name (.heic, .txt)" in capsys.readouterr().err
 
 
+@pytest.mark.fault("a folder left images out without a word")
 def test_a_jpeg_is_an_image_under_each_of_its_endings(pets):
     for i, suffix in enumerate((".jfif", ".jpe", ".JPEG")):
         (pets / "dog" / f"{i}.jpg").rename(pets / "dog" / f"{i}{suffix}")
     assert len(load_dataset(str(pets)).train_images) == 30
 
 
+@pytest.mark.fault("a file that was uploaded, or lay in a folder of images, ran as a program")
 def test_postscript_in_a_folder_is_no_image(pets):
     (pets / "dog" / "3.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     with pytest.raises(DataError, match=r"dog/3\.jpg cannot be read as an image"):
         load_dataset(str(pets))
 
 
+@pytest.mark.fault("what may not be read, or has an odd name, ended in a traceback")
 @pytest.mark.parametrize("place", ["", "dog"])
 def test_a_folder_that_may_not_be_read_is_named(pets, place, monkeypatch):
     forbidden, listed = pets / place, Path.iterdir
@@ -227,6 +231,7 @@ def test_a_folder_that_may_not_be_read_is_named(pets, place, monkeypatch):
         load_dataset(str(pets))
 
 
+@pytest.mark.fault("what may not be read, or has an odd name, ended in a traceback")
 @pytest.mark.parametrize("name", ["a\nb", "\udcff", "\x1b[31mred", " "])
 def test_a_class_whose_name_cannot_be_shown_is_refused(pets, name):
     (pets / "dog").rename(pets / name)
@@ -246,6 +251,7 @@ CONTENTS = some.one_of(some.sampled_from(PICTURES), some.binary(max_size=60))
 FILES = some.dictionaries(NAMES.flatmap(lambda name: some.sampled_from([f"{name}.png", f"{name}.gif", name])), CONTENTS)
 
 
+@pytest.mark.fault("what may not be read, or has an odd name, ended in a traceback")
 @given(some.dictionaries(NAMES, some.tuples(FILES, some.integers(0, 12)), max_size=4), some.binary(max_size=20))
 def test_a_folder_of_anything_is_a_data_set_or_an_error_in_words(classes, beside):
     """Each class has files of any name and content, and a number of good images."""

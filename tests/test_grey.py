@@ -61,6 +61,7 @@ def decoders_asked(monkeypatch):
     return asked
 
 
+@pytest.mark.fault("a file that was uploaded, or lay in a folder of images, ran as a program")
 @pytest.mark.parametrize("before", [b"", b"\xc5\xd0\xd3\xc6" + bytes(26)], ids=["plain", "with a preview's head"])
 def test_postscript_is_never_decoded_whatever_its_name(tmp_path, decoders_asked, before):
     for name in ("digit.png", "digit.eps", "digit.jpg", "digit"):
@@ -71,6 +72,7 @@ def test_postscript_is_never_decoded_whatever_its_name(tmp_path, decoders_asked,
     assert decoders_asked <= set(grey.FORMATS)
 
 
+@pytest.mark.fault("a file that was uploaded, or lay in a folder of images, ran as a program")
 def test_only_the_formats_of_the_list_are_decoded(decoders_asked):
     for kind in sorted(set(Image.SAVE) - set(grey.FORMATS) - {"MPO"}):  # an MPO is a JPEG with more after it
         for mode in ("RGB", "1", "L", "RGBA", "P"):
@@ -83,6 +85,7 @@ def test_only_the_formats_of_the_list_are_decoded(decoders_asked):
     assert decoders_asked <= set(grey.FORMATS)
 
 
+@pytest.mark.fault("a file that was uploaded, or lay in a folder of images, ran as a program")
 def test_no_other_module_gives_a_file_to_a_decoder():
     opened = [
         path.relative_to(ROOT).as_posix()
@@ -105,6 +108,7 @@ def test_every_format_shows_what_was_saved(content):
     assert np.median(upright[SHOWN > 0]) == pytest.approx(200, abs=56)  # two levels have no 200
 
 
+@pytest.mark.fault("a picture with ink was called empty")
 @pytest.mark.parametrize("kind", ["gif", "png", "tiff", "webp"])
 def test_of_several_frames_the_first_that_shows_something_is_read(kind):
     blank = Image.new("L", (60, 40), 0)
@@ -113,6 +117,7 @@ def test_of_several_frames_the_first_that_shows_something_is_read(kind):
     assert grey.read(file_of(blank, kind)).max() == 0
 
 
+@pytest.mark.fault("a picture with ink was called empty")
 @pytest.mark.parametrize("most", [40, 1_000, 4_095, 65_535])
 def test_the_depth_of_a_scan_takes_nothing_from_its_contrast(most):
     deep = Image.fromarray((SHOWN.astype(np.float64) / 200 * most).astype(np.uint16))
@@ -120,6 +125,7 @@ def test_the_depth_of_a_scan_takes_nothing_from_its_contrast(most):
     assert (grey.read(file_of(deep, "png")) == np.asarray(deep) >> 8).all()
 
 
+@pytest.mark.fault("a picture with ink was called empty")
 def test_fractions_are_read_where_their_own_range_is_asked_for():
     values = SHOWN.astype(np.float32) / 1e3 - 3
     values[0, 0] = np.nan
@@ -129,6 +135,7 @@ def test_fractions_are_read_where_their_own_range_is_asked_for():
         grey.read(content)
 
 
+@pytest.mark.fault("a picture with ink was called empty")
 def test_a_line_of_one_pixel_is_seen_in_a_large_scan_of_two_levels():
     scan = np.full((3000, 2000), 255, np.uint8)
     scan[500:2500, 1001] = 0
@@ -144,6 +151,7 @@ def test_an_image_is_shrunk_to_the_mean_of_what_each_pixel_covers():
         assert np.abs(grey.read(content, longest=301) - means).max() <= 1
 
 
+@pytest.mark.fault("a decoder raised what was not caught")
 def test_facts_beside_an_image_that_are_broken_do_not_break_it():
     exif = bytearray(file_of(Image.fromarray(SHOWN), "jpeg", exif=_turned(6), dpi=(72, 72)))
     at = exif.index(b"Exif")
@@ -195,6 +203,7 @@ def _with_tiles_of(side):
 TOO_MUCH = dict(heads_that_promise_too_much())
 
 
+@pytest.mark.fault("a small file took a gigabyte")
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_a_head_that_promises_too_many_pixels_takes_no_memory(name):
     tracemalloc.start()
@@ -206,6 +215,7 @@ def test_a_head_that_promises_too_many_pixels_takes_no_memory(name):
     tracemalloc.stop()
 
 
+@pytest.mark.fault("a small file took a gigabyte")
 def test_a_progressive_jpeg_of_very_many_scans_is_refused():
     image = Image.effect_noise((3000, 3000), 50)
     content = file_of(image, "jpeg", progressive=True)
@@ -216,6 +226,7 @@ def test_a_progressive_jpeg_of_very_many_scans_is_refused():
         grey.read(content[:last] + scan[:40] * 400 + b"\xff\xd9", longest=1000, draft=1000)
 
 
+@pytest.mark.fault("a small file took a gigabyte")
 def test_a_thread_of_pixels_is_shrunk_along_its_length():
     thread = Image.fromarray(np.arange(100_000, dtype=np.uint32).astype(np.uint8)[:, None])
     assert grey.read(file_of(thread, "png"), longest=1000).shape == (1000, 1)
@@ -233,6 +244,7 @@ def test_a_file_that_cannot_be_read_is_told_from_a_broken_one(tmp_path, what):
         grey.read(file)
 
 
+@pytest.mark.fault("a decoder raised what was not caught")
 @given(some.sampled_from(FILES), some.lists(some.tuples(some.floats(0, 1), some.binary(max_size=4)), max_size=8))
 def test_bytes_that_were_changed_give_an_image_or_unusable(content, changes):
     changed = bytearray(content)
@@ -248,6 +260,7 @@ def test_bytes_that_were_changed_give_an_image_or_unusable(content, changes):
     assert 1 <= max(read.shape) <= 50
 
 
+@pytest.mark.fault("a decoder raised what was not caught")
 @given(some.sampled_from(FILES), some.floats(0, 1), some.binary(max_size=30))
 def test_a_file_that_was_cut_gives_an_image_or_unusable(content, share, more):
     with contextlib.suppress(grey.Unusable):

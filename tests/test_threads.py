@@ -60,6 +60,7 @@ def numbers(value):
     return [number for part in parts for number in numbers(part)]
 
 
+@pytest.mark.fault("two visitors who measured a plane at once got an error")
 def test_a_computation_gives_the_same_beside_any_other(models):
     work = dict(computations(models))
     alone = {name: numbers(compute()) for name, compute in work.items()}
@@ -70,6 +71,7 @@ def test_a_computation_gives_the_same_beside_any_other(models):
         assert values == pytest.approx(alone[name], rel=1e-4, abs=1e-6, nan_ok=True), name
 
 
+@pytest.mark.fault("two visitors who measured a plane at once got an error")
 def test_many_threads_measure_one_surface(models):
     surface, z = shape.surface(models["ae"], 0), models["ae"].codes[:50]
     alone = surface.magnification(z)
