@@ -3,6 +3,7 @@
 A checkpoint is cached under its files' modification times, so that one trained anew is read anew.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import streamlit as st
 
 import figures
 import packing
+from state import NAME
 from vae import stored
 from vae.architecture import decoder_name
 from vae.config import MNIST
@@ -49,7 +51,7 @@ class Resource:
 
 def with_posterior() -> list[str]:
     """The checkpoints whose encoder gives a distribution."""
-    return sorted([*names(FOLDER, "vae"), *names(FOLDER, "cvae")])
+    return sorted([*checkpoint_names("vae"), *checkpoint_names("cvae")])
 
 
 class Family(NamedTuple):
@@ -61,7 +63,12 @@ class Family(NamedTuple):
 
 def checkpoint_names(kind: str | None = None) -> list[str]:
     """The checkpoints that can be chosen, or those of one kind ("ae", "vae", "cvae")."""
-    return names(FOLDER, kind)
+    return [name for name in names(FOLDER, kind) if re.fullmatch(NAME, name)]
+
+
+def misnamed() -> list[str]:
+    """The checkpoints that cannot be chosen, since no link can hold their names."""
+    return sorted({*names(FOLDER)} - {*checkpoint_names()})
 
 
 @st.cache_resource(show_spinner="Opening the checkpoint …")

@@ -24,6 +24,7 @@ KINDS = ("ae", "vae", "cvae")
 NETWORKS = ("seed", "small", "deep", "fourier")
 LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
 KLS = ("closed", "monte-carlo")
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
 LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
 DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
 CLASSES = 10  # at most
@@ -179,8 +180,8 @@ def epoch(value: Any) -> float:
 
 
 def checkpoint_name(value: Any) -> str:
-    """A plain file name without folders; raises ValueError on anything else."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", str(value)):
+    """A name as `NAME` has it; raises ValueError on anything else."""
+    if not re.fullmatch(NAME, str(value)):
         raise ValueError(f"not a checkpoint name: {value!r}")
     return str(value)
 

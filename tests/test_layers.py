@@ -85,7 +85,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "packing": {"vae"},
     "pictures": {"vae"},
     "recipe": {"state", "vae"},
-    "resources": {"figures", "packing", "vae"},
+    "resources": {"figures", "packing", "state", "vae"},
     "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "packing", "pictures", "resources"}
     | {"shape", "vae"},
     "shape": {"compute", "vae"},

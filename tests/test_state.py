@@ -10,7 +10,7 @@ import state
 from state import ExplorerState, from_query, to_query
 
 CHOSEN = ExplorerState(
-    left="vae", right="vae-2.5", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
+    left="vae", right="vae-25", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
     snap=False, image_a=9999, b1_right=12.5, b2_right=-1e4, style="cvae-best", digit=9, seed=2**31 - 1,
     bound="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     job="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,

@@ -7,6 +7,7 @@ data, and so it holds no code of its own.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,12 @@ def runtime() -> None:
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:
-    """Hand the browser checkpoints, each packed by `packing.pack` under its id."""
+    """Hand the browser checkpoints, each packed by `packing.pack` under its id.
+
+    The id holds a name, and a component's key must not: Streamlit refuses keys with `__` in them.
+    """
     for identity, blob in blobs.items():
-        _bank(key=f"bank_{identity}", data=blob)
+        _bank(key=f"bank_{sha256(identity.encode()).hexdigest()[:16]}", data=blob)
 
 
 def served(blobs: Mapping[str, bytes]) -> dict[str, str]:

@@ -34,6 +34,7 @@ def render() -> None:
         with head:
             takeaway.offer(partial(files, shown))
     places = dict(zip(sides, st.columns(len(sides)), strict=True))
+    parts.not_shown()
     if opening.first_sight():
         for side, resource in shown.items():
             with places[side]:

@@ -125,6 +125,16 @@ def coordinates(side: str, z: tuple[float, float]) -> None:
         st.number_input(label, -LIMIT, LIMIT, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
 
 
+def not_shown() -> None:
+    """Which models are not offered because of their names, where there are any."""
+    names = resources.misnamed()
+    if names:
+        said(
+            f"Not shown: {escape(', '.join(names))}. A model's name is 1 to 40 letters a to z, digits, - and _, and "
+            "begins with a letter or digit. Rename its files to see it."
+        )
+
+
 def figures_line(resource: Resource) -> None:
     """`facts`, under a map."""
     st.html(f'<div class="latent-figures">{escape(facts(resource))}</div>')

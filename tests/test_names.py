@@ -1,0 +1,127 @@
+"""Names of models, classes and machines: one rule for what a link can hold, and none is taken for markup anywhere."""
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+import written
+from browser import ROOT
+from streamlit.testing.v1 import AppTest
+
+import resources
+import results
+from state import ExplorerState, from_query
+from views import takeaway
+
+SECONDS = 60
+EVIL = '<img src=x onerror="evil()">&amp;'
+RAW = re.compile(r"<img src=x|onerror=\"evil")
+GOOD = ["a", "0", "vae-best", "A_b-9", "two__lines", "x" * 40]
+BAD = ["größe", "my model", "a.b", "-a", "_a", "x" * 41, "a/b", "a\n", "", "٣", "<b>"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with two shipped models."""
+    for file in ("ae.pt", "ae.json", "vae.pt", "vae.json"):
+        shutil.copy(ROOT / "checkpoints" / file, tmp_path)
+    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def show(page, **query):
+    """A page alone, opened by a link, without an exception."""
+
+    def script(page):
+        import importlib
+
+        importlib.import_module(f"views.{page}").render()
+
+    app = AppTest.from_function(script, args=(page,), default_timeout=SECONDS)
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def html(app):
+    return " ".join(each.value for each in app.get("html"))
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_link_holds_every_good_name(name):
+    read = from_query({"left": name, "job": name})
+    assert (read.left, read.job) == (name, name)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_link_holds_no_other_name(name):
+    assert from_query({"left": name, "bound": name, "job": name}) == ExplorerState()
+
+
+@pytest.mark.parametrize("page", ["maps", "interpolate", "bound", "draw"])
+def test_a_model_of_every_good_name_is_shown(folder, page):
+    for name in GOOD:
+        written.write(folder / name)
+    for name in ("two__lines", "A_b-9"):
+        app = show(page, left=name, right="0", bound=name)
+        assert [error.value for error in app.error] == []
+        assert app.selectbox("bound" if page == "bound" else "left").value == name
+
+
+def test_a_component_s_key_says_nothing_of_the_name(folder):
+    written.write(folder / "two__lines")
+    app = show("maps", left="two__lines")
+    assert "two__lines" not in " ".join(each.proto.id for each in app.get("bidi_component"))
+
+
+def test_files_of_other_names_are_not_offered_and_one_line_says_why(folder):
+    for name in ("größe", "my model", "a.b", "<b>"):
+        written.write(folder / name, model="cvae")
+    app = show("maps")
+    assert app.selectbox("left").options == ["Autoencoder (ae)", "VAE (vae)"]
+    (line,) = [each.value for each in app.get("html") if "Not shown" in each.value]
+    assert "&lt;b&gt;, a.b, größe, my model" in line
+    assert "Rename" in line
+    assert [error.value for error in app.error] == []
+    assert resources.with_posterior() == ["vae"]
+
+
+def test_without_such_files_nothing_is_said(folder):
+    assert "Not shown" not in html(show("maps"))
+
+
+@pytest.mark.parametrize("page", ["maps", "interpolate", "classes", "bound", "draw", "replay"])
+def test_no_class_name_is_taken_for_markup(folder, page):
+    names = [f"{EVIL}{digit}" for digit in range(3)]
+    for name in ("ae", "vae", "cvae"):
+        written.write(folder / name, class_names=names, model=name)
+    app = show(page, z1_left="0.5", z2_left="0.5")
+    assert not RAW.search(html(app))
+    for chart in app.get("plotly_chart"):
+        assert not RAW.search(chart.proto.spec)
+
+
+def test_the_page_s_own_file_has_class_names_as_they_are(folder):
+    written.write(folder / "vae", class_names=["<b>", "a & b"])
+    plane = takeaway.plane(resources.resource("vae"), (0.0, 0.0), 0)
+    assert [name for name, _ in plane.classes] == ["<b>", "a & b"]
+
+
+def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch):
+    monkeypatch.setattr(results, "seen", lambda job: None)
+    place = folder / "jobs" / EVIL.replace("/", "")
+    place.mkdir(parents=True)
+    facts = {"config": {"model": "vae", "network": "seed", "dataset": EVIL}, "created": time.time(), "threads": 1}
+    (place / "job.json").write_text(json.dumps(facts))
+    began = {"event": "run", "epochs": 20, "steps": 4, "parameters": 7, "device": EVIL, "history": []}
+    measuring = {"event": "measuring", "what": EVIL}
+    (place / "progress.jsonl").write_text(f"{json.dumps(began)}\n{json.dumps(measuring)}\n")
+    (place.parent / "calm").mkdir()
+    (place.parent / "calm" / "job.json").write_text(json.dumps(facts | {"created": 0}))
+    app = show("train")
+    assert "&lt;img" in html(app)
+    assert html(app).count("7 parameters") == 1
+    assert not RAW.search(html(app))

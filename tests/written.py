@@ -1,0 +1,47 @@
+"""Checkpoints made without a training: of any codes, weights, names and classes, for what training makes but seldom."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae import checkpoint
+from vae.architecture import DIGITS
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.models import build
+
+COUNT = 2_000
+
+
+def normal(count: int = COUNT, seed: int = 1) -> Tensor:
+    """Codes (count, 2) of N(0, I)."""
+    return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def write(
+    path: Path,
+    codes: Tensor | None = None,
+    class_names: Sequence[str] = DIGITS,
+    edit: Callable[[Any], object] = lambda model: None,
+    **settings: Any,
+) -> Path:
+    """A checkpoint at `<path>.pt` and `<path>.json` with these codes, and the untrained model once it is edited."""
+    config = TrainConfig(**settings)
+    codes = normal() if codes is None else codes
+    labels = torch.arange(len(codes)).remainder(len(class_names)).to(torch.uint8)
+    model = build(config, len(class_names))
+    with torch.no_grad():
+        edit(model)
+    record = {
+        "run_id": path.name,
+        "config": config.to_dict(),
+        "class_names": list(class_names),
+        "history": [],
+        "test": {"squared_error": 30.0, "knn5_accuracy": 0.5} | ({"kl_nats": 1.0} if config.model != "ae" else {}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write(path, Checkpoint(path.name, config, model, codes.float(), labels, record))
+    return path
