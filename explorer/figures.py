@@ -69,9 +69,10 @@ def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
 def _plane(traces: Sequence[dict], x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
     """Markers with one unit on both axes, faint lines and the legend on top, in two rows where names are long.
 
-    All is given at once: a figure that grows part by part takes three times as long.
+    Plotly takes names for markup, and so they are escaped for it, and for nobody else. All is given at once: a figure
+    that grows part by part takes three times as long.
     """
-    shown = [{**trace, "name": _shown(trace["name"]), "mode": "markers"} for trace in traces]
+    shown = [{**trace, "name": escape(short(trace["name"]), quote=False), "mode": "markers"} for trace in traces]
     long = max((len(trace["name"]) for trace in shown), default=0) > SHORT
     a_row = min(5, max(3, len(shown))) if long else 10
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
@@ -99,6 +100,6 @@ def _plane(traces: Sequence[dict], x_range: tuple[float, float], y_range: tuple[
     return Figure({"data": shown, "layout": layout})
 
 
-def _shown(name: str) -> str:
-    """A class's name as a legend has room for it, with nothing in it that Plotly would take for markup."""
-    return escape(name if len(name) <= LONG else name[: LONG - 1] + "…", quote=False)
+def short(name: str) -> str:
+    """A class's name as a legend has room for it."""
+    return name if len(name) <= LONG else name[: LONG - 1] + "…"

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 from browser import CHROMIUM, canvas_pixels, explorer, place, settle, visit
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
+from test_browser_export import SVG, open_files, taken
 
 import compute
 from vae import checkpoint
@@ -45,6 +47,15 @@ def test_maps_shows_a_folders_names_and_rings_its_images(page, own_address):
     assert page.locator(".st-key-near_left img[alt*=': ']").count() == 5
     page.mouse.move(*place(page, "map_left", 0.5, 0.5)[0])
     settle(page, "() => document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
+
+
+def test_a_picture_has_the_names_as_they_are(page, own_address):
+    visit(page, f"{own_address}/?left=pets-ae&right=pets-vae", "map_left", "map_right")
+    open_files(page)
+    tree = ElementTree.fromstring(taken(page, "svg_map_left")[0])
+    groups = [group.get("data-class") for group in tree.iter(f"{SVG}g") if group.get("class") == "codes"]
+    assert groups == list(NAMES)
+    assert set(NAMES) <= {"".join(text.itertext()).strip() for text in tree.iter(f"{SVG}text")}
 
 
 def test_no_image_of_one_set_is_ringed_on_the_map_of_another(page, own_address):

@@ -37,11 +37,12 @@ function drawLegend(svg, chart, ink) {
 function drawPoints(svg, chart) {
   const { left, top, width, height } = chart.frame();
   const faded = tiled(chart) ? 0.55 : 1; // as in style.css
-  for (const { name, visible, marker, x, y } of chart.plot._fullData) {
+  const names = [...chart.plot.querySelectorAll(".legend .legendtext")].map((text) => text.textContent.trim()); // not as markup
+  for (const [i, { visible, marker, x, y }] of chart.plot._fullData.entries()) {
     if (visible !== true || !x?.length) continue;
-    svg.open(`class="codes" data-class="${escaped(name)}" fill="${marker.color}" fill-opacity="${marker.opacity * faded}"`);
-    for (let i = 0; i < x.length; i++) {
-      const [px, py] = chart.toPixel([x[i] ?? NaN, y[i] ?? NaN]); // a trace that only stands in the legend has null
+    svg.open(`class="codes" data-class="${escaped(names[i])}" fill="${marker.color}" fill-opacity="${marker.opacity * faded}"`);
+    for (let j = 0; j < x.length; j++) {
+      const [px, py] = chart.toPixel([x[j] ?? NaN, y[j] ?? NaN]); // a trace that only stands in the legend has null
       const seen = px >= left && px <= left + width && py >= top && py <= top + height;
       if (seen) svg.parts.push(`<circle cx="${short(px)}" cy="${short(py)}" r="${marker.size / 2}"/>`);
     }

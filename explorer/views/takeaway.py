@@ -15,6 +15,7 @@ import streamlit as st
 
 import components
 import export
+import figures
 import pictures
 from export import Codes, Plane
 from resources import Resource
@@ -113,7 +114,7 @@ def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
         facts=parts.facts(resource),
         id=resource.id,
         blob=resource.blob,
-        classes=[(trace.name, trace.marker.color) for trace in resource.figure.data],
+        classes=list(zip(map(figures.short, resource.stored.class_names), figures.PALETTE, strict=False)),
         x=layout.xaxis.range,
         y=layout.yaxis.range,
         radius=results.radius(resource),

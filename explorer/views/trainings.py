@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -87,14 +88,15 @@ def watch(job: Job) -> None:
     story = job.story
     on = f" · {story.parameters:,} parameters · {story.device}" if story.parameters else ""
     with st.container(horizontal=True, vertical_alignment="center", key="train_head"):
-        st.html(f'<div class="latent-job"><strong>{job.name}</strong> {summary(job)}{on}</div>', width="stretch")
+        what = f"<strong>{escape(job.name)}</strong> {escape(summary(job) + on)}"
+        st.html(f'<div class="latent-job">{what}</div>', width="stretch")
         actions(job, "head")
     done = story.epoch if job.state == "running" else len(story.rows)
     st.progress(min(1.0, done / job.config.epochs), standing(job))
     if job.state == "failed":
         st.error(f"{job.name} ended too early: {in_words(job.said)}.")
     if job.config.latent_dim != 2:
-        parts.said(f"No map: that needs 2 latent dimensions, and {job.name} has {job.config.latent_dim}.")
+        parts.said(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
     components.bridge("train", curves(job), nothing, part="_curves")
     seen = results.seen(job)
     if seen:
@@ -278,7 +280,7 @@ def line(job: Job, shown: Job | None) -> None:
             on_click=session.update,
             kwargs={"job": job.name},
         )
-        st.html(f'<div class="latent-said">{summary(job)}</div>', width="stretch")
-        st.html(f'<div class="latent-said">{standing(job)}</div>', width="content")
+        st.html(f'<div class="latent-said">{escape(summary(job))}</div>', width="stretch")
+        st.html(f'<div class="latent-said">{escape(standing(job))}</div>', width="content")
         if not current:
             actions(job, "list")
