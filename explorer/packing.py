@@ -18,9 +18,9 @@ def pack(stored: Stored, identity: str, exact: bool = False) -> bytes:
     """A checkpoint as the browser reads it.
 
     `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
-    float16, with which a pixel moves by less than 5e-3; those of the small first layer are float32, for before a sine
-    they multiply z to many radians. Where likelihoods are computed, whose sums over pixels are sensitive to that, all
-    are float32 (`exact`).
+    float16 where that holds them, with which a pixel moves by less than 5e-3; those of the small first layer are
+    float32, for before a sine they multiply z to many radians. Where likelihoods are computed, whose sums over pixels
+    are sensitive to that, all are float32 (`exact`).
     """
     layers = stored.layers()
     return _packed(stored, identity, layers, [rank > 0 and not exact for rank in range(len(layers))], codes=True)
@@ -39,8 +39,9 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
     count = len(stored.codes) if codes else 0
     arrays = [stored.codes[:count].astype("<f4"), stored.labels[:count]]
     described = []
-    for layer, half in zip(layers, halves, strict=True):
+    for layer, wide in zip(layers, halves, strict=True):
         outputs, inputs = layer.weight.shape
+        half = wide and _fits_half(layer.weight)
         described.append({"inputs": inputs, "outputs": outputs, "act": layer.activation, "half": half})
         arrays += [layer.weight.astype("<f2" if half else "<f4"), layer.bias.astype("<f4")]
     facts = {
@@ -54,16 +55,24 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
     return _blob(identity, facts, arrays)
 
 
+def _fits_half(weights: np.ndarray) -> bool:
+    """Whether float16, to which numbers can be too large or too small, keeps weights to a thousandth of the largest."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lost = np.abs(weights.astype("<f2").astype("<f4") - weights).max()
+    return bool(lost <= 1e-3 * np.abs(weights).max())
+
+
 def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
     """A picture of many images, `columns` in a row, as the browser reads it: in `pack`'s form, its file the array."""
     return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
 
 
 def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
-    """The codes of all moments of a replay, float16 (K, N, 2), and the labels (N,), in the form of `pack`."""
-    codes = np.stack([snapshot.codes.numpy() for snapshot in replay.snapshots])
-    facts = {"count": len(labels), "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
-    return _blob(identity, facts, [codes.astype("<f2"), labels])
+    """The codes of all moments of a replay, float16 (K, N, 2) in a unit, and the labels (N,), in the form of `pack`."""
+    codes = np.stack([snapshot.codes.float().numpy() for snapshot in replay.snapshots])
+    unit = 2.0 ** np.frexp(np.abs(codes).max())[1]  # a power of 2, so that no digit is lost
+    facts = {"count": len(labels), "unit": unit, "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
+    return _blob(identity, facts, [(codes / unit).astype("<f2"), labels])
 
 
 def pack_moment(replay: "Replay", index: int, stored: Stored, identity: str) -> bytes:

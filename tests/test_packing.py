@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import written
 
 import packing
 from vae.architecture import decoder_name
@@ -43,6 +44,20 @@ def test_the_packed_bytes_decode_as_the_model_does(found):
         decoded = revive(found).model.decode(torch.tensor(z), labels).flatten(1).numpy()
     assert np.abs(values - decoded).max() < 5e-3
     assert decoder_name(found.config) == f"{12 if header['conditional'] else 2}-512-784"
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e-5, 1.0, 1e7, 1e12])
+def test_weights_are_float16_only_where_that_holds_them(factor, tmp_path):
+    path = written.write(tmp_path / "vae", edit=lambda model: model.decoder[-1].weight.mul_(factor))
+    stored = read(path)
+    blob = packing.pack(stored, "me")
+    length = int.from_bytes(blob[:4], "little")
+    header = json.loads(blob[4 : 4 + length])
+    weight, half = stored.layers()[-1].weight, header["layers"][-1]["half"]
+    start = math.ceil((4 + length) / 16) * 16 + header["offsets"][-2]
+    packed = np.frombuffer(blob, "<f2" if half else "<f4", weight.size, start).reshape(weight.shape)
+    assert np.abs(packed.astype(float) - weight).max() <= 1e-3 * np.abs(weight).max()
+    assert half == (factor == 1.0)
 
 
 def test_the_packed_encoder_encodes_as_the_model_does(found):

@@ -8,9 +8,9 @@ the parts of the objective on them, as `vae.evaluate` measures these.
 
     <name>.replay.pt    run id, configuration and snapshots, beside `<name>.pt` and `<name>.json` of the same run
 
-Its size is that of the decoders. So the weights from one wide layer to the next are float16, and the first layer and
-the biases, which are few, are float32. Of the 7.84 million grey levels (0..255) that the shipped models decode at their
-codes, 0.8 % (ae) and 0.7 % (vae) differ by one level, and 9 (ae) by two.
+Its size is that of the decoders. So the weights from one wide layer to the next are float16 where that holds them, and
+the first layer and the biases, which are few, are float32. Of the 7.84 million grey levels (0..255) that the shipped
+models decode at their codes, 0.8 % (ae) and 0.7 % (vae) differ by one level, and 9 (ae) by two.
 """
 
 import shlex
@@ -38,7 +38,7 @@ class Snapshot(NamedTuple):
     step: int  # steps taken
     epoch: float  # the same in passes over the training images
     weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
-    codes: Tensor  # (N, D) float16, of the test images
+    codes: Tensor  # (N, D) float16 or float32, of the test images
     figures: dict[str, float]  # on the test images, as `objectives.figures` names them
 
 
@@ -101,7 +101,7 @@ class Recorder:
                 step,
                 step / self.steps_per_epoch,
                 {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
-                evaluate.encode(model, self.config, *self.test).cpu().half(),
+                _small(evaluate.encode(model, self.config, *self.test).cpu()),
                 objectives.figures(evaluate.terms(model, self.config, *self.test), self.config.beta),
             )
         )
@@ -121,8 +121,15 @@ def _decodes(name: str) -> bool:
 
 def _kept(name: str, value: Tensor) -> Tensor:
     """A copy in the precision that is kept."""
+    copy = value.detach().cpu().to(torch.float32, copy=True)
     wide = value.ndim == 2 and name != "decoder.0.weight"
-    return value.detach().cpu().to(torch.float16 if wide else torch.float32, copy=True)
+    return _small(copy) if wide else copy
+
+
+def _small(values: Tensor) -> Tensor:
+    """In float16, unless that loses a thousandth of the largest: to it, numbers can be too large and too small."""
+    halves = values.half()
+    return halves if bool((halves - values).abs().max() <= 1e-3 * values.abs().max()) else values
 
 
 def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:

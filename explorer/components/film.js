@@ -17,6 +17,7 @@ class Film {
     this.size = 2 * this.count;
     this.last = this.epochs.length - 1;
     this.moments = floatsFromHalves(new Uint16Array(buffer, arrays[0], this.epochs.length * this.size));
+    this.moments.forEach((value, i) => (this.moments[i] = value * this.unit));
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
     this.seek(0);
   }
