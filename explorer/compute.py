@@ -6,7 +6,8 @@ How usual a point z of the plane is, is told by the codes around it. With r the 
     codes_near(z) = #{ i : |z_i - z| <= r },
 
 so that a typical place has about 20 whatever the scale of the map, and 0 says that no code lies near: what is decoded
-there is extrapolated. Under a prior N(0, I) in the plane, exp(-|z|^2 / 2) of the mass lies farther out than z.
+there is extrapolated. Where codes lie so close that no eye can tell them apart, r is what an eye can. Under a prior
+N(0, I) in the plane, exp(-|z|^2 / 2) of the mass lies farther out than z.
 """
 
 import math
@@ -93,16 +94,24 @@ def _of_distances(z: np.ndarray, codes: np.ndarray, reduce: Callable[[torch.Tens
     return torch.cat([reduce(distances(block, others)) for block in points.split(BLOCK)])
 
 
-def radius(codes: np.ndarray) -> float:
-    """The distance within which a typical code of the map has `NEAR` others."""
-    count = typically_near(codes) + 1  # with itself
+def radius(codes: np.ndarray, least: float = 0.0) -> float:
+    """The distance within which a typical code of the map has `NEAR` others, and not below `least`."""
+    count = min(NEAR, len(codes) - 1) + 1  # with itself
     of_each = _of_distances(codes[:: _every(codes)], codes, lambda d: d.topk(count, largest=False).values[:, -1])
-    return float(of_each.median())
+    return max(float(of_each.median()), least)
 
 
-def typically_near(codes: np.ndarray) -> int:
-    """How many other codes (N, 2) a typical one has within `radius`: `NEAR`, or all of fewer."""
-    return min(NEAR, len(codes) - 1)
+def typically_near(codes: np.ndarray, within: float) -> int:
+    """How many other codes (N, 2) a typical one has within `radius`: `NEAR`, all of fewer, or more where they crowd."""
+    crowd = int(np.median(codes_near(codes, codes[:: _every(codes)], within))) - 1
+    usual = min(NEAR, len(codes) - 1)
+    return crowd if crowd > 2 * usual else usual
+
+
+def settled(z: np.ndarray, within: float) -> tuple[float, ...]:
+    """A place z (2,) with as few decimals as move it by less than a tenth of `within`, but three at least."""
+    decimals = max(3, math.ceil(1 - math.log10(within))) if within else None
+    return tuple(value if decimals is None else round(value, decimals) for value in z.astype(np.float64).tolist())
 
 
 def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:

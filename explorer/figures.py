@@ -5,6 +5,7 @@ the browser. Both axes have the same unit, and the ranges come from the codes' o
 shrink the rest.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -16,6 +17,8 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
+FINE = 250  # of what one can see, over a map
+STEPS = 50  # of a point that is moved by keys, over a map, at least
 LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
@@ -25,18 +28,39 @@ Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
 
 
 def extent(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin."""
-    low, high = np.quantile(codes, [0.01, 0.99], axis=0)
+    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin.
+
+    Codes may agree on an axis, or on both: what is shown has a height and a width all the same.
+    """
+    low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
     if prior:
         low, high = np.minimum(low, -3), np.maximum(high, 3)
-    margin = 0.08 * (high - low) + 1e-3
+    least = (
+        max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
+    )  # a thousand times what a float32 resolves
+    margin = np.maximum(0.08 * (high - low), least)
     (x0, y0), (x1, y1) = low - margin, high + margin
     return (float(x0), float(x1)), (float(y0), float(y1))
 
 
 def dot(count: int) -> float:
     """The size of a code's mark where there are so many: fewer codes have larger ones."""
-    return min(max(3.5, 3.5 * (3000 / count) ** 0.25), 8.0)
+    return min(max(3.5, 3.5 * (3000 / max(count, 1)) ** 0.25), 8.0)
+
+
+def step(figure: Figure) -> float:
+    """By how much keys move a point on a map: a power of ten."""
+    return 10.0 ** math.floor(math.log10(_size(figure) / STEPS))
+
+
+def fine(figure: Figure) -> float:
+    """As little as one can see on a map: half the width of a code's mark, and all that one can point at."""
+    return _size(figure) / FINE
+
+
+def _size(figure: Figure) -> float:
+    layout = figure.layout
+    return max(high - low for low, high in (layout.xaxis.range, layout.yaxis.range))
 
 
 def surroundings(codes: np.ndarray, prior: bool) -> Box:

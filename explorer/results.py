@@ -75,20 +75,27 @@ class Subject(NamedTuple):
 
 
 @st.cache_resource(show_spinner=False)
-def _radius(identity: str, _codes: np.ndarray) -> float:
-    return compute.radius(_codes)
+def _near(identity: str, _resource: Resource) -> tuple[float, int]:
+    codes = _resource.stored.codes
+    within = compute.radius(codes, figures.fine(_resource.figure))
+    return within, compute.typically_near(codes, within)
 
 
 def radius(resource: Resource) -> float:
-    """The distance within which a typical code of a map has `compute.NEAR` others."""
-    return _radius(resource.id, resource.stored.codes)
+    """The distance on a map within which codes are near, see `compute.radius`."""
+    return _near(resource.id, resource)[0]
+
+
+def typically_near(resource: Resource) -> int:
+    """How many other codes a typical one has within `radius`."""
+    return _near(resource.id, resource)[1]
 
 
 @st.cache_resource(show_spinner=False)
 def _start(identity: str, _resource: Resource) -> Point:
     codes = _resource.stored.codes
     place = compute.densest(codes, radius(_resource)) if _resource.stored.prior else compute.emptiest(codes)
-    return tuple(place.tolist())
+    return compute.settled(place, radius(_resource))
 
 
 def start(resource: Resource) -> Point:
@@ -195,7 +202,7 @@ def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(show_spinner="Measuring the plane, once for each model …")
-def _graph(identity: str, digit: int, _checkpoint: Checkpoint) -> Graph:
+def _graph(identity: str, digit: int, _checkpoint: Checkpoint) -> Graph | None:
     return shape.graph(_checkpoint, digit)
 
 

@@ -25,8 +25,9 @@ NETWORKS = ("seed", "small", "deep", "fourier")
 LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
 KLS = ("closed", "monte-carlo")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
-LIMIT = 1e4  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
-DECIMALS = 3  # a pinned coordinate is rounded once, here or in the browser, so that the shown z is the decoded z
+LIMIT = 1e4  # of numbers that are not coordinates
+FARTHEST = 1e12  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
+DIGITS = 9  # of a coordinate, wherever the point lies: no fewer tell every float32, which codes are, from the next
 CLASSES = 10  # at most
 TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
 RANGES = {  # of the numbers of a training that is begun from the page
@@ -118,11 +119,16 @@ def plane(side: str) -> tuple[str, ...]:
 
 
 def coordinate(value: Any) -> float:
-    """A finite latent coordinate, rounded to `DECIMALS`; raises ValueError on anything else."""
+    """A finite latent coordinate, rounded once, so that the shown z is the decoded z; raises ValueError on another."""
     number = _number(float, value)
-    if not math.isfinite(number) or abs(number) > LIMIT:
-        raise ValueError(f"a latent coordinate must be finite and within ±{LIMIT:g}, got {value!r}")
-    return round(number, DECIMALS) + 0.0
+    if not math.isfinite(number) or abs(number) > FARTHEST:
+        raise ValueError(f"a latent coordinate must be finite and within ±{FARTHEST:g}, got {value!r}")
+    return rounded(number)
+
+
+def rounded(number: float) -> float:
+    """A number to `DIGITS` digits: the code of an image is left as it is."""
+    return float(f"{number:.{DIGITS}g}") + 0.0
 
 
 def point(value: Any) -> tuple[float, float]:

@@ -12,7 +12,6 @@ import pytest
 from browser import ROOT
 
 import components
-import compute
 import export
 import resources
 import results
@@ -20,7 +19,7 @@ from export import Codes
 from views import takeaway
 
 VIEW = {"manifold": False, "prior": True, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
-VIEW |= {"ends": {"left": {}, "right": {}}, "near": compute.NEAR}
+VIEW |= {"ends": {"left": {}, "right": {}}}
 NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|@import|\burl\((?!#)")
 
 

@@ -1,23 +1,105 @@
-"""Laws of the state and its URL."""
+"""Laws of the state and its URL, and of what a browser may send to change it."""
 
 import dataclasses
+import importlib
+import math
+import re
 import zlib
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 
+import numpy as np
 import pytest
+import streamlit
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 import state
 from state import ExplorerState, from_query, to_query
+from views import session
 
 CHOSEN = ExplorerState(
     left="vae", right="vae-25", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
-    snap=False, image_a=9999, b1_right=12.5, b2_right=-1e4, style="cvae-best", digit=9, seed=2**31 - 1,
+    snap=False, image_a=9999, b1_right=12.5, b2_right=-1e12, style="cvae-best", digit=9, seed=2**31 - 1,
     bound="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     job="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,
     train_batch_size=1,
     drawing=state.packed(bytes([0, 7] * 392)), digit_drawing=3, drawn_bound=True,
     replay_left="vae", z2_replay_right=0.25, epoch=0.031983, fit=False,
 )  # fmt: skip
+FIELDS = {field.name: field for field in dataclasses.fields(ExplorerState)}
+COORDINATES = [name for name in FIELDS if name not in state.PARSERS]
+NAMES = [name for name, parser in state.PARSERS.items() if parser is state.checkpoint_name]
+CHOICES = {
+    "path": state.PATHS, "unit": state.UNITS, "samples": state.SAMPLES, "train_dataset": state.DATASETS,
+    "train_model": state.KINDS, "train_network": state.NETWORKS, "train_likelihood": state.LIKELIHOODS,
+    "train_kl": state.KLS,
+}  # fmt: skip
+PAGES = ("maps", "interpolate", "classes", "bound", "draw", "replay")
+TRIES = settings(max_examples=100, deadline=None)
+
+
+def chosen_of(name):
+    """Values that a field of the state may have."""
+    if name in COORDINATES:
+        return some.none() | some.floats(-1e12, 1e12).map(state.coordinate)
+    if name in CHOICES:
+        return some.sampled_from(CHOICES[name])
+    if name in NAMES:
+        return some.from_regex(re.compile(state.NAME, re.ASCII), fullmatch=True) | some.just(FIELDS[name].default)
+    if isinstance(FIELDS[name].default, bool):
+        return some.booleans()
+    if name == "drawing":
+        return (
+            some.binary(min_size=784, max_size=784).map(lambda noise: bytes(noise[:40] + bytes(744))).map(state.packed)
+        )
+    if name == "epoch":
+        return some.floats(0, 1e4).map(state.epoch)
+    if name == "sigma":
+        return some.none() | some.floats(0, 1e4, exclude_min=True)
+    if name.removeprefix("train_") in state.RANGES and name.startswith("train_"):
+        least, most = state.RANGES[name.removeprefix("train_")]
+        return some.integers(least, most) if isinstance(least, int) else some.floats(least, most)
+    if name == "digit_drawing":
+        return some.none() | some.integers(0, 9)
+    return some.integers(0, 2**31 - 1 if name == "seed" else 999_999 if name.startswith("image") else 9)
+
+
+STATES = some.builds(ExplorerState, **{name: chosen_of(name) for name in FIELDS})
+WORDS = some.text(max_size=40) | some.sampled_from(
+    [
+        "",
+        "nan",
+        "inf",
+        "-inf",
+        "1e9",
+        "-1e13",
+        "1e400",
+        "../x",
+        "<b>",
+        "-1",
+        "1.5",
+        "\x00",
+        "9" * 5000,
+        "0x10",
+        "1_0",
+        "٣",
+    ]
+)
+
+
+def assert_valid(chosen):
+    for name in COORDINATES:
+        value = getattr(chosen, name)
+        assert value is None or (math.isfinite(value) and abs(value) <= 1e12), name
+    for name in NAMES:
+        value = getattr(chosen, name)
+        assert value == FIELDS[name].default or re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]{0,39}", value), name
+    for name, field in FIELDS.items():
+        value = getattr(chosen, name)
+        assert value is None or field.default is None or type(value) is type(field.default), name
+        assert value in CHOICES.get(name, (value,)), name
+    assert len(state.unpacked(chosen.drawing)) == 784
+    assert from_query(to_query(chosen)) == chosen
 
 
 @pytest.mark.parametrize("chosen", [ExplorerState(), CHOSEN])
@@ -25,28 +107,79 @@ def test_a_link_reopens_the_same_view(chosen):
     assert from_query(to_query(chosen)) == chosen
 
 
+@TRIES
+@given(STATES)
+def test_a_link_reopens_every_view(chosen):
+    assert_valid(chosen)
+
+
+@TRIES
+@given(some.dictionaries(some.sampled_from([*FIELDS, "unknown"]), WORDS, max_size=30))
+def test_every_link_opens_a_view_in_which_what_is_junk_has_its_default(query):
+    read = from_query({**query, "digit": "3"})
+    assert read.digit == 3
+    assert_valid(read)
+    untouched = dataclasses.replace(read, **{name: FIELDS[name].default for name in query if name in FIELDS})
+    assert untouched == ExplorerState(digit=FIELDS["digit"].default if "digit" in query else 3)
+
+
 def test_the_default_view_has_a_bare_url():
     assert to_query(ExplorerState()) == {}
 
 
-@pytest.mark.parametrize(
-    "junk", ["", "nan", "inf", "-1e9", "../x", "a/b", "<b>", "10", "-1", "1.5", "\x00", "9" * 5000]
-)
-def test_junk_falls_back_field_by_field(junk):
-    names = [field.name for field in dataclasses.fields(ExplorerState)]
-    read = from_query({**dict.fromkeys(names, junk), "digit": "3", "unknown": "1"})
-    assert read.digit == 3
-    assert from_query(to_query(read)) == read
-    for name in ("path", "manifold", "left"):
-        assert getattr(read, name) in (getattr(ExplorerState(), name), junk)
-    for name in ("z1_left", "b2_right"):
-        assert getattr(read, name) in (None, 10.0, -1.0, 1.5)
-
-
 def test_every_field_is_a_widget_the_parsers_know():
-    names = {field.name for field in dataclasses.fields(ExplorerState)}
-    assert set(state.PARSERS) <= names
-    assert all(name[1:2] in "12" for name in names - set(state.PARSERS)), "only coordinates are parsed as coordinates"
+    assert set(state.PARSERS) <= set(FIELDS)
+    assert all(name[1:2] in "12" for name in COORDINATES), "only coordinates are parsed as coordinates"
+
+
+@TRIES
+@given(some.floats(-1e12, 1e12).map(np.float32).map(float).filter(lambda code: abs(code) <= 1e12))
+def test_a_code_is_its_coordinates(code):
+    assert np.float32(state.coordinate(code)) == np.float32(code)
+    assert state.coordinate(state.coordinate(code)) == state.coordinate(code)
+
+
+@TRIES
+@given(some.integers(-(10**7), 10**7))
+def test_a_link_of_three_decimals_reads_as_it_always_did(thousandths):
+    assert from_query({"z1_left": f"{thousandths / 1000:.3f}"}).z1_left == thousandths / 1000
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1.1e12, -1e13, "x", None, [1], 10**400])
+def test_what_is_no_coordinate_is_refused(value):
+    with pytest.raises(ValueError, match=r"coordinate|number|string"):
+        state.coordinate(value)
+
+
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+LIKELY = some.fixed_dictionaries(
+    {},
+    optional={
+        "side": some.sampled_from(["left", "middle", "right", "up"]) | JSON,
+        "end": some.sampled_from("abc") | JSON,
+        "z": some.lists(some.floats() | JSON, min_size=1, max_size=3) | JSON,
+        **dict.fromkeys(["image", "digit", "morph"], some.integers(-3, 12) | JSON),
+        "epoch": some.floats() | JSON,
+        "form": some.sampled_from([b64encode(bytes([9] * 784)).decode(), "AAAA", "", "not base 64!"]) | JSON,
+    },
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@TRIES
+@given(picks=some.lists(JSON | LIKELY, max_size=4))
+def test_whatever_a_browser_sends_the_view_stays_valid(page, picks):
+    view = importlib.import_module(f"views.{page}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streamlit, "session_state", {})
+        patch.setattr(streamlit, "query_params", {})
+        for value in picks:
+            view.picked(value)
+        assert_valid(session.current())
 
 
 def test_a_drawing_fits_in_a_url_and_comes_back():

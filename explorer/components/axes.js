@@ -10,9 +10,13 @@ function multiples([low, high], step) {
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
 
+// As short as it can be: far from 1 as a power of ten.
 function tickText(value, step) {
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return (Math.round(value / step) * step).toFixed(decimals).replace(/^-/, "−");
+  const nearest = Math.round(value / step) * step;
+  const power = Math.floor(Math.log10(step) + 1e-9);
+  const plain = Math.abs(power) <= 3 || !nearest;
+  const digits = plain ? Math.max(0, -power) : Math.max(0, Math.floor(Math.log10(Math.abs(nearest)) + 1e-9) - power);
+  return (plain ? nearest.toFixed(Math.min(digits, 3)) : nearest.toExponential(Math.min(digits, 20))).replace(/-/g, "−");
 }
 
 // xaxis and yaxis: { dtick, showgrid }; without a grid an axis has one line, at 0.

@@ -152,7 +152,7 @@ class Bound {
       const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
       drawDigit(canvas.getContext("2d"), this.bank.decode(draw.z, label));
       element("figcaption", "", figure, { textContent: this.inUnit(draw.logLikelihood) });
-      figure.title = shortPoint(draw.z);
+      figure.title = shortPoint(draw.z, this.map);
       figure.onpointerenter = () => this.point(draw);
       figure.onpointerleave = () => this.point(null);
       return figure;
@@ -227,7 +227,7 @@ class Bound {
     const { z, image, chart: touched } = this.hovered;
     if (this.data.pick === "image" && image >= 0) drawRing(context, chart, this.bank.code(image));
     if (chart !== touched) return;
-    const text = this.data.drawn ? shortPoint(z) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
+    const text = this.data.drawn ? shortPoint(z, chart) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
     this.lens.show(chart, z, this.bank.decode(z, label), text);
     globalThis.latentExplorer.frames += 1;
   }

@@ -4,7 +4,14 @@
 const CLICK_PIXELS = 5;
 const DOUBLE_CLICK_MS = 350;
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-const rounded = (z) => z.map((value) => Math.round(value * 1000) / 1000);
+const FARTHEST = 1e12; // as in state.py
+const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // as `coordinate` there
+
+// The decimals that tell points apart that lie so far from each other, as many as make sense.
+const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
+
+const shortNumber = (value, decimals = 2) => value.toFixed(decimals).replace("-", "−");
+const shortPoint = (z, chart) => `z (${z.map((value) => shortNumber(value, chart.decimals())).join(", ")})`;
 
 class Chart {
   static attached = new Map(); // by key
@@ -152,9 +159,26 @@ class Chart {
     return near && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
   }
 
+  // How much of the plane a pixel is.
+  unit() {
+    const { x, width } = this.frame();
+    return (x[1] - x[0]) / width;
+  }
+
+  // Of a coordinate, to a pixel.
+  decimals() {
+    return this.plot ? decimalsOf(this.unit()) : 2;
+  }
+
+  // A point of the plane to a tenth of a pixel, and with three decimals at least.
+  rounded(z) {
+    const decimals = Math.max(3, decimalsOf(this.unit() / 10));
+    return exact(z.map((value) => Number(value.toFixed(decimals))));
+  }
+
   pick(at) {
     globalThis.latentExplorer.picks += 1;
-    this.handlers.pick(rounded(this.toPlane(at)));
+    this.handlers.pick(this.rounded(this.toPlane(at)));
   }
 
   keyPressed(event) {

@@ -6,10 +6,9 @@ const WINDOW_MARGIN = { left: 40, right: 6, top: 6, bottom: 22 };
 function roundTicks([low, high], count) {
   const power = 10 ** Math.floor(Math.log10((high - low) / count));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => (high - low) / each <= count);
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const first = Math.ceil(low / step);
   const values = Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
-  return values.map((value) => ({ value, text: value.toFixed(decimals).replace("-", "−") }));
+  return values.map((value) => ({ value, text: tickText(value, step) }));
 }
 
 class CloseUp extends Chart {

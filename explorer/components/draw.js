@@ -196,7 +196,7 @@ class Draw {
     this.charts[side].requestOver();
     const panel = this.panels[side];
     if (!panel) return;
-    if (found) panel.show(this.banks[bank], found, x, { digit, radius, sheet: this.banks[sheet] });
+    if (found) panel.show(this.banks[bank], found, x, { chart: this.charts[side], digit, radius, sheet: this.banks[sheet] });
     else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
   }
 
@@ -270,7 +270,7 @@ class Draw {
 
   hover(side, z, chart) {
     const { bank, digit } = this.data.sides[side];
-    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z));
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z, chart));
   }
 
   paint(side, context, chart) {
@@ -329,13 +329,14 @@ class DrawnPanel {
     this.empty("");
   }
 
-  show(bank, { code, q }, x, { digit, radius, sheet }) {
+  show(bank, { code, q }, x, { chart, digit, radius, sheet }) {
     this.root.classList.remove("latent-vacant");
     const decoded = bank.decode(code, digit).slice();
     drawDigit(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
-    const lines = [shortPoint(code), q && `σ (${q.std.map(shortNumber).join(", ")})`, `error ${error.toFixed(1)}`];
+    const spread = q?.std.map((std) => shortNumber(std, Math.max(2, chart.decimals())));
+    const lines = [shortPoint(code, chart), q && `σ (${spread.join(", ")})`, `error ${error.toFixed(1)}`];
     this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
     const words = near ? `${near} codes near` : "extrapolated: no code near";
     element("div", near ? "" : "latent-warning", this.said, { textContent: words });

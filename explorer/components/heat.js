@@ -2,7 +2,8 @@
 
 const HEAT = { light: ["#ffffff", "#efdfc3", "#b98f5b", "#4a2f14"], dark: ["#0e1117", "#40301f", "#9a7549", "#f6e8cd"] };
 const HEAT_ON_TILES = 0.6; // opacity
-const brief = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 }).format;
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 }).format;
+const brief = (value) => (value < 1e-3 || value >= 1e12 ? value.toExponential(1).replace("-", "−") : compact(value));
 
 function heatColour(stops, share) {
   const place = share * (stops.length - 1);

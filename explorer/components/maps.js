@@ -1,8 +1,6 @@
 // Maps: two planes or three side by side. The digit under the cursor, the nearest test image ringed on all, pins, tiles.
 
 const PLACES = ["left", "middle", "right"];
-const shortNumber = (value) => value.toFixed(2).replace("-", "−");
-const shortPoint = (z) => `z (${z.map(shortNumber).join(", ")})`;
 
 class Maps {
   constructor() {
@@ -108,7 +106,7 @@ class Maps {
     const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
     if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
-      this.look(side, chart, z, bank.decode(z, digit), shortPoint(z));
+      this.look(side, chart, z, bank.decode(z, digit), shortPoint(z, chart));
       globalThis.latentExplorer.frames += 1;
     } else if (known) {
       const code = bank.code(image);

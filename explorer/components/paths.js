@@ -158,7 +158,7 @@ class Paths {
     if (distance > GRAB_PIXELS) return null;
     return {
       move: (z) => (this.data.sides[side][end] = z),
-      drop: () => this.drop(side, end, rounded(this.data.sides[side][end])),
+      drop: () => this.drop(side, end, chart.rounded(this.data.sides[side][end])),
     };
   }
 

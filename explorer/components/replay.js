@@ -2,7 +2,6 @@
 // happens here, and the server learns only of the moment at rest and of the pinned points.
 
 const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
-const PIN_DECIMALS = 3;
 
 // A map on a stage of our own, over codes that move: it keeps to the view it is given until someone zooms or drags.
 class Theatre extends CloseUp {
@@ -94,10 +93,10 @@ class Replay {
     const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "latent-coordinate", aside, { textContent: name });
-      const input = element("input", "", label, { type: "number", step: 0.1 });
+      const input = element("input", "", label, { type: "number", step: "any" });
       input.setAttribute("aria-label", `${side} z${axis + 1}`);
       input.onchange = () => {
-        if (Number.isFinite(input.valueAsNumber)) this.pick(side, rounded(inputs.map((each) => Number(each.value))));
+        if (Number.isFinite(input.valueAsNumber)) this.pick(side, exact(inputs.map((each) => Number(each.value))));
       };
       return input;
     });
@@ -160,7 +159,7 @@ class Replay {
 
   pin(side, pin) {
     this.pins[side] = pin;
-    this.panels[side].inputs.forEach((input, axis) => (input.value = pin.z[axis].toFixed(PIN_DECIMALS)));
+    this.panels[side].inputs.forEach((input, axis) => (input.value = pin.z[axis]));
   }
 
   showLegend() {
@@ -293,7 +292,7 @@ class Replay {
     const code = known && film.code(image);
     if (known) drawRing(context, chart, code);
     const { lens } = this.panels[side];
-    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z));
+    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z, chart));
     else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
   }
 }

@@ -141,8 +141,8 @@ class Standalone {
       field.onchange = () => {
         const entered = Number(field.value.replace("−", "-"));
         const z = this.planes[side].z.slice();
-        if (field.value.trim() && Math.abs(entered) <= 1e4) z[axis] = entered;
-        this.planes[side].z = rounded(z);
+        if (field.value.trim() && Math.abs(entered) <= FARTHEST) z[axis] = entered;
+        this.planes[side].z = exact(z);
         this.updateMap(side);
       };
       return field;
@@ -165,12 +165,12 @@ class Standalone {
     const { image, fields, usual, near } = this.pins[side];
     const bank = this.banks[id];
     image.src = digitCanvas(null, bank.decode(z, digit), "").toDataURL();
-    image.alt = image.title = `decoded at ${z.map(shortNumber).join(", ")}`;
-    fields.forEach((field, axis) => (field.value = z[axis].toFixed(3)));
+    image.alt = image.title = `decoded at ${z.join(", ")}`;
+    fields.forEach((field, axis) => (field.value = z[axis]));
     const { near: count, nearest } = bank.around(z, radius, NEIGHBOURS);
     usual.replaceChildren();
     element("strong", "", usual, { textContent: count });
-    usual.append(` codes near (typically ${this.view.near})`);
+    usual.append(` codes near (typically ${this.planes[side].near})`);
     if (bank.prior) {
       const away = Math.hypot(...z);
       element("br", "", usual);

@@ -31,6 +31,7 @@ from views.pins import offer_images
 FAMILY = "family"
 POINT = ("z1_bound", "z2_bound")
 PLANE = 3.8  # the 3 sigma of a prior, with a margin
+STEP = 0.1
 FAMILY_PLANE = 6.0  # a small sigma spreads the codes
 HEIGHT = 350
 HELP = "Shaded: where this image's code must be. Ellipse: where the encoder puts it. Click a map for another image."
@@ -209,7 +210,7 @@ def decoded_point(model: Precise) -> Subject:
         chosen = state.z1_bound, state.z2_bound
         z = tuple(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
         parts.said("the image decoded at")
-        parts.coordinates("bound", z)
+        parts.coordinates("bound", z, STEP)
     else:
         parts.said("the first code, decoded")
     if checkpoint.model.conditional:

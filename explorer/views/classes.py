@@ -8,6 +8,7 @@ import streamlit as st
 
 import components
 import compute
+import figures
 import pictures
 import resources
 from resources import Resource
@@ -82,7 +83,7 @@ def one_style(resource: Resource) -> None:
     state = session.current()
     z = pin(state)
     with parts.row():
-        parts.coordinates("style", z)
+        parts.coordinates("style", z, figures.step(resource.figure))
     components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)
     session.mirror()
 

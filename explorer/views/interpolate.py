@@ -11,7 +11,7 @@ import pictures
 import results
 import shape
 from resources import Resource
-from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, whole
+from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
 from views import parts, session, takeaway
 
 SIDES = ("left", "right")
@@ -89,7 +89,7 @@ def travelled(shown: dict[str, Resource]) -> None:
             "digit": digit,
             "a": a,
             "b": b,
-            "path": path.round(4).tolist(),
+            "path": [list(map(rounded, z)) for z in path.tolist()],
             "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         }
     shared = {"snap": snap, "prior": state.prior, "chord": state.path == "geodesic"}

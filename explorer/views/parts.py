@@ -10,7 +10,7 @@ import components
 import figures
 import resources
 from resources import Resource
-from state import LIMIT, ExplorerState, coordinate, plane
+from state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
 from vae.files import CheckpointError
 from views import session
 
@@ -117,12 +117,13 @@ def said(html: str) -> None:
     st.html(f'<div class="latent-said">{html}</div>', width="content")
 
 
-def coordinates(side: str, z: tuple[float, float]) -> None:
-    """The two number fields of the point that is pinned on a side's plane, which is now z."""
+def coordinates(side: str, z: tuple[float, float], step: float) -> None:
+    """The two number fields of the point that is pinned on a side's plane, which is now z; keys move it by a step."""
+    form = {"format": f"%.{DIGITS}g", "label_visibility": "collapsed", "width": 100}
     for axis, value in zip(("z1", "z2"), z, strict=True):
         bound = session.bound(f"{axis}_{side}", first=value, read=coordinate)
         label = f"{side} {axis}"
-        st.number_input(label, -LIMIT, LIMIT, step=0.1, format="%.3f", label_visibility="collapsed", width=100, **bound)
+        st.number_input(label, -FARTHEST, FARTHEST, step=step, **form, **bound)
 
 
 def not_shown() -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 import components
 import compute
+import figures
 import pictures
 import results
 from resources import Resource
@@ -57,8 +58,8 @@ def pinned(side: str, resource: Resource, tie: Callable[[str, Resource, tuple[fl
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
-                parts.coordinates(side, z)
-            parts.said(usual(here, compute.typically_near(resource.stored.codes)))
+                parts.coordinates(side, z, figures.step(resource.figure))
+            parts.said(usual(here, results.typically_near(resource)))
         with st.container(key=f"near_{side}"):
             neighbours(resource, here)
     session.mirror()

@@ -62,10 +62,8 @@ def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = Non
 
 def page(shown: Mapping[str, Resource], pins: Pins) -> None:
     """The explorer as one HTML file, with these models and what is pinned on each."""
-    import compute
-
     state = session.current()
-    view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state), "near": compute.NEAR}
+    view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state)}
     planes = {side: plane(resource, *pins[side]) for side, resource in shown.items()}
     st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
 
@@ -118,6 +116,7 @@ def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
         x=layout.xaxis.range,
         y=layout.yaxis.range,
         radius=results.radius(resource),
+        near=results.typically_near(resource),
         z=z,
         digit=digit,
     )
