@@ -160,11 +160,15 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
 def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
     """The natural logarithm of a density at each code (N,) float64, after the name of which density that is.
 
-    Of the prior, log p(z), where the model has one; else of the kernel density estimate of the codes themselves.
+    Of the prior, log p(z), where the model has one; else of the kernel density estimate of the codes themselves, and
+    NaN where they have none, for they agree on an axis.
     """
+    codes = checkpoint.codes
     if hasattr(checkpoint.model, "prior"):
-        return "log_prior_nats", checkpoint.model.prior().log_prob(checkpoint.codes).double().numpy()
-    return "log_kernel_density_nats", aggregate.log_density_at_codes(checkpoint.codes).numpy()
+        return "log_prior_nats", checkpoint.model.prior().log_prob(codes).double().numpy()
+    varied = bool((codes.amax(0) > codes.amin(0)).all())
+    density = aggregate.log_density_at_codes(codes).numpy() if varied else np.full(len(codes), np.nan)
+    return "log_kernel_density_nats", density
 
 
 def path(

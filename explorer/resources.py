@@ -16,6 +16,7 @@ import packing
 from state import NAME
 from vae import stored
 from vae.architecture import decoder_name
+from vae.collapse import used_dimensions
 from vae.config import MNIST
 from vae.files import read_record
 from vae.stored import Stored, names
@@ -39,6 +40,7 @@ class Resource:
     stored: Stored
     architecture: str
     dataset: str  # as a person reads it, "" for MNIST
+    used_dimensions: int  # of two, see `vae.collapse`
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `packing.pack`
     id: str  # names the blob in the browser
@@ -95,6 +97,7 @@ def _resource(name: str, stamp: Stamp) -> Resource:
         stored=found,
         architecture=decoder_name(found.config, len(found.class_names)),
         dataset=_title(found.config.dataset),
+        used_dimensions=used_dimensions(found.codes, found.prior),
         figure=figures.latent_map(found.codes, found.labels, found.prior, found.class_names),
         blob=packing.pack(found, identity),
         id=identity,

@@ -12,13 +12,14 @@ import compute
 from vae import geodesics, interpolation
 from vae.checkpoint import Checkpoint
 from vae.geodesics import Graph
-from vae.geometry import Surface
+from vae.geometry import Surface, volume
 
 CELLS = 160  # of the map of the magnification, along its longer side
 
 _FINER = 4  # a path is measured at so many places between two that are shown
 _OUTSIDE = 0.001  # of the codes on each side may lie outside of the graph, but for a margin
 _MARGIN = 0.05
+_NARROW = 0.2  # of its longer side, to which the margin of a graph is measured where its shorter side is less
 _EXTREME = 0.01  # of the codes lie where there is less magnification than the scale has, and of the cells more
 _SAMPLE = 5  # every so many codes are asked
 _BLOCK = 2_048  # points decoded together
@@ -40,7 +41,7 @@ class Magnification(NamedTuple):
     window: Window
     shades: np.ndarray  # (H, W) uint8, 0 at `low` or less and 255 at `high` or more, the first row at the top
     low: float
-    high: float
+    high: float  # 0 where the decoder makes the same image of all places
 
 
 def surface(checkpoint: Checkpoint, digit: int) -> Surface:
@@ -55,11 +56,12 @@ def unit(checkpoint: Checkpoint) -> tuple[str, str]:
     return "pixels", "By how much the decoded image changes along the path: a pixel from black to white is 1"
 
 
-def graph(checkpoint: Checkpoint, digit: int) -> Graph:
-    """What geodesics between the codes need to have been found once."""
+def graph(checkpoint: Checkpoint, digit: int) -> Graph | None:
+    """What geodesics between the codes need to have been found once; None where codes so alike span no area."""
     low, high = (checkpoint.codes.quantile(share, 0) for share in (_OUTSIDE, 1 - _OUTSIDE))
-    margin = _MARGIN * (high - low)
-    return geodesics.graph(surface(checkpoint, digit), low - margin, high + margin)
+    margin = _MARGIN * (high - low).clamp(min=_NARROW * float((high - low).max()))
+    low, high = low - margin, high + margin
+    return geodesics.graph(surface(checkpoint, digit), low, high) if bool((low < high).all()) else None
 
 
 def travel(
@@ -85,16 +87,12 @@ def travel(
 def magnification(checkpoint: Checkpoint, digit: int, window: Window) -> Magnification:
     """The magnification at the middles of square cells that cover a window."""
     side = max(high - low for low, high in window) / CELLS
-    z1, z2 = (np.arange(low + side / 2, high, side, dtype=np.float32) for low, high in window)
-    z = torch.from_numpy(np.stack(np.meshgrid(z1, z2[::-1]), -1).reshape(-1, 2))
-    measured = surface(checkpoint, digit)
-    found, at_codes = (
-        torch.cat([measured.magnification(block) for block in points.split(_BLOCK)]).double().numpy()
-        for points in (z, checkpoint.codes[::_SAMPLE])
-    )
-    high = max(np.quantile(found, 1 - _EXTREME), 1e-9)  # above 0, and so is low, even where a decoder is dead
+    z1, z2 = (np.arange(low + side / 2, high, side) for low, high in window)
+    z = torch.from_numpy(np.stack(np.meshgrid(z1, z2[::-1]), -1).reshape(-1, 2)).float()
+    found, at_codes = (_magnifications(surface(checkpoint, digit), each) for each in (z, checkpoint.codes[::_SAMPLE]))
+    high = np.quantile(found, 1 - _EXTREME)
     low = min(max(np.quantile(at_codes, _EXTREME), 1e-4 * high), 0.5 * high)
-    shades = np.log(np.clip(found, low, high) / low) / np.log(high / low)
+    shades = np.log(np.clip(found, low, high) / low) / np.log(high / low) if high else np.zeros(len(found))
     edges = ((z1[0], z1[-1]), (z2[0], z2[-1]))
     return Magnification(
         window=tuple((float(first - side / 2), float(last + side / 2)) for first, last in edges),
@@ -102,3 +100,9 @@ def magnification(checkpoint: Checkpoint, digit: int, window: Window) -> Magnifi
         low=float(low),
         high=float(high),
     )
+
+
+def _magnifications(measured: Surface, z: torch.Tensor) -> np.ndarray:
+    """sqrt(det G) at each point, (B,) float64, 0 where it is no number; the determinant has twice a float32's range."""
+    found = torch.cat([volume(measured.metric(block).double()) for block in z.split(_BLOCK)])
+    return found.nan_to_num(0.0, posinf=0.0).numpy()

@@ -127,6 +127,14 @@ def test_where_the_decoder_fails_no_way_leads(device):
     torch.testing.assert_close(geodesic(surface, z0, z1, square(surface, 2, device, 40)), line(z0, z1))
 
 
+def test_where_the_metric_is_no_number_there_is_a_way_no_longer_than_the_line(device):
+    surface, (z0, z1) = Surface(Bent(lambda z: z.abs().sqrt())), pair(device, [-1.0, 0.0], [1.0, 0.0])
+    assert not surface.metric(line(z0, z1)).isfinite().all()
+    found = geodesic(surface, z0, z1)
+    assert torch.equal(found[[0, -1]], torch.stack([z0, z1]))
+    assert surface.length(found) <= surface.length(line(z0, z1))
+
+
 def test_in_three_dimensions_they_start_from_the_line(device, generator):
     surface = Surface(build(TrainConfig(latent_dim=3)).to(device).double())
     z0, z1 = 3 * torch.randn(2, 3, generator=generator, device=device, dtype=torch.float64)

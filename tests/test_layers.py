@@ -24,6 +24,7 @@ VAE_ARROWS = {
     "arrays": set(),
     "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "objectives", "train"},
     "checkpoint": {"config", "files", "models", "stored"},
+    "collapse": set(),
     "classifier": {"architecture", "data", "datasets", "files", "flags"},
     "config": set(),
     "data": {"architecture"},

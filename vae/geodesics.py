@@ -157,8 +157,11 @@ def _round(surface: Surface, knots: Tensor) -> Tensor:
     stiffness[i[:-1], :, i[1:]] = stiffness[i[1:], :, i[:-1]] = -link[1:-1]
     stiffness = stiffness.reshape(count * d, count * d)
     ridge = _RIDGE * stiffness.diagonal().mean() + torch.finfo(torch.float64).tiny
-    root = torch.linalg.cholesky(stiffness + ridge * torch.eye(count * d, dtype=torch.float64, device=knots.device))
-    return torch.linalg.solve_triangular(root.T, torch.eye(count * d).to(root), upper=True).to(knots.dtype)
+    unit = torch.eye(count * d, dtype=torch.float64, device=knots.device)
+    root, failed = torch.linalg.cholesky_ex(stiffness + ridge * unit)
+    if failed:  # the metric is no number at a corner
+        return unit.to(knots.dtype)
+    return torch.linalg.solve_triangular(root.T, unit, upper=True).to(knots.dtype)
 
 
 def _sampled(knots: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from views import parts, session, takeaway
 SIDES = ("left", "right")
 GIF_SCALE = 6
 GIF_RATE = 20
+UNSEEN = 0.005  # a length that the table shows as 0
 
 Point = tuple[float, float]
 
@@ -112,6 +113,8 @@ def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
     travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
     unit, meaning = shape.unit(resource.checkpoint)
+    if max(each.length for each in travels.values()) < UNSEEN:
+        parts.said("No geodesic: the decoded image does not change from A to B, so that no way there is the shortest.")
     st.html(
         pictures.table(
             list(PATHS),

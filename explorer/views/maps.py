@@ -45,9 +45,10 @@ def render() -> None:
     from views import pins
 
     for side, resource in shown.items():
-        if session.current().magnification:
-            pins.magnified(side, resource)
+        flat = session.current().magnification and not pins.magnified(side, resource)
         with places[side]:
+            if flat:
+                parts.said("No magnification: the decoder makes the same image of every place.")
             pins.pinned(side, resource, tie)
     pins.offer_images(*shown.values())
 

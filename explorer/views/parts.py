@@ -150,4 +150,6 @@ def facts(resource: Resource) -> str:
         how = [f"error {test['squared_error']:.1f}"]
         how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
     data = [resource.dataset] if resource.dataset else []
+    if resource.used_dimensions < 2:
+        data.append(f"collapsed: the codes use {resource.used_dimensions} of 2 dimensions")
     return " · ".join([*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"])

@@ -35,12 +35,18 @@ def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
     return compute.decode(resource.checkpoint.model, np.array([z]), digit)[0]
 
 
-def magnified(side: str, resource: Resource) -> None:
-    """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew."""
+def magnified(side: str, resource: Resource) -> bool:
+    """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew.
+
+    False where it stretches none, and there is no picture.
+    """
     digit = getattr(session.current(), f"digit_{side}")
     found = results.magnification(resource, digit)
+    if not found.high:
+        return False
     picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
     components.bridge("maps", {"part": "heat", "side": side, **picture}, lambda value: None, part=f"_heat_{side}")
+    return True
 
 
 @st.fragment
