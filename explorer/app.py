@@ -15,18 +15,30 @@ import opening  # noqa: E402
 import resources  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
-FIRST = ""  # the address of the first
+FIRST = ""  # the address of the first, which its name leads to
 
 
 def page(name: str) -> st.Page:
     """A page, whose module is imported when the page is first drawn."""
-    return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=name)
+    first = name == NAMES[0]
+    address = FIRST if first else name
+    return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=address, default=first)
+
+
+def named(first: st.Page) -> st.Page:
+    """What the first page's name as an address leads to, with all that the link says."""
+
+    def go() -> None:
+        st.switch_page(first, query_params=st.query_params.to_dict())
+
+    return st.Page(go, title=first.title, url_path=NAMES[0], visibility="hidden")
 
 
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()
-chosen = st.navigation([page(name) for name in NAMES], position="top")
+pages = [page(name) for name in NAMES]
+chosen = st.navigation([*pages, named(pages[0])], position="top")
 place = st.empty()  # always, so that what follows has its place in every run
 if chosen.url_path != FIRST and not opening.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')
@@ -37,3 +49,4 @@ if resources.checkpoint_names() or chosen.url_path == "train":
     chosen.run()
 else:
     st.error("There is no checkpoint to show. Train one, on the page Train or with `python -m vae.train --model vae`.")
+    import_module("views.parts").not_shown()

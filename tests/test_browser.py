@@ -297,6 +297,24 @@ def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):
     assert np.abs(canvas_pixels(page, ".latent-morph canvas") - grey(model, z, weights)).max() <= 3
 
 
+def test_the_first_page_has_an_address_by_its_name_as_well(page, address):
+    page.goto(f"{address}/maps?left=vae&z1_left=0.5&z2_left=-1.25")
+    page.wait_for_url(f"{address}/?left=vae&z1_left=0.5&z2_left=-1.25")
+    page.wait_for_selector(".st-key-map_left .js-plotly-plot")
+    ready(page)
+    assert pinned(page, "left") == (0.5, -1.25)
+    assert page.get_by_role("dialog").count() == 0
+    menu = page.get_by_test_id("stTopNavLink").all_inner_texts()
+    assert menu.count("Maps") == 1
+
+
+def test_an_address_of_nothing_shows_the_first_page_and_says_so(page, address):
+    page.goto(f"{address}/nothing?right=cvae")
+    page.wait_for_selector(".st-key-map_right .js-plotly-plot")
+    assert "Page not found" in page.get_by_role("dialog").inner_text()
+    page.wait_for_url(f"{address}/?right=cvae")
+
+
 def test_a_link_reopens_the_view(page, address):
     visit(page, address, "map_left", "map_right")
     pick(page, "map_left", "left", 0.2, 0.7)

@@ -89,6 +89,15 @@ def test_files_of_other_names_are_not_offered_and_one_line_says_why(folder):
     assert resources.with_posterior() == ["vae"]
 
 
+def test_where_there_are_no_others_the_line_stands_beside_the_way_to_a_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    written.write(tmp_path / "größe")
+    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS).run()
+    assert not app.exception
+    assert "no checkpoint to show" in app.error[0].value
+    assert "Not shown: größe" in html(app)
+
+
 def test_without_such_files_nothing_is_said(folder):
     assert "Not shown" not in html(show("maps"))
 
