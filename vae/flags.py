@@ -2,11 +2,12 @@
 
 import argparse
 from dataclasses import fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from vae.config import TrainConfig
+
+if TYPE_CHECKING:
+    import torch  # which is imported where it is needed: the flags of a configuration do without
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,8 @@ def arguments_of(config: TrainConfig) -> list[str]:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device, by default the GPU where there is one."""
+    import torch
+
     default = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", type=_device, default=default, help="cpu, cuda, cuda:1, ... (default: %(default)s)")
 
@@ -52,7 +55,9 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", help="the folder of MNIST/raw and its like (default: VAE_DATA_DIR, else data)")
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str) -> "torch.device":
+    import torch
+
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without the device
