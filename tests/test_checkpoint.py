@@ -1,21 +1,35 @@
 """Laws of checkpoints: what is read is what was written, and anything else is refused in one sentence."""
 
+import argparse
 import dataclasses
 import json
 import os
 import pickle
+import re
+import shlex
 import shutil
+import socket
+import time
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import figures
 import vae
-from vae import checkpoint, classifier, evaluate, quadrature, stored
+from vae import arrays, checkpoint, classifier, evaluate, flags, quadrature, stored
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.files import CheckpointError
 from vae.models import build
+from views import bound, parts, trainings
 
 SHIPPED = Path(__file__).parent.parent / stored.FOLDER
 SHIPPED_MODELS = ("ae", "vae", "cvae")
@@ -111,22 +125,308 @@ SPOIL = {
 }
 
 
-@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL.keys())
-def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_command(path, spoil, monkeypatch):
-    monkeypatch.chdir(path.parent)
-    spoil(path)
+NO_CONFIG = {"no .json", "truncated .json", "another's .json", "a later format"}
+NO_CONFIG |= {"no configuration", "odd configuration"}
+
+
+def configured(command):
+    """The configuration, name and folder that a command gives, which the command line must take."""
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "vae.train"]
+    parser = argparse.ArgumentParser()
+    flags.add_config(parser)
+    parser.add_argument("--name")
+    parser.add_argument("--folder", default=stored.FOLDER)
+    given = parser.parse_args(words[3:])
+    assert re.fullmatch(r"[\w-]+", given.name)
+    assert not given.name.startswith(classifier.NAME)
+    return flags.config_of(given), given.name, given.folder
+
+
+@pytest.mark.parametrize("spoil", SPOIL.items(), ids=SPOIL.keys())
+def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_way_out(tmp_path, spoil, monkeypatch):
+    name, change = spoil
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine"
+    checkpoint.write(path, make(model="cvae", likelihood="bernoulli", learning_rate=1e-3))
+    change(path)
+    known = json.loads(Path(f"{path}.json").read_text())["config"] if name not in NO_CONFIG else None
     with pytest.raises(vae.CheckpointError) as caught:
         vae.load(path)
     message = str(caught.value)
     assert str(path) in message
-    assert f"`python -m vae.train --model vae --folder {path.parent}`" in message
+    assert "restore it, or " in message
     assert "\n" not in message
+    config, name, folder = configured(message.split("`")[1])
+    assert (name, folder) == ("mine", str(tmp_path))
+    assert config == (TrainConfig(**known) if known else TrainConfig())
+    assert ("and the settings that it had" in message) == (known is None)
     assert not Path("exploded").exists()
 
 
+@pytest.mark.parametrize("name", ["vae", "b.2", "-x", "a b", "classifier-x", "größe"])
+def test_the_way_out_is_a_command_that_is_taken(name, tmp_path):
+    with pytest.raises(CheckpointError) as caught:
+        vae.load(tmp_path / name)
+    _, given, folder = configured(str(caught.value).split("`")[1])
+    assert folder == str(tmp_path)
+    assert name in ("b.2", "-x", "a b", "classifier-x") or given == name
+
+
 def test_the_command_is_short_where_the_defaults_hold():
-    with pytest.raises(CheckpointError, match=r"`python -m vae.train --name nothing`"):
+    with pytest.raises(CheckpointError, match=r"`python -m vae.train --model=vae --name nothing`"):
         vae.load("checkpoints/nothing")
+
+
+def test_a_file_in_place_of_a_name_is_told_so(path):
+    with pytest.raises(CheckpointError, match=r"leave \.pt out of its name$"):
+        vae.load(f"{path}.pt")
+
+
+def refused(path, file):
+    """The sentence with which a checkpoint is refused, which names the file."""
+    with pytest.raises(CheckpointError) as caught:
+        stored.read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}{file}")
+    assert "python -m vae.train" in message
+    assert "\n" not in message
+    return message
+
+
+GONE = object()
+WRONG = {
+    "test": [GONE, None, 7, "x", [], [1]],
+    "run_id": [GONE, "", 7, None],
+    "config": [GONE, None, [], "x", {}, {"model": "vae"}, {"model": "vae", "network": "seed", "sigma": "x"}],
+    "class_names": [None, [], "0123456789", [str(rank) for rank in range(11)], [*"012345678", ""], ["1"] * 10,
+                    [*range(10)], ["a", "b"]],
+    "test_sha256": [None, 7],
+    "versions": [None, [], {"python": 3}],
+    "device": [None, 1],
+    "seconds": [None, "1", -1],
+    "created": [None, 7],
+    "history": [None, {}, [7], [{"epoch": "x"}], [{"loss_nats": None}]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+def test_each_field_that_is_not_what_it_must_be_is_named(path, field, value):
+    rewrite(path, lambda record: record.pop(field) if value is GONE else record.update({field: value}))
+    file = ".pt" if value == ["a", "b"] else ".json"  # other classes are other weights
+    message = refused(path, file)
+    assert field in message or field == "run_id" or file == ".pt"
+
+
+SHOWN = [field.name for field in msgspec.structs.fields(stored.Figures)]
+
+
+@pytest.mark.parametrize("figure", SHOWN)
+@pytest.mark.parametrize("value", [None, "x", True, {}, [[]], [-1], [12], [1e9], ["x"]])
+def test_each_figure_that_is_shown_is_a_number_and_the_hardest_are_images(path, figure, value):
+    rewrite(path, lambda record: record["test"].update({figure: value}))
+    message = refused(path, ".pt" if (figure, value) == ("hardest", [12]) else ".json")
+    assert figure in message
+
+
+def test_every_column_of_the_table_is_a_figure_that_is_checked(path):
+    rewrite(path, lambda record: record.update(test={name: 1.5 for name in SHOWN if name != "hardest"}))
+    lines = evaluate.table([checkpoint.read(path)]).splitlines()
+    figures = lines[2].count("|") - 4  # beside the name, the network and the objective
+    assert lines[4].count("1.5") + lines[4].count("150.0") == figures > 10
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "1" + "0" * 400])
+def test_a_number_that_is_not_finite_is_refused(path, number):
+    file = Path(f"{path}.json")
+    file.write_text(file.read_text().replace('"test": {}', f'"test": {{"squared_error": {number}}}'))
+    refused(path, ".json")
+
+
+def test_what_a_later_version_adds_is_let_through(path):
+    rewrite(path, lambda record: record.update(more=[None, {"a": "b"}]))
+    rewrite(path, lambda record: record["test"].update(more="words", hardest=[11, 0]))
+    assert stored.read(path).record["more"] == [None, {"a": "b"}]
+
+
+FOREIGN = {
+    "nested deep": b"[" * 100_000,
+    "nested deep within": b'{"format": 1, "run_id": "one", "test": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "not UTF-8": b'{"format": 1, "run_id": "\xff\xfe"}',
+    "half a character": b'{"format": 1, "run_id": "\\ud800"}',
+    "with a mark before it": b'\xef\xbb\xbf{"format": 1, "run_id": "one"}',
+    "UTF-16": '{"format": 1, "run_id": "one"}'.encode("utf-16"),
+    "empty": b"",
+    "binary": bytes(range(256)) * 100,
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN.keys())
+def test_foreign_bytes_in_place_of_the_json_are_refused(path, content):
+    Path(f"{path}.json").write_bytes(content)
+    refused(path, ".json")
+    assert stored.names(path.parent) == ["vae"]
+    assert stored.names(path.parent, "vae") == []
+
+
+NO_FILE = {
+    "pipe": os.mkfifo,
+    "folder": os.mkdir,
+    "device": lambda file: os.symlink("/dev/zero", file),
+    "link to itself": lambda file: os.symlink(file, file),
+    "link to nothing": lambda file: os.symlink("nowhere", file),
+    "socket": lambda file: socket.socket(socket.AF_UNIX).bind(file.name),
+}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".pt"])
+@pytest.mark.parametrize("put", NO_FILE.values(), ids=NO_FILE.keys())
+def test_what_is_no_file_is_neither_waited_for_nor_read(path, suffix, put, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    checkpoint.write(path.parent / "other", make())
+    file = Path(f"{path}{suffix}")
+    file.unlink()
+    put(file)
+    refused(path, suffix)
+    assert stored.names(path.parent) == (["other"] if suffix == ".json" else ["other", "vae"])
+
+
+def test_a_json_that_is_too_long_is_not_read(path):
+    os.truncate(f"{path}.json", 200_000_000)
+    began = time.perf_counter()
+    assert "longer than 16 MB" in refused(path, ".json")
+    for _ in range(100):
+        stored.names(path.parent, "vae")
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("suffix", [".json", ".pt"])
+def test_what_may_not_be_read_is_told_so(path, suffix, monkeypatch):
+    def forbidden(self, *arguments, **more):
+        if self.suffix == suffix:
+            raise PermissionError(13, "Permission denied")
+        return whole(self, *arguments, **more)
+
+    for method in ("open", "stat"):
+        whole = getattr(Path, method)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, forbidden)
+            assert "may not be read (Permission denied)" in refused(path, suffix)
+    monkeypatch.setattr(os, "listdir", lambda folder: forbidden(Path(f"x{suffix}")))
+    assert stored.names(path.parent) == []
+
+
+@pytest.mark.parametrize("content", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("tensor", ["decoder.0.weight", "encoder.2.bias"])
+def test_weights_that_are_not_finite_are_refused(path, tensor, content):
+    repack(path, lambda tensors: tensors["weights"][tensor].flatten()[-1:].fill_(content))
+    assert "a weight is not finite" in refused(path, ".pt")
+
+
+@pytest.mark.parametrize("far", [1.1e12, 3e38, float("inf"), float("nan")])
+def test_codes_too_far_out_to_be_drawn_are_refused(path, far):
+    repack(path, lambda tensors: tensors["codes"][3].fill_(far))
+    assert "a code is not finite or beyond 1e+12" in refused(path, ".pt")
+
+
+def test_without_codes_there_is_no_model_and_with_one_there_is(path):
+    def few(count):
+        return lambda tensors: tensors.update(codes=tensors["codes"][:count], labels=tensors["labels"][:count])
+
+    repack(path, few(1))
+    assert stored.read(path).codes.shape == (1, 2)
+    repack(path, few(0))
+    assert "it has no codes" in refused(path, ".pt")
+
+
+def test_a_sketch_is_read_once_and_anew_when_the_file_is(path, monkeypatch):
+    reads = []
+    whole = stored.read_record
+    monkeypatch.setattr(stored, "read_record", lambda file: reads.append(file) or whole(file))
+    for _ in range(3):
+        assert stored.names(path.parent, "vae") == ["vae"]
+    assert len(reads) == 1
+    rewrite(path, lambda record: record["config"].update(model="cvae", seed=11))
+    assert stored.names(path.parent, "cvae") == ["vae"]
+    assert stored.sketch(path).config.seed == 11
+    assert len(reads) == 2
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(content, before=()):
+    """The paths to all values within JSON."""
+    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in pairs:
+        yield (*before, key)
+        yield from places(value, (*before, key))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A checkpoint with a record as a training writes it, of which a test may change a copy of the JSON."""
+    path = tmp_path_factory.mktemp("pair") / "vae"
+    record = json.loads((SHIPPED / "vae-best.json").read_text())
+    record["test"]["hardest"], record["history"] = [3, 1], record["history"][:2]
+    config = dataclasses.replace(TrainConfig.from_dict(record["config"]), network="small")
+    made = make(network="small", **{key: record["config"][key] for key in ("likelihood", "objective", "epochs")})
+    checkpoint.write(path, dataclasses.replace(made, record=record | {"config": config.to_dict()}))
+    return path
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(data=st.data(), value=ANYTHING)
+def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data, value):
+    whole = Path(f"{pair}.json").read_bytes()
+    record = json.loads(whole)
+    *parents, last = data.draw(st.sampled_from(sorted(places(record), key=str)))
+    reduce(getitem, parents, record)[last] = value
+    try:
+        Path(f"{pair}.json").write_text(json.dumps(record))
+        found = checkpoint.read(pair)
+    except CheckpointError:
+        return
+    finally:
+        Path(f"{pair}.json").write_bytes(whole)
+    assert evaluate.table([found])
+    kept = stored.Stored("vae", found.config, {}, found.codes.numpy(), found.labels.numpy(), found.record)
+    resource = SimpleNamespace(stored=kept, dataset="", architecture="2-128-784")
+    assert parts.facts(resource)
+    assert trainings.came_to(found.record["test"])
+    assert all(0 <= image < 12 for image in bound.hardest_images(found.record))
+    assert figures.latent_map(kept.codes, kept.labels, kept.prior, kept.class_names)
+
+
+def same(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return np.array_equal(one, other) and np.asarray(one).dtype == np.asarray(other).dtype
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(bit=st.integers(0, 10**9))
+def test_a_bit_that_has_flipped_is_noticed_or_changes_nothing(pair, bit):
+    whole = Path(f"{pair}.pt").read_bytes()
+    known = arrays.read(Path(f"{pair}.pt"))
+    changed = bytearray(whole)
+    bit %= 8 * len(whole)
+    changed[bit // 8] ^= 1 << bit % 8
+    try:
+        Path(f"{pair}.pt").write_bytes(changed)
+        found = arrays.read(Path(f"{pair}.pt"))
+        stored.read(pair)
+    except Exception:
+        with pytest.raises(CheckpointError, match=r"vae\.pt"):
+            stored.read(pair)
+        return
+    finally:
+        Path(f"{pair}.pt").write_bytes(whole)
+    assert same(found, known)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 4])

@@ -25,7 +25,7 @@ VAE_ARROWS = {
     "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "objectives", "train"},
     "checkpoint": {"config", "files", "models", "stored"},
     "collapse": set(),
-    "classifier": {"architecture", "data", "datasets", "files", "flags"},
+    "classifier": {"architecture", "data", "datasets", "files", "flags", "stored"},
     "config": set(),
     "data": {"architecture"},
     "datasets": {"architecture", "config", "data", "flags", "folder"},
@@ -48,11 +48,11 @@ VAE_ARROWS = {
     "modes": {"estimators", "hermite", "models", "tiles"},
     "networks": set(),
     "objectives": {"distributions"},
-    "progress": {"objectives"},
+    "progress": {"files", "objectives"},
     "population": {"estimators", "lattice", "models"},
     "quadrature": {"tiles"},
-    "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "flags", "models", "objectives"},
-    "stored": {"architecture", "config", "files"},
+    "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "models", "objectives", "stored"},
+    "stored": {"architecture", "config", "files", "flags"},
     "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
     "tiles": {"distributions"},
     "train": {
@@ -81,14 +81,15 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "formulas": {"bars", "evidence", "landscape"},
     "glimpse": {"compute", "figures", "vae"},
     "jobs": {"vae"},
+    "keeping": set(),
     "landscape": {"vae"},
     "opening": {"results"},  # by its name
     "packing": {"vae"},
     "pictures": {"vae"},
     "recipe": {"state", "vae"},
-    "resources": {"figures", "packing", "state", "vae"},
-    "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "packing", "pictures", "resources"}
-    | {"shape", "vae"},
+    "resources": {"figures", "keeping", "packing", "state", "vae"},
+    "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "keeping", "packing", "pictures"}
+    | {"resources", "shape", "vae"},
     "shape": {"compute", "vae"},
     "state": set(),
     "views": {"bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas", "glimpse"}
@@ -96,6 +97,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},
+    "msgspec": {"vae.classifier", "vae.files", "vae.progress", "vae.stored", "jobs"},
     "torchvision": {"vae.datasets"},
     "tqdm": {"vae"},
     "plotly": {"figures"},

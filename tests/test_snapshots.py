@@ -156,6 +156,7 @@ def test_a_replay_that_is_not_the_checkpoints_own_is_refused_with_the_command_th
     parser = argparse.ArgumentParser()
     flags.add_config(parser)
     parser.add_argument("--name")
+    parser.add_argument("--folder")
     parser.add_argument("--snapshots", type=int)
     given = parser.parse_args(shlex.split(command))
     assert flags.config_of(given) == checkpoint.read(path).config  # trained again just as it was

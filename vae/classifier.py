@@ -7,11 +7,14 @@ never seen the model. Each data set has a judge of its own, and its record names
 
 import argparse
 import re
+import shlex
 import sys
 import time
 import uuid
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -22,10 +25,18 @@ from vae.data import DataError, ImageSet, batches, to_pixels
 from vae.datasets import MNIST, load_dataset, title
 from vae.files import CheckpointError, read_pair, suffixed, write_pair
 from vae.flags import add_data_dir, add_device
+from vae.stored import JUDGE as NAME
+from vae.stored import ClassNames, conforming
 
-NAME = "classifier"
 COMMAND = "python -m vae.classifier"
 EPOCHS, BATCH_SIZE, PEAK = 8, 128, 3e-3
+
+
+class Record(msgspec.Struct):
+    """What the JSON of a judge must be; a field that has a default was added later."""
+
+    dataset: str = MNIST
+    class_names: ClassNames = DIGITS
 
 
 class Classifier(nn.Sequential):
@@ -55,20 +66,34 @@ def load(path: str | Path, dataset: str = MNIST) -> Classifier:
 
     Raises CheckpointError where there is none, or where it has seen another data set.
     """
-    command = COMMAND if dataset == MNIST else f"{COMMAND} --dataset {dataset}"
-    tensors, record = read_pair(path, command)
-    if record.get("dataset", MNIST) != dataset:
-        raise CheckpointError(f"{suffixed(path, '.pt')} has seen {record['dataset']} only: train one with `{command}`")
+    command = COMMAND if dataset == MNIST else f"{COMMAND} --dataset {shlex.quote(dataset)}"
+    cure, file = f"make it anew with `{command}`", suffixed(path, ".pt")
+    tensors, record = read_pair(path, lambda _: cure)
     try:
-        with torch.device("meta"):
-            model = Classifier(len(record.get("class_names", DIGITS)))
-        weights = {name: torch.from_numpy(weight) for name, weight in tensors["weights"].items()}
-        model.load_state_dict(weights, assign=True)
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{suffixed(path, '.pt')} is not the classifier's: make it anew with `{command}`"
-        ) from error
+        facts = conforming(record, Record)
+    except ValueError as error:
+        raise CheckpointError(f"{suffixed(path, '.json')}: {error}; {cure}") from error
+    if facts.dataset != dataset:
+        raise CheckpointError(f"{file} has seen {facts.dataset} only: train one with `{command}`")
+    try:
+        model = _filled(len(facts.class_names), tensors["weights"])
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{file} is not the classifier's: {cure}") from error
     return model.eval().requires_grad_(False)
+
+
+def _filled(classes: int, arrays: dict[str, np.ndarray]) -> Classifier:
+    """A classifier with these weights; raises unless they have its names, shapes and types and are finite."""
+    with torch.device("meta"):
+        model = Classifier(classes)
+    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    types = {name: weight.dtype for name, weight in model.state_dict().items()}
+    if {name: weight.dtype for name, weight in weights.items()} != types:
+        raise ValueError("weights have other names or types")
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise ValueError("a weight is not finite")
+    model.load_state_dict(weights, assign=True)
+    return model
 
 
 def train(data: ImageSet, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:

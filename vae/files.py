@@ -8,13 +8,21 @@ at every instant one whole pair can be read, and two halves of different pairs n
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+import numpy as np
+
 from vae import arrays
 
 FORMAT = 1
+MOST_BYTES = 16 * 2**20  # of a text; a JSON of 10,000 epochs has an eighth of it
+
+Cure = Callable[[dict[str, Any] | None], str]  # what to do, told from the record, or without one that can be read
+Stamp = tuple[int, int]  # when a file was written, in nanoseconds, and how long it is
 
 
 class CheckpointError(ValueError):
@@ -45,48 +53,118 @@ def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]
     os.replace(record_beside, target[1])
 
 
-def read_pair(path: str | Path, command: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The tensors of a pair, as arrays, and its record; raises CheckpointError, which names `command` as the cure."""
+def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tensors of a pair, as arrays, and its record.
+
+    Raises CheckpointError, which names the file, says what is wrong with it, and ends in the cure.
+    """
     tensors_file, record_file = suffixed(path, ".pt"), suffixed(path, ".json")
-    for file in (tensors_file, record_file):
-        if not file.is_file():
-            raise CheckpointError(f"{file} is missing: make it with `{command}`")
-    tensors = _checked(arrays.read, tensors_file, command)
-    record = read_record(record_file)
-    if record is None:
-        raise CheckpointError(f"{record_file} is truncated or not a checkpoint: make it anew with `{command}`")
-    if record["run_id"] != tensors["run_id"]:
-        record = read_record(suffixed(record_file, ".tmp"))
-    if record is None or record["run_id"] != tensors["run_id"]:
-        raise CheckpointError(f"{record_file} and {tensors_file.name} are of two runs: make both with `{command}`")
+    record = None
+    try:
+        record = _record(record_file)
+        tensors = _tensors(tensors_file)
+        again = (suffixed(record_file, ".tmp"), record_file)  # the two may just now be on their way
+        records = (record, *filter(None, map(read_record, again)))
+        record = next((each for each in records if each["run_id"] == tensors["run_id"]), None)
+        if record is None:
+            record = records[0]
+            raise ValueError(f"{record_file} and {tensors_file.name} are of two runs")
+    except ValueError as error:
+        raise CheckpointError(f"{error}: {cure(record)}") from error
     return tensors, record
 
 
 def read_tensors(file: Path, command: str) -> dict[str, Any]:
-    """The content of a `.pt` with a run id, on the CPU, by a loader that runs no code; raises CheckpointError."""
-    import torch
+    """The content of a `.pt` with a run id, with tensors of PyTorch on the CPU.
 
-    return _checked(lambda file: torch.load(file, map_location="cpu", weights_only=True), file, command)
-
-
-def _checked(load: Callable[[Path], Any], file: Path, command: str) -> dict[str, Any]:
+    Raises CheckpointError, which names `command` as the cure, for any other file and for one with a single wrong bit.
+    """
     try:
-        tensors = load(file)
-    except Exception as error:  # a file that is not torch's can fail in any way, and all mean the same
-        raise CheckpointError(f"{file} is truncated or not a checkpoint: make it anew with `{command}`") from error
-    if not isinstance(tensors, dict) or not isinstance(tensors.get("run_id"), str):
-        raise CheckpointError(f"{file} is not a checkpoint of this program: make it anew with `{command}`")
-    return tensors
+        return _revived(_tensors(file))
+    except ValueError as error:
+        raise CheckpointError(f"{error}: make it anew with `{command}`") from error
 
 
 def read_record(file: Path) -> dict[str, Any] | None:
     """The content of a `.json` of this format, or None for any other file."""
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return _record(file)
+    except ValueError:
         return None
-    ours = isinstance(record, dict) and record.get("format") == FORMAT and isinstance(record.get("run_id"), str)
-    return record if ours else None
+
+
+def read_text(file: Path, most: int = MOST_BYTES) -> bytes:
+    """The bytes of a text that anybody may have written, up to so many.
+
+    Raises ValueError, which names the file, for what is no file, is longer, or may not be read; waits for no pipe.
+    """
+    _check_file(file)
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(most + 1)
+    except OSError as error:
+        raise ValueError(f"{file} may not be read ({error.strerror})") from error
+    if len(content) > most:
+        raise ValueError(f"{file} is longer than {most / 2**20:g} MB")
+    return content
+
+
+def stamp(file: Path) -> Stamp:
+    """What changes when a file does; (0, 0) where there is none, or none that may be looked at."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _record(file: Path) -> dict[str, Any]:
+    content = read_text(file)
+    try:
+        record = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{file} is truncated or not a checkpoint") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT or not _has_run_id(record):
+        raise ValueError(f"{file} is not a checkpoint of this program")
+    return record
+
+
+def _tensors(file: Path) -> dict[str, Any]:
+    _check_file(file)
+    try:
+        tensors = arrays.read(file)
+    except PermissionError as error:
+        raise ValueError(f"{file} may not be read ({error.strerror})") from error
+    except Exception as error:  # a file that is not torch's can fail in any way, and all mean the same
+        raise ValueError(f"{file} is damaged or not a checkpoint") from error
+    if not isinstance(tensors, dict) or not _has_run_id(tensors):
+        raise ValueError(f"{file} is not a checkpoint of this program")
+    return tensors
+
+
+def _check_file(file: Path) -> None:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise ValueError(f"{file} is not a file that can be read")
+    except FileNotFoundError as error:
+        raise ValueError(f"{file} is missing") from error
+    except OSError as error:
+        raise ValueError(f"{file} may not be read ({error.strerror})") from error
+
+
+def _has_run_id(content: dict[str, Any]) -> bool:
+    return isinstance(content.get("run_id"), str) and bool(content["run_id"])
+
+
+def _revived(content: Any) -> Any:
+    """The same with tensors for arrays."""
+    import torch
+
+    if isinstance(content, dict):
+        return {key: _revived(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(map(_revived, content))
+    return torch.from_numpy(content) if isinstance(content, np.ndarray) else content
 
 
 def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> Path:

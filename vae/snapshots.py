@@ -13,7 +13,8 @@ the first layer and the biases, which are few, are float32. Of the 7.84 million 
 models decode at their codes, 0.8 % (ae) and 0.7 % (vae) differ by one level, and 9 (ae) by two.
 """
 
-import shlex
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae import evaluate, flags, objectives
+from vae import evaluate, objectives, stored
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.files import CheckpointError, read_tensors, suffixed, write_atomically
@@ -148,17 +149,17 @@ def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
 
 def exists(path: str | Path) -> bool:
     """Whether a checkpoint has a replay, be it its own or not."""
-    return suffixed(path, SUFFIX).is_file()
+    return os.path.isfile(suffixed(path, SUFFIX))
 
 
 def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
     """The replay of a checkpoint.
 
     Raises CheckpointError, in one sentence that names the file and the command that makes it, when it is missing,
-    truncated, foreign, or of another run than the checkpoint.
+    damaged, foreign, or of another run than the checkpoint.
     """
-    file, cure = suffixed(path, SUFFIX), command(checkpoint)
-    if not file.is_file():
+    file, cure = suffixed(path, SUFFIX), command(path, checkpoint)
+    if not exists(path):
         raise CheckpointError(f"{checkpoint.name} has no replay: train it anew and keep one with `{cure}`")
     content = read_tensors(file, cure)
     if content["run_id"] != checkpoint.record["run_id"]:
@@ -173,16 +174,33 @@ def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
 
 
 def _check(replay: Replay, checkpoint: Checkpoint) -> None:
+    """Raise ValueError unless the moments are those of a run of the checkpoint's, in order, and can be drawn."""
+    if _network(replay.config) != _network(checkpoint.config):
+        raise ValueError("a replay has the network of its model")
     steps = [snapshot.step for snapshot in replay.snapshots]
-    if len(steps) < 2 or steps != sorted(set(steps)):
+    if len(steps) < 2 or steps != sorted(set(steps)) or not all(map(math.isfinite, steps)):
         raise ValueError("a replay has two moments or more, in order")
+    names = set(replay.snapshots[0].figures)
     for index, snapshot in enumerate(replay.snapshots):
         replay.model(index)
-        if snapshot.codes.shape != checkpoint.codes.shape or not bool(torch.isfinite(snapshot.codes).all()):
-            raise ValueError("codes have a wrong shape or are not finite")
+        _check_numbers([snapshot.epoch, *snapshot.figures.values()])
+        if set(snapshot.figures) != names:
+            raise ValueError("the moments have other figures")
+        if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype != torch.float16:
+            raise ValueError("codes have a wrong shape or type")
+        if not all(bool(value.isfinite().all()) for value in (snapshot.codes, *snapshot.weights.values())):
+            raise ValueError("codes or weights are not finite")
 
 
-def command(checkpoint: Checkpoint) -> str:
+def _network(config: TrainConfig) -> tuple[str, str, int, str]:
+    return config.model, config.network, config.latent_dim, config.likelihood
+
+
+def _check_numbers(values: list[Any]) -> None:
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise ValueError("a figure is no finite number")
+
+
+def command(path: str | Path, checkpoint: Checkpoint) -> str:
     """The command that trains a model again just as it was trained, and keeps snapshots."""
-    arguments = [*flags.arguments_of(checkpoint.config), "--name", checkpoint.name, "--snapshots", str(SNAPSHOTS)]
-    return f"python -m vae.train {shlex.join(arguments)}"
+    return stored.command(Path(path), checkpoint.config, "--snapshots", str(SNAPSHOTS))

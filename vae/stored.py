@@ -8,19 +8,77 @@ data set, a folder as it was named on the command line; `test_sha256` tells whet
 was. `checkpoint` makes a model of it.
 """
 
+import os
+import re
+import shlex
 from collections.abc import Sized
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import UNSET, Meta, UnsetType
 
+from vae import files
 from vae.architecture import DIGITS, DenseLayer, Part, dense_layers, shapes
 from vae.config import TrainConfig
-from vae.files import CheckpointError, read_pair, read_record, suffixed
+from vae.files import CheckpointError, Stamp, read_pair, read_record, suffixed
+from vae.flags import arguments_of
 
 FOLDER = "checkpoints"
+JUDGE = "classifier"  # with which the name of no model begins
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `data.fingerprint`
+MOST_CLASSES = 10  # no more colours can be told apart by all eyes
+FARTHEST = 1e12  # from 0, of a code: beyond it float32 has too few places left to draw a map
+
+Figure = float | UnsetType
+Name = Annotated[str, Meta(pattern=r"\S")]
+ClassNames = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MOST_CLASSES)]
+Form = TypeVar("Form", bound=msgspec.Struct)
+
+
+class Figures(msgspec.Struct):
+    """The figures of a record on the test images that a page or a table shows; others may be there, of any kind."""
+
+    squared_error: Figure = UNSET
+    squared_error_at_code: Figure = UNSET
+    kl_nats: Figure = UNSET
+    elbo_nats: Figure = UNSET
+    refined_elbo_nats: Figure = UNSET
+    iw500_nats: Figure = UNSET
+    log_px_nats: Figure = UNSET
+    log_px_summed_nats: Figure = UNSET
+    aggregate_kl_nats: Figure = UNSET
+    holes: Figure = UNSET
+    knn5_accuracy: Figure = UNSET
+    bayes_accuracy: Figure = UNSET
+    class_agreement: Figure = UNSET
+    cas: Figure = UNSET
+    hardest: list[Annotated[int, Meta(ge=0)]] = []  # indices of test images
+
+
+class Record(msgspec.Struct):
+    """What a JSON must be; what it says beyond that is let through.
+
+    A field that has a default was added later, or is of a model that was not trained by `vae.train`.
+    """
+
+    run_id: str
+    config: dict[str, Any]  # see `TrainConfig.from_dict`
+    test: Figures
+    class_names: ClassNames = DIGITS
+    test_sha256: str = MNIST_TEST_SHA256
+    versions: dict[str, str] = {}
+    device: str = ""
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    created: str = ""
+    history: list[dict[str, float]] = []
+
+    def __post_init__(self) -> None:
+        if len(set(self.class_names)) < len(self.class_names):
+            raise ValueError("expected a name of its own for each of class_names")
 
 
 class Described:
@@ -74,22 +132,27 @@ class Stored(Described):
 def read(path: str | Path) -> Stored:
     """All of a checkpoint.
 
-    Raises CheckpointError, in one sentence that names the file and the command that makes it, when a file is missing,
-    truncated or foreign, when the two are of different runs, or when the weights do not fit the configuration.
+    Raises CheckpointError, in one sentence that names the file and the way out, when a file is missing, damaged or
+    foreign, when the two are of different runs, when the JSON is not a `Record`, or when weights, codes and labels do
+    not fit its configuration.
     """
-    command = _command(Path(path))
-    content, record = read_pair(path, command)
+    path = Path(path)
+    content, record = read_pair(path, partial(cure, path))
     try:
-        config, classes = TrainConfig.from_dict(record.get("config")), _classes(record)
+        facts = conforming(record, Record)
+        config = _config(facts)
     except ValueError as error:
-        raise CheckpointError(f"{suffixed(path, '.json')}: {error}; make it anew with `{command}`") from error
+        raise CheckpointError(f"{suffixed(path, '.json')}: {error}; {cure(path, record)}") from error
     try:
         weights, codes, labels = (content[name] for name in ("weights", "codes", "labels"))
-        _check(weights, codes, labels, config, classes)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        file = suffixed(path, ".pt")
-        raise CheckpointError(f"{file} does not fit its configuration: make it anew with `{command}`") from error
-    return Stored(Path(path).name, config, weights, codes, labels, record)
+        _check(weights, codes, labels, config, facts)
+    except KeyError as error:
+        raise CheckpointError(f"{suffixed(path, '.pt')} has no {error.args[0]}: {cure(path, record)}") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it is none of a model"
+        said = f"{suffixed(path, '.pt')} does not fit its configuration ({reason})"
+        raise CheckpointError(f"{said}: {cure(path, record)}") from error
+    return Stored(path.name, config, weights, codes, labels, record)
 
 
 def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
@@ -97,40 +160,96 @@ def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
 
     Without `kind`, a JSON that cannot be read is listed too, so that whoever reads it is told what is wrong.
     """
-    found = {file.name.removesuffix(".json"): read_record(file) for file in Path(folder).glob("*.json")}
-    return sorted(name for name, record in found.items() if _is_model(record, kind))
+    try:
+        files = [name for name in os.listdir(folder) if name.endswith(".json") and name.isprintable()]
+    except OSError:  # it is not there, or may not be looked into
+        return []
+    models = sorted(file.removesuffix(".json") for file in files if os.path.isfile(Path(folder) / file))
+    models = [name for name in models if name and not name.startswith((".", JUDGE))]
+    return [name for name in models if kind is None or sketch(Path(folder) / name).kind == kind]
 
 
-def _is_model(record: dict[str, Any] | None, kind: str | None) -> bool:
-    if record is None:
-        return kind is None
+class Sketch(NamedTuple):
+    """What a JSON says of a model at first sight, before it is checked."""
+
+    kind: str = ""
+    run_id: str = ""
+    config: TrainConfig | None = None
+
+
+def sketch(path: str | Path) -> Sketch:
+    """The sketch of a checkpoint, whose JSON is read but once as long as it stays as it is."""
+    file = suffixed(path, ".json")
+    return _sketch(file, files.stamp(file))
+
+
+@lru_cache(maxsize=1024)
+def _sketch(file: Path, stamp: Stamp) -> Sketch:
+    record = read_record(file) or {}
     config = record.get("config")
-    return isinstance(config, dict) and kind in (None, config.get("model"))
+    kind = config.get("model") if isinstance(config, dict) else ""
+    try:
+        return Sketch(kind, record["run_id"], TrainConfig.from_dict(config))
+    except (KeyError, ValueError):
+        return Sketch(kind, record.get("run_id", ""))
 
 
-def _command(path: Path) -> str:
-    name = f"--model {path.name}" if path.name in ("ae", "vae", "cvae") else f"--name {path.name}"
-    folder = "" if path.parent == Path(FOLDER) else f" --folder {path.parent}"
-    return f"python -m vae.train {name}{folder}"
+def cure(path: Path, record: dict[str, Any] | None) -> str:
+    """What to do about a checkpoint that cannot be read: the command that makes it again, where its record tells it."""
+    if path.suffix in (".pt", ".json") and path.is_file():
+        return f"leave {path.suffix} out of its name"
+    try:
+        config = TrainConfig.from_dict((record or {}).get("config"))
+    except ValueError:
+        known = TrainConfig(model=path.name) if path.name in ("ae", "vae", "cvae") else TrainConfig()
+        if known.model == path.name:
+            return f"restore it, or train the model anew with `{command(path, known)}`"
+        return f"restore it, or train another with `{command(path, known)}` and the settings that it had"
+    return f"restore it, or make it anew with `{command(path, config)}`"
 
 
-def _classes(record: dict[str, Any]) -> int:
-    """How many classes a record names; raises ValueError unless it names them as it should."""
-    names = record.get("class_names", list(DIGITS))
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise ValueError("class_names must be a list of names")
-    return len(names)
+def command(path: Path, config: TrainConfig, *more: str) -> str:
+    """The command that trains a model again just as it was trained, under its name, or under one that can be given."""
+    name = re.sub(r"[^\w-]", "-", path.name)
+    name = name if re.match(rf"(?!{JUDGE})\w", name) else f"model-{name}"
+    folder = [] if path.parent.resolve() == Path(FOLDER).resolve() else ["--folder", str(path.parent)]
+    arguments = [*arguments_of(config), "--name", name, *more, *folder]
+    return f"python -m vae.train {shlex.join(arguments)}"
+
+
+def conforming(record: dict[str, Any], form: type[Form]) -> Form:
+    """A record in the form that it must have; raises ValueError, which names the field and what was expected of it."""
+    try:
+        return msgspec.convert(record, form)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).replace("`", "").partition(" - at $.")
+        raise ValueError(f"{where or 'the record'} is wrong ({what[0].lower()}{what[1:]})") from error
+
+
+def _config(facts: Record) -> TrainConfig:
+    try:
+        return TrainConfig.from_dict(facts.config)
+    except ValueError as error:
+        raise ValueError(f"config is wrong ({error})") from error
 
 
 def _check(
-    weights: dict[str, np.ndarray], codes: np.ndarray, labels: np.ndarray, config: TrainConfig, classes: int
+    weights: dict[str, np.ndarray], codes: np.ndarray, labels: np.ndarray, config: TrainConfig, facts: Record
 ) -> None:
-    """Raise ValueError unless all have the shapes and types that they must have, and codes and labels their range."""
-    if {name: weight.shape for name, weight in weights.items()} != shapes(config, classes):
-        raise ValueError("weights have other names or shapes")
+    """Raise ValueError unless all have the shapes, types and ranges that they must have to be drawn."""
+    if {name: weight.shape for name, weight in weights.items()} != shapes(config, len(facts.class_names)):
+        raise ValueError("its weights have other names or shapes")
     if any(array.dtype != np.float32 for array in (codes, *weights.values())) or labels.dtype != np.uint8:
         raise ValueError("weights, codes or labels have a wrong type")
     if labels.ndim != 1 or codes.shape != (len(labels), config.latent_dim):
-        raise ValueError("codes or labels have a wrong shape")
-    if not np.isfinite(codes).all() or (labels >= classes).any():
-        raise ValueError("codes or labels are out of range")
+        raise ValueError("its codes or labels have a wrong shape")
+    if not len(codes):
+        raise ValueError("it has no codes")
+    if not all(np.isfinite(weight).all() for weight in weights.values()):
+        raise ValueError("a weight is not finite")
+    if not (np.abs(codes) <= FARTHEST).all():  # nor a NaN
+        raise ValueError(f"a code is not finite or beyond {FARTHEST:g}")
+    if (labels >= len(facts.class_names)).any():
+        raise ValueError("a label has no class")
+    if max(facts.test.hardest, default=0) >= len(codes):
+        raise ValueError("its hardest images are not all test images")

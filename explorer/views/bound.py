@@ -1,7 +1,8 @@
 """Bound: one image's exact posterior beside the encoder's guess, and what stands between log p(x) and the ELBO."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,8 @@ def render() -> None:
             subject = chosen_image(model)
         except (CheckpointError, ValueError) as error:
             problem = str(error)
+    for left_out in family.problems if session.current().bound == FAMILY else []:
+        st.warning(left_out)
     if problem:
         st.error(problem)
     elif model.checkpoint.model.latent_dim == 2:
@@ -109,7 +112,7 @@ def chosen_sigma(family: Family) -> str:
         st.select_slider(
             "Sigma",
             sigmas,
-            format_func=lambda s: f"σ {s:.2g} · β {2 * s**2:.2g}",
+            format_func=lambda s: f"σ {s:.2g} · β {2 * s * s:.2g}",
             label_visibility="collapsed",
             width=240,
             **bound,
@@ -149,9 +152,14 @@ def drawn(model: Precise) -> Subject:
 
 
 def test_image(model: Precise, index: int) -> Subject:
-    """An image of the test set, as the model's likelihood has it: grey, or black and white."""
+    """An image of the test set, as the model's likelihood has it: grey, or black and white.
+
+    Raises ValueError where the images have gone away since the page began.
+    """
     grey = model.checkpoint.config.likelihood != "bernoulli"
     images = (results.test_images if grey else results.black_or_white_images)(model.checkpoint)
+    if images is None:
+        raise ValueError("The test images were here a moment ago and are gone: bring them back, or draw the page anew.")
     return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
 
 
@@ -176,7 +184,7 @@ def any_image(count: int) -> Callable[[], None]:
 
 def hardest(model: Precise) -> None:
     """The test images with the widest gap, where the model's record names them."""
-    images = model.checkpoint.record["test"].get("hardest", [])
+    images = hardest_images(model.checkpoint.record)
     if not images:
         return
     index = session.current().image_bound
@@ -199,6 +207,11 @@ def hardest(model: Precise) -> None:
         key="hardest_bound",
         on_change=go,
     )
+
+
+def hardest_images(record: dict[str, Any]) -> list[int]:
+    """The indices of these images, none where the record names none."""
+    return list(dict.fromkeys(record["test"].get("hardest", [])))
 
 
 def decoded_point(model: Precise) -> Subject:
@@ -249,7 +262,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         components.bridge("bound", {"part": "live"}, picked, part="_live")
-    bernoulli_pair(subject, family)
+    bernoulli_pair(model, subject, family)
     if evidence.fitted(model.checkpoint):
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
@@ -260,10 +273,18 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
 def foresee(model: Precise, subject: Subject, family: Family) -> None:
     """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
     if session.current().bound == FAMILY:
-        results.foresee([(results.precise(name), subject) for name in family.sigmas.values()])
+        results.foresee([(other, subject) for other in whole_members(family.sigmas.values())])
     elif subject.key[0] == "test":
         following = (subject.key[1] + 1) % len(model.checkpoint.codes)
-        results.foresee([(model, test_image(model, following))])
+        with suppress(ValueError):
+            results.foresee([(model, test_image(model, following))])
+
+
+def whole_members(names: Iterable[str]) -> Iterator[Precise]:
+    """The members of a family less those that have been replaced by what cannot be read since the page began."""
+    for name in names:
+        with suppress(CheckpointError):
+            yield results.precise(name)
 
 
 def images(model: Precise, subject: Subject, found: Evidence) -> None:
@@ -328,14 +349,16 @@ def explained(model: Precise, subject: Subject, found: Evidence) -> None:
             st.html(f'<div class="latent-sentence">{sentence}</div>')
 
 
-def bernoulli_pair(subject: Subject, family: Family) -> None:
+def bernoulli_pair(model: Precise, subject: Subject, family: Family) -> None:
     """Why the knob of the family is not there for black and white pixels, by this very image."""
     if session.current().bound != FAMILY or len(family.betas) < 2 or subject.key[0] != "test":
         return
     found = []
-    for beta, name in family.betas.items():
-        other = results.precise(name)
+    for other in whole_members(family.betas.values()):
+        if other.checkpoint.test_set != model.checkpoint.test_set:
+            continue
         exact = results.look(other, test_image(other, subject.key[1])).terms.log_px
+        beta = other.checkpoint.config.beta
         found.append(f"β = {beta:g}: <strong>{bars.number(exact, session.current().unit)}</strong>")
     parts.said(
         "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "

@@ -1,7 +1,8 @@
 """What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -143,13 +144,21 @@ def figures_line(resource: Resource) -> None:
 
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
-    test = resource.stored.record["test"]
-    if resource.stored.config.objective == "exact":  # error and KL are those of an encoder that nothing here asks
-        how = [f"log p(x) {test['log_px_nats']:.1f} nats".replace("-", "−")] if "log_px_nats" in test else []
-    else:
-        how = [f"error {test['squared_error']:.1f}"]
-        how += [f"KL {test['kl_nats']:.2f} nats"] if "kl_nats" in test else []
+    shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
+    if resource.stored.config.objective != "exact":  # else error and KL are those of an encoder that nothing here asks
+        shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
+    shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []
     if resource.used_dimensions < 2:
         data.append(f"collapsed: the codes use {resource.used_dimensions} of 2 dimensions")
-    return " · ".join([*data, f"decoder {resource.architecture}", *how, f"5-NN {test['knn5_accuracy']:.1%}"])
+    how = figures_of(resource.stored.record["test"], shown)
+    return " · ".join([*data, f"decoder {resource.architecture}", *how])
+
+
+def figures_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
+    """Of the figures that are to be shown, by name, those that a record has: what each is called, form, and unit."""
+    return [
+        f"{title} {format(test[name], form).replace('-', '−')}{unit}"
+        for name, (title, form, unit) in shown.items()
+        if name in test
+    ]

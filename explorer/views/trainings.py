@@ -1,7 +1,7 @@
 """The trainings: where the one that is watched stands, its curves, its map; and the list of all, whoever began them."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -230,13 +230,16 @@ def finished(job: Job) -> None:
     except (CheckpointError, ValueError) as error:
         st.error(str(error))
         return
-    facts = [f"squared error {test['squared_error']:.1f}"]
-    if "kl_nats" in test:
-        facts += [f"KL {test['kl_nats']:.2f} nats", f"ELBO {test['elbo_nats']:.1f} nats".replace("-", "−")]
-    facts += [f"5-NN {test['knn5_accuracy']:.1%}"]
-    said = f"On the test images: {' · '.join(facts)}."
+    said = f"On the test images: {came_to(test)}."
     where = f" See it on {' · '.join(links(job))}." if links(job) else ""
     st.html(f'<div class="latent-said">{said}{where}</div>')
+
+
+def came_to(test: Mapping[str, Any]) -> str:
+    """The figures of a model on the test images, in one line."""
+    shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
+    shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
+    return " · ".join(parts.figures_of(test, shown)) or "no figures"
 
 
 def links(job: Job) -> list[str]:
