@@ -16,7 +16,6 @@ day, and can be brought back.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -27,13 +26,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from vae import classifier, flags, progress
+import msgspec
+from msgspec import Meta
+
+from vae import classifier, files, flags, progress, stored
 from vae.config import TrainConfig
-from vae.files import read_record, suffixed
+from vae.files import read_text, suffixed
 from vae.progress import Story
 from vae.snapshots import SNAPSHOTS
 
@@ -56,6 +57,16 @@ _PATIENCE_SECONDS = 5.0  # until a process that was told to end is killed
 _STATE = ".resume.pt"
 
 State = Literal["running", "stopped", "failed", "done", "removed"]
+
+
+class Facts(msgspec.Struct, omit_defaults=True):
+    """What job.json says."""
+
+    config: dict[str, Any]
+    created: Annotated[float, Meta(ge=0)]  # seconds since the epoch of Unix
+    threads: Annotated[int, Meta(ge=1)]
+    process: Annotated[int, Meta(gt=1)] | None = None
+    stopped: bool = False
 
 
 class JobError(RuntimeError):
@@ -81,9 +92,12 @@ class Job:
 
 
 def jobs(folder: Path) -> list[Job]:
-    """All trainings of a folder of checkpoints, the last one first; those removed of late as well."""
-    places = [*(folder / _JOBS).glob("*/job.json"), *(folder / _JOBS / _REMOVED).glob("*/job.json")]
-    found = [job for job in (_look(folder, file.parent) for file in places) if job]
+    """All trainings of a folder of checkpoints, the last one first; those removed of late as well.
+
+    One whose files are damaged or may not be read is not among them.
+    """
+    places = [*_within(folder / _JOBS), *_within(folder / _JOBS / _REMOVED)]
+    found = [job for job in (_look(folder, place) for place in places) if job]
     return sorted(found, key=lambda job: job.created, reverse=True)
 
 
@@ -93,7 +107,9 @@ def why_not(folder: Path, name: str) -> str:
         return "A name is up to 40 letters, digits, - and _, and begins with a letter or digit."
     if name in RESERVED:
         return f"The name {name} has a meaning of its own: choose another."
-    if _place(folder, name).exists():
+    if os.path.lexists(_place(folder, name)):
+        if _look(folder, _place(folder, name)) is None:
+            return f"There is a training {name} whose files cannot be read: choose another name, or restore them."
         return f"There is a training {name} already: choose another name, or delete that one."
     if _files(folder, name):
         return f"There is a model {name} already, and it is not trained over: choose another name."
@@ -116,7 +132,7 @@ def start(folder: Path, name: str, config: TrainConfig) -> None:
             raise JobError(reason)
         place = _place(folder, name)
         place.mkdir()
-        _write(place, {"config": config.to_dict(), "created": time.time(), "threads": THREADS})
+        _write(place, Facts(config.to_dict(), time.time(), THREADS))
         _launch(folder, place)
 
 
@@ -127,10 +143,12 @@ def stop(folder: Path, name: str) -> None:
         if not _runs(place):
             return
         facts = _read(place)
-        _write(place, facts | {"stopped": True})
+        if facts.process is None:
+            raise JobError(f"{place / 'job.json'} does not say which process trains {name}: end that by other means.")
+        _write(place, msgspec.structs.replace(facts, stopped=True))
         for order in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(facts["process"], order)
+                os.killpg(facts.process, order)
             deadline = time.monotonic() + _PATIENCE_SECONDS
             while _runs(place) and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -145,7 +163,7 @@ def resume(folder: Path, name: str) -> None:
             raise JobError(f"The training {name} {'runs already' if job else 'is not there any more'}.")
         if reason := _crowded(folder):
             raise JobError(reason)
-        _write(place, {name: value for name, value in _read(place).items() if name != "stopped"})
+        _write(place, msgspec.structs.replace(_read(place), stopped=False))
         _launch(folder, place)
 
 
@@ -205,34 +223,33 @@ def _crowded(folder: Path) -> str:
 def _launch(folder: Path, place: Path) -> None:
     """Start the process that trains, with its lock held for it before it is there."""
     facts, name = _read(place), place.name
-    config = TrainConfig.from_dict(facts["config"])
+    config = TrainConfig.from_dict(facts.config)
     command = [*PROGRAM, *flags.arguments_of(config), "--quick", "--name", name]
     command += ["--snapshots", str(SNAPSHOTS)] if config.latent_dim == 2 else []  # what Replay can show
     command += ["--folder", str(folder.resolve()), "--progress-file", str((place / "progress.jsonl").resolve())]
     command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts["threads"])}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts.threads)}
     with (place / "lock").open("w") as lock, (place / "log").open("w") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=[lock.fileno()],
             start_new_session=True,
         )  # fmt: skip
-        _write(place, facts | {"process": process.pid})
+        _write(place, msgspec.structs.replace(facts, process=process.pid))
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the table of processes
 
 
 def _look(folder: Path, place: Path) -> Job | None:
-    """How a training stands; None where there is none."""
+    """How a training stands; None where there is none that can be read."""
     removed, running = place.parent.name == _REMOVED, _runs(place)  # asked first: what is read after is not older
     try:
-        facts, file = _read(place), place / "progress.jsonl"
-        story = _story(file, file.stat().st_size) if file.exists() else Story()
-        config = TrainConfig.from_dict(facts["config"])
-    except (OSError, ValueError):  # just removed, or no job
+        facts = _read(place)
+        config = TrainConfig.from_dict(facts.config)
+    except (JobError, ValueError):  # just removed, or no job
         return None
-    record = None if removed else read_record(suffixed(folder / place.name, ".json"))
-    model = bool(story.run_id) and record is not None and record["run_id"] == story.run_id
+    story = _story(place / "progress.jsonl")
+    model = bool(story.run_id) and not removed and stored.sketch(folder / place.name).run_id == story.run_id
     if removed:
         state = "removed"
     elif running:
@@ -240,21 +257,26 @@ def _look(folder: Path, place: Path) -> Job | None:
     elif story.run_id:
         state = "done"
     else:
-        state = "stopped" if facts.get("stopped") else "failed"
+        state = "stopped" if facts.stopped else "failed"
     said = _reason(place / "log") if state == "failed" else ""
-    return Job(place.name, config, state, facts["created"], story, said, model)
+    return Job(place.name, config, state, facts.created, story, said, model)
 
 
-@lru_cache(maxsize=256)
-def _story(file: Path, size: int) -> Story:
-    return progress.read(file)
+_stories: dict[Path, tuple[files.Stamp, Story]] = {}  # of each file what it told last
+
+
+def _story(file: Path) -> Story:
+    stamp = files.stamp(file)
+    if _stories.get(file, (None,))[0] != stamp:
+        _stories[file] = stamp, progress.read(file)
+    return _stories[file][1]
 
 
 def _reason(log: Path) -> str:
     """Why a process ended before its work, in one sentence: what it said itself, or the best guess."""
     try:
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    except OSError:
+        lines = [line.strip() for line in read_text(log).decode(errors="replace").splitlines()]
+    except ValueError:
         lines = []
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if told:
@@ -265,14 +287,28 @@ def _reason(log: Path) -> str:
 
 
 def _runs(place: Path) -> bool:
+    at_once = getattr(os, "O_NONBLOCK", 0)  # be it a pipe, for which one would wait
     try:
-        with (place / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        lock = os.open(place / "lock", os.O_RDONLY | at_once)
+    except OSError:
         return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
     return False
+
+
+def _within(folder: Path) -> list[Path]:
+    """The folders in a folder; none where it may not be looked into."""
+    try:
+        return [each for each in folder.iterdir() if os.path.isdir(each) and each.name != _REMOVED]
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager
@@ -296,11 +332,16 @@ def _forget(folder: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _read(place: Path) -> dict[str, Any]:
-    return json.loads((place / "job.json").read_text(encoding="utf-8"))
+def _read(place: Path) -> Facts:
+    """What is known of a training; raises JobError where its file is missing, damaged, or may not be read."""
+    file = place / "job.json"
+    try:
+        return msgspec.json.decode(read_text(file), type=Facts)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise JobError(f"{file} cannot be read, and so nothing is known of the training {place.name}.") from error
 
 
-def _write(place: Path, facts: dict[str, Any]) -> None:
+def _write(place: Path, facts: Facts) -> None:
     beside = place / "job.json.tmp"
-    beside.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
     os.replace(beside, place / "job.json")

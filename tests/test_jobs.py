@@ -1,10 +1,13 @@
 """Laws of trainings in processes of their own: nothing is trained over, cutting loses nothing, two cannot be one."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -184,7 +187,7 @@ def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
 def test_a_job_that_was_killed_goes_on(folder):
     jobs.start(folder, "killed", LONG)
     wait(folder, "killed", lambda job: job.story.rows)
-    os.killpg(jobs._read(folder / "jobs" / "killed")["process"], signal.SIGKILL)
+    os.killpg(jobs._read(folder / "jobs" / "killed").process, signal.SIGKILL)
     job = wait(folder, "killed", over)
     assert job.resumes
     rows = len(job.story.rows)
@@ -228,3 +231,99 @@ def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):
     assert not the(folder, "mine").model
     jobs.remove(folder, "mine")
     assert stored.names(folder) == ["mine"]
+
+
+GOOD = {"config": CONFIG.to_dict(), "created": 1.5, "threads": 1, "process": 1234, "stopped": True}
+GONE = object()
+WRONG = [{field: value} for field, values in {
+    "config": [GONE, None, 7, [], {}, {**CONFIG.to_dict(), "sigma": "x"}, {**CONFIG.to_dict(), "more": 1}],
+    "created": [GONE, None, "x", [], -1, True],
+    "threads": [GONE, None, 0, "1", 1.5],
+    "process": [0, 1, -5, "x", 1.5],
+    "stopped": [None, "x", 1],
+}.items() for value in values]  # fmt: skip
+FOREIGN = [
+    b"",
+    b"{",
+    b"null",
+    b"7",
+    b"[]",
+    b"{}",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"created": 1e999}',
+    b'{"created": NaN}',
+]
+
+
+@pytest.fixture
+def place(folder):
+    """Where the files of a training are that was stopped."""
+    place = folder / "jobs" / "mine"
+    place.mkdir(parents=True)
+    (place / "job.json").write_text(json.dumps(GOOD))
+    (place / "log").touch()
+    return place
+
+
+def without(fields):
+    facts = {**GOOD, **fields}
+    return json.dumps({name: value for name, value in facts.items() if value is not GONE}).encode()
+
+
+@pytest.mark.parametrize("content", [*map(without, WRONG), *FOREIGN], ids=str)
+def test_a_training_whose_file_is_broken_is_left_out_and_keeps_its_name(folder, place, content):
+    shutil.copytree(place, place.with_name("other"))
+    (place / "job.json").write_bytes(content)
+    assert [job.name for job in jobs.jobs(folder)] == ["other"]
+    assert "whose files cannot be read" in jobs.why_not(folder, "mine")
+    assert jobs.free_name(folder, "vae") == "vae-1"
+    jobs.remove(folder, "mine")
+    assert place.exists()
+    with pytest.raises(JobError):
+        jobs.resume(folder, "mine")
+
+
+@pytest.mark.parametrize("file", ["job.json", "progress.jsonl", "log", "lock"])
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda file: os.symlink(file, file),
+                                 lambda file: os.symlink("/dev/zero", file)])  # fmt: skip
+def test_what_is_no_file_is_neither_waited_for_nor_read(folder, place, file, put):
+    (place / file).unlink(missing_ok=True)
+    put(place / file)
+    (place / "jobs").touch()
+    assert [job.name for job in jobs.jobs(folder)] == ([] if file == "job.json" else ["mine"])
+    assert jobs.why_not(folder, "mine")
+
+
+def test_a_lock_that_is_held_by_a_process_that_nobody_knows_is_left_alone(folder, place):
+    (place / "job.json").write_bytes(without({"process": GONE}))
+    with (place / "lock").open("w") as lock:
+        jobs.fcntl.flock(lock, jobs.fcntl.LOCK_EX)
+        assert the(folder, "mine").state == "running"
+        with pytest.raises(JobError, match="does not say which process"):
+            jobs.stop(folder, "mine")
+
+
+def test_folders_that_are_none_or_may_not_be_looked_into_have_no_trainings(folder, place, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", forbidden)
+        patch.setattr(os, "scandir", forbidden)
+        patch.setattr(Path, "iterdir", forbidden)
+        assert jobs.jobs(folder) == []
+    shutil.rmtree(folder / "jobs")
+    (folder / "jobs").touch()
+    assert jobs.jobs(folder) == []
+    shutil.rmtree(folder)
+    assert jobs.jobs(folder) == []
+    folder.mkdir()
+
+
+def test_only_what_is_told_last_of_a_training_stays_in_memory(folder, place):
+    for count in range(50):
+        with (place / "progress.jsonl").open("a") as file:
+            file.write(json.dumps({"event": "epoch", "seconds": 1, "row": {"epoch": count + 1}}) + "\n")
+        assert len(the(folder, "mine").story.rows) == count + 1
+    assert [file for file in jobs._stories if file.is_relative_to(folder)] == [place / "progress.jsonl"]

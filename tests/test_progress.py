@@ -1,9 +1,13 @@
 """Laws of progress: what is read is what was trained, at any moment, cut or resumed."""
 
 import io
+import os
+import time
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vae import progress, train
 from vae.config import TrainConfig
@@ -139,3 +143,71 @@ def test_a_line_that_is_not_whole_is_left_for_the_next_time(tmp_path):
         assert progress.read(file).run_id == ""
     file.write_text(whole.getvalue())
     assert progress.read(file)[-2:] == ("codes", "one")
+
+
+LINES = [
+    b'{"event": "run", "epochs": 3, "steps": 2, "parameters": 1, "device": "cpu", "history": [{"epoch": 1}]}',
+    b'{"event": "step", "epoch": 1.5, "seconds": 5.1, "loss_nats": 489.1}',
+    b'{"event": "epoch", "seconds": 6.2, "row": {"epoch": 2, "loss_nats": 480.5}}',
+    b'{"event": "measuring", "what": "codes"}',
+    b'{"event": "done", "run_id": "one"}',
+]
+FOREIGN = [
+    b"", b"null", b"7", b"[]", b"{}", b'{"event": 7}', b'{"event": "done"}', b'{"event": "done", "run_id": null}',
+    b'{"event": "other"}', b'{"event": "run"}', b'{"event": "step", "epoch": 1}',
+    b'{"event": "epoch", "seconds": 1, "row": {}}', b'{"event": "epoch", "seconds": 1, "row": {"epoch": -7}}',
+    b'{"event": "step", "epoch": -1, "seconds": 1}', b'{"event": "step", "epoch": 1, "seconds": 1, "loss_nats": [1]}',
+    b'{"event": "epoch", "seconds": 1, "row": {"epoch": null}}',
+    b'{"event": "run", "epochs": 0, "steps": 2, "parameters": 1, "device": "cpu", "history": []}',
+    b'{"event": "run", "epochs": 3, "steps": 2, "parameters": 1, "device": "cpu", "history": [{"loss_nats": 1}]}',
+    b'{"event": "epoch", "seconds": 1e999, "row": {"epoch": 2}}', b'{"event": "done", "run_id": "on', b"\xff\xfe",
+    b"[" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", FOREIGN)
+@pytest.mark.parametrize("place", range(len(LINES) + 1))
+def test_a_line_that_is_not_ours_is_passed_over(tmp_path, line, place):
+    file = tmp_path / "progress"
+    file.write_bytes(b"\n".join([*LINES, b""]))
+    known = progress.read(file)
+    assert (known.epochs, known.epoch, known.measuring, known.run_id) == (3, 2, "codes", "one")
+    file.write_bytes(b"\n".join([*LINES[:place], line, *LINES[place:], b""]))
+    assert progress.read(file) == known
+
+
+def test_a_word_among_the_figures_is_left_out(tmp_path):
+    (tmp_path / "progress").write_bytes(LINES[0] + b"\n" + LINES[1].replace(b"489.1", b'"x"') + b"\n")
+    assert progress.read(tmp_path / "progress").within == ({"epoch": 1.5},)
+
+
+def test_a_time_left_that_is_no_number_is_not_known(tmp_path):
+    (tmp_path / "progress").write_bytes(LINES[0] + b'\n{"event": "step", "epoch": 1.0000000001, "seconds": 1e300}\n')
+    assert progress.read(tmp_path / "progress").seconds_left is None
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(content=st.binary(max_size=300) | st.tuples(st.integers(0, 400), st.binary(max_size=3)))
+def test_any_bytes_tell_a_story(tmp_path_factory, content):
+    whole = b"\n".join([*LINES, b""])
+    if isinstance(content, tuple):
+        at, more = content
+        content = whole[:at] + more + whole[at + 1 :]
+    file = tmp_path_factory.mktemp("story") / "progress"
+    file.write_bytes(content)
+    story = progress.read(file)
+    assert all(row["epoch"] >= 0 for row in (*story.rows, *story.within))
+    assert all(isinstance(value, float) for row in (*story.rows, *story.within) for value in row.values())
+
+
+def test_a_long_file_is_read_in_time_that_grows_with_its_length(tmp_path):
+    (tmp_path / "progress").write_bytes(LINES[0] + b"\n" + 200_000 * (LINES[1] + b"\n"))
+    began = time.perf_counter()
+    assert len(progress.read(tmp_path / "progress").within) == 200_000
+    assert time.perf_counter() - began < 5
+
+
+def test_what_is_no_file_tells_nothing(tmp_path):
+    os.mkfifo(tmp_path / "progress")
+    assert progress.read(tmp_path / "progress") == progress.Story()
+    assert progress.read(tmp_path) == progress.Story()

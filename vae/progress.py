@@ -16,13 +16,19 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
 
+import msgspec
+from msgspec import Meta
+
+from vae.files import read_text
 from vae.objectives import Terms, figures
 
 EVERY_SECONDS = 0.5
 EVERY_SHARE = 1 / 500  # of the time so far
+MOST_BYTES = 64 * 2**20  # of a file; one of 10,000 epochs that was never cut has a twentieth of it
 
 
 class Progress:
@@ -78,6 +84,50 @@ class Progress:
             self._file.flush()
 
 
+Row = dict[str, float]
+Passes = Annotated[float, Meta(ge=0)]
+
+
+class Run(msgspec.Struct, tag_field="event", tag="run"):
+    """A run begins or goes on."""
+
+    epochs: Annotated[int, Meta(ge=1)]
+    steps: int
+    parameters: int
+    device: str
+    history: list[Row]
+
+
+class Step(msgspec.Struct, tag_field="event", tag="step"):
+    """How far the run is; the line has beside these the means over the steps since the line before."""
+
+    epoch: Passes
+    seconds: float
+
+
+class Epoch(msgspec.Struct, tag_field="event", tag="epoch"):
+    """A pass was done."""
+
+    seconds: float
+    row: Row
+
+
+class Measuring(msgspec.Struct, tag_field="event", tag="measuring"):
+    """What is being measured."""
+
+    what: str
+
+
+class Done(msgspec.Struct, tag_field="event", tag="done"):
+    """The checkpoint is written."""
+
+    run_id: str
+
+
+_LINE = msgspec.json.Decoder(Run | Step | Epoch | Measuring | Done)
+_FIGURES = msgspec.json.Decoder(dict[str, float | str])  # of a step, and its event
+
+
 class Story(NamedTuple):
     """What the lines tell."""
 
@@ -85,8 +135,8 @@ class Story(NamedTuple):
     steps: int = 0
     parameters: int = 0
     device: str = ""
-    rows: tuple[dict[str, float], ...] = ()  # of the history
-    within: tuple[dict[str, float], ...] = ()  # between them, `epoch` with fractions
+    rows: tuple[Row, ...] = ()  # of the history
+    within: tuple[Row, ...] = ()  # between them, `epoch` with fractions
     seconds_left: float | None = None  # of training; unknown until SURE_SECONDS have gone by
     measuring: str = ""
     run_id: str = ""  # of the checkpoint, once it is written
@@ -101,38 +151,52 @@ SURE_SECONDS = 2.0
 
 
 def read(file: Path) -> Story:
-    """What a file tells so far, nothing where there is none; a line that is not whole yet is left for the next time."""
+    """What a file tells so far, nothing where there is none that can be read.
+
+    A line that is not whole yet is left for the next time, and one that is not of this form is passed over.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        content = read_text(file, MOST_BYTES)
+    except ValueError:
         return Story()
-    story, start = Story(), 0.0
-    for line in text[: text.rfind("\n") + 1].splitlines():
-        try:
-            facts = json.loads(line)
-        except ValueError:  # cut by a kill
-            continue
-        match facts.pop("event"):
-            case "run":
-                rows = tuple(facts.pop("history"))
-                start = float(len(rows))
-                within = tuple(point for point in story.within if point["epoch"] <= start)
-                story = Story(**facts, rows=rows, within=within)
-            case "step":
-                story = story._replace(seconds_left=_left(story, start, facts["epoch"], facts.pop("seconds")))
-                story = story._replace(within=(*story.within, facts))
-            case "epoch":
-                story = story._replace(seconds_left=_left(story, start, facts["row"]["epoch"], facts["seconds"]))
-                story = story._replace(rows=(*story.rows, facts["row"]))
-            case "measuring":
-                story = story._replace(measuring=facts["what"])
-            case "done":
-                story = story._replace(run_id=facts["run_id"])
-    return story
+    told = _Told()
+    for line in content[: content.rfind(b"\n") + 1].split(b"\n"):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):  # cut by a kill, or not ours
+            told.add(_LINE.decode(line), line)
+    return told.story._replace(rows=tuple(told.rows), within=tuple(told.within))
 
 
-def _left(story: Story, start: float, epoch: float, seconds: float) -> float | None:
-    """Seconds until the last epoch, at the pace since `start`."""
-    if seconds < SURE_SECONDS or epoch <= start:
-        return None
-    return seconds * (story.epochs - epoch) / (epoch - start)
+class _Told:
+    """What the lines so far have told."""
+
+    def __init__(self) -> None:
+        self.story, self.start = Story(), 0.0
+        self.rows: list[Row] = []
+        self.within: list[Row] = []
+
+    def add(self, facts: Run | Step | Epoch | Measuring | Done, line: bytes) -> None:
+        """Add what a line says; raises KeyError for a row that has no epoch."""
+        match facts:
+            case Run():
+                self.rows = [row for row in facts.history if row["epoch"] >= 0]
+                self.start = float(len(self.rows))
+                self.within = [point for point in self.within if point["epoch"] <= self.start]
+                self.story = Story(facts.epochs, facts.steps, facts.parameters, facts.device)
+            case Step():
+                figures = _FIGURES.decode(line).items()
+                self._seconds_left(facts.epoch, facts.seconds)
+                self.within.append({k: v for k, v in figures if k != "seconds" and isinstance(v, float)})
+            case Epoch() if facts.row["epoch"] >= 0:
+                self._seconds_left(facts.row["epoch"], facts.seconds)
+                self.rows.append(facts.row)
+            case Measuring():
+                self.story = self.story._replace(measuring=facts.what)
+            case Done():
+                self.story = self.story._replace(run_id=facts.run_id)
+
+    def _seconds_left(self, epoch: float, seconds: float) -> None:
+        """Note the seconds until the last epoch, at the pace since the start; None as long as that is not sure."""
+        left = None
+        if seconds >= SURE_SECONDS and epoch > self.start:
+            left = seconds * (self.story.epochs - epoch) / (epoch - self.start)
+        self.story = self.story._replace(seconds_left=left if left is not None and math.isfinite(left) else None)
