@@ -17,7 +17,7 @@ from figures import Box, extent
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import Split, to_pixels
-from vae.files import read_tensors
+from vae.files import CheckpointError, read_tensors
 from vae.models import AE, CVAE, VAE, build, skeleton
 
 COUNT = 5_000  # test images
@@ -42,11 +42,14 @@ def untrained(config: TrainConfig, test: Split) -> Glimpse:
 
 
 def after_epoch(state_file: Path, test: Split) -> Glimpse:
-    """What a training that is not over left on the disk; raises vae.files.CheckpointError where it cannot be read."""
+    """What a training that is not over left on the disk; raises CheckpointError where that cannot be shown."""
     state = read_tensors(state_file, "python -m vae.train")
-    model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))
-    model.load_state_dict(state["model"], assign=True)
-    return _of(model.eval(), len(state["history"]), test)
+    try:
+        model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))
+        model.load_state_dict(state["model"], assign=True)
+        return _of(model.eval(), len(state["history"]), test)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{state_file} is not the state of a training on these images") from error
 
 
 def trained(checkpoint: Checkpoint) -> Glimpse:
@@ -63,6 +66,8 @@ def _of(model: AE | VAE | CVAE, epoch: int, test: Split) -> Glimpse:
 
 @torch.inference_mode()
 def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Glimpse:
+    if not bool(codes.isfinite().all()):
+        raise CheckpointError(f"the codes after epoch {epoch} are not finite")
     window = None
     if model.latent_dim == 2:
         window = extent(codes.numpy(), prior=hasattr(model, "prior"))

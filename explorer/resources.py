@@ -1,11 +1,12 @@
 """The checkpoints on the disk and their maps, each made once for all visitors; none of it needs PyTorch.
 
-A checkpoint is cached under its files' modification times, so that one trained anew is read anew.
+A checkpoint is kept under its files' times and sizes, so that one trained anew is read anew, see `keeping`.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,12 +14,13 @@ import streamlit as st
 
 import figures
 import packing
+from keeping import Version, kept
 from state import NAME
-from vae import stored
+from vae import files, stored
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
 from vae.config import MNIST
-from vae.files import read_record
+from vae.files import CheckpointError, suffixed
 from vae.stored import Stored, names
 
 if TYPE_CHECKING:
@@ -28,15 +30,14 @@ FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
 PAIR = (".pt", ".json")
 
-Stamp = tuple[int, ...]
+opening = partial(st.spinner, "Opening the checkpoint …")
 
 
 @dataclass(frozen=True)
 class Resource:
     """A checkpoint and what every visitor sees of it."""
 
-    path: Path
-    stamp: Stamp
+    version: Version
     stored: Stored
     architecture: str
     dataset: str  # as a person reads it, "" for MNIST
@@ -48,7 +49,7 @@ class Resource:
     @property
     def checkpoint(self) -> "Checkpoint":
         """The checkpoint with its networks in PyTorch, which is imported for it."""
-        return _checkpoint(self.path, self.stamp)
+        return _checkpoint(self.version, self.stored)
 
 
 def with_posterior() -> list[str]:
@@ -61,6 +62,7 @@ class Family(NamedTuple):
 
     sigmas: dict[float, str]  # of a Gaussian likelihood, by its sigma, from small to large
     betas: dict[float, str]  # of a Bernoulli likelihood, by the weight of the KL, from large to small
+    problems: list[str]  # a sentence for each member that is left out
 
 
 def checkpoint_names(kind: str | None = None) -> list[str]:
@@ -73,34 +75,32 @@ def misnamed() -> list[str]:
     return sorted({*names(FOLDER)} - {*checkpoint_names()})
 
 
-@st.cache_resource(show_spinner="Opening the checkpoint …")
-def _stored(path: Path, stamp: Stamp) -> Stored:
-    return stored.read(path)
+@kept(opening)
+def _stored(version: Version) -> Stored:
+    return stored.read(FOLDER / version.subject)
 
 
-@st.cache_resource(show_spinner="Opening the checkpoint …")
-def _checkpoint(path: Path, stamp: Stamp) -> "Checkpoint":
+@kept(opening)
+def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
     from vae.checkpoint import revive
 
-    return revive(_stored(path, stamp))
+    return revive(_stored)
 
 
-@st.cache_resource(show_spinner="Opening the checkpoint …")
-def _resource(name: str, stamp: Stamp) -> Resource:
-    found = _stored(FOLDER / name, stamp)
+@kept(opening)
+def _resource(version: Version) -> Resource:
+    found = _stored(version)
     if found.config.latent_dim != 2:
-        raise ValueError(f"{name} has {found.config.latent_dim} latent dimensions; the maps show models with 2.")
-    identity = f"{name}-{abs(hash(stamp)):x}"
+        raise ValueError(f"{found.name} has {found.config.latent_dim} latent dimensions; the maps show models with 2.")
     return Resource(
-        path=FOLDER / name,
-        stamp=stamp,
+        version=version,
         stored=found,
         architecture=decoder_name(found.config, len(found.class_names)),
         dataset=_title(found.config.dataset),
         used_dimensions=used_dimensions(found.codes, found.prior),
         figure=figures.latent_map(found.codes, found.labels, found.prior, found.class_names),
-        blob=packing.pack(found, identity),
-        id=identity,
+        blob=packing.pack(found, version.id),
+        id=version.id,
     )
 
 
@@ -114,40 +114,48 @@ def _title(dataset: str) -> str:
 
 def resource(name: str) -> Resource:
     """Everything of one checkpoint; raises what `vae.stored.read` raises, and ValueError unless it is 2-D."""
-    return _resource(name, stamp(name))
+    return _resource(version(name))
 
 
 def contents(name: str) -> Stored:
     """What is stored of a checkpoint of any number of latent dimensions; raises what `vae.stored.read` raises."""
-    return _stored(FOLDER / name, stamp(name))
+    return _stored(version(name))
 
 
 def checkpoint(name: str) -> "Checkpoint":
     """A checkpoint of any number of latent dimensions, with its networks; raises what `vae.stored.read` raises."""
-    return _checkpoint(FOLDER / name, stamp(name))
+    now = version(name)
+    return _checkpoint(now, _stored(now))
 
 
-def stamp(name: str, suffixes: Iterable[str] = PAIR) -> Stamp:
-    """When a checkpoint's files were written."""
-    files = [FOLDER / f"{name}{suffix}" for suffix in suffixes]
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+def version(name: str, suffixes: Iterable[str] = PAIR) -> Version:
+    """A checkpoint as its files are now."""
+    return Version(name, tuple(files.stamp(suffixed(FOLDER / name, suffix)) for suffix in suffixes))
 
 
 def family() -> Family:
-    """The VAEs of the folder `FAMILY`, empty where there is none."""
-    sigmas, betas = {}, {}
-    for name in names(FOLDER / FAMILY, "vae"):
-        config = read_record(FOLDER / FAMILY / f"{name}.json")["config"]
-        if config.get("dataset", MNIST) != MNIST:
+    """The VAEs of MNIST with a plane in the folder `FAMILY` that can be read, empty where there is none."""
+    sigmas, betas, problems = {}, {}, []
+    for name in names(FOLDER / FAMILY):
+        member = f"{FAMILY}/{name}"
+        try:
+            config = contents(member).config
+        except CheckpointError as error:
+            problems.append(str(error))
             continue
-        if config.get("likelihood") == "gaussian":
-            sigmas[config["sigma"]] = f"{FAMILY}/{name}"
-        elif config.get("likelihood") == "bernoulli":
-            betas[config["beta"]] = f"{FAMILY}/{name}"
-    return Family(dict(sorted(sigmas.items())), dict(sorted(betas.items(), reverse=True)))
+        if (config.model, config.dataset, config.latent_dim) != ("vae", MNIST, 2):
+            continue
+        if config.likelihood not in ("gaussian", "bernoulli"):
+            continue
+        along, value = (sigmas, config.sigma) if config.likelihood == "gaussian" else (betas, config.beta)
+        if value in along:
+            problems.append(f"{member} is left out: {along[value]} has the same {value:g}.")
+        else:
+            along[value] = member
+    return Family(dict(sorted(sigmas.items())), dict(sorted(betas.items(), reverse=True)), problems)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=100)
 def plane(height: int, reach: float, class_names: tuple[str, ...]) -> figures.Figure:
     """The one figure of a page that draws the rest itself."""
     return figures.plane(height, reach, class_names)

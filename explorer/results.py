@@ -1,10 +1,12 @@
 """What is computed of checkpoints and images, each once for all visitors. All of it needs PyTorch.
 
-All is cached under what identifies model and image, as `resources` does.
+All is kept under what identifies model and image, as `resources` does.
 """
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +27,15 @@ from drawing import Reading
 from evidence import Evidence
 from glimpse import Glimpse
 from jobs import Job
-from resources import Resource, Stamp, checkpoint, contents, stamp
+from keeping import Version, kept
+from resources import Resource, checkpoint, contents, version
 from shape import Magnification, Travel
-from vae import datasets, snapshots
+from vae import datasets, files, snapshots
 from vae.checkpoint import Checkpoint
 from vae.data import DataError, Split, fingerprint
 from vae.files import CheckpointError, suffixed
 from vae.geodesics import Graph
+from vae.stored import Stored
 
 SHEET_COLUMNS = 100
 
@@ -41,6 +45,7 @@ Point = tuple[float, float]
 class Precise(NamedTuple):
     """A checkpoint as the browser needs it to compute likelihoods."""
 
+    version: Version
     checkpoint: Checkpoint
     blob: bytes  # see `packing.pack`
     id: str  # names the blob in the browser
@@ -74,8 +79,8 @@ class Subject(NamedTuple):
     label: int
 
 
-@st.cache_resource(show_spinner=False)
-def _near(identity: str, _resource: Resource) -> tuple[float, int]:
+@kept()
+def _near(version: Version, _resource: Resource) -> tuple[float, int]:
     codes = _resource.stored.codes
     within = compute.radius(codes, figures.fine(_resource.figure))
     return within, compute.typically_near(codes, within)
@@ -83,16 +88,16 @@ def _near(identity: str, _resource: Resource) -> tuple[float, int]:
 
 def radius(resource: Resource) -> float:
     """The distance on a map within which codes are near, see `compute.radius`."""
-    return _near(resource.id, resource)[0]
+    return _near(resource.version, resource)[0]
 
 
 def typically_near(resource: Resource) -> int:
     """How many other codes a typical one has within `radius`."""
-    return _near(resource.id, resource)[1]
+    return _near(resource.version, resource)[1]
 
 
-@st.cache_resource(show_spinner=False)
-def _start(identity: str, _resource: Resource) -> Point:
+@kept()
+def _start(version: Version, _resource: Resource) -> Point:
     codes = _resource.stored.codes
     place = compute.densest(codes, radius(_resource)) if _resource.stored.prior else compute.emptiest(codes)
     return compute.settled(place, radius(_resource))
@@ -103,7 +108,7 @@ def start(resource: Resource) -> Point:
 
     A model without a prior has holes that it cannot tell of; one with a prior has its likely places.
     """
-    return _start(resource.id, resource)
+    return _start(resource.version, resource)
 
 
 def replayed() -> list[str]:
@@ -111,122 +116,123 @@ def replayed() -> list[str]:
     return [name for name in resources.checkpoint_names() if snapshots.exists(resources.FOLDER / name)]
 
 
-@st.cache_resource(show_spinner="Opening the replay …")
-def _film(name: str, stamp: Stamp, _resource: Resource) -> Film:
-    checkpoint, kept = _resource.checkpoint, _resource.stored
-    replay = snapshots.read(resources.FOLDER / name, checkpoint)
-    identity = f"{name}-{abs(hash(stamp)):x}"
+@kept(partial(st.spinner, "Opening the replay …"))
+def _film(version: Version, _resource: Resource) -> Film:
+    checkpoint, stored = _resource.checkpoint, _resource.stored
+    replay = snapshots.read(resources.FOLDER / _resource.version.subject, checkpoint)
+    identity = version.id
     moments = range(len(replay.snapshots))
     codes = [snapshot.codes.float().numpy() for snapshot in replay.snapshots]
     return Film(
         checkpoint=checkpoint,
         id=identity,
-        codes=packing.pack_codes(replay, kept.labels, f"{identity}-codes"),
-        decoders=[packing.pack_moment(replay, index, kept, f"{identity}-{index}") for index in moments],
+        codes=packing.pack_codes(replay, stored.labels, f"{identity}-codes"),
+        decoders=[packing.pack_moment(replay, index, stored, f"{identity}-{index}") for index in moments],
         figures={
             figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
             for figure in replay.snapshots[0].figures
         },
         views=[figures.extent(each, prior=False) for each in codes],
-        last_view=figures.extent(codes[-1], prior=kept.prior),
+        last_view=figures.extent(codes[-1], prior=stored.prior),
         start=start(_resource),
     )
 
 
 def film(name: str) -> Film:
     """The replay of a checkpoint; raises what `resource` and `vae.snapshots.read` raise."""
-    return _film(name, stamp(name, (*resources.PAIR, snapshots.SUFFIX)), resources.resource(name))
+    of_all = version(name, (*resources.PAIR, snapshots.SUFFIX))
+    return _film(of_all._replace(subject=f"{name}{snapshots.SUFFIX}"), resources.resource(name))
 
 
-@st.cache_resource(show_spinner=False)
-def _precise(name: str, stamp: Stamp) -> Precise:
-    identity = f"{name.replace('/', '-')}-{abs(hash(stamp)):x}-exact"
-    return Precise(checkpoint(name), packing.pack(contents(name), identity, exact=True), identity)
+@kept()
+def _precise(version: Version, _checkpoint: Checkpoint, _stored: Stored) -> Precise:
+    identity = f"{version.id}-exact"
+    return Precise(version, _checkpoint, packing.pack(_stored, identity, exact=True), identity)
 
 
 def precise(name: str) -> Precise:
     """A checkpoint with its decoder to the last digit; raises what `vae.stored.read` raises."""
-    return _precise(name, stamp(name))
+    return _precise(version(name), checkpoint(name), contents(name))
 
 
-@st.cache_resource(show_spinner=False)
-def _encoder(name: str, stamp: Stamp) -> Blob:
-    identity = f"{name}-{abs(hash(stamp)):x}-encoder"
-    return Blob(identity, packing.pack_encoder(contents(name), identity))
+@kept()
+def _encoder(version: Version, _stored: Stored) -> Blob:
+    identity = f"{version.id}-encoder"
+    return Blob(identity, packing.pack_encoder(_stored, identity))
 
 
 def encoder(name: str) -> Blob | None:
     """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if evidence.fitted(checkpoint(name)) else _encoder(name, stamp(name))
+    return None if evidence.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
 
 
-@st.cache_resource(show_spinner=False, max_entries=1000)
-def _reading(identity: str, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
+@kept()
+def _reading(version: Version, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
     return drawing.read(_checkpoint, drawing.as_image(pixels), label)
 
 
 def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
     """What `drawing.read` finds, once for each model, drawing and label."""
-    return _reading(resource.id, pixels, label, resource.checkpoint)
+    return _reading(resource.version, pixels, label, resource.checkpoint)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1000)
-def _classes(identity: str, pixels: bytes, _checkpoint: Checkpoint) -> drawing.Classes:
+@kept()
+def _classes(version: Version, pixels: bytes, _checkpoint: Checkpoint) -> drawing.Classes:
     return drawing.classes(_checkpoint, drawing.as_image(pixels))
 
 
 def classes(resource: Resource, pixels: bytes) -> drawing.Classes:
     """What `drawing.classes` finds, once for each conditional model and drawing."""
-    return _classes(resource.id, pixels, resource.checkpoint)
+    return _classes(resource.version, pixels, resource.checkpoint)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1000)
-def _evidence(identity: str, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> Evidence:
+@kept()
+def _evidence(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> Evidence:
     return evidence.look(_checkpoint, _subject.image, _subject.label)
 
 
 def look(model: Precise, subject: Subject) -> Evidence:
     """What `evidence.look` finds, once for each model and image."""
-    return _evidence(model.id, subject.key, model.checkpoint, subject)
+    return _evidence(model.version, subject.key, model.checkpoint, subject)
 
 
-@st.cache_resource(show_spinner=False, max_entries=100)
-def _draws(identity: str, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    guess = _evidence(identity, key, _checkpoint, _subject).q
+@kept(most=20)
+def _draws(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    guess = _evidence(version, key, _checkpoint, _subject).q
     return evidence.draws(_checkpoint, _subject.image, _subject.label, guess)
 
 
 def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """What `evidence.draws` finds, once for each model and image."""
-    return _draws(model.id, subject.key, model.checkpoint, subject)
+    return _draws(model.version, subject.key, model.checkpoint, subject)
 
 
-@st.cache_resource(show_spinner="Measuring the plane, once for each model …")
-def _graph(identity: str, digit: int, _checkpoint: Checkpoint) -> Graph | None:
+@kept(partial(st.spinner, "Measuring the plane, once for each model …"))
+def _graph(version: Version, digit: int, _checkpoint: Checkpoint) -> Graph | None:
     return shape.graph(_checkpoint, digit)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1000)
-def _travel(identity: str, digit: int, kind: str, start: Point, end: Point, _checkpoint: Checkpoint) -> Travel:
-    grid = _graph(identity, digit, _checkpoint) if kind == "geodesic" else None
+@kept()
+def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _checkpoint: Checkpoint) -> Travel:
+    grid = _graph(version, digit, _checkpoint) if kind == "geodesic" else None
     return shape.travel(_checkpoint, digit, kind, start, end, grid)
 
 
 def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
     """What `shape.travel` finds, once for each model, kind of path and pair of ends."""
     digit = digit if model.stored.conditional else 0
-    return _travel(model.id, digit, kind, start, end, model.checkpoint)
+    return _travel(model.version, digit, kind, start, end, model.checkpoint)
 
 
-@st.cache_resource(show_spinner="Measuring the magnification, once for each model …")
-def _magnification(identity: str, digit: int, _checkpoint: Checkpoint) -> Magnification:
+@kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
+def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
     prior = hasattr(_checkpoint.model, "prior")
     return shape.magnification(_checkpoint, digit, figures.surroundings(_checkpoint.codes.numpy(), prior))
 
 
 def magnification(model: Resource, digit: int) -> Magnification:
     """What `shape.magnification` finds of all that a map shows at first and a little more, once for each model."""
-    return _magnification(model.id, digit if model.stored.conditional else 0, model.checkpoint)
+    return _magnification(model.version, digit if model.stored.conditional else 0, model.checkpoint)
 
 
 @st.cache_resource(show_spinner=False)
@@ -242,55 +248,59 @@ def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
     waiting[:] = [workers.submit(look, model, subject) for model, subject in next_looks]
 
 
-@st.cache_resource(show_spinner="Reading the images …")
-def _test_split(dataset: str, place: Path, stamp: Stamp) -> Split | None:
+@kept(partial(st.spinner, "Reading the images …"))
+def _test_split(version: Version) -> Split | None:
+    dataset, place = version.subject
     try:
         return datasets.load_test_split(dataset, place)
-    except DataError:
+    except (DataError, OSError):
         if dataset in datasets.SOURCES:
             raise  # and look again the next time
         return None  # a folder is read through but once until it changes
 
 
-@st.cache_resource(show_spinner=False)
-def _test_images(dataset: str, place: Path, stamp: Stamp, sha256: str) -> np.ndarray | None:
-    split = _test_split(dataset, place, stamp)
+@kept(most=4)
+def _test_images(version: Version, sha256: str) -> np.ndarray | None:
+    split = _test_split(version)
     return split.images.numpy() if split and fingerprint(split.images) == sha256 else None
 
 
 def test_images(of: Checkpoint) -> np.ndarray | None:
     """The test images (N, 28, 28) uint8 that a checkpoint's codes are of; None where this machine has not the same."""
-    dataset = of.config.dataset
     try:
-        images = _test_images(dataset, datasets.data_dir(), _folder_stamp(dataset), of.test_sha256)
-    except DataError:
+        images = _test_images(_images_version(of.config.dataset), of.test_sha256)
+    except (DataError, OSError):
         return None
     return images if images is not None and len(images) == len(of.codes) else None
 
 
-def _folder_stamp(dataset: str) -> Stamp:
-    """The times at which a folder and its subfolders were changed."""
-    folder = Path(dataset)
-    if dataset in datasets.SOURCES or not folder.is_dir():
-        return ()
-    return tuple(each.stat().st_mtime_ns for each in (folder, *sorted(folder.iterdir())) if each.is_dir())
+def _images_version(dataset: str) -> Version:
+    """A set as it is now; of a folder the times at which it and its subfolders were changed tell."""
+    stamps = ()
+    if dataset not in datasets.SOURCES:
+        with suppress(OSError):
+            stamps = tuple(map(files.stamp, [Path(dataset), *sorted(Path(dataset).iterdir())]))
+    return Version((dataset, datasets.data_dir()), stamps)
 
 
-@st.cache_resource(show_spinner=False)
-def _black_or_white(test_set: str, _images: np.ndarray) -> np.ndarray:
+@kept(most=4)
+def _black_or_white(version: Version, test_set: str, _images: np.ndarray) -> np.ndarray:
     return evidence.black_or_white(_images)
 
 
 def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
     """The same with each pixel drawn as 0 or 255, or None."""
     images = test_images(of)
-    return None if images is None else _black_or_white(of.test_set, images)
+    return None if images is None else _black_or_white(_images_version(of.config.dataset), of.test_set, images)
 
 
 def to_fetch(of: Checkpoint) -> str | None:
     """What can be downloaded to have a checkpoint's test images, with its size; None where nothing can."""
     source = datasets.SOURCES.get(of.config.dataset)
-    if source is None or datasets.is_here(of.config.dataset):
+    try:
+        if source is None or datasets.is_here(of.config.dataset):
+            return None
+    except OSError:  # it may not be looked at, and so not be written to
         return None
     return f"{source.title} ({source.megabytes} MB)"
 
@@ -300,26 +310,29 @@ def fetch(dataset: str) -> None:
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)
 
 
-@st.cache_resource(show_spinner=False, max_entries=20)
-def _glimpse(name: str, epoch: int, identity: str, _job: Job) -> Glimpse | None:
+@kept()
+def _glimpse(version: Version, _job: Job) -> Glimpse | None:
     if _job.model:
-        return glimpse.trained(checkpoint(name))
-    dataset = _job.config.dataset
-    split = _test_split(dataset, datasets.data_dir(), _folder_stamp(dataset))
-    state_file = suffixed(resources.FOLDER / name, ".resume.pt")
-    return glimpse.after_epoch(state_file, split) if epoch else glimpse.untrained(_job.config, split)
+        return glimpse.trained(checkpoint(_job.name))
+    split = _test_split(_images_version(_job.config.dataset))
+    if split is None:
+        return None
+    state_file = suffixed(resources.FOLDER / _job.name, ".resume.pt")
+    return glimpse.after_epoch(state_file, split) if _job.story.rows else glimpse.untrained(_job.config, split)
 
 
 def seen(job: Job) -> Glimpse | None:
     """What can be seen of a training's model after its last whole epoch; None where that is not on this machine."""
+    images = _images_version(job.config.dataset)
+    stamp = (job.created, job.story.run_id, job.model, len(job.story.rows), images)
     try:
-        return _glimpse(job.name, len(job.story.rows), f"{job.created}{job.story.run_id}", job)
+        return _glimpse(Version(("training", job.name), stamp), job)
     except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
         return None
 
 
-@st.cache_resource(show_spinner="Packing the test images …")
-def _test_sheet(test_set: str, _images: np.ndarray) -> Blob:
+@kept(partial(st.spinner, "Packing the test images …"), most=4)
+def _test_sheet(version: Version, test_set: str, _images: np.ndarray) -> Blob:
     sheet, identity = pictures.png(pictures.sheet(_images, SHEET_COLUMNS)), f"test-images {test_set}"
     return Blob(identity, packing.pack_sheet(sheet, SHEET_COLUMNS, identity))
 
@@ -327,7 +340,7 @@ def _test_sheet(test_set: str, _images: np.ndarray) -> Blob:
 def test_sheet(of: Checkpoint) -> Blob | None:
     """All test images of a checkpoint for the browser, of MNIST 1.6 MB; None where this machine has not the same."""
     images = test_images(of)
-    return None if images is None else _test_sheet(of.test_set, images)
+    return None if images is None else _test_sheet(_images_version(of.config.dataset), of.test_set, images)
 
 
 def trainings() -> list[Job]:

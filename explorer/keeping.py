@@ -1,0 +1,96 @@
+"""What is made once for all visitors, and kept for as long as the files that it is made of stay as they are.
+
+Whatever is made of a model or of a set of images is kept under its `Version`: its name, and when its files were
+written. Once they are written anew, what was made of them as they were is given up, so that a model that is trained
+again and again takes the memory of one.
+"""
+
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SUBJECTS = 32  # models and sets of images, those that were last asked for
+VERSIONS = 2  # of one subject: somebody may still be looking at the one before
+MOST = 200  # results of one kind for one version
+
+
+class Version(NamedTuple):
+    """A model or a set of images as it is on the disk."""
+
+    subject: Hashable
+    stamp: tuple[Any, ...]  # differs once the files do
+
+    @property
+    def id(self) -> str:
+        """Names it in the browser."""
+        return f"{self.subject}-{abs(hash(self.stamp)):x}".replace("/", "-")
+
+
+class _Result:
+    """What is made once, by whoever asks first."""
+
+    def __init__(self) -> None:
+        self.lock, self.made, self.value = threading.Lock(), False, None
+
+    def get(self, make: Callable[[], Any], while_making: Callable[[], AbstractContextManager]) -> Any:
+        with self.lock:
+            if not self.made:
+                with while_making():
+                    self.value = make()
+                self.made = True
+            return self.value
+
+
+_lock = threading.Lock()
+_kept: OrderedDict[Version, dict[str, OrderedDict[Hashable, _Result]]] = OrderedDict()  # the last asked for at the end
+
+
+def kept(
+    while_making: Callable[[], AbstractContextManager] = nullcontext, most: int = MOST
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep what a function of a Version and more gives, `most` results a version; those not asked for longest go first.
+
+    Arguments whose names begin with _ follow from the others, and are not told apart. What raises is tried again.
+    """
+
+    def decorate(make: Callable[P, T]) -> Callable[P, T]:
+        told = [rank for rank, name in enumerate(inspect.signature(make).parameters) if rank and name[0] != "_"]
+        name = f"{make.__module__}.{make.__qualname__}"
+
+        @wraps(make)
+        def ask(version: Version, *given: Any) -> T:
+            key = tuple(given[rank - 1] for rank in told)
+            return _result(version, name, key, most).get(partial(make, version, *given), while_making)
+
+        return ask
+
+    return decorate
+
+
+def _result(version: Version, name: str, key: Hashable, most: int) -> _Result:
+    with _lock:
+        results = _kept.setdefault(version, {}).setdefault(name, OrderedDict())
+        found = results.setdefault(key, _Result())
+        results.move_to_end(key)
+        _kept.move_to_end(version)
+        while len(results) > most:
+            results.popitem(last=False)
+        _forget(version.subject)
+        return found
+
+
+def _forget(subject: Hashable) -> None:
+    """Give up the older versions of a subject, and the subjects beyond `SUBJECTS`."""
+    versions = [version for version in _kept if version.subject == subject]
+    for version in versions[:-VERSIONS]:
+        del _kept[version]
+    subjects = list(OrderedDict.fromkeys(version.subject for version in reversed(_kept)))
+    for version in [version for version in _kept if version.subject in subjects[SUBJECTS:]]:
+        del _kept[version]

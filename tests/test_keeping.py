@@ -1,0 +1,155 @@
+"""Laws of what is kept: made once, by one, and given up with the files that it was made of."""
+
+import gc
+import os
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+import keeping
+import resources
+import results
+from keeping import Version, kept
+from results import Subject
+from vae import checkpoint
+from vae.checkpoint import Checkpoint
+from vae.config import TrainConfig
+from vae.models import build
+
+
+class Thing:
+    """What can be seen to go."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(keeping, "_kept", type(keeping._kept)())
+
+
+def version(number, subject="model"):
+    return Version(subject, (number,))
+
+
+def test_what_is_asked_for_again_is_not_made_again_and_unnamed_arguments_do_not_count():
+    made = []
+
+    @kept()
+    def make(version, number, _given):
+        made.append((version, number))
+        return Thing()
+
+    first = make(version(1), 7, "a")
+    assert make(version(1), 7, "b") is first
+    assert make(version(1), 8, "a") is not first
+    assert make(version(2), 7, "a") is not first
+    assert made == [(version(1), 7), (version(1), 8), (version(2), 7)]
+
+
+def test_of_many_who_ask_at_once_one_makes_it():
+    made = []
+
+    @kept()
+    def make(version):
+        time.sleep(0.05)
+        made.append(version)
+        return Thing()
+
+    with ThreadPoolExecutor(8) as visitors:
+        found = set(visitors.map(lambda _: make(version(1)), range(8)))
+    assert (len(found), len(made)) == (1, 1)
+
+
+def test_two_results_are_made_side_by_side():
+    both = threading.Barrier(2, timeout=10)
+
+    @kept()
+    def make(version, number):
+        both.wait()
+
+    with ThreadPoolExecutor(2) as visitors:
+        list(visitors.map(lambda number: make(version(1), number), range(2)))
+
+
+def test_what_failed_is_tried_again():
+    tries = []
+
+    @kept()
+    def make(version):
+        tries.append(version)
+        if len(tries) == 1:
+            raise ValueError
+        return "made"
+
+    with pytest.raises(ValueError):
+        make(version(1))
+    assert make(version(1)) == "made"
+
+
+def alive(things):
+    gc.collect()
+    return [number for number, thing in things.items() if thing() is not None]
+
+
+def test_older_versions_results_beyond_the_most_and_subjects_beyond_their_number_go():
+    things = {}
+
+    @kept(most=3)
+    def make(version, number):
+        thing = Thing()
+        things[version.subject, version.stamp[0], number] = weakref.ref(thing)
+        return thing
+
+    for stamp in range(5):
+        make(version(stamp), 0)
+    assert alive(things) == [("model", stamp, 0) for stamp in (3, 4)]
+    for number in (1, 2, 0, 3):
+        make(version(4), number)
+    assert alive(things) == [("model", 3, 0), *(("model", 4, number) for number in (0, 2, 3))]
+    for subject in range(keeping.SUBJECTS):
+        make(version(0, subject), 0)
+    assert alive(things) == [(subject, 0, 0) for subject in range(keeping.SUBJECTS)]
+
+
+def write(path, seed):
+    config = TrainConfig(network="small", seed=seed)
+    codes = torch.randn(1000, 2, generator=torch.Generator().manual_seed(seed))
+    labels = torch.arange(1000).remainder(10).to(torch.uint8)
+    record = {"run_id": str(seed), "config": config.to_dict(), "test": {}}
+    checkpoint.write(path, Checkpoint("mine", config, build(config), codes, labels, record))
+    for file in path.parent.iterdir():
+        os.utime(file, ns=(seed, seed))
+
+
+def test_a_model_that_is_written_again_and_again_takes_the_memory_of_two(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    image = np.zeros((28, 28), np.uint8)
+    made = {}
+    for seed in range(1, 25):
+        write(tmp_path / "mine", seed)
+        resource, model = resources.resource("mine"), results.precise("mine")
+        assert resource.checkpoint.record["run_id"] == model.checkpoint.record["run_id"] == str(seed)
+        results.radius(resource), results.start(resource)
+        results.reading(resource, image.tobytes(), None)
+        found = [resource.stored, resource.checkpoint.model, resource.figure, model, results.encoder("mine")]
+        found += [results.draws(model, Subject(("test", 0), image, 0))] if seed == 1 else []
+        made |= {(seed, rank): weakref.ref(each) for rank, each in enumerate(found) if not isinstance(each, tuple)}
+        del resource, model, found
+    assert {seed for seed, _ in alive(made)} == {23, 24}
+
+
+def test_a_page_that_began_before_a_model_was_written_anew_ends_with_what_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    write(tmp_path / "mine", 1)
+    before = resources.resource("mine")
+    write(tmp_path / "mine", 2)
+    after = resources.resource("mine")
+    (tmp_path / "mine.pt").unlink()
+    assert before.checkpoint.config.seed == 1
+    assert after.checkpoint.config.seed == 2
+    assert before.id != after.id
+    assert results.radius(before) != results.radius(after)
