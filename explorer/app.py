@@ -48,8 +48,5 @@ if chosen.url_path != FIRST and not opening.over():
 if resources.checkpoint_names() or chosen.url_path == "train":
     chosen.run()
 else:
-    st.error(
-        f"There is no checkpoint to show in {resources.FOLDER}, or the app may not look into it. Train one, on the "
-        "page Train or with `python -m vae.train --model vae`."
-    )
+    st.error(resources.nothing())
     import_module("views.parts").not_shown()

@@ -20,7 +20,7 @@ from vae import files, stored
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
 from vae.config import MNIST
-from vae.files import CheckpointError, suffixed
+from vae.files import suffixed
 from vae.stored import Stored, names
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ def checkpoint_names(kind: str | None = None) -> list[str]:
 def misnamed() -> list[str]:
     """The checkpoints that cannot be chosen, since no link can hold their names."""
     return sorted({*names(FOLDER)} - {*checkpoint_names()})
+
+
+def nothing() -> str:
+    """What to say where there is no checkpoint at all."""
+    return (
+        f"There is no checkpoint to show in {FOLDER}, or the app may not look into it. Train one, on the page Train or "
+        "with `python -m vae.train --model vae`."
+    )
 
 
 @kept(opening)
@@ -135,24 +143,31 @@ def version(name: str, suffixes: Iterable[str] = PAIR) -> Version:
 
 def family() -> Family:
     """The VAEs of MNIST with a plane in the folder `FAMILY` that can be read, empty where there is none."""
-    sigmas, betas, problems = {}, {}, []
+    found = Family({}, {}, [])
     for name in names(FOLDER / FAMILY):
-        member = f"{FAMILY}/{name}"
         try:
-            config = contents(member).config
-        except CheckpointError as error:
-            problems.append(str(error))
-            continue
-        if (config.model, config.dataset, config.latent_dim) != ("vae", MNIST, 2):
-            continue
-        if config.likelihood not in ("gaussian", "bernoulli"):
-            continue
-        along, value = (sigmas, config.sigma) if config.likelihood == "gaussian" else (betas, config.beta)
-        if value in along:
-            problems.append(f"{member} is left out: {along[value]} has the same {value:g}.")
-        else:
-            along[value] = member
-    return Family(dict(sorted(sigmas.items())), dict(sorted(betas.items(), reverse=True)), problems)
+            _add(found, contents(f"{FAMILY}/{name}"), f"{FAMILY}/{name}")
+        except ValueError as error:
+            found.problems.append(str(error))
+    sigmas, betas = sorted(found.sigmas.items()), sorted(found.betas.items(), reverse=True)
+    return Family(dict(sigmas), dict(betas), found.problems)
+
+
+def _add(family: Family, member: Stored, name: str) -> None:
+    """Put a member in its place; raises ValueError where it does not say where that is, or another has it."""
+    config = member.config
+    if (config.model, config.dataset, config.latent_dim) != ("vae", MNIST, 2):
+        return
+    along = {"gaussian": ("sigma", family.sigmas), "bernoulli": ("beta", family.betas)}.get(config.likelihood)
+    if along is None:
+        return
+    field, places = along
+    value = getattr(config, field)
+    if field not in member.record["config"]:
+        raise ValueError(f"{name} is left out: its configuration has no {field}.")
+    if value in places:
+        raise ValueError(f"{name} is left out: {places[value]} has the same {field}, {value:g}.")
+    places[value] = name
 
 
 @st.cache_resource(show_spinner=False, max_entries=100)

@@ -3,8 +3,10 @@
 import base64
 import io
 import json
+import os
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -223,6 +225,109 @@ def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
     assert {number.key for number in app.number_input} == {"z1_right", "z2_right"}
 
 
+def rewrite(file, change):
+    record = json.loads(file.read_text())
+    change(record)
+    file.write_text(json.dumps(record))
+
+
+WRONG = {
+    "no test figures": lambda record: record.pop("test"),
+    "test figures that are none": lambda record: record.update(test=None),
+    "a figure that is a word": lambda record: record["test"].update(squared_error="x"),
+    "a figure that is missing its value": lambda record: record["test"].update(knn5_accuracy=None),
+    "hardest images that are not there": lambda record: record["test"].update(hardest=[10**9]),
+    "too many classes": lambda record: record.update(class_names=[str(number) for number in range(11)]),
+    "classes without a name": lambda record: record.update(class_names=[""] * 10),
+    "a configuration that is none": lambda record: record["config"].update(latent_dim="2"),
+}
+
+
+@pytest.mark.parametrize("page", ["maps", "interpolate", "bound", "draw", "replay", "classes"])
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
+def test_a_record_that_is_wrong_is_one_sentence_in_its_panel_of_every_page(own_folder, page, change):
+    name = "cvae" if page == "classes" else "vae"
+    rewrite(own_folder / f"{name}.json", change)
+    app = run_page(page)
+    (message,) = errors(app)
+    assert message.startswith(str(own_folder / name))
+    assert f"make it anew with `python -m vae.train --model={name}" in message or "restore it" in message
+    assert len(app.get("plotly_chart")) == max(0, PAGES[page] - 1)
+    if page == "replay":
+        assert list(replayed(app)["sides"]) == ["left"]
+    other = {"bound": ("bound", "cvae"), "classes": ("style", "cvae-best"), "replay": ("replay_right", "ae")}
+    field, value = other.get(page, ("right", "cvae"))
+    app.selectbox(field).set_value(value).run()
+    assert errors(app) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_model_without_any_figure_is_shown_all_the_same(own_folder, page):
+    for file in own_folder.glob("*vae*.json"):
+        rewrite(file, lambda record: record.update(test={}))
+    app = run_page(page)
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == PAGES[page]
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "link"])
+def test_what_is_no_file_hangs_no_page(own_folder, name):
+    {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda file: os.symlink(file, file)}[name](own_folder / "odd.json")
+    (own_folder / "family" / "long.json").touch()
+    os.truncate(own_folder / "family" / "long.json", 200_000_000)
+    began = time.perf_counter()
+    for page in ("maps", "bound"):
+        assert errors(run_page(page)) == []
+    assert time.perf_counter() - began < 30
+    assert "odd" not in resources.checkpoint_names()
+
+
+@pytest.mark.parametrize("page", [*PAGES, "train"])
+def test_a_folder_that_is_gone_or_may_not_be_looked_into_is_one_sentence(own_folder, monkeypatch, page):
+    def forbidden(folder):
+        raise PermissionError(13, "Permission denied")
+
+    app, sentences = run_page(page), {"replay": 2, "train": 0}.get(page, 1)
+    assert errors(app) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", forbidden)
+        assert len(errors(app.run())) == sentences
+    shutil.rmtree(own_folder)
+    assert len(errors(app.run())) == sentences
+
+
+@pytest.mark.parametrize("shape", ["one code", "all alike", "on a line", "far out", "one class"])
+@pytest.mark.parametrize("model", ["ae", "vae"])
+def test_codes_that_have_collapsed_or_are_few_are_shown(own_folder, shape, model):
+    untrained(own_folder / "odd", model=model)
+    found = torch.load(own_folder / "odd.pt", weights_only=True)
+    codes, labels = found["codes"], found["labels"]
+    codes, labels = {
+        "one code": (codes[:1], labels[:1]),
+        "all alike": (codes * 0 + 1.5, labels),
+        "on a line": (codes[:, :1].repeat(1, 2), labels),
+        "far out": (codes * 3e3 / codes.abs().max(), labels),
+        "one class": (codes, labels * 0),
+    }[shape]
+    torch.save(found | {"codes": codes, "labels": labels}, own_folder / "odd.pt")
+    app = run(left="odd", manifold="1")
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == 2
+    assert np.isfinite(app.number_input("z1_left").value)
+    app = run_page("bound") if model == "ae" else run_bound("odd")
+    assert errors(app) == []
+
+
+def run_bound(name):
+    def script(name):
+        from views import bound, session
+
+        session.update(bound=name)
+        bound.render()
+
+    return AppTest.from_function(script, args=(name,), default_timeout=SECONDS).run()
+
+
 def untrained(path, **settings):
     """A model that was never trained, as a checkpoint of ten thousand codes."""
     config = vae.TrainConfig(**settings)
@@ -367,6 +472,44 @@ def test_the_knob_walks_the_family(family, mnist):
     assert shown[0.5]["bank"] != shown[1.0]["bank"]
     assert shown[0.5]["logPx"] != shown[1.0]["logPx"]
     assert said(app).count("β = ") >= 3  # and what another beta does to black and white pixels
+
+
+def cut(path):
+    file = path.with_name(f"{path.name}.pt")
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+BROKEN = {
+    "no sigma": lambda path: rewrite(path.with_name("sigma-1.json"), lambda record: record["config"].pop("sigma")),
+    "a word": lambda path: rewrite(path.with_name("sigma-1.json"), lambda record: record["config"].update(sigma="x")),
+    "a list": lambda path: rewrite(path.with_name("sigma-1.json"), lambda record: record["config"].update(sigma=[1])),
+    "no number": lambda path: rewrite(
+        path.with_name("sigma-1.json"), lambda record: record["config"].update(sigma=float("nan"))
+    ),
+    "another's": lambda path: rewrite(
+        path.with_name("sigma-1.json"), lambda record: record["config"].update(sigma=0.3)
+    ),
+    "weights cut": cut,
+    "no weights": lambda path: path.with_name("sigma-1.pt").unlink(),
+    "a pipe": lambda path: (path.with_name("sigma-1.pt").unlink(), os.mkfifo(path.with_name("sigma-1.pt"))),
+    "foreign": lambda path: path.with_name("sigma-1.json").write_text("[1]"),
+}
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("spoil", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_member_is_left_out_of_the_family_with_a_sentence(family, mnist, spoil):
+    spoil(family / "sigma-1")
+    app = run_bound("family")
+    assert errors(app) == []
+    assert [float(option.split()[1]) for option in app.select_slider("sigma").options] == [0.3, 0.5]
+    (warning,) = app.warning
+    assert "sigma-1" in warning.value
+    app.select_slider("sigma").set_value(0.5).run()
+    assert errors(app) == []
+    cut(family / "beta-1")
+    assert errors(app.run()) == []
+    assert len(app.warning) == 2
 
 
 @pytest.mark.mnist

@@ -82,10 +82,10 @@ def test_what_failed_is_tried_again():
     def make(version):
         tries.append(version)
         if len(tries) == 1:
-            raise ValueError
+            raise ValueError("not yet")
         return "made"
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not yet"):
         make(version(1))
     assert make(version(1)) == "made"
 

@@ -95,6 +95,9 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
     `below` draws under a map.
     """
     names = resources.checkpoint_names()
+    if not names:  # any more
+        st.error(resources.nothing())
+        return {}
     shown: dict[str, Resource] = {}
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
         with column:
