@@ -208,7 +208,8 @@ def _place(folder: Path, name: str) -> Path:
 
 def _files(folder: Path, name: str) -> list[Path]:
     """What a model or its training has left; the JSON first, for without it there is no model to see."""
-    return sorted(folder.glob(f"{name}.*"), key=lambda file: file.suffix != ".json")
+    found = [file for file in _within(folder) if file.name.startswith(f"{name}.")]
+    return sorted(found, key=lambda file: file.suffix != ".json")
 
 
 def _crowded(folder: Path) -> str:
@@ -304,9 +305,9 @@ def _runs(place: Path) -> bool:
 
 
 def _within(folder: Path) -> list[Path]:
-    """The folders in a folder; none where it may not be looked into."""
+    """What is in a folder; nothing where it may not be looked into."""
     try:
-        return [each for each in folder.iterdir() if os.path.isdir(each) and each.name != _REMOVED]
+        return list(folder.iterdir())
     except OSError:
         return []
 

@@ -7,16 +7,19 @@ import os
 import re
 import shutil
 import time
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
 from browser import ROOT
+from forbidden import forbid
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import compute
 import evidence
+import keeping
 import resources
 import results
 import shape
@@ -294,6 +297,20 @@ def test_a_folder_that_is_gone_or_may_not_be_looked_into_is_one_sentence(own_fol
         assert len(errors(app.run())) == sentences
     shutil.rmtree(own_folder)
     assert len(errors(app.run())) == sentences
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("lost", [".pt", ".json", ".replay.pt", "images", "all"])
+def test_what_may_not_be_read_any_more_takes_no_page_with_it(own_folder, monkeypatch, page, lost):
+    app = run_page(page)
+    assert errors(app) == []
+    raw = datasets.data_dir().absolute() / "MNIST"
+    for name in ("vae", "cvae"):
+        forbid(monkeypatch, {"images": raw, "all": own_folder}.get(lost, own_folder / f"{name}{lost}"))
+    assert not app.run().exception
+    monkeypatch.setattr(keeping, "_kept", OrderedDict())  # as after a restart
+    assert not app.run().exception
+    assert bool(app.error) == (lost in (".pt", ".json", "all") or (page, lost) == ("replay", ".replay.pt"))
 
 
 @pytest.mark.parametrize("shape", ["one code", "all alike", "on a line", "far out", "one class"])

@@ -13,6 +13,7 @@ from vae import train
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import Split
+from vae.files import CheckpointError
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
 
@@ -77,3 +78,33 @@ def test_the_codes_that_are_sent_are_the_codes(seen):
     codes = np.frombuffer(sent, "<i2").reshape(-1, 2) * np.array(scale)
     assert np.abs(codes - found.codes).max() <= 0.51 * max(scale)
     assert max(scale) < 1e-4 * np.abs(found.codes).max()
+
+
+SPOIL = {
+    "no configuration": lambda state: state.pop("config"),
+    "another's configuration": lambda state: state["config"].update(network="deep"),
+    "no model": lambda state: state.update(model=None),
+    "no history": lambda state: state.pop("history"),
+    "weights cut": lambda state: state["model"].popitem(),
+    "weights not finite": lambda state: state["model"]["encoder.0.bias"].fill_(float("nan")),
+    "codes not finite": lambda state: state["model"]["encoder.2.weight"].fill_(3e38),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL.keys())
+def test_a_state_that_cannot_be_shown_is_refused(digits, seen, tmp_path, spoil):
+    file = tmp_path / "some.resume.pt"
+    train.train(dataclasses.replace(CONFIG, epochs=1), digits, resume_file=file)
+    state = torch.load(file, weights_only=True)
+    assert glimpse.after_epoch(file, seen).epoch == 1
+    spoil(state)
+    torch.save(state, file)
+    with pytest.raises(CheckpointError):
+        glimpse.after_epoch(file, seen)
+
+
+def test_images_of_other_classes_than_the_training_has_are_refused(digits, seen, tmp_path):
+    file = tmp_path / "some.resume.pt"
+    train.train(dataclasses.replace(CONFIG, model="cvae", epochs=1), digits, resume_file=file)
+    with pytest.raises(CheckpointError):
+        glimpse.after_epoch(file, seen._replace(class_names=("a", "b")))

@@ -3,16 +3,20 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import training
 from browser import ROOT
+from forbidden import forbid
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from training import over, the, wait
 
 import jobs
 import resources
-from vae import checkpoint, stored
+from vae import checkpoint, stored, train
 from vae.config import TrainConfig
+from vae.datasets import load_dataset
 
 SECONDS = 60
 QUICK = {"train_network": "small", "train_batch_size": "32"}
@@ -200,3 +204,63 @@ def test_without_any_checkpoint_one_can_still_be_trained(folder):
     for file in folder.glob("*.*"):
         file.unlink()
     assert "Train vae-1" in [button.label for button in visit().button]
+
+
+WRONG = [b"", b"null", b"{}", b"[1]", b"\xff", b'{"config": {}, "created": 1, "threads": 1}', b'{"created": "x"}']
+
+
+@pytest.mark.parametrize("content", WRONG)
+def test_a_broken_training_takes_nobody_with_it(folder, content):
+    for name, text in (("whole", json.dumps(JOB).encode()), ("broken", content)):
+        (folder / "jobs" / name).mkdir(parents=True)
+        (folder / "jobs" / name / "job.json").write_bytes(text)
+        (folder / "jobs" / name / "progress.jsonl").write_bytes(content + b"\n")
+    app = visit(job="broken")
+    assert bar(app) == "Stopped after 0 of 3 epochs"
+    fine(app.text_input("train_name").set_value("broken").run())
+    assert "whose files cannot be read" in app.warning[0].value
+
+
+JOB = {"config": TrainConfig(network="small", epochs=3).to_dict(), "created": 1.0, "threads": 1, "stopped": True}
+
+
+@pytest.mark.parametrize("lost", ["images", "a class", "state", "job", "jobs", "checkpoints"])
+@pytest.mark.parametrize("how", ["gone", "forbidden"])
+def test_what_goes_away_while_a_training_is_watched_is_only_missing(folder, tmp_path, monkeypatch, lost, how):
+    pets = tmp_path / "pets"
+    images_of(pets)
+    config = TrainConfig(dataset=str(pets), network="small", epochs=3, batch_size=32)
+
+    def cut(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config, load_dataset(str(pets)), on_epoch=cut, resume_file=folder / "mine.resume.pt")
+    (folder / "jobs" / "mine").mkdir(parents=True)
+    (folder / "jobs" / "mine" / "job.json").write_text(json.dumps({**JOB, "config": config.to_dict()}))
+    line = {"event": "epoch", "seconds": 1, "row": {"epoch": 1, "loss_nats": 2}}
+    (folder / "jobs" / "mine" / "progress.jsonl").write_text(json.dumps(line) + "\n")
+    app = visit(job="mine")
+    assert sent(app, "map")["epoch"] == 1
+    place = {
+        "images": pets, "a class": pets / "one", "state": folder / "mine.resume.pt", "job": folder / "jobs" / "mine",
+        "jobs": folder / "jobs", "checkpoints": folder,
+    }[lost]  # fmt: skip
+    if how == "gone":
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    else:
+        forbid(monkeypatch, place)
+    fine(app.run())
+    if (lost, how) == ("images", "gone"):
+        assert sent(app, "map") is None
+        assert bar(app).startswith("Stopped after 1")
+
+
+def images_of(folder):
+    """A folder of images of two classes."""
+    for name, row in (("one", 8), ("two", 18)):
+        (folder / name).mkdir(parents=True)
+        for index in range(12):
+            image = np.zeros((28, 28), np.uint8)
+            image[row, 4 : 8 + index] = 200
+            Image.fromarray(image).save(folder / name / f"{index}.png")

@@ -2,19 +2,22 @@
 
 import argparse
 import math
+import os
 import shlex
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import compute
 from vae import checkpoint, evaluate, flags, snapshots, stored, train
 from vae.config import TrainConfig
 from vae.data import to_pixels
 from vae.distributions import squared_error
-from vae.files import CheckpointError
+from vae.files import CheckpointError, read_tensors
 from vae.models import build
 from vae.snapshots import Recorder
 from vae.train import TrainingError
@@ -140,6 +143,18 @@ SPOIL = {
     "without weights": lambda path: repack(path, lambda content: content["snapshots"][1]["weights"].clear()),
     "out of order": lambda path: repack(path, lambda content: content["snapshots"].reverse()),
     "codes cut": lambda path: repack(path, lambda content: content["snapshots"][0].update(codes=torch.zeros(3, 2))),
+    "not finite": lambda path: repack(path, lambda content: content["snapshots"][1]["codes"].fill_(float("inf"))),
+    "weights not finite": lambda path: repack(
+        path, lambda content: content["snapshots"][0]["weights"]["decoder.0.bias"].fill_(float("nan"))
+    ),
+    "a figure that is a word": lambda path: repack(
+        path, lambda content: content["snapshots"][0]["figures"].update(loss_nats="x")
+    ),
+    "a figure fewer": lambda path: repack(path, lambda content: content["snapshots"][1]["figures"].popitem()),
+    "a time that is none": lambda path: repack(path, lambda content: content["snapshots"][1].update(epoch=None)),
+    "of a network alike in shape": lambda path: repack(path, lambda content: content["config"].update(model="cvae")),
+    "a list": lambda path: torch.save([1], f"{path}.replay.pt"),
+    "a pipe": lambda path: (Path(f"{path}.replay.pt").unlink(), os.mkfifo(f"{path}.replay.pt")),
     "no snapshots": lambda path: repack(path, lambda content: content.pop("snapshots")),
 }
 
@@ -161,6 +176,51 @@ def test_a_replay_that_is_not_the_checkpoints_own_is_refused_with_the_command_th
     given = parser.parse_args(shlex.split(command))
     assert flags.config_of(given) == checkpoint.read(path).config  # trained again just as it was
     assert (given.name, given.snapshots) == ("some", snapshots.SNAPSHOTS)
+
+
+@pytest.fixture(scope="module")
+def kept(digits, tmp_path_factory):
+    """A checkpoint with a replay and the state of its run, and a function that reads either anew."""
+    path = tmp_path_factory.mktemp("kept") / "some"
+    config, resume = TrainConfig(network="small", **QUICK), Path(f"{path}.resume.pt")
+    trained, recorder = recorded(config, digits, count=2, resume_file=resume)
+    checkpoint.write(path, trained)
+    snapshots.write(path, trained, recorder)
+    return {
+        ".replay.pt": (Path(f"{path}.replay.pt"), lambda: snapshots.read(path, trained).snapshots),
+        ".resume.pt": (resume, lambda: read_tensors(resume, "python -m vae.train")),
+    }
+
+
+def equal(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+@pytest.mark.parametrize("suffix", [".replay.pt", ".resume.pt"])
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(bit=st.integers(0, 10**9))
+def test_a_bit_that_has_flipped_is_noticed_or_changes_nothing(kept, suffix, bit):
+    file, read = kept[suffix]
+    whole, known = file.read_bytes(), read()
+    changed = bytearray(whole)
+    changed[bit // 8 % len(whole)] ^= 1 << bit % 8
+    try:
+        file.write_bytes(changed)
+        found = read()
+    except CheckpointError as error:
+        found = known if str(file) in str(error) else None
+    finally:
+        file.write_bytes(whole)
+    assert equal(found, known)
+
+
+def test_what_is_read_of_a_state_is_what_torch_loads(kept):
+    file, read = kept[".resume.pt"]
+    assert equal(read(), torch.load(file, weights_only=True))
 
 
 @pytest.fixture(scope="module", params=["ae", "vae"])
