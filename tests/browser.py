@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +45,20 @@ def explorer(log: Path, root: Path = ROOT) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def app(log: Path, root: Path, script: str, *arguments: str) -> Iterator[tuple[str, int]]:
-    """Run any Streamlit script in a folder, with arguments of its own, and give its address and its process."""
+def app(
+    log: Path, root: Path, script: str, *arguments: str, settings: Sequence[str] = (), path: str = ""
+) -> Iterator[tuple[str, int]]:
+    """Run any Streamlit script in a folder, with arguments of its own, and give its address and its process.
+
+    `settings` are more flags of Streamlit; `path` is where they put the app below the server's address.
+    """
     port = free_port()
-    flags = ["--server.port", str(port), "--server.headless", "true"]
+    flags = ["--server.port", str(port), "--server.headless", "true", *settings]
     command = [sys.executable, "-m", "streamlit", "run", script, *flags, "--", *arguments]
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=root, stdout=output, stderr=subprocess.STDOUT)
         try:
-            address = f"http://127.0.0.1:{port}"
+            address = f"http://127.0.0.1:{port}{path}"
             wait_for(f"{address}/_stcore/health", server, log)
             yield address, server.pid
         finally:

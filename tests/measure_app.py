@@ -42,7 +42,8 @@ CLICKS = 30
 SECONDS = 5  # of hovering, drawing, playing
 OPEN = (1, 10, 50)  # pages
 TURNS = 20  # clicks of each
-TOUCHABLE = {"explorer/app.py": ".latent-layers", "tests/bare_page.py": ".nsewdrag"}  # by the script of a page
+# What can be touched on a page, by its script as seen from the app's folder, whose settings then hold for both.
+TOUCHABLE = {"app.py": ".latent-layers", "../tests/bare_page.py": ".nsewdrag"}
 IMAGE = ".st-key-decoded_left img.digit"
 
 # Resolves with the milliseconds from the next pointerup until the pinned image has changed and been drawn.
@@ -84,7 +85,7 @@ PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
 
 def all_images(folder: Path, data: ImageSet) -> Path:
     """A copy of the project in which the models of the start page have the codes of all images."""
-    for part in ("explorer", "vae", "tests", ".streamlit"):
+    for part in ("explorer", "vae", "tests"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     images, labels = (torch.cat(parts) for parts in (data[0:4:2], data[1:4:2]))
     for name in MODELS.values():
@@ -152,7 +153,7 @@ def loads(browser: Browser, root: Path, folder: Path) -> None:
     cold, warm, sent = {script: [] for script in TOUCHABLE}, {script: [] for script in TOUCHABLE}, {}
     for start in range(STARTS):
         for script in TOUCHABLE:
-            with app(folder / "log", root, script, str(folder)) as (address, _):
+            with app(folder / "log", root / "explorer", script, str(folder)) as (address, _):
                 cold[script].append(load_seconds(browser, address, script))
                 if start == 0:
                     warm[script] += [load_seconds(browser, address, script) for _ in range(VISITS)]

@@ -42,7 +42,7 @@ def train_judge(dataset, folder):
 
 def copy_of_the_app(place):
     """The project with checkpoints of its own."""
-    for part in ("explorer", "vae", ".streamlit"):
+    for part in ("explorer", "vae"):
         shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
     (place / "checkpoints").mkdir()
     for file in ("ae.pt", "ae.json", "vae.pt", "vae.json"):

@@ -1,0 +1,198 @@
+"""A real server, from outside: its settings travel with the app, it is for this machine only, and what is sent to it is
+bounded.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import websockets
+from browser import ROOT, app
+from streamlit import config
+from visitors import Crowd, put, stream
+
+SETTINGS = ROOT / "explorer" / ".streamlit" / "config.toml"
+MEGABYTE = 1_000_000
+
+
+def visited(address, what):
+    """What a coroutine makes of a crowd at a server."""
+
+    async def visit():
+        crowd = Crowd(address)
+        try:
+            return await what(crowd)
+        finally:
+            await crowd.leave()
+
+    with ThreadPoolExecutor(1) as aside:  # a browser that other tests have opened keeps a loop running in this thread
+        return aside.submit(asyncio.run, visit()).result()
+
+
+async def opened(crowd, page=""):
+    visitor = await crowd.come()
+    await visitor.open(page)
+    return visitor
+
+
+def memory(process):
+    """What a process holds, in MB; 0 where that is not told."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{process}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1e3
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("folder", "script"),
+    [(ROOT, "explorer/app.py"), (ROOT / "explorer", "app.py"), (None, str(ROOT / "explorer" / "app.py"))],
+    ids=["the clone", "the app's folder", "elsewhere"],
+)
+def test_its_settings_hold_from_whatever_directory_it_is_started(folder, script, tmp_path):
+    with app(tmp_path / "log", folder or tmp_path, script) as (address, _):
+        said = visited(address, opened).session
+        port = int(address.rsplit(":", 1)[1])
+        with socket.socket() as other:
+            other.settimeout(5)
+            assert other.connect_ex(("127.0.0.2", port)) != 0  # another address of this machine
+    assert not said.config.gather_usage_stats
+    assert said.custom_theme.dark.background_color == "#111317"
+    assert "http://localhost:" in (tmp_path / "log").read_text()
+
+
+def test_flags_and_the_environment_outrank_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
+    settings = ["--theme.dark.backgroundColor", "#123456"]
+    with app(tmp_path / "log", tmp_path, str(ROOT / "explorer" / "app.py"), settings=settings) as (address, _):
+        said = visited(address, opened).session
+    assert said.config.gather_usage_stats
+    assert said.custom_theme.dark.background_color == "#123456"
+
+
+def test_every_setting_is_one_that_streamlit_knows():
+    config._main_script_path, before = str(SETTINGS.parent.parent / "app.py"), config._main_script_path
+    try:
+        options = config.get_config_options(force_reparse=True)
+        assert {name for name, option in options.items() if option.where_defined == str(SETTINGS)} >= {
+            "server.address", "server.allowedHosts", "server.maxUploadSize", "client.showErrorDetails",
+        }  # fmt: skip
+        assert config.get_option("server.enableXsrfProtection")
+        assert config.get_option("server.enableCORS")
+    finally:
+        config._main_script_path = before
+        config.get_config_options(force_reparse=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "welcome"),
+    [
+        ({}, True),
+        ({"Origin": "http://localhost:{port}", "Host": "localhost:{port}"}, True),
+        ({"Origin": "http://example.com"}, False),
+        ({"Origin": "http://example.com:{port}", "Host": "example.com:{port}"}, False),  # a name that leads to us
+    ],
+    ids=["no browser", "the app's own page", "another site's page", "another site's name"],
+)
+def test_only_its_own_page_gets_a_connection(headers, welcome, address):
+    port = address.rsplit(":", 1)[1]
+    filled = {name: value.format(port=port) for name, value in headers.items()}
+    host = filled.pop("Host", None)
+
+    async def connect():
+        uri = stream(address) if host is None else f"ws://{host}/_stcore/stream"
+        way = {} if host is None else {"host": "127.0.0.1", "port": int(port)}
+        async with websockets.connect(uri, additional_headers=filled, subprotocols=["streamlit"], **way):
+            return True
+
+    async def asked():
+        try:
+            return await connect()
+        except websockets.InvalidStatus as refused:
+            return refused.response.status_code
+
+    with ThreadPoolExecutor(1) as aside:
+        assert aside.submit(asyncio.run, asked()).result() == (welcome or 403)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["by its length", "by what came"])
+def test_the_server_refuses_a_file_beyond_the_limit(chunked, address):
+    async def give(crowd):
+        urls = await (await opened(crowd, "draw")).upload_urls("big.png")
+        return await asyncio.to_thread(put, crowd.address, urls.upload_url, "big.png", bytes(30 * MEGABYTE), chunked)
+
+    assert visited(address, give) == 413
+
+
+def test_a_file_that_was_read_is_not_kept(tmp_path):
+    async def give(crowd):
+        visitor, before = await opened(crowd, "draw"), memory(process)
+        for turn in range(20):
+            await visitor.upload("upload_drawing", f"{turn}.png", bytes([turn]) * 10 * MEGABYTE)
+            assert any("image" in getattr(element, "body", "") for element in visitor.told)  # the sentence about it
+        await visitor.pick("bridge_draw_pad", {"form": "", "digit": None})
+        return memory(process) - before
+
+    with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):
+        visited(address, lambda crowd: opened(crowd, "draw"))
+        assert visited(address, give) < 60
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp_path):
+    async def send(crowd):
+        visitor = await opened(crowd)
+        hostile = await crowd.come()
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await hostile.socket.send(bytes(300 * MEGABYTE))
+        with pytest.raises(websockets.ConnectionClosed):
+            await hostile.socket.recv()
+        return await visitor.click((0.5, 0.25), asyncio.get_running_loop().time())
+
+    with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):
+        visited(address, opened)
+        before = memory(process)
+        visited(address, send)
+        assert memory(process) - before < 150
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
+    shutil.copytree(SETTINGS.parent, tmp_path / ".streamlit")
+    (tmp_path / "broken.py").write_text("raise ValueError('what only the owner should read')")
+    with (
+        app(tmp_path / "log", tmp_path, "broken.py") as (address, _),
+        pytest.raises(RuntimeError, match="the page has an exception") as told,
+    ):
+        visited(address, opened)
+    for secret in ("ValueError", "only the owner", str(tmp_path)):
+        assert secret not in str(told.value)
+        assert secret in (tmp_path / "log").read_text()
+
+
+def test_below_a_path_all_is_there(tmp_path):
+    settings = ["--server.baseUrlPath", "lab/vae"]
+    with app(tmp_path / "log", ROOT, "explorer/app.py", settings=settings, path="/lab/vae") as (address, _):
+        with urllib.request.urlopen(f"{address}/") as page:
+            assert b"<title>" in page.read()
+        visited(address, opened)
+
+
+@pytest.mark.parametrize(("said", "closed"), [(None, True), ("0", False)])
+def test_opened_to_others_it_is_read_only_unless_its_owner_says_so(said, closed, tmp_path, monkeypatch):
+    monkeypatch.delenv("EXPLORER_READ_ONLY", raising=False)
+    if said is not None:
+        monkeypatch.setenv("EXPLORER_READ_ONLY", said)
+
+    async def train(crowd):
+        return (await opened(crowd, "train")).widgets
+
+    settings = ["--server.address", "0.0.0.0"]
+    with app(tmp_path / "log", ROOT, "explorer/app.py", settings=settings) as (address, _):
+        assert ("train_model" in visited(address, train)) != closed
+    assert os.environ.get("EXPLORER_READ_ONLY") == said
