@@ -10,6 +10,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))  # Streamlit puts this folder on the path, but not the one that holds `vae`
 
+import access  # noqa: E402
 import components  # noqa: E402
 import opening  # noqa: E402
 import resources  # noqa: E402
@@ -34,6 +35,7 @@ def named(first: st.Page) -> st.Page:
     return st.Page(go, title=first.title, url_path=NAMES[0], visibility="hidden")
 
 
+access.settle(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()

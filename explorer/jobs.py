@@ -32,6 +32,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+import access
 from vae import classifier, files, flags, progress, stored
 from vae.config import TrainConfig
 from vae.files import read_text, suffixed
@@ -314,7 +315,9 @@ def _within(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """While nobody else, in any process, changes a job of this folder; raises JobError where nothing can be written."""
+    """While nobody else, in any process, changes a job of this folder; raises JobError where nobody may or can."""
+    if access.read_only():
+        raise JobError(access.SENTENCE)
     if fcntl is None:
         raise JobError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
     try:

@@ -78,8 +78,8 @@ def misnamed() -> list[str]:
 def nothing() -> str:
     """What to say where there is no checkpoint at all."""
     return (
-        f"There is no checkpoint to show in {FOLDER}, or the app may not look into it. Train one, on the page Train or "
-        "with `python -m vae.train --model vae`."
+        f"There is no checkpoint to show in {FOLDER.name}, or the app may not look into it. Train one, on the page "
+        "Train or with `python -m vae.train --model vae`."
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+import access
 import compute
 import drawing
 import evidence
@@ -295,10 +296,10 @@ def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
 
 
 def to_fetch(of: Checkpoint) -> str | None:
-    """What can be downloaded to have a checkpoint's test images, with its size; None where nothing can."""
+    """What may be downloaded to have a checkpoint's test images, with its size; None where nothing can or may."""
     source = datasets.SOURCES.get(of.config.dataset)
     try:
-        if source is None or datasets.is_here(of.config.dataset):
+        if source is None or access.read_only() or datasets.is_here(of.config.dataset):
             return None
     except OSError:  # it may not be looked at, and so not be written to
         return None
@@ -306,7 +307,9 @@ def to_fetch(of: Checkpoint) -> str | None:
 
 
 def fetch(dataset: str) -> None:
-    """Download a named data set; raises `vae.data.DataError` without a network."""
+    """Download a named data set; raises `vae.data.DataError` without a network, or where nobody may."""
+    if access.read_only():
+        raise DataError(access.SENTENCE)
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)
 
 

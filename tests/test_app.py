@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from state import packed, unpacked
 from vae import checkpoint, datasets
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
+from views import parts
 
 PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2, "replay": 0}  # and their charts
 SECONDS = 60
@@ -253,7 +255,7 @@ def test_a_record_that_is_wrong_is_one_sentence_in_its_panel_of_every_page(own_f
     rewrite(own_folder / f"{name}.json", change)
     app = run_page(page)
     (message,) = errors(app)
-    assert message.startswith(str(own_folder / name))
+    assert message.startswith(f"{own_folder.name}/{name}")
     assert f"make it anew with `python -m vae.train --model={name}" in message or "restore it" in message
     assert len(app.get("plotly_chart")) == max(0, PAGES[page] - 1)
     if page == "replay":
@@ -343,6 +345,30 @@ def run_bound(name):
         bound.render()
 
     return AppTest.from_function(script, args=(name,), default_timeout=SECONDS).run()
+
+
+@pytest.mark.parametrize("page", ["maps", "interpolate", "classes", "bound", "draw", "replay"])
+def test_what_is_broken_is_named_without_the_folders_of_the_server(own_folder, page):
+    for file in [*own_folder.glob("*.pt"), *own_folder.glob("*.replay.pt")]:
+        file.unlink()
+        file.write_bytes(b"no")
+    found = errors(run_page(page))
+    assert found
+    assert all("checkpoints" in message and str(own_folder.parent) not in message for message in found)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/srv/app/checkpoints/vae.pt is broken", "checkpoints/vae.pt is broken"),
+        ("MNIST is not in /home/ann/data/MNIST/raw: set", "MNIST is not in raw: set"),
+        ("it is in C:\\Users\\ann\\data", "it is in data"),
+        ("see “/tmp/log”, or 1/2, and/or http://localhost/a/b", "see “log”, or 1/2, and/or http://localhost/a/b"),
+    ],
+)
+def test_a_sentence_keeps_the_names_and_drops_the_folders(said, shown, monkeypatch):
+    monkeypatch.setattr(resources, "FOLDER", Path("/srv/app/checkpoints"))
+    assert parts.sentence(said) == shown
 
 
 def untrained(path, **settings):

@@ -70,7 +70,8 @@ VAE_ARROWS = {
     | {"objectives", "progress", "snapshots", "stored", "theory", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
-    "app": {"components", "opening", "resources", "views"},  # the views by their names
+    "access": set(),
+    "app": {"access", "components", "opening", "resources", "views"},  # the views by their names
     "bars": set(),
     "components": set(),
     "compute": {"vae"},
@@ -80,7 +81,7 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "figures": set(),
     "formulas": {"bars", "evidence", "landscape"},
     "glimpse": {"compute", "figures", "vae"},
-    "jobs": {"vae"},
+    "jobs": {"access", "vae"},
     "keeping": set(),
     "landscape": {"vae"},
     "opening": {"results"},  # by its name
@@ -88,12 +89,13 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "pictures": {"vae"},
     "recipe": {"state", "vae"},
     "resources": {"figures", "keeping", "packing", "state", "vae"},
-    "results": {"compute", "drawing", "evidence", "figures", "glimpse", "jobs", "keeping", "packing", "pictures"}
-    | {"resources", "shape", "vae"},
+    "results": {"access", "compute", "drawing", "evidence", "figures", "glimpse", "jobs", "keeping", "packing"}
+    | {"pictures", "resources", "shape", "vae"},
     "shape": {"compute", "vae"},
     "state": set(),
-    "views": {"bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas", "glimpse"}
-    | {"jobs", "landscape", "opening", "pictures", "recipe", "resources", "results", "shape", "state", "vae", "views"},
+    "views": {"access", "bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas"}
+    | {"glimpse", "jobs", "landscape", "opening", "pictures", "recipe", "resources", "results", "shape", "state", "vae"}
+    | {"views"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},

@@ -56,9 +56,9 @@ def render() -> None:
             model = results.precise(name)
             subject = chosen_image(model)
         except (CheckpointError, ValueError) as error:
-            problem = str(error)
+            problem = parts.sentence(error)
     for left_out in family.problems if session.current().bound == FAMILY else []:
-        st.warning(left_out)
+        st.warning(parts.sentence(left_out))
     if problem:
         st.error(problem)
     elif model.checkpoint.model.latent_dim == 2:

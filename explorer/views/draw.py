@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 import components
 import drawing
@@ -150,17 +152,29 @@ def upload() -> None:
 
 def uploaded() -> None:
     """Take the file that was given as the drawing, or say what is wrong with it."""
-    st.session_state.pop(PROBLEM, None)
     file = st.session_state["upload_drawing"]
+    if isinstance(file, DeletedFile):  # it was read before
+        return
+    st.session_state.pop(PROBLEM, None)
     if file is None:
         return
     try:
-        image = drawing.form(pictures.read(file.getvalue()))
+        image = drawing.form(pictures.read(taken(file)))
     except ValueError as error:
-        st.session_state[PROBLEM] = str(error)
+        st.session_state[PROBLEM] = parts.sentence(error)
         return
     st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
     session.update(drawing=packed(image.tobytes()), digit_drawing=None)
+
+
+def taken(file: UploadedFile) -> bytes:
+    """The content of a file, which the server then forgets: else it keeps all that a visitor gives it."""
+    content = file.getvalue()
+    file.truncate(0)
+    run = get_script_run_ctx()
+    if run:
+        run.uploaded_file_mgr.remove_file(run.session_id, file.file_id)
+    return content
 
 
 def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | None) -> None:

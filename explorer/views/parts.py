@@ -1,5 +1,7 @@
 """What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -22,6 +24,14 @@ NAMES = {
     "vae-best": "Best VAE",
     "cvae-best": "Best conditional VAE",
 }
+
+
+PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
+
+
+def sentence(said: object) -> str:
+    """What an error says, for visitors: files by their place in the project or their name, without other folders."""
+    return PLACE.sub("", str(said).replace(f"{resources.FOLDER.parent}{os.sep}", ""))
 
 
 def first_line(text: str) -> DeltaGenerator:
@@ -54,7 +64,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     try:
         resource = resources.resource(getattr(session.current(), field))
     except (CheckpointError, ValueError) as error:
-        problem = str(error)
+        problem = sentence(error)
     with row():
         bound = session.bound(field, clears=clears)
         title = field.replace("_", " ").capitalize()

@@ -100,7 +100,8 @@ def offer_images(*shown: Resource | Precise) -> None:
             continue
         offer = results.to_fetch(model)
         if not offer:
-            parts.said(f"The test images of {escape(dataset)} are not shown: it is not here, or not as it was.")
+            name = escape(parts.sentence(dataset))
+            parts.said(f"The test images of {name} are not shown: it is not here, or not as it was.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
             fetch(dataset)
 
@@ -111,6 +112,6 @@ def fetch(dataset: str) -> None:
         try:
             results.fetch(dataset)
         except DataError as error:
-            st.error(str(error))
+            st.error(parts.sentence(error))
             return
     st.rerun()

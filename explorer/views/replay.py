@@ -60,7 +60,7 @@ def choose(side: str, names: list[str]) -> Film | None:
     try:
         return results.film(resource.checkpoint.name)
     except CheckpointError as error:
-        st.error(str(error))
+        st.error(parts.sentence(error))
         return None
 
 

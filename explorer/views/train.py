@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+import access
 import jobs
 import recipe
 import resources
@@ -13,6 +14,7 @@ from state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
 from views import parts, session, trainings
 from views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
+HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
 NETWORK_NAMES = {
     "seed": "seed, one layer of 512",
     "small": "small, one layer of 128",
@@ -27,10 +29,12 @@ NAME = "train_name"  # where the session keeps what is typed as a name
 
 def render() -> None:
     """Draw the page."""
-    parts.first_line("Choose a model and train it. It goes on without you, and then it is in every list of models.")
+    read_only = access.read_only()
+    parts.first_line(access.SENTENCE if read_only else HELP)
     with st.container(horizontal=True, wrap=False, gap="medium"):
-        with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
-            form()
+        if not read_only:
+            with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
+                form()
         with st.container(key="train_stage"):
             states = trainings.states_of(results.trainings())
             st.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+import access
 import components
 import figures
 import glimpse
@@ -47,7 +48,7 @@ def attempt(change: Any, name: str, *more: Any) -> None:
     try:
         change(resources.FOLDER, name, *more)
     except JobError as error:
-        st.session_state[REFUSED] = str(error)
+        st.session_state[REFUSED] = parts.sentence(error)
         return
     if change in (jobs.start, jobs.resume, jobs.restore):
         session.update(job=name)
@@ -149,11 +150,13 @@ def in_words(said: str) -> str:
     """What the command said, with the page's names for its flags."""
     for flag, words in FLAGS.items():
         said = said.replace(flag, words)
-    return said.rstrip(".")
+    return parts.sentence(said.rstrip("."))
 
 
 def actions(job: Job, where: str) -> None:
-    """The buttons for what can be done with a training."""
+    """The buttons for what can be done with a training, where anybody may do anything."""
+    if access.read_only():
+        return
 
     def button(label: str, change: Any, text: str) -> None:
         key = f"{label.lower()}_{where}_{job.name}"
@@ -228,7 +231,7 @@ def finished(job: Job) -> None:
     try:
         test = resources.checkpoint(job.name).record["test"]
     except (CheckpointError, ValueError) as error:
-        st.error(str(error))
+        st.error(parts.sentence(error))
         return
     said = f"On the test images: {came_to(test)}."
     where = f" See it on {' · '.join(links(job))}." if links(job) else ""
