@@ -37,13 +37,19 @@ class Gaussian(NamedTuple):
 class Terms(NamedTuple):
     """The two ways to cut -elbo, in nats."""
 
-    log_px: float  # exact, to within TOLERANCE_NATS
+    log_px: float  # exact, to within `error`
+    error: float  # TOLERANCE_NATS, or more where the integral has not settled
     elbo: float
     reconstruction: float  # E_q[log p(x|z)]
     kl: float
     family: float  # KL(q* || p(z|x)) >= 0, what the best Gaussian q* still loses
     amortisation: float  # elbo(q*) - elbo >= 0, what the encoder's q loses beside it
     perfect: float  # the highest value that log p(x|z) can have
+
+    @property
+    def settled(self) -> bool:
+        """Whether log_px is as exact as can be asked."""
+        return self.error <= TOLERANCE_NATS
 
 
 class Code(NamedTuple):
@@ -76,7 +82,7 @@ class Bounds(NamedTuple):
     elbo: tuple[float, float]
     importance: tuple[float, float]
     naive: tuple[float, float]
-    log_px: float | None  # exact, where D = 1 allows it
+    log_px: tuple[float, float] | None  # by quadrature, where D = 1 allows it, and by how much it may be off
 
 
 def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:
@@ -111,6 +117,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     return Evidence(
         terms=Terms(
             log_px=exact.log_px_nats,
+            error=max(exact.error_nats, TOLERANCE_NATS),
             elbo=elbo.item(),
             reconstruction=(elbo + kl).item(),
             kl=kl.item(),
@@ -152,8 +159,10 @@ def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0)
         run(model, x, DRAWS, generator, y) for run in (estimators.elbo, estimators.importance, estimators.naive)
     )
     found = [(estimate.nats.item(), estimate.standard_error.item()) for estimate in estimates]
-    exact = quadrature.log_evidence(model, x, y).log_px_nats.item() if model.latent_dim == 1 else None
-    return Bounds(*found, exact)
+    if model.latent_dim != 1:
+        return Bounds(*found, None)
+    exact = quadrature.log_evidence(model, x, y)
+    return Bounds(*found, (exact.log_px_nats.item(), max(exact.error_nats.item(), TOLERANCE_NATS)))
 
 
 def log_evidence_nats(checkpoint: Checkpoint, image: np.ndarray, label: int) -> float:

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bars import Part, number
-from evidence import DRAWS, TOLERANCE_NATS, Evidence
+from evidence import DRAWS, Evidence
 from landscape import MASSES
 
+SETTLED = "over a grid that is refined until half the step changes nothing."
+UNSETTLED = (
+    "over a grid that is refined until half the step changes nothing. Here that would take too long, for this decoder "
+    "changes too fast from point to point: the number may be off by as much as stands beside it."
+)
 WORDS = {"nats": r"\ \text{nats}", "bits": r"\ \text{bits}"}
 
 
@@ -36,9 +41,9 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
     gap = has.log_px - has.elbo
     said = [
         Formula(
-            rf"\log p({x}) = \log \int p({xz})\, p(z)\, dz = {say(has.log_px)} \pm {say(TOLERANCE_NATS, 3)}",
+            rf"\log p({x}) = \log \int p({xz})\, p(z)\, dz = {say(has.log_px)} \pm {say(has.error, 3)}",
             "How likely the model makes this image, from whatever code. Called intractable; in a plane it is a sum, "
-            "over a grid that is refined until half the step changes nothing.",
+            + (SETTLED if has.settled else UNSETTLED),
         ),
         Formula(
             rf"p({zx}) = \frac{{p({xz})\, p(z)}}{{p({x})}}, \quad z = "
@@ -109,8 +114,9 @@ def terms(found: Evidence, unit: str, conditional: bool) -> list[tuple[str, Part
     """log p(x) - family - amortisation = ELBO = reconstruction - KL: operators, numbers, and notes on them."""
     x, xz = _given(conditional)
     has = found.terms
+    known = "exact" if has.settled else "not settled"
     return [
-        ("", Part(f"log p({x})", has.log_px, "exact"), f"exact, ± {number(TOLERANCE_NATS, unit, 3)} {unit}"),
+        ("", Part(f"log p({x})", has.log_px, "exact"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
         ("−", Part("best Gaussian", has.family, "family"), "what it still loses"),
         ("−", Part("amortisation", has.amortisation, "amortisation"), "what one encoder for all adds"),
         ("=", Part("ELBO", has.elbo), "the bound"),

@@ -26,7 +26,7 @@ import results
 import shape
 import vae
 from state import packed, unpacked
-from vae import checkpoint, datasets
+from vae import checkpoint, datasets, tiles
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
 from views import parts
@@ -581,6 +581,24 @@ def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatc
     assert ("Quadrature needs D ≤ 2" in said(app)) == (dimensions == 3)
     assert ("exact, by quadrature" in said(app)) == (dimensions == 1)
     assert f"IW-{evidence.DRAWS:,}" in said(app)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_a_decoder_that_no_grid_is_fine_enough_for_is_shown_as_far_as_it_is_known(
+    own_folder, monkeypatch, dimensions, likelihood
+):
+    monkeypatch.setattr(tiles, "MOST_POINTS", 50_000)
+    untrained(own_folder / "wild", latent_dim=dimensions, likelihood=likelihood)
+    wild = checkpoint.read(own_folder / "wild")
+    wild.model.decoder[0].weight.mul_(1e4)
+    checkpoint.write(own_folder / "wild", wild)
+    app = run_page("bound")
+    app.selectbox("bound").set_value("wild").run()
+    assert errors(app) == []
+    words = said(app) + " ".join(warning.value for warning in app.warning)
+    assert "not settled" in words
+    assert ("finer grid would take too long" in words) == (dimensions == 2)
 
 
 def test_a_broken_model_leaves_the_choice_of_another(own_folder):

@@ -10,7 +10,14 @@ from evidence import Code, Evidence, Gaussian, Terms
 from landscape import Landscape, Picture
 
 TERMS = Terms(
-    log_px=-495.43, elbo=-503.68, reconstruction=-499.84, kl=3.84, family=1.35, amortisation=6.9, perfect=-448.73
+    log_px=-495.43,
+    error=0.01,
+    elbo=-503.68,
+    reconstruction=-499.84,
+    kl=3.84,
+    family=1.35,
+    amortisation=6.9,
+    perfect=-448.73,
 )
 PICTURE = Picture(((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0))
 FOUND = Evidence(
@@ -54,6 +61,16 @@ def test_every_term_is_there_with_its_number():
         r"\beta = 2\sigma^2 = 0.5",
     ):
         assert number in all_of_it
+
+
+def test_an_integral_that_has_not_settled_is_called_so_with_what_it_may_be_off():
+    unsettled = FOUND._replace(terms=TERMS._replace(error=3.2))
+    (_, _, settled), (_, _, said) = (formulas.terms(found, "nats", False)[0] for found in (FOUND, unsettled))
+    assert settled.startswith("exact, ± 0.010")
+    assert said.startswith("not settled, ± 3.200")
+    (tex, sentence), *_ = formulas.formulas(unsettled, "nats", "", None)
+    assert r"\pm 3.200" in tex
+    assert "too long" in sentence
 
 
 def test_in_bits_all_numbers_are_in_bits():

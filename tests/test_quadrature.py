@@ -7,7 +7,7 @@ import torch
 from linear_gaussian import LinearGaussian
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae import checkpoint
+from vae import checkpoint, tiles
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, pairwise_log_prob
 from vae.models import build
@@ -203,6 +203,46 @@ def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
             assert found.points > last.points
             assert found.error_nats.mean() < last.error_nats.mean()
         last = found
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"], indirect=True)
+@pytest.mark.parametrize("most", [17_000, 20_000])
+def test_what_takes_too_much_ends_with_an_error_that_says_so(kinked, most, monkeypatch):
+    model, x = kinked
+    exact, settled = brute_force(model, x, 300), log_evidence(model, x)
+    monkeypatch.setattr(tiles, "MOST_POINTS", most)
+    found = log_evidence(model, x)
+    given_up = found.error_nats > 0.01
+    assert given_up.any()
+    assert ((found.log_px_nats - exact).abs() <= found.error_nats + 0.03).all()  # the brute force is off by that
+    torch.testing.assert_close(found.log_px_nats[~given_up], settled.log_px_nats[~given_up], rtol=0, atol=1e-3)
+    alone = [log_evidence(model, each[None]) for each in x]
+    assert max(each.points for each in alone) <= most
+    torch.testing.assert_close(torch.cat([each.log_px_nats for each in alone]), found.log_px_nats, rtol=0, atol=1e-3)
+    torch.testing.assert_close(torch.cat([each.error_nats for each in alone]), found.error_nats, rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("network", ["seed", "fourier"])
+def test_a_decoder_of_which_no_grid_is_fine_enough_takes_no_more_than_is_allowed(network, monkeypatch):
+    monkeypatch.setattr(tiles, "MOST_POINTS", 100_000)
+    torch.manual_seed(0)
+    model = build(TrainConfig(network=network, likelihood="bernoulli")).requires_grad_(False)
+    for weight in model.decoder.parameters():
+        weight.mul_(1e3)
+    x, seen = model.decode(torch.zeros(1, 2)).round(), []
+    found = log_evidence(model, x, on_progress=lambda *done: seen.append(done))
+    assert found.points <= 100_000
+    assert found.error_nats.item() > 1
+    assert seen[-1] == (found.points, 1)
+    assert posterior(model, x[0]).error_nats == found.error_nats.item()
+
+
+def test_a_posterior_narrower_than_the_last_grid_ends_with_an_error_that_says_so(device):
+    model = LinearGaussian(torch.diag(torch.tensor([1e12, 1e12], device=device)))
+    x = model.likelihood(torch.tensor([[0.3, -0.7]], device=device).double()).mean
+    found = log_evidence(model, x)
+    assert found.error_nats.item() > 0.01
+    assert (found.log_px_nats - model.log_px(x).cpu()).abs() <= found.error_nats
 
 
 def test_every_likelihood_is_integrated_as_it_is(kinked):

@@ -31,7 +31,8 @@ class LogEvidence(NamedTuple):
     """log p(x) of N images, and how well it is known."""
 
     log_px_nats: Tensor  # (N,) float64
-    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it, at most (see `tiles`)
+    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it, at most (see `tiles`);
+    # above the tolerance where it has not settled
     step: float  # the finest that any image needed
     points: int  # latent points decoded
 
@@ -55,6 +56,7 @@ class Posterior(NamedTuple):
     covariance: Tensor  # (2, 2)
     mode: Tensor  # (2,)
     log_px_nats: float
+    error_nats: float  # of that, as of `LogEvidence`
 
 
 def log_evidence(
@@ -68,7 +70,9 @@ def log_evidence(
 
     x is (N, 1, 28, 28); y is (N,) int64, for a conditional model only, and images of several labels may be mixed. The
     step is halved until that moves the log p(x) of each single image by at most tolerance_nats (which in float32 cannot
-    be below 1e-3 or so). on_progress is called with how many points are decoded, and how many images settled, so far.
+    be below 1e-3 or so). An image that would take more than `tiles.MOST_POINTS` points is left as it is, and its
+    error_nats says how much it may be off. on_progress is called with how many points are decoded, and how many images
+    settled or left, so far.
 
     Raises ValueError for D > 2, a model without a prior, or x or y of a wrong shape.
     """
@@ -124,7 +128,14 @@ def posterior(
     log_density = torch.cat([log_joint(model, decode(model, part, label), part, x) for part in z.split(_POINTS)], 1)
     log_density = log_density.reshape(size, size).cpu().double() - found.log_px[0]
     return Posterior(
-        z1, z2, log_density, found.mean[0], found.covariance[0], found.mode[0], log_px_nats=found.log_px[0].item()
+        z1,
+        z2,
+        log_density,
+        found.mean[0],
+        found.covariance[0],
+        found.mode[0],
+        log_px_nats=found.log_px[0].item(),
+        error_nats=found.error[0].item(),
     )
 
 

@@ -22,6 +22,11 @@ and a posterior of standard deviation s along an axis has J = h^2 / s^2 there. F
     2 exp(-2 pi^2 s^2 / h^2), then 1e-4, and each further halving takes that to its fourth power. So two coarse grids
     that both miss a peak settle nothing.
 
+An image takes as many points as it needs, up to MOST_POINTS. The next cut would need more where a decoder changes so
+fast that nearly all tiles matter; then the image is left as it is, unsettled, and its error says so: it is at least
+
+    log(1 + sum over its tiles of share exp(hidden))     nats,      by how much they may yet raise the total
+
 What halving moved is told by 1 + 2^D grids of twice the step: the one before, and those of which the new one consists.
 The largest of their differences is the error. A single one is small by chance now and then: where a decoder has kinks
 (ReLU), the error of a grid goes with h^2 and a phase, and one in ten single differences is below the true error.
@@ -51,6 +56,7 @@ from vae.distributions import DiagonalNormal, jeffreys, pairwise_log_prob
 REACH = 6.0  # the plane begins as [-REACH, REACH]^D
 FARTHEST = 15.0
 CELLS = 256  # of a tile
+MOST_POINTS = 2_000_000  # decoded for one image; the shipped models need a tenth of it as a rule
 
 _SIDE = 3.0  # of the first tiles; they are cut before they are scored
 _CUTS = 11  # at most: the step is then 3 / 16 / 2^12 = 5e-5 for D = 2
@@ -83,7 +89,8 @@ class Integral(NamedTuple):
     """What a pass over the plane finds of N images, on the CPU, float64."""
 
     log_px: Tensor  # (N,) in nats
-    error: Tensor  # (N,) in nats, the most by which a grid of twice the step differs; at least the type's rounding
+    error: Tensor  # (N,) in nats, the most by which a grid of twice the step differs; at least the type's rounding, and
+    # above the tolerance for an image that has not settled
     mean: Tensor  # (N, D) of p(z|x), as all that follows
     covariance: Tensor  # (N, D, D)
     mode: Tensor  # (N, D) the midpoint of highest density
@@ -199,14 +206,16 @@ class Plane:
         self._total = torch.full((n,), -math.inf, dtype=torch.float64)
         self._error = torch.full((n,), math.inf, dtype=torch.float64)
         self._unsettled = torch.ones(n, dtype=torch.bool)
+        self._given_up = torch.zeros(n, dtype=torch.bool)
+        self._blur = torch.zeros(n, 1, dtype=torch.float64)  # side of a cell, within which an unsettled image may lie
+        self._points = torch.zeros(n, dtype=torch.int64)  # decoded for each image
 
     def integrate(self) -> Integral:
-        """All integrals of all images, each to its tolerance."""
+        """All integrals of all images, each to its tolerance or as far as MOST_POINTS lead."""
         pairs = self._begin()
         for cuts in range(_CUTS + 1):
             self._weigh(pairs)
-            if cuts == _CUTS:
-                self._unsettled[:] = False
+            self._give_up(pairs, last=cuts == _CUTS)
             pairs = self._sum_up(pairs)
             if not len(pairs.image):
                 break
@@ -214,10 +223,12 @@ class Plane:
         sums = self._sums
         mean = sums.first / sums.mass[:, None]
         covariance = sums.second / sums.mass[:, None, None] - _squares(mean)
+        covariance += torch.diag_embed(self._blur.square().expand_as(mean) / 12)
         rounding = torch.finfo(self._like.dtype).eps * self._total.abs()
         error = torch.maximum(self._error, rounding)
         step = self._side / self._per_axis
-        return Integral(self._total, error, mean, covariance, sums.mode, sums.low, sums.high, step)
+        low, high = sums.low - 0.5 * self._blur, sums.high + 0.5 * self._blur
+        return Integral(self._total, error, mean, covariance, sums.mode, low, high, step)
 
     def _begin(self) -> _Pairs:
         """The coarsest tiles, and rings of them as far out as images reach."""
@@ -258,14 +269,33 @@ class Plane:
         before = int(self._unsettled.sum())
         self._unsettled = self._error > self._tolerance
         self._unsettled[pairs.image[(pairs.hidden > _SEEN_NATS) & self._within(pairs, _SHARE_NATS)]] = True
+        self._unsettled &= ~self._given_up
         self._tally.add(images=before - int(self._unsettled.sum()))
+
+    def _give_up(self, pairs: _Pairs, last: bool) -> None:
+        """Leave images unsettled for which the next cut is too much, and tell by their error."""
+        next_cut = torch.zeros_like(self._points).index_add_(0, pairs.image, self._matters(pairs) * self._a_tile())
+        stop = self._unsettled & (last | (self._points + next_cut > MOST_POINTS))
+        rise = torch.logaddexp(self._total, _log_sums(pairs, len(stop), pairs.hidden)) - self._total
+        self._error = torch.where(stop, torch.maximum(self._error, rise), self._error)
+        self._blur[stop] = self._side / self._per_axis
+        self._given_up |= stop
+        self._unsettled &= ~stop
+        self._tally.add(images=int(stop.sum()))
+
+    def _a_tile(self) -> int:
+        """The points decoded in its parts."""
+        return CELLS * len(self._sides)
+
+    def _matters(self, pairs: _Pairs) -> Tensor:
+        return self._within(pairs, _MATTERS_NATS) & self._unsettled[pairs.image]
 
     def _within(self, pairs: _Pairs, nats: float) -> Tensor:
         return pairs.log_mass + pairs.hidden > self._total[pairs.image] - nats
 
     def _sum_up(self, pairs: _Pairs) -> _Pairs:
         """Add to the sums what is done with; the rest is to be cut."""
-        matters = self._within(pairs, _MATTERS_NATS) & self._unsettled[pairs.image]
+        matters = self._matters(pairs)
         self._sums.add(pairs.take(~matters))
         return pairs.take(matters)
 
@@ -274,6 +304,7 @@ class Plane:
         parts = tiles[:, None] + 0.5 * self._side * self._sides  # (T, 2^D, D)
         ids = len(self._tiles) + torch.arange(parts[..., 0].numel()).reshape(parts.shape[:2])
         self._tiles = torch.cat([self._tiles, parts.flatten(0, 1)])
+        self._points += torch.cat(images).bincount(minlength=len(self._points)) * self._a_tile()
         rows = torch.cat(images).to(self._like.device).split([len(image) for image in images])
         kept, found, start, held = [], [], 0, 0
         for end in range(1, len(tiles) + 1):
@@ -328,10 +359,11 @@ def _join(pairs: list[_Pairs]) -> _Pairs:
     return _Pairs(*(torch.cat(column) for column in zip(*pairs, strict=True)))
 
 
-def _log_sums(pairs: _Pairs, n: int) -> Tensor:
-    """log of the sum of the masses of each of n images, (N,)."""
-    top = torch.full((n,), -math.inf, dtype=torch.float64).scatter_reduce(0, pairs.image, pairs.log_mass, "amax")
-    sums = torch.zeros(n, dtype=torch.float64).index_add(0, pairs.image, (pairs.log_mass - top[pairs.image]).exp())
+def _log_sums(pairs: _Pairs, n: int, more: Tensor | float = 0.0) -> Tensor:
+    """log of the sum of the masses of each of n images, (N,), were each tile's log mass `more`."""
+    log_mass = pairs.log_mass + more
+    top = torch.full((n,), -math.inf, dtype=torch.float64).scatter_reduce(0, pairs.image, log_mass, "amax")
+    sums = torch.zeros(n, dtype=torch.float64).index_add(0, pairs.image, (log_mass - top[pairs.image]).exp())
     return top + sums.log()
 
 

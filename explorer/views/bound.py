@@ -265,6 +265,13 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
     bernoulli_pair(model, subject, family)
     if evidence.fitted(model.checkpoint):
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
+    if not found.terms.settled:
+        state = session.current()
+        error = f"± {bars.number(found.terms.error, state.unit)} {state.unit}"
+        st.warning(
+            f"log p(x) has not settled: it is known to {error}. This decoder changes so fast from point to point that "
+            "a finer grid would take too long. The posterior and what is taken from log p(x) are no better known."
+        )
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
         explained(model, subject, found)
     foresee(model, subject, family)
@@ -324,7 +331,7 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "shadesANat": landscape.SHADES_A_NAT,
         "view": found.view,
         "logPx": found.terms.log_px,
-        "error": evidence.TOLERANCE_NATS,
+        "error": found.terms.error,
         "elbo": found.terms.elbo,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
@@ -385,7 +392,11 @@ def estimated(model: Precise, subject: Subject) -> None:
         ("", Part(name, nats), f"± {bars.number(error, unit)} {unit}") for name, (nats, error) in estimates.items()
     ]
     if found.log_px is not None:
-        terms.insert(0, ("", Part("log p(x)", found.log_px, "exact"), "exact, by quadrature"))
+        nats, error = found.log_px
+        known = "exact, by quadrature"
+        if error > evidence.TOLERANCE_NATS:
+            known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
+        terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
     with st.container(horizontal=True):
         st.html(pictures.digit(subject.image, SCALE, "the image"), width="content")
         st.html(bars.equation(terms, unit))
