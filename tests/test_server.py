@@ -10,12 +10,13 @@ import socket
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import websockets
 from browser import ROOT, app
 from streamlit import config
-from visitors import Crowd, put, stream
+from visitors import Crowd, put
 
 SETTINGS = ROOT / "explorer" / ".streamlit" / "config.toml"
 MEGABYTE = 1_000_000
@@ -89,6 +90,25 @@ def test_every_setting_is_one_that_streamlit_knows():
         config.get_config_options(force_reparse=True)
 
 
+def greeted(address, headers):
+    """With which status the server of an address answers to a websocket with these headers."""
+    parts = urlsplit(address)
+    filled = {name: value.format(port=parts.port) for name, value in headers.items()}
+    host = filled.pop("Host", parts.netloc)
+
+    async def asked():
+        uri = f"ws://{host}{parts.path}/_stcore/stream"
+        to = {"host": parts.hostname, "port": parts.port, "subprotocols": ["streamlit"]}
+        try:
+            async with websockets.connect(uri, additional_headers=filled, **to) as socket:
+                return socket.response.status_code
+        except websockets.InvalidStatus as refused:
+            return refused.response.status_code
+
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(asyncio.run, asked()).result()
+
+
 @pytest.mark.parametrize(
     ("headers", "welcome"),
     [
@@ -100,24 +120,7 @@ def test_every_setting_is_one_that_streamlit_knows():
     ids=["no browser", "the app's own page", "another site's page", "another site's name"],
 )
 def test_only_its_own_page_gets_a_connection(headers, welcome, address):
-    port = address.rsplit(":", 1)[1]
-    filled = {name: value.format(port=port) for name, value in headers.items()}
-    host = filled.pop("Host", None)
-
-    async def connect():
-        uri = stream(address) if host is None else f"ws://{host}/_stcore/stream"
-        way = {} if host is None else {"host": "127.0.0.1", "port": int(port)}
-        async with websockets.connect(uri, additional_headers=filled, subprotocols=["streamlit"], **way):
-            return True
-
-    async def asked():
-        try:
-            return await connect()
-        except websockets.InvalidStatus as refused:
-            return refused.response.status_code
-
-    with ThreadPoolExecutor(1) as aside:
-        assert aside.submit(asyncio.run, asked()).result() == (welcome or 403)
+    assert greeted(address, headers) == (101 if welcome else 403)
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["by its length", "by what came"])
@@ -175,12 +178,15 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
         assert secret in (tmp_path / "log").read_text()
 
 
-def test_below_a_path_all_is_there(tmp_path):
-    settings = ["--server.baseUrlPath", "lab/vae"]
+def test_below_a_path_and_under_another_name_all_is_there(tmp_path):
+    settings = ["--server.baseUrlPath", "lab/vae", "--server.allowedHosts", "lab.example.org"]
+    settings += ["--server.allowedHosts", "127.0.0.1"]
     with app(tmp_path / "log", ROOT, "explorer/app.py", settings=settings, path="/lab/vae") as (address, _):
         with urllib.request.urlopen(f"{address}/") as page:
             assert b"<title>" in page.read()
         visited(address, opened)
+        assert greeted(address, {"Host": "lab.example.org", "Origin": "https://lab.example.org"}) == 101
+        assert greeted(address, {"Host": "example.org", "Origin": "https://example.org"}) == 403
 
 
 @pytest.mark.parametrize(("said", "closed"), [(None, True), ("0", False)])
