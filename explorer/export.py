@@ -76,12 +76,12 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
     names = " and ".join(dict.fromkeys(plane.label for plane in planes.values()))
     parts = {
         "TITLE": escape(f"{names} · Latent Space Explorer"),
-        "STYLE": "\n".join(file.read_text() for file in STYLES),
+        "STYLE": "\n".join(file.read_text(encoding="utf-8") for file in STYLES),
         "SPEC": _inert(json.dumps({"planes": sides, **view})),
         "BANKS": _inert(json.dumps(packed)),
         "SCRIPT": script,
     }
-    return "".join(parts.get(part, part) for part in PAGE.read_text().split("@@")).encode()
+    return "".join(parts.get(part, part) for part in PAGE.read_text(encoding="utf-8").split("@@")).encode()
 
 
 def _inert(text: str) -> str:

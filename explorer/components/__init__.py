@@ -25,7 +25,7 @@ RUNTIME = (
 
 def _source(*names: str) -> str:
     """The named files joined to one script: the parts share a scope, and a file's newlines mark it as code."""
-    return "\n".join((HERE / f"{name}.js").read_text() for name in names)
+    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 _runtime = st.components.v2.component("explorer_runtime", js=_source(*RUNTIME), isolate_styles=False)
