@@ -8,8 +8,9 @@ in a folder beside the checkpoints, where any later process finds it:
     checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.progress`), log, and lock
 
 The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
-and whoever can knows that it does not, however it ended. A second lock, over all jobs, lets one change be made at a
-time, so that of two visitors who want the same name, or the last free place, one gets it.
+and whoever can knows that it does not, however it ended. Like every training it also holds its name, see `vae.files`:
+what is trained by hand is not trained from here, nor the other way round. One more lock, over all jobs, lets one change
+be made at a time, so that of two visitors who want the same name, or the last free place, one gets it.
 
 No name is ever trained over: not that of a model, nor that of a training. What is removed lies in `jobs/.removed` for a
 day, and can be brought back.
@@ -17,7 +18,6 @@ day, and can be brought back.
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -33,9 +33,9 @@ import msgspec
 from msgspec import Meta
 
 import access
-from vae import classifier, files, flags, progress, stored
+from vae import files, flags, progress, stored
 from vae.config import TrainConfig
-from vae.files import read_text, suffixed
+from vae.files import checked_name, is_busy, read_text, suffixed
 from vae.progress import Story
 from vae.snapshots import SNAPSHOTS
 
@@ -49,8 +49,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # trainings
 THREADS = CORES // AT_ONCE  # of each
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
-RESERVED = (classifier.NAME, "family")
 
 _JOBS, _REMOVED, _KEPT = "jobs", ".removed", "kept"
 _KEPT_SECONDS = 24 * 3600  # what was removed
@@ -104,13 +102,14 @@ def jobs(folder: Path) -> list[Job]:
 
 def why_not(folder: Path, name: str) -> str:
     """Why no training can have this name, in one sentence; empty if one can."""
-    if not re.fullmatch(NAME, name):
-        return "A name is up to 40 letters, digits, - and _, and begins with a letter or digit."
-    if name in RESERVED:
-        return f"The name {name} has a meaning of its own: choose another."
-    if os.path.lexists(_place(folder, name)):
-        if _look(folder, _place(folder, name)) is None:
-            return f"There is a training {name} whose files cannot be read: choose another name, or restore them."
+    try:
+        checked_name(name)
+    except ValueError as error:
+        said = str(error)
+        return f"{said[0].upper()}{said[1:]}."
+    if os.path.lexists(_place(folder, name)) and _look(folder, _place(folder, name)) is None:
+        return f"There is a training {name} whose files cannot be read: choose another name, or restore them."
+    if os.path.lexists(_place(folder, name)) or is_busy(folder / name):
         return f"There is a training {name} already: choose another name, or delete that one."
     if _files(folder, name):
         return f"There is a model {name} already, and it is not trained over: choose another name."
@@ -162,6 +161,8 @@ def resume(folder: Path, name: str) -> None:
         job = _look(folder, place)
         if job is None or not job.resumes:
             raise JobError(f"The training {name} {'runs already' if job else 'is not there any more'}.")
+        if is_busy(folder / name):
+            raise JobError(f"Another process is training {name}, not from this page: wait until it ends.")
         if reason := _crowded(folder):
             raise JobError(reason)
         _write(place, msgspec.structs.replace(_read(place), stopped=False))
@@ -175,7 +176,7 @@ def remove(folder: Path, name: str) -> None:
         job = _look(folder, place)
         if job is None:
             return
-        if job.state == "running":
+        if job.state == "running" or is_busy(folder / name):
             raise JobError(f"The training {name} runs: stop it first.")
         _forget(folder)
         (place / _KEPT).mkdir(exist_ok=True)
@@ -232,7 +233,7 @@ def _launch(folder: Path, place: Path) -> None:
     command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts.threads)}
-    with (place / "lock").open("w") as lock, (place / "log").open("w") as log:
+    with (place / "lock").open("wb") as lock, (place / "log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=[lock.fileno()],
@@ -251,7 +252,7 @@ def _look(folder: Path, place: Path) -> Job | None:
     except (JobError, ValueError):  # just removed, or no job
         return None
     story = _story(place / "progress.jsonl")
-    model = bool(story.run_id) and not removed and stored.sketch(folder / place.name).run_id == story.run_id
+    model = bool(story.written) and not removed and stored.sketch(folder / place.name).run_id == story.written
     if removed:
         state = "removed"
     elif running:
@@ -322,7 +323,7 @@ def _alone(folder: Path) -> Iterator[None]:
         raise JobError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
     try:
         (folder / _JOBS).mkdir(parents=True, exist_ok=True)
-        with (folder / _JOBS / ".lock").open("w") as lock:
+        with (folder / _JOBS / ".lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:

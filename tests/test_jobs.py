@@ -78,7 +78,7 @@ def test_stopped_and_resumed_equals_never_stopped(folder, program):
     assert all(torch.equal(*pair) for pair in zip(one.model.parameters(), other.model.parameters(), strict=True))
     assert list(the(folder, "cut").story.rows) == one.record["history"]
     files = {f"{name}{suffix}" for name in ("cut", "whole") for suffix in (".json", ".pt", ".replay.pt")}
-    assert {file.name for file in folder.iterdir()} == {"jobs", *files}
+    assert {file.name for file in folder.iterdir()} == {".locks", "jobs", *files}
 
 
 def test_a_stop_before_the_first_epoch_begins_anew(folder):
@@ -142,7 +142,10 @@ def test_what_is_there_is_not_trained_over(folder, suffix):
     assert jobs.jobs(folder) == []
 
 
-@pytest.mark.parametrize("name", ["", "../vae", "a b", "-x", ".jobs", "a.b", "ä", "x" * 41, "classifier", "family"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "../vae", "a b", "-x", ".jobs", "a.b", "ä", "x" * 41, "classifier", "classifier-mine", "family", "jobs"],
+)
 def test_a_name_that_is_none_is_refused(folder, name):
     with pytest.raises(JobError, match="name"):
         jobs.start(folder, name, CONFIG)
@@ -166,10 +169,12 @@ def test_the_free_name_is_the_first_that_is_free(folder):
     ("more", "config", "said"),
     [
         ("", {"learning_rate": 1e30}, r"not finite in epoch 1 .*lower --learning-rate"),
-        ("train.load_dataset = lambda *_: (_ for _ in ()).throw(train.DataError('no data; put it there'))", {},
+        ("train.load_dataset = lambda *_: (_ for _ in ()).throw(ValueError('no data; put it there'))", {},
          "^no data; put it there$"),
         ("train.load_dataset = lambda *_: 1 / 0", {},
-         r"^it broke off with “ZeroDivisionError: division by zero”; .*log$"),
+         r"^ZeroDivisionError: division by zero$"),
+        ("raise SystemError('beyond any command')", {},
+         r"^it broke off with “SystemError: beyond any command”; .*log$"),
         ("import os; os.kill(os.getpid(), 9)", {}, "its process was killed"),
     ],
 )  # fmt: skip
@@ -204,7 +209,7 @@ def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder
     (folder / "job.more").write_bytes(b"of the same model")
     (folder / "job-2.pt").write_bytes(b"of another")
     jobs.remove(folder, "job")
-    assert sorted(file.name for file in folder.iterdir()) == ["job-2.pt", "jobs"]
+    assert sorted(file.name for file in folder.iterdir()) == [".locks", "job-2.pt", "jobs"]
     assert the(folder, "job").state == "removed"
     jobs.restore(folder, "job")
     assert the(folder, "job").state == "done"

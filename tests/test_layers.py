@@ -22,19 +22,21 @@ VAE_ARROWS = {
     "architecture": {"config"},
     "arithmetic": set(),
     "arrays": set(),
-    "benchmark": {"arithmetic", "config", "data", "datasets", "evaluate", "flags", "objectives", "train"},
+    "benchmark": {"arithmetic", "commands", "config", "data", "datasets", "evaluate", "files", "flags", "objectives"}
+    | {"train"},
     "checkpoint": {"config", "files", "models", "stored"},
+    "classifier": {"architecture", "commands", "data", "datasets", "files", "flags", "stored"},
     "collapse": set(),
-    "classifier": {"architecture", "data", "datasets", "files", "flags", "stored"},
+    "commands": set(),
     "config": set(),
     "data": {"architecture"},
-    "datasets": {"architecture", "config", "data", "flags", "folder"},
+    "datasets": {"architecture", "commands", "config", "data", "files", "flags", "folder"},
     "distributions": set(),
     "estimators": {"architecture", "distributions", "models"},
-    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "config", "data", "datasets", "distributions"}
-    | {"files", "flags", "models", "modes", "objectives", "stored", "theory"},
+    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "commands", "config", "data", "datasets"}
+    | {"distributions", "files", "flags", "measured", "models", "modes", "objectives", "stored", "theory"},
     "files": {"arrays"},
-    "flags": {"config"},
+    "flags": {"commands", "config", "files"},
     "folder": {"data", "grey"},
     "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
     "geodesics": {"geometry"},
@@ -43,6 +45,7 @@ VAE_ARROWS = {
     "hermite": set(),
     "interpolation": {"geodesics", "geometry"},
     "lattice": set(),
+    "measured": {"commands"},
     "mnist_form": set(),
     "models": {"architecture", "config", "distributions", "lattice", "networks", "objectives"},
     "modes": {"estimators", "hermite", "models", "tiles"},
@@ -53,21 +56,23 @@ VAE_ARROWS = {
     "quadrature": {"tiles"},
     "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "models", "objectives", "stored"},
     "stored": {"architecture", "config", "files", "flags"},
-    "theory": {"aggregate", "classifier", "data", "estimators", "gap", "models", "quadrature"},
+    "theory": {"aggregate", "classifier", "data", "estimators", "gap", "measured", "models", "quadrature"},
     "tiles": {"distributions"},
     "train": {
         "arithmetic",
         "checkpoint",
         "classifier",
+        "commands",
         "config",
         "data",
         "datasets",
         "evaluate",
         "files",
         "flags",
+        "measured",
         "models",
     }
-    | {"objectives", "progress", "snapshots", "stored", "theory", "__init__"},
+    | {"objectives", "progress", "snapshots", "stored", "__init__"},
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "access": set(),
@@ -101,6 +106,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},
     "msgspec": {"vae.classifier", "vae.files", "vae.progress", "vae.stored", "jobs"},
     "torchvision": {"vae.datasets"},
+    "filelock": {"vae.datasets", "vae.files"},
     "tqdm": {"vae"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "opening", "resources", "results", "views"},
@@ -112,7 +118,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
 
 def imports(path):
     """Each imported module with the names taken from it: `from a import b` gives ("a", "b"), `import a` ("a", None)."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -12,6 +12,7 @@ gives a trained model, `read` its codes and figures too; `interpolation`, `geome
 it on.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +31,10 @@ _MODULES = {
 }  # where the public names are; their modules, and with them PyTorch, are imported when they are first asked for
 
 __all__ = [*_MODULES, "estimators", "geodesics", "geometry", "interpolation", "quadrature"]
+
+
+if sys.argv[:1] == ["-m"]:  # so Python calls what `python -m vae.train` will run, until it has found it
+    import_module("vae.commands").expect_interrupts()
 
 
 def __getattr__(name: str) -> Any:

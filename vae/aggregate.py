@@ -39,6 +39,7 @@ POINTS = 32_768  # of the prior, .014 apart in the middle
 _BLOCK = 10_000  # normals in one matrix product
 _VALUES = 2**25  # log-weights held at a time
 _ROWS = 100  # codes compared with all others at once; more do not fit the caches
+_ROUNDING = 1e-6  # of float32 codes, relative to the largest
 _REACH = 8.0  # standard deviations of a normal that the plane has room for
 _MOST_CELLS = 4_000_000
 
@@ -133,7 +134,7 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
         raise ValueError(f"codes must be (N, 2) with N >= 3, got {tuple(codes.shape)}")
     codes = codes.double()
     centre, covariance = codes.mean(0), codes.T.cov()
-    if not torch.linalg.matrix_rank(covariance, hermitian=True) == 2:
+    if spanned_dimensions(codes) < 2:
         raise ValueError("the codes lie on a line: they have no density in the plane")
     width = _scott(codes)
     std = width.expand_as(codes)
@@ -146,6 +147,13 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
     reference = torch.distributions.MultivariateNormal(centre, covariance).log_prob(z).exp()
     reference *= (cell_width * spread).prod()
     return _on_cells(edges, mass, None, reference[mass < SPARSE * reference].sum(), len(codes))
+
+
+def spanned_dimensions(codes: Tensor) -> int:
+    """In how many directions codes (N, D) lie apart by more than the rounding of float32: 1 if they are on a line."""
+    codes = codes.double()
+    spread = torch.linalg.svdvals(codes - codes.mean(0)) / math.sqrt(len(codes))
+    return int((spread > _ROUNDING * codes.abs().max()).sum())
 
 
 @torch.no_grad()

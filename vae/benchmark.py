@@ -39,11 +39,12 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.utils.data import DataLoader
 
-from vae import evaluate, flags, objectives
+from vae import commands, evaluate, flags, objectives
 from vae.arithmetic import hasten
 from vae.config import TrainConfig
-from vae.data import DataError, ImageSet
+from vae.data import ImageSet
 from vae.datasets import MNIST, data_dir, load_dataset, torchvision_parts
+from vae.files import expanded
 from vae.train import Run
 
 BATCH = 128
@@ -206,7 +207,7 @@ def name_of(device: torch.device) -> str:
     """The device as a person knows it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
@@ -244,19 +245,19 @@ def _wait(device: torch.device) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Compare from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m vae.benchmark", description="Time training beside a plain loop.")
+    parser = commands.Parser(prog="python -m vae.benchmark", description="Time training beside a plain loop.")
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the figures here")
+    commands.run(parser, _run, arguments)
+
+
+def _run(given: argparse.Namespace) -> None:
     hasten(given.device)
-    try:
-        data = load_dataset(MNIST, given.data_dir)
-    except DataError as error:
-        sys.exit(f"error: {error}")
+    data = load_dataset(MNIST, given.data_dir)
     found = compare(data, data_dir(given.data_dir), given.device, lambda line: print(line, file=sys.stderr))
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n")
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     machine = found["machine"]
     print(f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}\n")
     print("\n".join(rows(found)))

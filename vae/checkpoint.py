@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae import stored
 from vae.config import TrainConfig
-from vae.files import write_pair
+from vae.files import bare, write_pair
 from vae.models import AE, CVAE, VAE, skeleton
 from vae.stored import Described, Stored
 
@@ -27,13 +27,16 @@ class Checkpoint(Described):
 
 
 def load(path: str | Path) -> AE | VAE | CVAE:
-    """The model of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises what `stored.read` raises."""
+    """The model of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises what `stored.read` raises.
+
+    Either file's own path will do as well.
+    """
     return read(path).model
 
 
 def read(path: str | Path) -> Checkpoint:
     """All of a checkpoint; raises what `stored.read` raises."""
-    return revive(stored.read(path))
+    return revive(stored.read(bare(path)))
 
 
 def revive(found: Stored) -> Checkpoint:

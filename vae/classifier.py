@@ -8,7 +8,6 @@ never seen the model. Each data set has a judge of its own, and its record names
 import argparse
 import re
 import shlex
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -20,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from vae import commands, flags, stored
 from vae.architecture import DIGITS
-from vae.data import DataError, ImageSet, batches, to_pixels
+from vae.data import ImageSet, batches, to_pixels
 from vae.datasets import MNIST, load_dataset, title
-from vae.files import CheckpointError, read_pair, suffixed, write_pair
-from vae.flags import add_data_dir, add_device
-from vae.stored import JUDGE as NAME
+from vae.files import RESERVED_PREFIX, CheckpointError, alone, read_pair, suffixed, write_pair
 from vae.stored import ClassNames, conforming
 
+NAME = RESERVED_PREFIX
 COMMAND = "python -m vae.classifier"
 EPOCHS, BATCH_SIZE, PEAK = 8, 128, 3e-3
 
@@ -135,30 +134,31 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     """`python -m vae.classifier`: train one and write checkpoints/classifier.pt and .json."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Train the classifier that judges samples.")
+    parser = commands.Parser(prog=COMMAND, description="Train the classifier that judges samples.")
     parser.add_argument("--dataset", default=MNIST, help="as of `python -m vae.train` (default: %(default)s)")
-    add_device(parser)
-    add_data_dir(parser)
-    parser.add_argument("--folder", default="checkpoints", help="where to write it (default: %(default)s)")
-    flags = parser.parse_args(arguments)
-    try:
-        data = load_dataset(flags.dataset, flags.data_dir, flags.device)
-    except DataError as error:
-        sys.exit(f"error: {error}")
-    start = time.perf_counter()
-    model = train(data, flags.device)
-    record = {
-        "run_id": uuid.uuid4().hex,
-        "dataset": flags.dataset,
-        "class_names": list(data.class_names),
-        "seed": 0,
-        "epochs": EPOCHS,
-        "device": str(flags.device),
-        "seconds": time.perf_counter() - start,
-        "test": {"n": len(data.test_images), "accuracy": accuracy(model, data.test_images, data.test_labels)},
-    }
-    path = Path(flags.folder) / name(flags.dataset)
-    write_pair(path, {"weights": {key: value.cpu() for key, value in model.state_dict().items()}}, record)
+    flags.add_device(parser)
+    flags.add_data_dir(parser)
+    flags.add_folder(parser, stored.FOLDER, "where to write it")
+    commands.run(parser, _run, arguments)
+
+
+def _run(given: argparse.Namespace) -> None:
+    path = given.folder / name(given.dataset)
+    with alone(path):
+        data = load_dataset(given.dataset, given.data_dir, given.device)
+        start = time.perf_counter()
+        model = train(data, given.device)
+        record = {
+            "run_id": uuid.uuid4().hex,
+            "dataset": given.dataset,
+            "class_names": list(data.class_names),
+            "seed": 0,
+            "epochs": EPOCHS,
+            "device": str(given.device),
+            "seconds": time.perf_counter() - start,
+            "test": {"n": len(data.test_images), "accuracy": accuracy(model, data.test_images, data.test_labels)},
+        }
+        write_pair(path, {"weights": {key: value.cpu() for key, value in model.state_dict().items()}}, record)
     print(f"{path}: test accuracy {record['test']['accuracy']:.4f}, n = {record['test']['n']}")
 
 

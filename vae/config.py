@@ -6,14 +6,16 @@ which alone the model is rebuilt.
 """
 
 import math
+import reprlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MNIST = "mnist"
+LARGEST = 1e30  # what float32 can hold and still multiply
 
 
 def _setting(default: Any, help: str, unit: str = "", **limits: float) -> Any:
-    """A field with a default; its limits are `least`, `above` and `below`."""
+    """A field with a default; its limits are `least`, `above`, `most` and `below`."""
     return field(default=default, metadata={"help": help, "unit": unit, "limits": limits})
 
 
@@ -28,27 +30,36 @@ class TrainConfig:
     network: Literal["seed", "small", "deep", "fourier"] = _setting(
         "seed", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
     )
-    latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1)
+    latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1, most=1_024)
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
         "gaussian",
         "p(x|z): sigma fixed, one learned for all pixels, or one decoded per pixel; Bernoulli on grey pixels (a "
         "pseudo-likelihood) or on pixels drawn black or white anew in each batch",
     )
-    sigma: float = _setting(math.sqrt(0.5), "standard deviation of the gaussian likelihood", "pixel range", above=0)
-    beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0)
+    sigma: float = _setting(
+        math.sqrt(0.5), "standard deviation of the gaussian likelihood", "pixel range", above=0, most=1e4
+    )
+    beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0, most=LARGEST)
     objective: Literal["elbo", "importance", "exact"] = _setting(
         "elbo",
         "what is maximised: the ELBO, its importance-weighted kin, or log p(x) itself, summed over points of the prior",
     )
-    samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1)
+    samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1, most=1_000)
     points: int = _setting(
-        4096, "points of the prior that a batch shares under the exact objective, for a CVAE in each class", least=1
+        4096,
+        "points of the prior that a batch shares under the exact objective, for a CVAE in each class",
+        least=1,
+        most=131_072,
     )
     kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
-    epochs: int = _setting(60, "passes over the training images", least=1)
-    batch_size: int = _setting(128, "images in a step", least=1)
-    learning_rate: float = _setting(4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0)
-    weight_decay: float = _setting(0.0, "of AdamW: what a weight loses of itself, times the step size", least=0)
+    epochs: int = _setting(60, "passes over the training images", least=1, most=1_000_000)
+    batch_size: int = _setting(128, "images in a step", least=1, most=1_000_000)
+    learning_rate: float = _setting(
+        4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0, most=LARGEST
+    )
+    weight_decay: float = _setting(
+        0.0, "of AdamW: what a weight loses of itself, times the step size", least=0, most=LARGEST
+    )
     adam_beta2: float = _setting(
         0.999,
         "of AdamW: how much of its mean of squared gradients stays in a step; less suits a short run",
@@ -64,7 +75,7 @@ class TrainConfig:
         "float32", "of the networks' products while training; bfloat16 is faster where the processor multiplies it"
     )
     validation: bool = _setting(False, "hold out the last 5,000 training images, a fifth of few, and report them")
-    seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0)
+    seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -90,7 +101,13 @@ class TrainConfig:
 
 
 def _check(
-    name: str, value: Any, kind: Any, least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+    name: str,
+    value: Any,
+    kind: Any,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    below: float = math.inf,
 ) -> None:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
@@ -101,11 +118,14 @@ def _check(
             raise ValueError(f"{name} must be a word, got {value!r}")
         return
     accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool) or not math.isfinite(value):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool) or endless:
         raise ValueError(f"{name} must be a finite {kind.__name__}, got {value!r}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        raise ValueError(f"{name} must be at least {least}, got {reprlib.repr(value)}")
     if value <= above:
-        raise ValueError(f"{name} must be above {above}, got {value!r}")
+        raise ValueError(f"{name} must be above {above}, got {reprlib.repr(value)}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, got {reprlib.repr(value)}")
     if value >= below:
         raise ValueError(f"{name} must be below {below}, got {value!r}")

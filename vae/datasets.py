@@ -15,21 +15,25 @@ Clanuwat et al., Deep learning for classical Japanese literature, 2018; Cohen et
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import URLError
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
-from vae import folder
+from vae import commands, folder
 from vae.architecture import DIGITS
 from vae.config import MNIST
 from vae.data import DataError, ImageSet, Split
+from vae.files import expanded
 from vae.flags import add_data_dir
 
 
@@ -70,7 +74,7 @@ SOURCES = {
 
 def data_dir(flag: str | Path | None = None) -> Path:
     """Where the named sets are: the flag, else the environment variable VAE_DATA_DIR, else `data`."""
-    return Path(flag or os.environ.get("VAE_DATA_DIR") or "data")
+    return expanded(flag or os.environ.get("VAE_DATA_DIR") or "data")
 
 
 def load_dataset(
@@ -84,27 +88,32 @@ def load_dataset(
     A named set is downloaded with a progress bar if absent and `download` is set. Raises DataError, saying what to do,
     when a set is absent and cannot be downloaded, or when a file of it is not what it should be.
     """
-    if dataset not in SOURCES:
-        return folder.load(_folder(dataset)).to(device)
-    source = SOURCES[dataset]
-    files = _present(source, _resolve(data_dir), download)
-    return ImageSet(*(_read(file, source, rank) for rank, file in enumerate(files)), source.class_names).to(device)
+    with _readable(dataset):
+        if dataset not in SOURCES:
+            return folder.load(_folder(dataset)).to(device)
+        source = SOURCES[dataset]
+        files = _present(source, _resolve(data_dir), download)
+        return ImageSet(*(_read(file, source, rank) for rank, file in enumerate(files)), source.class_names).to(device)
 
 
 def load_test_split(dataset: str = MNIST, data_dir: str | Path | None = None) -> Split:
     """The test images of a set that is on this machine, no others read; raises DataError as `load_dataset` does."""
-    if dataset not in SOURCES:
-        return folder.load_test_split(_folder(dataset))
-    source = SOURCES[dataset]
-    files = _present(source, _resolve(data_dir), download=False)
-    return Split(*(_read(files[rank], source, rank) for rank in (2, 3)), source.class_names)
+    with _readable(dataset):
+        if dataset not in SOURCES:
+            return folder.load_test_split(_folder(dataset))
+        source = SOURCES[dataset]
+        files = _present(source, _resolve(data_dir), download=False)
+        return Split(*(_read(files[rank], source, rank) for rank in (2, 3)), source.class_names)
 
 
 def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
-    """Whether all files of a named set, or the folder, are on this machine."""
-    if dataset not in SOURCES:
-        return Path(dataset).is_dir()
-    return all(file.is_file() for file in _files(SOURCES[dataset], _resolve(data_dir)))
+    """Whether all files of a named set, or the folder, are on this machine, where this process may look."""
+    try:
+        if dataset not in SOURCES:
+            return expanded(dataset).is_dir()
+        return all(file.is_file() for file in _files(SOURCES[dataset], _resolve(data_dir)))
+    except OSError:
+        return False
 
 
 def title(dataset: str) -> str:
@@ -115,13 +124,24 @@ def title(dataset: str) -> str:
 _resolve = data_dir  # some functions have a parameter of that name
 
 
+@contextlib.contextmanager
+def _readable(dataset: str) -> Iterator[None]:
+    """Have what the file system refuses said as DataError, by the name of what it refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{title(dataset)} cannot be read: {commands.sentence(error)}; see to it that this process may read it"
+        ) from error
+
+
 def _folder(dataset: str) -> Path:
-    if not Path(dataset).is_dir():
+    if not expanded(dataset).is_dir():
         raise DataError(
             f"there is no folder {dataset!r}: a data set is {', '.join(SOURCES)}, or a folder that has one subfolder "
             "of images for each class"
         )
-    return Path(dataset)
+    return expanded(dataset)
 
 
 def _files(source: Source, root: Path) -> list[Path]:
@@ -162,12 +182,34 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
 
 
 def _download(source: Source, root: Path, ways_out: str) -> None:
+    """Fetch a set, or wait until another process has.
+
+    It is fetched to a folder of its own and then moved, so that what a kill leaves does not pass for whole.
+    """
+    raw, part = root / source.torchvision / "raw", root / f".{source.torchvision}.part"
     try:
-        getattr(torchvision_parts()[0], source.torchvision)(str(root), **source.arguments, download=True)
-    except (RuntimeError, URLError, OSError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(":")
-        place = root / source.torchvision / "raw"
-        raise DataError(f"{source.title} is not in {place} and its download failed ({reason}): {ways_out}") from error
+        raw.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f".{source.torchvision}.lock"):
+            if not all(file.is_file() for file in _files(source, root)):
+                shutil.rmtree(part, ignore_errors=True)
+                _fetch(source, raw, part)
+    except Exception as error:  # torchvision fails in many ways: of the network, of the archive, of the disk
+        reason = commands.sentence(error).rstrip(":")
+        raise DataError(f"{source.title} is not in {raw} and its download failed ({reason}): {ways_out}") from error
+
+
+def _fetch(source: Source, raw: Path, part: Path) -> None:
+    """Have torchvision fetch a set by way of the folder `part`, what archives are there already taken as they are."""
+    try:
+        there = part / source.torchvision / "raw"
+        there.mkdir(parents=True)
+        for archive in (*raw.glob("*.gz"), *raw.glob("*.zip")):
+            shutil.copy(archive, there)
+        getattr(torchvision_parts()[0], source.torchvision)(str(part), **source.arguments, download=True)
+        for file in _files(source, part):
+            os.replace(file, raw / file.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def torchvision_parts() -> tuple[Any, Any]:
@@ -193,18 +235,18 @@ _SCHEMAS = torch.library.Library("torchvision", "FRAGMENT")  # lives as long as 
 
 def main(arguments: list[str] | None = None) -> None:
     """`python -m vae.datasets`: fetch a set where it is absent, and check it."""
-    parser = argparse.ArgumentParser(
+    parser = commands.Parser(
         prog="python -m vae.datasets", description="Fetch a data set where it is absent, and check it."
     )
     parser.add_argument("--dataset", default=MNIST, help=f"{', '.join(SOURCES)}, or a folder (default: %(default)s)")
     add_data_dir(parser)
-    flags = parser.parse_args(arguments)
-    try:
-        data = load_dataset(flags.dataset, flags.data_dir)
-    except DataError as error:
-        sys.exit(f"error: {error}")
+    commands.run(parser, _run, arguments)
+
+
+def _run(given: argparse.Namespace) -> None:
+    data = load_dataset(given.dataset, given.data_dir)
     print(
-        f"{title(flags.dataset)} is whole: {len(data.train_images):,} training images, {len(data.test_images):,} test "
+        f"{title(given.dataset)} is whole: {len(data.train_images):,} training images, {len(data.test_images):,} test "
         f"images, {len(data.class_names)} classes ({', '.join(data.class_names)})"
     )
 

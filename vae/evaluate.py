@@ -8,6 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
+    active_units            how many latent dimensions vary with the image; fewer than D, and some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
@@ -17,7 +18,8 @@ minutes, log p(x) itself before all, is in `theory`.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +27,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from vae import aggregate, checkpoint, classifier, modes, stored, theory
+from vae import aggregate, checkpoint, classifier, commands, flags, modes, stored, theory
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
 from vae.datasets import MNIST, load_dataset
 from vae.distributions import squared_error
-from vae.files import CheckpointError
-from vae.flags import add_data_dir
+from vae.files import CheckpointError, alone, bare, expanded
+from vae.measured import Figures, Measured, Tell
 from vae.models import AE, CVAE, VAE
 from vae.objectives import Terms, figures
 
 Model = AE | VAE | CVAE
-Figures = theory.Figures
 
 SEED = 0
+ACTIVE_VARIANCE = 0.01
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # between two values of a pixel, where x has a code
 SAMPLES_PER_CLASS = 1_000
 NEIGHBOURS = (1, 5)  # that vote for a label
@@ -53,46 +55,98 @@ def measure(
     data: ImageSet,
     judge: nn.Module | None,
     thorough: bool = False,
-    tell: theory.Tell = lambda what: None,
+    tell: Tell = lambda what: None,
+    on_objective: Callable[[Figures], object] = lambda found: None,
 ) -> Figures:
     """The figures of a model on the test set, on the CPU; if `thorough`, those of `theory` as well, in minutes.
 
-    `judge` is the classifier, None where there is none; `tell` is called with what is being measured.
+    `judge` is the classifier, None where there is none; `tell` is called with what is being measured, `on_objective`
+    with the first figures, which take next to no time and memory, before any other. A figure that cannot be had is left
+    out, and standard error says why.
     """
-    test = data.test_images, data.test_labels
-    found: Figures = {"n": len(data.test_images), "seed": SEED}
-    found |= figures(terms(model, config, *test), config.beta)
+    measured = Measured(tell)
+    measured.take("objective", lambda: _of_objective(model, config, data))
+    on_objective(dict(measured.figures))
+    measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
+    if model.conditional and judge is not None:
+        measured.take("class agreement", lambda: _class_agreement(model, judge))
+    if thorough and model.kind != "ae":
+        measured.attempt("what the encoder alone cannot tell", lambda: _theory(model, config, data, measured))
+    return measured.figures
+
+
+def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Figures:
+    found = figures(terms(model, config, data.test_images, data.test_labels), config.beta)
     if model.kind != "ae":
         found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
-    tell("codes")
-    codes = [encode(model, config, *part) for part in ((data.train_images, data.train_labels), test)]
-    near = nearest_labels(codes[0], data.train_labels, codes[1], max(NEIGHBOURS))
-    found |= {f"knn{k}_accuracy": knn_accuracy(near[:, :k], data.test_labels) for k in NEIGHBOURS}
-    found["squared_error_at_code"] = squared_error_at_code(model, *test, codes[1])
+    return {"n": len(data.test_images), "seed": SEED, **found}
+
+
+def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
+    """The figures of the codes of both parts of a set."""
+    test = data.test_images, data.test_labels
+    codes, test_codes = (encode(model, config, *part) for part in ((data.train_images, data.train_labels), test))
+    measured.take("active units", lambda: {"active_units": active_units(model, test_codes)})
+    measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
+    measured.take(
+        "errors at the codes", lambda: {"squared_error_at_code": squared_error_at_code(model, *test, test_codes)}
+    )
     if model.kind == "ae" and model.latent_dim == 2:
-        found["code_holes"] = aggregate.density_of_codes(codes[0]).holes
-    if model.conditional and judge is not None:
-        found["class_agreement"] = class_agreement(model, judge)
-        found["class_agreement_n"] = SAMPLES_PER_CLASS * model.classes
-    return found | _theory(model, config, data, found, tell) if thorough and model.kind != "ae" else found
+        measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
 
 
-def _theory(model: VAE, config: TrainConfig, data: ImageSet, found: Figures, tell: theory.Tell) -> Figures:
+def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Figures:
+    near = nearest_labels(codes, labels, test_codes, max(NEIGHBOURS))
+    return {f"knn{k}_accuracy": knn_accuracy(near[:, :k], test_labels) for k in NEIGHBOURS}
+
+
+def _class_agreement(model: CVAE, judge: nn.Module) -> Figures:
+    return {"class_agreement": class_agreement(model, judge), "class_agreement_n": SAMPLES_PER_CLASS * model.classes}
+
+
+def active_units(model: Model, codes: Tensor) -> int:
+    """In how many latent dimensions the codes (N, D) vary with the image; raises ValueError for fewer than two codes.
+
+    Of a VAE the units whose posterior mean has a variance above 0.01 over the images (Burda, Grosse and Salakhutdinov,
+    Importance weighted autoencoders, 2015). An AE's scale is arbitrary: there it is in how many
+    directions its codes lie apart at all.
+    """
+    if len(codes) < 2:
+        raise ValueError(f"whether codes vary takes two or more, got {len(codes)}")
+    if model.kind == "ae":
+        return aggregate.spanned_dimensions(codes)
+    return int((codes.double().var(0) > ACTIVE_VARIANCE).sum())
+
+
+def collapse(config: TrainConfig, found: Figures) -> str:
+    """What has collapsed of a model with these figures, in one sentence; empty if nothing has."""
+    active = found.get("active_units", config.latent_dim)
+    if active == config.latent_dim:
+        return ""
+    return (
+        f"{active} of {config.latent_dim} latent dimensions are active; along the others the codes hardly vary with "
+        "the image: the model has collapsed there, or has not been trained for long enough"
+    )
+
+
+def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
     """The figures of `theory`."""
     x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
-    more = theory.of_images(model, x, y, tell)
+    theory.of_images(model, x, y, measured)
     if model.latent_dim == 2:
-        tell("aggregate posterior")
         blocks = list(_blocks(config, data.train_images, data.train_labels))
         images, labels = (torch.cat(part) for part in zip(*blocks, strict=True))
-        more |= theory.of_codes(model, images, labels, exact=config.objective == "exact")
+        exact = config.objective == "exact"
+        measured.attempt("aggregate posterior", lambda: theory.of_codes(model, images, labels, exact, measured))
     if config.likelihood in CODE_STEPS:
-        nats = found["log_likelihood_nats"], found["kl_nats"], more.get("log_px_nats")
-        more |= theory.code_bits(*nats, CODE_STEPS[config.likelihood])
+        found, step = measured.figures, CODE_STEPS[config.likelihood]
+        nats = [found.get(name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats")]
+        measured.take("the two-part code", lambda: theory.code_bits(*nats, step))
     if model.conditional:
-        tell("a classifier trained on samples only")
-        more["cas"] = theory.classification_accuracy_score(model, data)
-    return more
+        measured.take(
+            "a classifier trained on samples only",
+            lambda: {"cas": theory.classification_accuracy_score(model, data)},
+        )
 
 
 @torch.inference_mode()
@@ -122,6 +176,12 @@ def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) ->
     """
     if config.objective == "exact" and model.latent_dim <= 2:
         return modes.posterior_modes(model, to_pixels(images), labels)
+    return encoded(model, images, labels)
+
+
+@torch.no_grad()
+def encoded(model: Model, images: Tensor, labels: Tensor) -> Tensor:
+    """What the encoder makes of uint8 images (N, 28, 28): (N, D)."""
     pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
     return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
 
@@ -205,47 +265,55 @@ def _row(cells: list[str]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """`python -m vae.evaluate checkpoints/vae`: measure anew; `--table`: print what is recorded as Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m vae.evaluate", description="Measure models on the test set.")
-    parser.add_argument("paths", nargs="*", help="such as checkpoints/vae; all of --folder if none is given")
+    parser = commands.Parser(prog="python -m vae.evaluate", description="Measure models on the test set.")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=lambda path: bare(expanded(path)),
+        help="such as checkpoints/vae; all of --folder if none is given",
+    )
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the measured figures here")
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured figures here")
     parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
-    parser.add_argument("--folder", default=stored.FOLDER, help="of models and classifier (%(default)s)")
-    add_data_dir(parser)
-    flags = parser.parse_args(arguments)
-    try:
-        found = _run(flags)
-    except (CheckpointError, DataError) as error:
-        sys.exit(f"error: {error}")
-    if flags.json:
-        flags.json.write_text(json.dumps(found, indent=1) + "\n")
+    flags.add_folder(parser, stored.FOLDER, "of models and classifier")
+    flags.add_data_dir(parser)
+    commands.run(parser, _run, arguments)
 
 
-def _run(flags: argparse.Namespace) -> dict[str, Figures]:
-    paths = flags.paths or [Path(flags.folder) / name for name in stored.names(flags.folder)]
+def _run(given: argparse.Namespace) -> None:
+    paths = given.paths or [given.folder / name for name in stored.names(given.folder)]
+    if not paths:
+        raise CheckpointError(f"there is no model in {given.folder}: train one with `python -m vae.train`")
     checkpoints = [checkpoint.read(path) for path in paths]
-    if flags.table:
+    if given.table:
         print(table(checkpoints))
-        return {each.name: each.record["test"] for each in checkpoints}
-    hasten()
-    found, sets = {}, {}
-    for path, each in zip(paths, checkpoints, strict=True):
+        found = {each.name: each.record["test"] for each in checkpoints}
+    else:
+        hasten()
+        sets: dict[str, ImageSet] = {}
+        found = {path.name: _measured(path, sets, given) for path in paths}
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
+    """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
+    with alone(path) if given.record else nullcontext():  # nobody trains it anew while the old one is measured
+        each = checkpoint.read(path)
         dataset = each.config.dataset
         if dataset not in sets:
-            sets[dataset] = load_dataset(dataset, flags.data_dir)
-        data, judge = sets[dataset], None
+            sets[dataset] = load_dataset(dataset, given.data_dir)
+        data = sets[dataset]
         check_same(each, data)
-        if each.model.conditional:
-            judge = judge_of(flags.folder, dataset)
-        figures = measure(each.model, each.config, data, judge, not flags.quick, tell)
+        judge = judge_of(given.folder, dataset) if each.model.conditional else None
+        found = measure(each.model, each.config, data, judge, not given.quick, tell)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
-        for name, value in figures.items():
+        for name, value in found.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
-        if flags.record:
+        if given.record:
             codes = encode(each.model, each.config, data.test_images, data.test_labels)
-            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": figures}))
-        found[each.name] = figures
+            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": found}))
     return found
 
 

@@ -1,20 +1,32 @@
 """A `.pt` of tensors and a `.json` of facts that belong together, replaced as one.
 
-Both carry the same random run id. Writing puts both beside their places, on the disk, and then moves the `.pt` and the
-`.json` into place, each in one step. Killed before the first move, it leaves the previous pair; killed between the two,
-it leaves the new `.pt` with the new `.json` still under the name `.json.tmp`, where reading finds it by the run id. So
-at every instant one whole pair can be read, and two halves of different pairs never pass for one.
+Both carry the same random run id. Writing puts both beside their places, on the disk, and then moves them, each move in
+one step: the record to `.json.tmp`, the `.pt` into place, the record into place. Killed before the `.pt` moves, it
+leaves the previous pair; killed after, it leaves the new `.pt` with the new record in `.json.tmp`, where reading finds
+it by the run id, and which the next writer moves into place before all else. So at every instant one whole pair can be
+read, and two halves of different pairs never pass for one.
+
+One process at a time writes under a name: it holds `.locks/<name>`, a training from its beginning to its end.
 """
 
+import contextlib
+import glob
+import io
 import json
 import os
+import re
+import reprlib
+import signal
 import stat
-from collections.abc import Callable
+import threading
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
+from filelock import FileLock, Timeout
 
 from vae import arrays
 
@@ -23,10 +35,36 @@ MOST_BYTES = 16 * 2**20  # of a text; a JSON of 10,000 epochs has an eighth of i
 
 Cure = Callable[[dict[str, Any] | None], str]  # what to do, told from the record, or without one that can be read
 Stamp = tuple[int, int]  # when a file was written, in nanoseconds, and how long it is
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
+RESERVED = ("family", "jobs")  # folders beside the checkpoints
+RESERVED_PREFIX = "classifier"  # see `classifier.name`
+_LOCKS = ".locks"
+_PATIENCE_SECONDS = 1.0  # with a process that holds a lock for a moment
 
 
 class CheckpointError(ValueError):
     """A checkpoint is missing, truncated, foreign or of two runs; the message names the file and the cure."""
+
+
+class BusyError(RuntimeError):
+    """Another process writes under the same name."""
+
+
+def checked_name(name: str) -> str:
+    """The name, if a checkpoint can have it; raises ValueError, in one sentence, if none can."""
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            "a name is 1 to 40 letters without accents, digits, - and _, and begins with a letter or digit; got "
+            f"{reprlib.repr(name)}"
+        )
+    if name in RESERVED or name.startswith(RESERVED_PREFIX):
+        raise ValueError(f"the name {name} has a meaning of its own: choose another")
+    return name
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as a person gives it, with ~ for the home folder, which a shell leaves alone in `--folder=~/models`."""
+    return Path(os.path.expanduser(path))
 
 
 def suffixed(path: str | Path, suffix: str) -> Path:
@@ -35,22 +73,83 @@ def suffixed(path: str | Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one, whole."""
-    os.replace(_write_beside(path, write), path)
+def bare(path: str | Path) -> Path:
+    """`<path>` of `<path>.pt` or `<path>.json`, or `path` itself."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix in (".pt", ".json") else path
+
+
+@contextlib.contextmanager
+def alone(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
+    """While no other process writes under the name of `path`; raises BusyError where one does.
+
+    A thread that is in this context may enter it again.
+    """
+    path = Path(path).resolve()
+    (path.parent / _LOCKS).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.parent / _LOCKS / path.name, is_singleton=True)
+    try:
+        lock.acquire(timeout=patience_seconds)
+    except Timeout as error:
+        raise BusyError(
+            f"another process is training or writing {path.name} in {path.parent}: wait until it ends, or choose "
+            "another name"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_busy(path: str | Path) -> bool:
+    """Whether another process writes under the name of `path` just now."""
+    path = Path(path).resolve()
+    if not (path.parent / _LOCKS / path.name).exists():
+        return False
+    try:
+        with alone(path, patience_seconds=0):
+            return False
+    except BusyError:
+        return True
+    except OSError:  # a folder in which this process may not write
+        return False
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file so that a kill at any moment leaves the old one or the new one, whole; Ctrl-C waits for its end.
+
+    Whatever else fails leaves the old one and nothing beside it; OSError then names the file.
+    """
+    with _uninterrupted(), _beside(path, write) as beside:
+        os.replace(beside, path)
 
 
 def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]) -> None:
-    """Write `<path>.pt` and `<path>.json` as one; `record` must have a run_id that no other pair has."""
+    """Write `<path>.pt` and `<path>.json` as one; `record` must have a run_id that no other pair has.
+
+    Raises BusyError where another process writes the same pair.
+    """
     import torch  # here and not above, for reading a pair does without it
 
-    target = suffixed(path, ".pt"), suffixed(path, ".json")
-    target[0].parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False) + "\n"
-    record_beside = _write_beside(target[1], lambda file: file.write(text.encode()))
-    tensors_beside = _write_beside(target[0], lambda file: torch.save({"run_id": record["run_id"], **tensors}, file))
-    os.replace(tensors_beside, target[0])
-    os.replace(record_beside, target[1])
+    tensors_file, record_file, pending = (suffixed(path, suffix) for suffix in (".pt", ".json", ".json.tmp"))
+    text, tensors = _json(record), {"run_id": record["run_id"], **tensors}
+    with alone(path), _uninterrupted():
+        _finish(path)
+        with (
+            _beside(record_file, lambda file: file.write(text)) as record_beside,
+            _beside(tensors_file, lambda file: torch.save(tensors, file)) as tensors_beside,
+        ):
+            os.replace(record_beside, pending)
+            os.replace(tensors_beside, tensors_file)
+            os.replace(pending, record_file)
+
+
+def write_record(path: str | Path, record: dict[str, Any]) -> None:
+    """Replace the record of the pair that is there by one of the same run."""
+    text = _json(record)
+    with alone(path):
+        _finish(path)
+        write_atomically(suffixed(path, ".json"), lambda file: file.write(text))
 
 
 def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -167,10 +266,60 @@ def _revived(content: Any) -> Any:
     return torch.from_numpy(content) if isinstance(content, np.ndarray) else content
 
 
-def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> Path:
-    beside = suffixed(path, ".tmp")
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    return beside
+def _json(record: dict[str, Any]) -> bytes:
+    return (json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _finish(path: str | Path) -> None:
+    """Do what a writer that was killed has left to do: move its record to the `.pt` that is in place."""
+    pending = suffixed(path, ".json.tmp")
+    record = read_record(pending)
+    try:
+        of_tensors = read_tensors(suffixed(path, ".pt"), "")["run_id"] if record else None
+    except CheckpointError:
+        of_tensors = None
+    if record and record["run_id"] == of_tensors:
+        os.replace(pending, suffixed(path, ".json"))
+    else:
+        pending.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, write: Callable[[BinaryIO], object]) -> Iterator[Path]:
+    """A file on the disk beside its place, under a name that nobody else has; if it is not moved, it is removed.
+
+    So is what processes that were killed have left there. What is written is made in memory first: torch.save fails
+    in ways of its own where its file fails.
+    """
+    content = io.BytesIO()
+    write(content)
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        left.unlink(missing_ok=True)
+    beside = suffixed(path, f".{uuid.uuid4().hex}.tmp")
+    try:
+        with beside.open("xb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        yield beside
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until what is inside is done."""
+    before, main = signal.getsignal(signal.SIGINT), threading.current_thread() is threading.main_thread()
+    if before is None or not main:  # the main thread alone is interrupted, and may say what follows
+        yield
+        return
+    asked: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for number in asked[:1]:
+        signal.raise_signal(number)

@@ -2,9 +2,12 @@
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+from vae.commands import WrongArgument, sentence
 from vae.config import TrainConfig
+from vae.files import expanded
 
 if TYPE_CHECKING:
     import torch  # which is imported where it is needed: the flags of a configuration do without
@@ -28,8 +31,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(flags: argparse.Namespace) -> TrainConfig:
-    """The configuration that the flags of `add_config` describe; raises ValueError for a value out of range."""
-    return TrainConfig(**{setting.name: getattr(flags, setting.name) for setting in fields(TrainConfig)})
+    """The configuration that the flags of `add_config` describe; raises WrongArgument for a value out of range."""
+    try:
+        return TrainConfig(**{setting.name: getattr(flags, setting.name) for setting in fields(TrainConfig)})
+    except ValueError as error:
+        raise WrongArgument(str(error)) from error
 
 
 def arguments_of(config: TrainConfig) -> list[str]:
@@ -55,10 +61,18 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", help="the folder of MNIST/raw and its like (default: VAE_DATA_DIR, else data)")
 
 
+def add_folder(parser: argparse.ArgumentParser, default: str, help: str) -> None:
+    """--folder, of the checkpoints."""
+    parser.add_argument("--folder", type=expanded, default=Path(default), help=f"{help} (default: %(default)s)")
+
+
 def _device(name: str) -> "torch.device":
+    """The device of that name, if it can do what the commands ask of it."""
     import torch
 
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without the device
-        raise argparse.ArgumentTypeError(f"{name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        draws = torch.randn(2, 2, generator=torch.Generator(name), device=name)
+        (draws.double() @ draws.double()).sum().item()
+        return draws.device
+    except Exception as error:  # torch has many ways of saying that it cannot use a device
+        raise argparse.ArgumentTypeError(f"{name!r} cannot be used here: {sentence(error)}") from error

@@ -3,6 +3,7 @@
     {"event": "run", "epochs": 20, "steps": 469, "parameters": 816916, "device": "cpu, ...", "history": [...]}
     {"event": "step", "epoch": 3.27, "seconds": 5.1, "loss_nats": 489.1, ...}     means since the line before
     {"event": "epoch", "seconds": 6.2, "row": {"epoch": 4, ...}}                  the row of the history
+    {"event": "written", "run_id": "..."}                                         the checkpoint, with few figures yet
     {"event": "measuring", "what": "codes"}
     {"event": "done", "run_id": "..."}
 
@@ -71,8 +72,12 @@ class Progress:
         """The training is over, and this is being measured."""
         self._tell("measuring", what=what)
 
+    def written(self, run_id: str) -> None:
+        """The checkpoint is on the disk, its dear figures not."""
+        self._tell("written", run_id=run_id)
+
     def done(self, run_id: str) -> None:
-        """The checkpoint is written."""
+        """The checkpoint is written with all its figures."""
         self._tell("done", run_id=run_id)
 
     def _seconds(self) -> float:
@@ -118,13 +123,19 @@ class Measuring(msgspec.Struct, tag_field="event", tag="measuring"):
     what: str
 
 
+class Written(msgspec.Struct, tag_field="event", tag="written"):
+    """The checkpoint is on the disk, without what is still measured."""
+
+    run_id: str
+
+
 class Done(msgspec.Struct, tag_field="event", tag="done"):
     """The checkpoint is written."""
 
     run_id: str
 
 
-_LINE = msgspec.json.Decoder(Run | Step | Epoch | Measuring | Done)
+_LINE = msgspec.json.Decoder(Run | Step | Epoch | Measuring | Written | Done)
 _FIGURES = msgspec.json.Decoder(dict[str, float | str])  # of a step, and its event
 
 
@@ -138,8 +149,9 @@ class Story(NamedTuple):
     rows: tuple[Row, ...] = ()  # of the history
     within: tuple[Row, ...] = ()  # between them, `epoch` with fractions
     seconds_left: float | None = None  # of training; unknown until SURE_SECONDS have gone by
+    written: str = ""  # the run id of the checkpoint, once it is on the disk
     measuring: str = ""
-    run_id: str = ""  # of the checkpoint, once it is written
+    run_id: str = ""  # the same, once it has all its figures
 
     @property
     def epoch(self) -> float:
@@ -174,7 +186,7 @@ class _Told:
         self.rows: list[Row] = []
         self.within: list[Row] = []
 
-    def add(self, facts: Run | Step | Epoch | Measuring | Done, line: bytes) -> None:
+    def add(self, facts: Run | Step | Epoch | Measuring | Written | Done, line: bytes) -> None:
         """Add what a line says; raises KeyError for a row that has no epoch."""
         match facts:
             case Run():
@@ -191,8 +203,10 @@ class _Told:
                 self.rows.append(facts.row)
             case Measuring():
                 self.story = self.story._replace(measuring=facts.what)
+            case Written():
+                self.story = self.story._replace(written=facts.run_id)
             case Done():
-                self.story = self.story._replace(run_id=facts.run_id)
+                self.story = self.story._replace(written=facts.run_id, run_id=facts.run_id)
 
     def _seconds_left(self, epoch: float, seconds: float) -> None:
         """Note the seconds until the last epoch, at the pace since the start; None as long as that is not sure."""

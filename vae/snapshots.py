@@ -30,6 +30,7 @@ from vae.models import AE, CVAE, VAE, skeleton
 
 FIRST = 1 / 32  # of an epoch: before that the step size, which starts from 0, has moved nothing that could be seen
 SNAPSHOTS = 15  # of the shipped models
+MOST = 1_000  # a snapshot takes megabytes
 SUFFIX = ".replay.pt"
 
 
@@ -39,7 +40,7 @@ class Snapshot(NamedTuple):
     step: int  # steps taken
     epoch: float  # the same in passes over the training images
     weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
-    codes: Tensor  # (N, D) float16 or float32, of the test images
+    codes: Tensor  # (N, D) float16, or float32 where that loses too much, of the test images
     figures: dict[str, float]  # on the test images, as `objectives.figures` names them
 
 
@@ -66,14 +67,9 @@ class Replay:
 
 
 def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
-    """The steps after which a snapshot is taken: 0, and up to `count` - 1 more, the last of them `steps`.
-
-    Raises ValueError unless count is 0, for none at all, or at least 2.
-    """
+    """The steps after which a snapshot is taken: none, or 0 and up to `count` - 1 more, the last of them `steps`."""
     if count == 0:
         return []
-    if count < 2:
-        raise ValueError(f"snapshots must be 0, or at least 2 for the beginning and the end, got {count}")
     first = max(1, round(FIRST * steps_per_epoch))
     later = torch.logspace(0, 1, count - 1, base=steps / first, dtype=torch.float64) * first
     return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
@@ -83,26 +79,32 @@ class Recorder:
     """Takes the snapshots of a run: `begin` it, and let it `look` after each step."""
 
     def __init__(self, count: int) -> None:
+        """Raises ValueError unless count is 0, for none at all, or 2 or more, within reason."""
+        if count != 0 and not 2 <= count <= MOST:
+            raise ValueError(f"snapshots must be 0, or from 2, for the beginning and the end, to {MOST}; got {count}")
         self.count = count
         self.taken: list[Snapshot] = []
         self.due: set[int] = set()
 
     def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
-        """Learn of the run; raises ValueError for a count that is no row of moments."""
+        """Learn of the run."""
         self.config, self.steps_per_epoch = config, steps_per_epoch
         self.test = test_images, test_labels
         self.due = set(moments(config.epochs * steps_per_epoch, steps_per_epoch, self.count))
 
     def look(self, model: AE | VAE | CVAE, step: int) -> None:
-        """Keep the moment after `step` steps if it is due; the training does not notice."""
+        """Keep the moment after `step` steps if it is due and its codes are finite; the training does not notice."""
         if step not in self.due or (self.taken and self.taken[-1].step >= step):
+            return
+        codes = evaluate.encode(model, self.config, *self.test).cpu()
+        if not bool(torch.isfinite(codes).all()):
             return
         self.taken.append(
             Snapshot(
                 step,
                 step / self.steps_per_epoch,
                 {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
-                _small(evaluate.encode(model, self.config, *self.test).cpu()),
+                _small(codes),
                 objectives.figures(evaluate.terms(model, self.config, *self.test), self.config.beta),
             )
         )
@@ -134,9 +136,12 @@ def _small(values: Tensor) -> Tensor:
 
 
 def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
-    """Put what was taken beside a checkpoint; a replay of an earlier run that was there is gone, also if none was."""
+    """Put what was taken beside a checkpoint; a replay of an earlier run that was there is gone, also if none was.
+
+    A single moment is no replay.
+    """
     file = suffixed(path, SUFFIX)
-    if not recorder.taken:
+    if len(recorder.taken) < 2:
         file.unlink(missing_ok=True)
         return
     content = {

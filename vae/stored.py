@@ -24,11 +24,10 @@ from msgspec import UNSET, Meta, UnsetType
 from vae import files
 from vae.architecture import DIGITS, DenseLayer, Part, dense_layers, shapes
 from vae.config import TrainConfig
-from vae.files import CheckpointError, Stamp, read_pair, read_record, suffixed
+from vae.files import RESERVED_PREFIX, CheckpointError, Stamp, checked_name, read_pair, read_record, suffixed
 from vae.flags import arguments_of
 
 FOLDER = "checkpoints"
-JUDGE = "classifier"  # with which the name of no model begins
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `data.fingerprint`
 MOST_CLASSES = 10  # no more colours can be told apart by all eyes
 FARTHEST = 1e12  # from 0, of a code: beyond it float32 has too few places left to draw a map
@@ -165,7 +164,7 @@ def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
     except OSError:  # it is not there, or may not be looked into
         return []
     models = sorted(file.removesuffix(".json") for file in files if os.path.isfile(Path(folder) / file))
-    models = [name for name in models if name and not name.startswith((".", JUDGE))]
+    models = [name for name in models if name and not name.startswith((".", RESERVED_PREFIX))]
     return [name for name in models if kind is None or sketch(Path(folder) / name).kind == kind]
 
 
@@ -210,8 +209,11 @@ def cure(path: Path, record: dict[str, Any] | None) -> str:
 
 def command(path: Path, config: TrainConfig, *more: str) -> str:
     """The command that trains a model again just as it was trained, under its name, or under one that can be given."""
-    name = re.sub(r"[^\w-]", "-", path.name)
-    name = name if re.match(rf"(?!{JUDGE})\w", name) else f"model-{name}"
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", path.name)[:40]
+    try:
+        checked_name(name)
+    except ValueError:
+        name = f"model-{name}"[:40]
     folder = [] if path.parent.resolve() == Path(FOLDER).resolve() else ["--folder", str(path.parent)]
     arguments = [*arguments_of(config), "--name", name, *more, *folder]
     return f"python -m vae.train {shlex.join(arguments)}"

@@ -16,7 +16,6 @@ conditional generative models, 2019.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -24,10 +23,8 @@ from torch import Tensor
 from vae import aggregate, classifier, estimators, quadrature
 from vae.data import ImageSet
 from vae.gap import gap
+from vae.measured import Figures, Measured
 from vae.models import CVAE, VAE
-
-Figures = dict[str, float | int | list[int]]
-Tell = Callable[[str], object]  # is told what is being measured
 
 SEED = 0
 IMAGES = 2_000  # that dear figures are taken on
@@ -40,32 +37,39 @@ _BLOCK = 1_000
 
 
 @torch.no_grad()
-def of_images(model: VAE, x: Tensor, y: Tensor, tell: Tell) -> Figures:
+def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
     """What the integrals over z say of test images x (N, 1, 28, 28) with labels y, as the likelihood takes them."""
     few, labels = x[:IMAGES], y if model.conditional else None
     few_labels = None if labels is None else labels[:IMAGES]
-    tell(f"importance-weighted bound, {DRAWS} draws")
-    iw = estimators.importance(model, few, DRAWS, _generator(), few_labels).nats
-    found: Figures = _mean("iw500_nats", iw) | {"iw500_n": len(few)}
-    if model.latent_dim > 2:
-        return found
-    tell("log p(x) by quadrature")
-    evidence = quadrature.log_evidence(model, x, labels)
-    found |= _mean("log_px_nats", evidence.log_px_nats)
-    found |= {"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step}
-    found |= _mean("iw500_below_nats", evidence.log_px_nats[:IMAGES] - iw)
-    tell("the gap and its two parts")
     some, some_labels = few[:GAP_IMAGES], None if labels is None else labels[:GAP_IMAGES]
-    parts = gap(model, some, some_labels)
+    iw = measured.attempt(
+        f"importance-weighted bound, {DRAWS} draws",
+        lambda: estimators.importance(model, few, DRAWS, _generator(), few_labels).nats,
+    )
+    if iw is not None:
+        measured.keep(_mean("iw500_nats", iw) | {"iw500_n": len(few)})
+    if model.latent_dim > 2:
+        return
+    evidence = measured.attempt("log p(x) by quadrature", lambda: quadrature.log_evidence(model, x, labels))
+    if evidence is not None:
+        measured.keep(_mean("log_px_nats", evidence.log_px_nats))
+        measured.keep({"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step})
+    if evidence is not None and iw is not None:
+        measured.keep(_mean("iw500_below_nats", evidence.log_px_nats[:IMAGES] - iw))
+    measured.take("the gap and its two parts", lambda: _gap(model, some, some_labels, measured.figures))
+    if model.conditional:
+        measured.take("log p(x) with the label summed out", lambda: summed_out(model, some, some_labels))
+
+
+def _gap(model: VAE, x: Tensor, y: Tensor | None, before: Figures) -> Figures:
+    """The gap and its parts, and the refined bound where log p(x) is among the figures before."""
+    parts, found = gap(model, x, y), {}
     for name, value in parts._asdict().items():
         found |= _mean(f"gap_{name}" if name != "gap_nats" else name, value)
-    found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(some)}
-    found["refined_elbo_nats"] = found["log_px_nats"] - found["gap_family_nats"]
-    found["hardest"] = parts.gap_nats.topk(min(HARDEST, len(some))).indices.tolist()
-    if model.conditional:
-        tell("log p(x) with the label summed out")
-        found |= summed_out(model, some, some_labels)
-    return found
+    found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(x)}
+    if "log_px_nats" in before:
+        found["refined_elbo_nats"] = before["log_px_nats"] - found["gap_family_nats"]
+    return found | {"hardest": parts.gap_nats.topk(min(HARDEST, len(x))).indices.tolist()}
 
 
 @torch.no_grad()
@@ -83,7 +87,7 @@ def summed_out(model: CVAE, x: Tensor, y: Tensor) -> Figures:
 
 
 @torch.no_grad()
-def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool) -> Figures:
+def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
     """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y, of the exact p(z|x) or of q."""
     if exact:
 
@@ -99,12 +103,12 @@ def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool) -> Figures:
             return aggregate.aggregate_posterior(mean[rows], std[rows])
 
     whole = of(torch.arange(len(x)))
-    return {
-        "aggregate_kl_nats": whole.kl_to_prior_nats,
-        "aggregate_kl_excess_nats": aggregate.kl_excess_nats(whole, of, _generator()),
-        "holes": whole.holes,
-        "aggregate_n": len(x),
-    }
+    measured.keep({"aggregate_kl_nats": whole.kl_to_prior_nats, "holes": whole.holes, "aggregate_n": len(x)})
+    excess = measured.attempt(
+        "what few images add to the KL", lambda: aggregate.kl_excess_nats(whole, of, _generator())
+    )
+    if excess is not None:
+        measured.keep({"aggregate_kl_excess_nats": excess})
 
 
 def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | None, step: float) -> Figures:

@@ -9,12 +9,11 @@ that was cut go on to the same weights, bit for bit on a CPU, as one that was ne
 import argparse
 import math
 import platform
-import re
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, evaluate, flags, objectives, snapshots, stored, theory
+from vae import __version__, checkpoint, classifier, commands, evaluate, flags, objectives, snapshots, stored
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import DataError, ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
+from vae.data import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
 from vae.datasets import load_dataset
-from vae.files import read_tensors, suffixed, write_atomically
+from vae.files import alone, checked_name, expanded, read_tensors, suffixed, write_atomically, write_record
+from vae.measured import Figures
 from vae.models import build
 from vae.progress import Progress
 from vae.snapshots import Recorder
@@ -171,14 +171,17 @@ def train(
     thorough: bool = False,
     report: Progress | None = None,
     recorder: Recorder | None = None,
+    on_trained: Callable[[Checkpoint], object] = lambda trained: None,
 ) -> Checkpoint:
     """Train a model and measure it on the test set: what `checkpoint.write` takes.
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
     the time left; with `thorough`, the figures of `theory` as well, which take minutes. `report` is told of each step,
-    `recorder` takes snapshots. Raises TrainingError when the loss is not finite or there is nothing to resume.
+    `recorder` takes snapshots. `on_trained` is given the checkpoint before all that is dear is measured. Raises
+    TrainingError when the loss is not finite, there is nothing to resume, or too few images.
     """
+    _check_images(config, data)
     run = Run(config, device, data, recorder)
     if resume:
         run.restore(_saved(resume_file))
@@ -199,8 +202,8 @@ def train(
             row = run.epoch(images, labels, lambda terms: (bar.update(), report.step(terms)))
             if held_out:
                 found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
-                row |= {f"validation_{name}": value for name, value in found.items()}
-            _check_finite(run, row)
+                row |= {f"validation_{name}": value for name, value in found.items() if math.isfinite(value)}
+            _check_finite(run, row, here)
             run.seconds += time.perf_counter() - start
             run.history.append({"epoch": len(run.history) + 1, **row})
             bar.set_postfix(loss_nats=f"{row['loss_nats']:.2f}")
@@ -209,15 +212,46 @@ def train(
             report.epoch(run.history[-1])
             if on_epoch:
                 on_epoch(run.history[-1])
-    return _checkpoint(run, test_on, judge, thorough, evaluate.tell if progress else report.measuring)
+    trained = _checkpoint(run, test_on)
+
+    def with_figures(found: Figures) -> Checkpoint:
+        return replace(trained, record=trained.record | {"test": found})
+
+    return with_figures(
+        evaluate.measure(
+            trained.model,
+            config,
+            test_on,
+            judge,
+            thorough,
+            tell=evaluate.tell if progress else report.measuring,
+            on_objective=lambda found: on_trained(with_figures(found)),
+        )
+    )
 
 
-def _check_finite(run: Run, row: dict[str, float]) -> None:
-    weights = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
-    if not weights or not all(map(math.isfinite, row.values())):
+def _check_images(config: TrainConfig, data: ImageSet) -> None:
+    """Raise TrainingError unless there are images to train and to test with."""
+    least = 2 if config.validation else 1
+    if len(data.train_images) < least or not len(data.test_images):
+        held_out = ", of which --validation holds one out" if config.validation else ""
         raise TrainingError(
-            f"the loss or a weight is not finite in epoch {len(run.history) + 1} (loss {row['loss_nats']:g} nats): "
-            f"lower --learning-rate, now {run.config.learning_rate:g}, or raise --sigma, now {run.config.sigma:g}"
+            f"a training takes {least} training image{'s' if least > 1 else ''} or more{held_out}, and a test image; "
+            f"{config.dataset} has {len(data.train_images)} and {len(data.test_images)}"
+        )
+
+
+def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
+    """Raise TrainingError if the run has left the finite numbers; at its end, also if a code of the test images has."""
+    finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
+    finite = finite and all(map(math.isfinite, row.values()))
+    if finite and len(run.history) + 1 == run.config.epochs:
+        finite = bool(torch.isfinite(evaluate.encoded(run.model, data.test_images, data.test_labels)).all())
+    if not finite:
+        wider = f", or raise --sigma, now {run.config.sigma:g}" if run.config.likelihood == "gaussian" else ""
+        raise TrainingError(
+            f"the loss, a weight or a code is not finite in epoch {len(run.history) + 1} "
+            f"(loss {row['loss_nats']:g} nats): lower --learning-rate, now {run.config.learning_rate:g}{wider}"
         )
 
 
@@ -230,9 +264,8 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
     return state
 
 
-def _checkpoint(
-    run: Run, data: ImageSet, judge: classifier.Classifier | None, thorough: bool, tell: theory.Tell
-) -> Checkpoint:
+def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
+    """What a run came to, not measured yet."""
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
@@ -244,7 +277,7 @@ def _checkpoint(
         "seconds": round(run.seconds, 3),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "history": run.history,
-        "test": evaluate.measure(model, config, data, judge, thorough, tell),
+        "test": {},
     }
     codes = evaluate.encode(model, config, data.test_images, data.test_labels)
     return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
@@ -259,11 +292,11 @@ def _device_name(device: torch.device) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train from the command line and write the checkpoint; Ctrl-C leaves the previous one whole."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Train a model and write its checkpoint.")
+    parser = commands.Parser(prog=COMMAND, description="Train a model and write its checkpoint.")
     flags.add_config(parser)
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    parser.add_argument("--folder", default=stored.FOLDER, help="of the checkpoints (default: %(default)s)")
+    flags.add_folder(parser, stored.FOLDER, "of the checkpoints")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     parser.add_argument(
@@ -271,31 +304,41 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
     parser.add_argument(
-        "--progress-file", type=Path, metavar="FILE", help="write here how far it is, see vae/progress.py; no bar"
+        "--progress-file", type=expanded, metavar="FILE", help="write here how far it is, see vae/progress.py; no bar"
     )
-    try:
-        _run(parser.parse_args(arguments))
-    except (ValueError, DataError, TrainingError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("\nstopped: the same command with --resume goes on after the last whole epoch", file=sys.stderr)
-        sys.exit(130)
+    commands.run(parser, _run, arguments)
 
 
 def _run(given: argparse.Namespace) -> None:
     config = flags.config_of(given)
-    name = given.name or config.model
-    if not re.fullmatch(r"[\w-]+", name) or name.startswith(classifier.NAME):
-        raise ValueError(f"a checkpoint's name is letters, digits, - and _, not {classifier.NAME}...; got {name!r}")
-    path = Path(given.folder) / name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path, recorder = given.folder / checked_name(given.name or config.model), Recorder(given.snapshots)
+    except ValueError as error:
+        raise commands.WrongArgument(str(error)) from error
+    with alone(path):
+        try:
+            _train(config, path, recorder, given)
+        except KeyboardInterrupt as error:
+            resumes = suffixed(path, ".resume.pt").exists()
+            how = "the same command with --resume goes on after the last whole epoch" if resumes else ""
+            raise KeyboardInterrupt(how) from error
+
+
+def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
+    """Train, write all that comes of it, and say what it is."""
     resume_file = suffixed(path, ".resume.pt")
     judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
     hasten(given.device)
     data = load_dataset(config.dataset, given.data_dir, given.device)
-    bar, recorder = given.progress_file is None, Recorder(given.snapshots)
+    bar = given.progress_file is None
     with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
         report = Progress(file)
+
+        def write(trained: Checkpoint) -> None:
+            checkpoint.write(path, trained)
+            snapshots.write(path, trained, recorder)
+            report.written(trained.record["run_id"])
+
         trained = train(
             config,
             data,
@@ -307,14 +350,16 @@ def _run(given: argparse.Namespace) -> None:
             thorough=not given.quick,
             report=report,
             recorder=recorder,
+            on_trained=write,
         )
-        checkpoint.write(path, trained)
-        snapshots.write(path, trained, recorder)
+        write_record(path, trained.record)
         resume_file.unlink()
         report.done(trained.record["run_id"])
     print(f"wrote {path}.pt and {path}.json; the last epoch:")
     for figure, value in trained.record["history"][-1].items():
         print(f"  {figure:32}{value:>12.4f}")
+    if collapsed := evaluate.collapse(config, trained.record["test"]):
+        print(collapsed)
 
 
 if __name__ == "__main__":

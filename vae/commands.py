@@ -1,0 +1,103 @@
+"""What all commands do alike: in place of a traceback, one sentence on standard error and an exit code.
+
+    0      the work is done
+    1      it cannot be done, here or now
+    2      an argument is wrong
+    130    Ctrl-C
+
+`python -X dev -m vae.train ...` shows the traceback instead.
+"""
+
+import argparse
+import atexit
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+WRONG_ARGUMENT, INTERRUPTED = 2, 130
+
+
+class WrongArgument(ValueError):
+    """An argument is out of its range, or does not go with another."""
+
+
+class Parser(argparse.ArgumentParser):
+    """The usual parser, but what it says of a wrong argument is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(WRONG_ARGUMENT, f"error: {message} (`{self.prog} --help` lists all arguments)\n")
+
+
+def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments: list[str] | None) -> None:
+    """Do the work of a command; what an exception of it says becomes the last sentence of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a narrow console shows what it does not know as \\u65e5
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        work(parser.parse_args(arguments))
+        sys.stdout.flush()
+    except WrongArgument as error:
+        parser.error(str(error))
+    except BrokenPipeError:  # nobody reads on, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt as error:
+        _interrupted(str(error))
+    except Exception as error:
+        if _is_interrupt(error):
+            _interrupted("")
+        if sys.flags.dev_mode:
+            raise
+        sys.exit(f"error: {sentence(error)}")
+
+
+def sentence(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    said = next(iter(str(error).strip().splitlines()), "").strip()
+    if is_out_of_memory(error):
+        return "there is not enough memory for this: free some, or ask for less at once"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    if said and isinstance(error, ValueError | RuntimeError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of the machine or of the device: PyTorch has several ways of saying so."""
+    said = str(error).lower()
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or any(words in said for words in ("out of memory", "can't allocate memory", "not enough memory"))
+
+
+def expect_interrupts() -> None:
+    """Have Ctrl-C end this process in a word wherever it is, also while modules are imported or at its very end."""
+    usual = sys.excepthook
+
+    def hook(kind, error, trace) -> None:
+        if not _is_interrupt(error):
+            usual(kind, error, trace)
+            return
+        print("\nstopped", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
+
+    sys.excepthook = hook
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupted(how_to_go_on: str) -> NoReturn:
+    print("\nstopped" + (f": {how_to_go_on}" if how_to_go_on else ""), file=sys.stderr)
+    sys.exit(INTERRUPTED)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is what an exception comes from: compiled code can fail at it in ways of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
