@@ -1,28 +1,37 @@
 """A grey image brought to the form of MNIST's, which is the only form that the models have seen.
 
-    ink     how far a pixel is from the paper towards the pen, whichever of the two is the darker, in [0, 1]
-    crop    to the smallest box that holds all ink
+    ink     how far a pixel of the digit is from the paper towards the pen, see `ink`
+    crop    to the smallest box that holds all ink of weight
     fit     one scale for both axes makes the box's longer side 20 pixels; a new pixel is the mean over its area
     place   in 28 x 28, moved by whole pixels until the centre of mass is within the pixel (14, 14), counted from 0
     peak    the brightest pixel is 255
 
 So were MNIST's own images made, and all of them keep to it: of the 10,000 test images 9,997 are 20 pixels long,
 all have their centre of mass in that pixel, and the peak of each is 255 or 254. Their form is therefore themselves, to
-within one grey level.
+within one grey level: what has a box of 20 pixels already, as it is or with each pixel enlarged to a square, keeps it,
+the weakest ink at its edges included.
 
 LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998, section III.A.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+
+from vae.ink import LEAST_CONTRAST, WEIGHS, digit_ink
 
 SIDE = 28
 BOX = 20
 CENTRE = 14
 
-LEAST_CONTRAST = 24  # grey levels between paper and pen, below which there is nothing to read
-_PAPER, _PEN = 0.15, 0.75  # of the contrast: where ink begins and where it is full, if the paper is not of one grey
+
+class Form(NamedTuple):
+    """A digit in MNIST's form, and what may be wrong about it."""
+
+    image: np.ndarray  # (28, 28) uint8
+    alone: bool  # the picture shows nothing of weight beside the digit
+    clear: bool  # what was read is plainly one digit: of strokes, and well above its paper
 
 
 def mnist_form(image: np.ndarray) -> np.ndarray:
@@ -31,37 +40,50 @@ def mnist_form(image: np.ndarray) -> np.ndarray:
     What is drawn may be dark on light or light on dark; its place, its size and any margin make no difference. Raises
     ValueError for another shape or type, and for an image without ink.
     """
+    return form_of(image).image
+
+
+def form_of(image: np.ndarray) -> Form:
+    """The same, and whether the digit is alone and clear in its picture; raises what `mnist_form` raises."""
     image = np.asarray(image)
     if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"an image must be (H, W) uint8, got {image.shape} {image.dtype}")
-    return place(fit(crop(ink(image))))
+    image = own_pixels(image)
+    if (values := already_fitted(image)) is not None:
+        return Form(place(values), True, True)
+    ink = digit_ink(image)
+    return Form(place(fit(crop(ink.values))), ink.alone, ink.clear)
 
 
-def ink(image: np.ndarray) -> np.ndarray:
-    """How much of each pixel of a grey image (H, W) uint8 is ink, in [0, 1].
+def own_pixels(image: np.ndarray) -> np.ndarray:
+    """An image (H, W) whose pixels were enlarged to squares of one whole size, brought back; any other as it is."""
+    steps = [np.flatnonzero((np.diff(image.astype(int), axis=axis) != 0).any(axis=1 - axis)) + 1 for axis in (0, 1)]
+    side = math.gcd(*(int(each - along[0]) for along in steps for each in along[1:]))
+    if side < 2:
+        return image
+    first = [along[0] % side if len(along) else 0 for along in steps]
+    rows, columns = (
+        np.arange(start - side, length, side).clip(min=0) for start, length in zip(first, image.shape, strict=True)
+    )
+    return image[np.ix_(rows, columns)]
 
-    The paper's grey is the median along the border. Where half of the border has that very grey, the image is drawn or
-    scanned, and whatever differs is ink in proportion. Else it is a photograph, with shade and noise: the paper is then
-    the plane through the border's greys, and ink begins at 15 % of the contrast and is full at 75 %.
-    Raises ValueError where there is no ink.
-    """
-    grey = image.astype(np.float64)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+def already_fitted(image: np.ndarray) -> np.ndarray | None:
+    """The box of all ink (h, w), if it is `BOX` pixels long as it is and lies on paper of one grey, else None."""
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     paper = np.median(border)
-    photograph = np.median(np.abs(border - paper)) > 0
-    away = grey - (_plane_through_border(grey) if photograph else paper)
-    if -away.min() > away.max():
-        away = -away
-    contrast = away.max()
-    if contrast < LEAST_CONTRAST:
-        raise ValueError("the image is empty: it shows nothing that stands out from its paper")
-    low, high = (_PAPER, _PEN) if photograph else (0.0, 1.0)
-    return np.clip((away / contrast - low) / (high - low), 0, 1)
+    away = np.abs(image - paper)
+    if 2 * (border == paper).sum() < len(border) or away.max() < LEAST_CONTRAST:
+        return None
+    rows, columns = (np.flatnonzero(away.any(axis=axis)) for axis in (1, 0))
+    box = away[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return box if max(box.shape) == BOX else None
 
 
 def crop(values: np.ndarray) -> np.ndarray:
-    """The smallest box of values (H, W) that holds all that are above 0."""
-    rows, columns = (np.flatnonzero(values.any(axis=axis)) for axis in (1, 0))
+    """The smallest box of values (H, W) that holds all that weigh, from `WEIGHS` of the peak on."""
+    weighs = values >= WEIGHS * values.max()
+    rows, columns = (np.flatnonzero(weighs.any(axis=axis)) for axis in (1, 0))
     return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
@@ -86,19 +108,6 @@ def place(values: np.ndarray) -> np.ndarray:
     (top, left), (height, width) = corner, values.shape
     form[top : top + height, left : left + width] = np.floor(255 * values / values.max() + 0.5)
     return form
-
-
-def _plane_through_border(grey: np.ndarray) -> np.ndarray:
-    """The greys (H, W) of paper lit from one side: least squares along the border, without what ink may touch it."""
-    rows, columns = (np.linspace(-1, 1, length) for length in grey.shape)
-    terms = np.stack(np.broadcast_arrays(1.0, rows[:, None], columns), axis=-1)  # (H, W, 3)
-    along = [np.concatenate([each[0], each[-1], each[:, 0], each[:, -1]]) for each in (terms, grey)]
-    kept = np.full(len(along[1]), True)
-    for _ in range(3):
-        plane = np.linalg.lstsq(along[0][kept], along[1][kept], rcond=None)[0]
-        off = np.abs(along[1] - along[0] @ plane)
-        kept = off <= 3 * np.median(off) + 1e-9
-    return terms @ plane
 
 
 def _overlaps(length: int, step: float) -> np.ndarray:
