@@ -15,7 +15,7 @@ from evidence import Gaussian, fitted
 from vae import gap
 from vae.checkpoint import Checkpoint
 from vae.data import to_pixels
-from vae.mnist_form import mnist_form
+from vae.mnist_form import Form, form_of
 from vae.models import VAE
 from vae.population import Population, population
 from vae.quadrature import Moments
@@ -44,10 +44,10 @@ def as_image(pixels: bytes) -> np.ndarray:
     return np.frombuffer(pixels, np.uint8).reshape(28, 28).copy()
 
 
-def form(image: np.ndarray) -> np.ndarray:
-    """An image (H, W) uint8 in MNIST's form (28, 28) uint8; raises ValueError, in a sentence to show, without ink."""
+def form(image: np.ndarray) -> Form:
+    """An image (H, W) uint8 in MNIST's form; raises ValueError, in a sentence to show, without ink."""
     try:
-        return mnist_form(image)
+        return form_of(image)
     except ValueError as error:
         raise ValueError("This image is empty: nothing stands out from its paper. Take one with a digit.") from error
 

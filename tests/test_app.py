@@ -683,10 +683,11 @@ def test_what_is_no_digit_gets_one_clear_sentence(content, told):
 
 
 def dark_bar():
-    """A slanted bar, dark on light."""
+    """A slanted bar with a foot, dark on light."""
     image = np.full((200, 150), 240, dtype=np.uint8)
     for row in range(30, 170):
         image[row, 50 + row // 5 : 65 + row // 5] = 20
+    image[152:170, 70:90] = 20
     return image
 
 
@@ -701,6 +702,25 @@ def test_an_uploaded_image_is_the_drawing(kind):
     assert np.abs(form - expected).mean() < (1 if kind in ("png", "bmp", "gif") else 6)
     assert pad(app)["loaded"] == 1
     assert base64.b64decode(pad(app)["form"]) == form.tobytes()
+
+
+def test_what_else_an_uploaded_picture_shows_is_said_until_the_next_drawing():
+    framed = np.pad(dark_bar(), 8, constant_values=0)
+    app = run_page("draw")
+
+    def said():
+        return [caption.value for caption in app.caption if "Something else is in the picture" in caption.value]
+
+    app.file_uploader[0].set_value(("digit.png", file_of(framed), "image/png")).run()
+    assert len(said()) == 1
+    form = np.frombuffer(unpacked(app.query_params["drawing"]), np.uint8).reshape(28, 28)
+    assert np.abs(form.astype(int) - mnist_form(dark_bar())).mean() < 4
+    app.file_uploader[0].set_value(("digit.png", file_of(dark_bar()), "image/png")).run()
+    assert said() == errors(app) == []
+    app.file_uploader[0].set_value(("digit.png", file_of(framed), "image/png")).run()
+    assert len(said()) == 1
+    app.file_uploader[0].set_value(("digit.png", b"", "image/png")).run()
+    assert len(errors(app)) == len(said()) == 1  # the framed one is still the drawing
 
 
 def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):

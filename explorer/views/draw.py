@@ -23,6 +23,10 @@ SIDES = ("left", "right")
 PAD = 280
 LOADED = "drawings_loaded"  # how many drawings came from elsewhere than the pad, in this session
 PROBLEM = "drawing_problem"
+DOUBT = "drawing_doubt"  # the drawing that was read from a picture, and what may be wrong with it
+NOT_ALONE = "Something else is in the picture."
+NOT_CLEAR = "The digit is hard to make out in this picture."
+CHECK = "The small image shows what was read: if that is wrong, crop the picture closer."
 MEGABYTES = 20
 
 
@@ -107,6 +111,8 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
         send(shown, style, levels)
     if PROBLEM in st.session_state:
         st.error(st.session_state[PROBLEM])
+    if levels and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
+        st.caption(f"{doubt} {CHECK}")
     session.mirror()
 
 
@@ -159,12 +165,14 @@ def uploaded() -> None:
     if file is None:
         return
     try:
-        image = drawing.form(pictures.read(taken(file)))
+        form = drawing.form(pictures.read(taken(file)))
     except ValueError as error:
         st.session_state[PROBLEM] = parts.sentence(error)
         return
     st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
-    session.update(drawing=packed(image.tobytes()), digit_drawing=None)
+    word = packed(form.image.tobytes())
+    st.session_state[DOUBT] = {} if form.alone and form.clear else {word: NOT_CLEAR if form.alone else NOT_ALONE}
+    session.update(drawing=word, digit_drawing=None)
 
 
 def taken(file: UploadedFile) -> bytes:
