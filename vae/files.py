@@ -235,7 +235,7 @@ def _tensors(file: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise ValueError(f"{file} may not be read ({error.strerror})") from error
     except Exception as error:  # a file that is not torch's can fail in any way, and all mean the same
-        raise ValueError(f"{file} is damaged or not a checkpoint") from error
+        raise ValueError(f"{file} is truncated, damaged or not a checkpoint") from error
     if not isinstance(tensors, dict) or not _has_run_id(tensors):
         raise ValueError(f"{file} is not a checkpoint of this program")
     return tensors
