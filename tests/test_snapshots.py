@@ -56,8 +56,9 @@ def test_moments_run_from_before_the_first_step_to_the_last_in_equal_ratios(epoc
 def test_no_moment_is_kept_unless_asked_for_and_one_alone_is_refused(digits, tmp_path):
     trained, recorder = recorded(TrainConfig(**QUICK), digits, count=0)
     assert recorder.taken == []
-    with pytest.raises(ValueError, match="at least 2"):
-        recorded(TrainConfig(**QUICK), digits, count=1)
+    for count in (-1, 1, 10**9):
+        with pytest.raises(ValueError, match="snapshots must be 0, or from 2"):
+            Recorder(count)
     checkpoint.write(tmp_path / "vae", trained)
     (tmp_path / "vae.replay.pt").write_bytes(b"of an earlier run")
     snapshots.write(tmp_path / "vae", trained, recorder)

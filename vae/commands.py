@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 WRONG_ARGUMENT, INTERRUPTED = 2, 130
+LONGEST = 300  # characters of what is said of a wrong argument, which may repeat all of it
 
 
 class WrongArgument(ValueError):
@@ -29,7 +30,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the process."""
-        self.exit(WRONG_ARGUMENT, f"error: {message} (`{self.prog} --help` lists all arguments)\n")
+        short = message if len(message) <= LONGEST else f"{message[:LONGEST]} …"
+        self.exit(WRONG_ARGUMENT, f"error: {short} (`{self.prog} --help` lists all arguments)\n")
 
 
 def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments: list[str] | None) -> None:
