@@ -1,6 +1,9 @@
 """Laws of the named sets: what is trained on is what torchvision reads, all of it, and MNIST's pixels are known."""
 
+import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +15,10 @@ from vae.datasets import SOURCES, load_dataset, load_test_split
 from vae.stored import MNIST_TEST_SHA256
 
 
-def write_raw(root, source, seed=0):
+def write_raw(root, source, seed=0, exist_ok=False):
     """Random images and labels in the four files of a set, where torchvision would put them."""
     raw = root / source.torchvision / "raw"
-    raw.mkdir(parents=True)
+    raw.mkdir(parents=True, exist_ok=exist_ok)
     generator = np.random.default_rng(seed)
     for prefix, count in zip(source.prefixes, source.counts, strict=True):
         for kind, shape, below in (("images-idx3", (count, 28, 28), 256), ("labels-idx1", (count,), 10)):
@@ -101,6 +104,90 @@ def test_absent_without_a_network_names_all_ways_out(tmp_path, monkeypatch, name
             load_dataset(name, tmp_path, download=download)
         for way in (str(tmp_path), "--data-dir", "VAE_DATA_DIR", "network", f"{SOURCES[name].torchvision}/raw"):
             assert way in str(caught.value)
+
+
+class Torchvision:
+    """Puts a set where it is asked to, slowly; after `files` of the four it dies half-way through the next."""
+
+    def __init__(self, source, files=4):
+        self.source, self.files, self.fetched = source, files, 0
+
+    def __getattr__(self, _):
+        return self.download
+
+    def download(self, root, download, **_):
+        self.fetched += 1
+        write_raw(Path(root), self.source, exist_ok=True)
+        time.sleep(0.2)
+        if self.files < 4:
+            files = datasets._files(self.source, Path(root))
+            for file in files[self.files :]:
+                file.write_bytes(file.read_bytes()[:1000])
+            raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """Have a small set fetched by this torchvision."""
+    source = SOURCES["kmnist"]._replace(counts=(60, 20))
+    monkeypatch.setitem(SOURCES, "kmnist", source)
+
+    def use(files=4):
+        torchvision = Torchvision(source, files)
+        monkeypatch.setattr(datasets, "torchvision_parts", lambda: (torchvision, None))
+        return torchvision
+
+    return use
+
+
+def test_of_many_who_want_a_set_one_fetches_it(fetched, tmp_path):
+    torchvision = fetched()
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: load_dataset("kmnist", tmp_path), range(6)))
+    assert torchvision.fetched == 1
+    assert all(torch.equal(each.train_images, found[0].train_images) for each in found)
+    assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == ["KMNIST"]
+
+
+@pytest.mark.parametrize("files", range(4))
+def test_a_fetch_that_dies_half_way_leaves_nothing_that_passes_for_whole(fetched, files, tmp_path):
+    fetched(files)
+    with pytest.raises(DataError, match=r"download failed \(EOFError: Compressed file ended"):
+        load_dataset("kmnist", tmp_path)
+    assert not datasets.is_here("kmnist", tmp_path)
+    assert list((tmp_path / "KMNIST" / "raw").iterdir()) == []
+    (tmp_path / ".KMNIST.part" / "KMNIST" / "raw").mkdir(parents=True)  # as a kill leaves it
+    fetched()
+    assert len(load_dataset("kmnist", tmp_path).train_images) == 60
+    assert not (tmp_path / ".KMNIST.part").exists()
+
+
+def test_archives_that_are_there_are_not_fetched_again(fetched, tmp_path):
+    (tmp_path / "KMNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "KMNIST" / "raw" / "train.gz").write_bytes(b"archive")
+    torchvision, seen = fetched(), []
+    whole = torchvision.download
+
+    def download(root, **options):
+        seen.extend(file.name for file in (Path(root) / "KMNIST" / "raw").iterdir())
+        whole(root, **options)
+
+    torchvision.download = download
+    load_dataset("kmnist", tmp_path)
+    assert seen == ["train.gz"]
+
+
+@pytest.mark.parametrize("read", [load_dataset, load_test_split])
+def test_what_may_not_be_read_is_a_data_error_that_names_it(read, tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    monkeypatch.setattr(Path, "is_file", refused)
+    for name, file in ((str(tmp_path / "pets"), "pets"), ("mnist", "train-images-idx3-ubyte")):
+        with pytest.raises(DataError, match=f"{file}: Permission denied"):
+            read(name, tmp_path)
+        assert not datasets.is_here(name, tmp_path)
 
 
 def test_torchvision_is_there_to_download_with():

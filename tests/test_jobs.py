@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,6 +119,50 @@ def test_of_many_who_want_one_name_one_gets_it(folder):
         "There is a training wanted already: choose another name, or delete that one."
     }
     assert len(jobs.jobs(folder)) == 1
+
+
+def test_a_name_is_either_the_pages_or_the_commands(folder, program, monkeypatch, digits):
+    settings = ["--folder", str(folder), "--quick", "--network", "small", "--epochs", "1", "--device", "cpu"]
+    monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
+    jobs.start(folder, "mine", LONG)
+    wait(folder, "mine", lambda job: job.story.rows)
+    with pytest.raises(SystemExit, match="another process is training or writing mine"):
+        train.main([*settings, "--name", "mine"])
+    jobs.stop(folder, "mine")
+
+    command = f"""
+import sys; sys.path[:0] = {[str(ROOT)]!r}
+from pathlib import Path; from vae.files import alone
+with alone(Path({str(folder)!r}) / "other"), alone(Path({str(folder)!r}) / "mine"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(JobError, match="There is a training other already"):
+            jobs.start(folder, "other", CONFIG)
+        with pytest.raises(JobError, match="Another process is training mine"):
+            jobs.resume(folder, "mine")
+        with pytest.raises(JobError, match="mine runs"):
+            jobs.remove(folder, "mine")
+        holder.kill()
+    jobs.start(folder, "other", CONFIG)
+
+
+def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, program):
+    program("train.evaluate._of_codes = lambda *_: time.sleep(1000)")
+    jobs.start(folder, "cut", CONFIG)
+    wait(folder, "cut", lambda job: job.story.written)
+    jobs.stop(folder, "cut")
+    job = the(folder, "cut")
+    assert (job.state, job.model, job.resumes) == ("stopped", True, True)
+    assert stored.names(folder) == ["cut"]
+    program()
+    jobs.resume(folder, "cut")
+    assert wait(folder, "cut", over).state == "done"
+    assert "knn5_accuracy" in checkpoint.read(folder / "cut").record["test"]
 
 
 def test_no_more_run_at_once_than_the_machine_takes(folder, monkeypatch):

@@ -159,7 +159,7 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
     wait(folder, "vae-1", over)
     app = visit()
     (message,) = [error.value for error in app.error]
-    assert message.startswith("vae-1 ended too early: the loss or a weight is not finite in epoch 1")
+    assert message.startswith("vae-1 ended too early: the loss, a weight or a code is not finite in epoch 1")
     assert "lower the learning rate (under more), now 10000, or raise σ, now 0.7071." in message
     assert bar(app) == "Failed after 0 of 20 epochs"
     assert "Try again" in [button.label for button in app.button]

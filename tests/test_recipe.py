@@ -20,6 +20,16 @@ def test_all_that_the_configuration_knows_is_offered(field, offered):
     assert get_args(get_type_hints(TrainConfig)[field]) == offered
 
 
+@pytest.mark.parametrize("name", state.RANGES)
+def test_what_the_page_lets_through_the_configuration_takes_and_no_more_than_that(name):
+    least, most = state.RANGES[name]
+    limits = TrainConfig.__dataclass_fields__[name].metadata["limits"]
+    for value in (least, most):
+        assert getattr(TrainConfig(**{name: value}), name) == value
+    with pytest.raises(ValueError, match=f"{name} must be at most"):
+        TrainConfig(**{name: 2 * limits["most"]})
+
+
 def test_every_choice_reaches_the_configuration():
     chosen = ExplorerState(
         train_model="cvae", train_network="deep", train_sigma=0.25, train_beta=2.0, train_kl="monte-carlo",
