@@ -55,7 +55,7 @@ def app(
     port = free_port()
     flags = ["--server.port", str(port), "--server.headless", "true", *settings]
     command = [sys.executable, "-m", "streamlit", "run", script, *flags, "--", *arguments]
-    with log.open("w") as output:
+    with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=root, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}{path}"
@@ -73,7 +73,7 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=1):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the explorer did not start:\n{log.read_text()}")
+    raise RuntimeError(f"the explorer did not start:\n{log.read_text(encoding='utf-8')}")
 
 
 def ready(page):

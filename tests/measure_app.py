@@ -240,7 +240,7 @@ def replay(browser: Browser, address: str, query: str) -> None:
 
 def memory(process: int) -> float:
     """What a process holds in memory, in MB; on Linux."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
 
 

@@ -476,9 +476,9 @@ def test_a_model_without_a_posterior_is_not_offered():
 
 @pytest.mark.mnist
 def test_the_hardest_images_are_offered_where_the_record_names_them(own_folder, mnist):
-    record = json.loads((own_folder / "vae.json").read_text())
+    record = json.loads((own_folder / "vae.json").read_text(encoding="utf-8"))
     record["test"]["hardest"] = [380, 61]
-    (own_folder / "vae.json").write_text(json.dumps(record))
+    (own_folder / "vae.json").write_text(json.dumps(record), encoding="utf-8")
     app = run_page("bound")
     app.selectbox("hardest_bound").select_index(0).run()
     assert errors(app) == []
@@ -829,9 +829,9 @@ def test_a_replay_of_another_training_is_not_shown(own_folder):
 
 def test_losses_under_different_likelihoods_share_no_curve(own_folder):
     for name, sigma in (("ae", 0.5), ("vae", 1.0)):
-        record = json.loads((own_folder / f"{name}.json").read_text())
+        record = json.loads((own_folder / f"{name}.json").read_text(encoding="utf-8"))
         record["config"]["sigma"] = sigma
-        (own_folder / f"{name}.json").write_text(json.dumps(record))
+        (own_folder / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
     app = run_page("replay")
     assert errors(app) == []
     losses = [curve["lines"] for curve in replayed(app)["curves"] if curve["title"].startswith("loss")]

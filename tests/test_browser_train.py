@@ -32,7 +32,7 @@ def name():
 @pytest.fixture
 def finished(name):
     """A job that seems to have trained a model, which is the one that is shipped."""
-    record = json.loads((FOLDER / "vae.json").read_text())
+    record = json.loads((FOLDER / "vae.json").read_text(encoding="utf-8"))
     for suffix in (".pt", ".json"):
         shutil.copy(FOLDER / f"vae{suffix}", FOLDER / f"{name}{suffix}")
     place = FOLDER / "jobs" / name
@@ -44,7 +44,7 @@ def finished(name):
         *({"event": "epoch", "seconds": 2 * row["epoch"], "row": row} for row in record["history"]),
         {"event": "done", "run_id": record["run_id"]},
     ]
-    (place / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (place / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return name
 
 

@@ -70,8 +70,8 @@ def test_names_are_those_of_models_and_of_what_cannot_be_read(path):
     folder = path.parent
     checkpoint.write(folder / "b.2", make())
     shutil.copy(SHIPPED / "classifier.json", folder)
-    (folder / "notes.json").write_text("[1, 2]")
-    (folder / "half.json").write_text('{"format": 1, "run')
+    (folder / "notes.json").write_text("[1, 2]", encoding="utf-8")
+    (folder / "half.json").write_text('{"format": 1, "run', encoding="utf-8")
     assert stored.names(folder) == ["b.2", "half", "notes", "vae"]
     assert stored.names(folder, "vae") == ["b.2", "vae"]
     assert stored.names(folder, "cvae") == []
@@ -85,9 +85,9 @@ def truncated(path):
 
 def rewrite(path, change):
     file = Path(f"{path}.json")
-    record = json.loads(file.read_text())
+    record = json.loads(file.read_text(encoding="utf-8"))
     change(record)
-    file.write_text(json.dumps(record))
+    file.write_text(json.dumps(record), encoding="utf-8")
 
 
 def repack(path, change):
@@ -106,11 +106,11 @@ SPOIL = {
     "no .json": lambda path: os.remove(f"{path}.json"),
     "truncated .pt": truncated,
     "empty .pt": lambda path: Path(f"{path}.pt").write_bytes(b""),
-    "text for .pt": lambda path: Path(f"{path}.pt").write_text("not tensors at all"),
+    "text for .pt": lambda path: Path(f"{path}.pt").write_text("not tensors at all", encoding="utf-8"),
     "code in .pt": lambda path: Path(f"{path}.pt").write_bytes(pickle.dumps(Bomb(), protocol=2)),
     "another's .pt": lambda path: torch.save([1, 2, 3], f"{path}.pt"),
-    "truncated .json": lambda path: Path(f"{path}.json").write_text('{"format": 1, "run'),
-    "another's .json": lambda path: Path(f"{path}.json").write_text('{"name": "something"}'),
+    "truncated .json": lambda path: Path(f"{path}.json").write_text('{"format": 1, "run', encoding="utf-8"),
+    "another's .json": lambda path: Path(f"{path}.json").write_text('{"name": "something"}', encoding="utf-8"),
     "a later format": lambda path: rewrite(path, lambda record: record.update(format=2)),
     "two runs": lambda path: rewrite(path, lambda record: record.update(run_id="another")),
     "no configuration": lambda path: rewrite(path, lambda record: record.pop("config")),

@@ -83,7 +83,7 @@ def test_the_table_prints_what_is_recorded_and_keeps_likelihoods_apart(folder, c
 def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
     evaluate.main([str(folder / "two"), "--quick", "--json", str(folder / "figures")])
-    found = json.loads((folder / "figures").read_text())
+    found = json.loads((folder / "figures").read_text(encoding="utf-8"))
     assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
     assert f"{found['two']['kl_nats']:.4f}" in capsys.readouterr().out
 

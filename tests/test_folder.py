@@ -34,9 +34,9 @@ def pets(tmp_path):
         for i in range(12):
             image = blob(30 + 7 * i, 41 + 3 * i, seed=i)
             Image.fromarray(image).save(tmp_path / "pets" / name / f"{i}.{suffix}")
-    (tmp_path / "pets" / "cat" / "notes.txt").write_text("no image")
+    (tmp_path / "pets" / "cat" / "notes.txt").write_text("no image", encoding="utf-8")
     (tmp_path / "pets" / ".hidden").mkdir()
-    (tmp_path / "pets" / "readme.md").write_text("no folder")
+    (tmp_path / "pets" / "readme.md").write_text("no folder", encoding="utf-8")
     return tmp_path / "pets"
 
 

@@ -64,7 +64,7 @@ def test_a_checkpoint_knows_its_classes_and_where_its_images_were(trained):
 def test_the_command_measures_what_the_training_recorded(trained, capsys):
     path = trained / "checkpoints" / "pets-cvae"
     evaluate.main([str(path), "--quick", "--folder", str(trained / "checkpoints"), "--json", str(trained / "figures")])
-    found = json.loads((trained / "figures").read_text())["pets-cvae"]
+    found = json.loads((trained / "figures").read_text(encoding="utf-8"))["pets-cvae"]
     assert found == pytest.approx(checkpoint.read(path).record["test"])
     assert found["n"] == TESTED
     assert found["class_agreement"] > 0.5  # a third would be chance
@@ -99,7 +99,7 @@ def test_a_folder_that_changed_is_not_measured_on_in_silence(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "moved")
     pets = tmp_path / "moved" / "pets"
     record = tmp_path / "moved" / "checkpoints" / "pets-vae.json"
-    record.write_text(record.read_text().replace(str(trained / "pets"), str(pets)))
+    record.write_text(record.read_text(encoding="utf-8").replace(str(trained / "pets"), str(pets)), encoding="utf-8")
     command = [str(record).removesuffix(".json"), "--quick"]
     evaluate.main(command)
     next(pets.glob("cat/*.png")).unlink()
@@ -180,7 +180,9 @@ def test_without_its_folder_a_model_is_shown_but_not_its_images(own, trained, tm
     pets = tmp_path / "pets"
     shutil.copytree(trained / "pets", pets)
     for record in (own / "checkpoints").glob("pets-*.json"):
-        record.write_text(record.read_text().replace(str(trained / "pets"), str(pets)))
+        record.write_text(
+            record.read_text(encoding="utf-8").replace(str(trained / "pets"), str(pets)), encoding="utf-8"
+        )
     assert results.test_images(checkpoint.read(own / "checkpoints" / "pets-vae")).shape == (TESTED, 28, 28)
     if change == "gone":
         shutil.rmtree(pets)
@@ -196,9 +198,9 @@ def test_without_its_folder_a_model_is_shown_but_not_its_images(own, trained, tm
 def test_the_button_names_the_set_that_it_fetches(own, monkeypatch, tmp_path):
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path))
     record = own / "checkpoints" / "pets-vae.json"
-    written = json.loads(record.read_text())
+    written = json.loads(record.read_text(encoding="utf-8"))
     written["config"]["dataset"] = "fashion-mnist"
-    record.write_text(json.dumps(written))
+    record.write_text(json.dumps(written), encoding="utf-8")
     app = run(left="ae", right="pets-vae")
     assert errors(app) == []
     fetch = [button.label for button in app.button if "Fetch" in button.label]

@@ -35,12 +35,12 @@ def terms(loss):
 def told(tmp_path):
     """A progress with a clock of its own, and how to read it."""
     clock = Clock()
-    with (tmp_path / "progress").open("a") as file:
+    with (tmp_path / "progress").open("a", encoding="utf-8") as file:
         yield Progress(file, clock), clock, lambda: progress.read(tmp_path / "progress")
 
 
 def test_the_rows_are_the_history_and_what_is_within_lies_between_them(digits, tmp_path):
-    with (tmp_path / "progress").open("a") as file:
+    with (tmp_path / "progress").open("a", encoding="utf-8") as file:
         every, progress.EVERY_SECONDS = progress.EVERY_SECONDS, 0.0
         try:
             trained = train.train(CONFIG, digits, report=Progress(file))
@@ -124,8 +124,8 @@ def test_a_line_that_a_kill_has_cut_does_no_harm(told, tmp_path):
     clock.now += 1
     report.step(terms([8.0]))
     file = tmp_path / "progress"
-    file.write_text(file.read_text() + '{"event": "epo')
-    with file.open("a") as again:
+    file.write_text(file.read_text(encoding="utf-8") + '{"event": "epo', encoding="utf-8")
+    with file.open("a", encoding="utf-8") as again:
         Progress(again, clock).begin(3, 2, 1.0, [{"epoch": 1}], 1, "cpu")
     assert (read().epoch, len(read().within)) == (1, 1)
 
@@ -139,9 +139,9 @@ def test_a_line_that_is_not_whole_is_left_for_the_next_time(tmp_path):
     report.measuring("codes")
     report.done("one")
     for length in range(len(whole.getvalue())):
-        file.write_text(whole.getvalue()[:length])
+        file.write_text(whole.getvalue()[:length], encoding="utf-8")
         assert progress.read(file).run_id == ""
-    file.write_text(whole.getvalue())
+    file.write_text(whole.getvalue(), encoding="utf-8")
     assert progress.read(file)[-2:] == ("codes", "one")
 
 

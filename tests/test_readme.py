@@ -12,7 +12,7 @@ from browser import ROOT
 import vae
 from vae import checkpoint, datasets, evaluate, flags
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TRAINING = re.findall(r"^    python -m vae\.train (.+)$", README, re.MULTILINE)
 

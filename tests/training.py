@@ -25,7 +25,7 @@ SECONDS = 300
 def program(folder: Path, more: str = "") -> tuple[str, str]:
     """For `jobs.PROGRAM`: the command that trains, but on the small synthetic set, and after some more lines."""
     script = folder / "program.py"
-    script.write_text(SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests")], more=more))
+    script.write_text(SCRIPT.format(paths=[str(ROOT), str(ROOT / "tests")], more=more), encoding="utf-8")
     return sys.executable, str(script)
 
 
