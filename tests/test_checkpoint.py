@@ -27,7 +27,7 @@ import vae
 from vae import arrays, checkpoint, classifier, evaluate, flags, quadrature, stored
 from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.files import CheckpointError
+from vae.files import CheckpointError, checked_name
 from vae.models import build
 from views import bound, parts, trainings
 
@@ -170,7 +170,14 @@ def test_the_way_out_is_a_command_that_is_taken(name, tmp_path):
         vae.load(tmp_path / name)
     _, given, folder = configured(str(caught.value).split("`")[1])
     assert folder == str(tmp_path)
-    assert name in ("b.2", "-x", "a b", "classifier-x") or given == name
+    assert checked_name(given) == given
+    assert name in ("b.2", "-x", "a b", "classifier-x", "größe") or given == name
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".json"])
+def test_either_file_of_a_checkpoint_stands_for_both(path, suffix):
+    found = vae.read(f"{path}{suffix}")
+    assert (found.name, found.record) == ("vae", vae.read(path).record)
 
 
 def test_the_command_is_short_where_the_defaults_hold():
