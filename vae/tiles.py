@@ -159,8 +159,8 @@ class _Sums:
         self.low, self.high = zeros.new_full((n, d), math.inf), zeros.new_full((n, d), -math.inf)
 
     def rescale(self, scale: Tensor) -> None:
-        """Make them relative to exp(scale), (N,)."""
-        factor = (self.scale - scale).exp()
+        """Make them relative to exp(scale), (N,), in which they are at most 1, however far that is below the last."""
+        factor = torch.where(self.mass > 0, (self.scale - scale).clamp(max=700).exp(), 0)
         self.scale = scale
         self.mass *= factor
         self.grids *= factor[:, None]
@@ -227,7 +227,8 @@ class Plane:
         rounding = torch.finfo(self._like.dtype).eps * self._total.abs()
         error = torch.maximum(self._error, rounding)
         step = self._side / self._per_axis
-        low, high = sums.low - 0.5 * self._blur, sums.high + 0.5 * self._blur
+        low, high = (torch.where(side.isfinite(), side, mean) for side in (sums.low, sums.high))
+        low, high = low - 0.5 * self._blur, high + 0.5 * self._blur
         return Integral(self._total, error, mean, covariance, sums.mode, low, high, step)
 
     def _begin(self) -> _Pairs:

@@ -394,7 +394,7 @@ def estimated(model: Precise, subject: Subject) -> None:
     if found.log_px is not None:
         nats, error = found.log_px
         known = "exact, by quadrature"
-        if error > evidence.TOLERANCE_NATS:
+        if not error <= evidence.TOLERANCE_NATS:
             known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
         terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
     with st.container(horizontal=True):
