@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+import pandas  # noqa: F401  Plotly asks for it wherever it finds it, and another visitor's run may be half through it
 from plotly.graph_objects import Figure
 
 # Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.

@@ -1,7 +1,12 @@
 """Laws of the maps: colours that all eyes can tell apart, one unit on both axes, every code in its class's trace."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from browser import ROOT
 
 import figures
 from vae.architecture import DIGITS
@@ -105,3 +110,15 @@ def test_few_codes_have_larger_marks_and_no_more_codes_smaller_ones():
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 2 * sizes[3]
     assert sizes[3] == sizes[4]
+
+
+def test_a_figure_can_be_asked_while_another_visitors_run_imports_pandas():
+    code = (
+        "import sys, threading, figures\n"
+        "figure = figures.plane(300, 4.0, ('a',))\n"
+        "threading.Thread(target=__import__, args=('pandas',)).start()\n"
+        "while 'pandas' not in sys.modules: pass\n"
+        "figures.plane(300, 4.0, ('a', 'b')).layout.xaxis.range"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "explorer")])}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

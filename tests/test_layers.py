@@ -110,6 +110,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "filelock": {"vae.datasets", "vae.files"},
     "tqdm": {"vae"},
     "scipy": {"vae.ink"},
+    "pandas": {"figures"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "opening", "resources", "results", "views"},
     "PIL": {"vae.folder", "vae.grey", "pictures"},
