@@ -5,8 +5,8 @@
 A real server, on this machine only. Each visitor opens a page, does on it what its page offers (clicks, draws, uploads
 pictures, chooses models, looks at images, moves the ends of paths), goes on to another page, and after a few minutes
 leaves; another comes in its place. Once a minute the server's memory is printed, with what the visitors have done so
-far and what has failed; in the end by how much memory grew over the last third. The exit status is 1 where something
-failed or memory still grows.
+far and what has failed; in the end by how much the last third held more than the third before. The exit status is 1
+where something failed or memory still grows.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from visitors import Crowd, Visitor
 PAGES = ("", "interpolate", "classes", "bound", "draw", "replay", "train")
 STAYS_SECONDS = (30, 240)  # a visitor
 PAUSE_SECONDS = (0.5, 3.0)  # between two things that a visitor does
-LEVEL = 0.05  # of the memory: growth over the last third that counts as none
+LEVEL = 0.05  # of the memory: growth from the middle third to the last that counts as none
 MODELS = ("ae", "vae", "cvae", "vae-best", "cvae-best")
 WITH_POSTERIOR = ("vae", "cvae", "vae-best", "cvae-best")
 
@@ -217,10 +217,13 @@ def main() -> None:
     broken = said.count("Traceback")
     if broken:
         print(said[-5000:])
-    late = held[-len(held) // 3 :]
-    growth = late[-1] - late[0]
-    level = growth <= LEVEL * late[0]
-    print(f"over the last third: {growth:+.0f} MB, to {late[-1]:.0f} MB: {'level' if level else 'still growing'}")
+    third = max(1, len(held) // 3)
+    before, late = statistics.mean(held[-2 * third : -third] or held), statistics.mean(held[-third:])
+    level = late - before <= LEVEL * before
+    print(
+        f"the last third held {late:.0f} MB on average, {late - before:+.0f} MB against the third before: "
+        f"{'level' if level else 'still growing'}"
+    )
     sys.exit(bool(tally.errors or broken or not level))
 
 
