@@ -35,7 +35,7 @@ from msgspec import Meta
 import access
 from vae import files, flags, progress, stored
 from vae.config import TrainConfig
-from vae.files import checked_name, is_busy, read_text, suffixed
+from vae.files import checked_name, is_busy, read_at_most, suffixed
 from vae.progress import Story
 from vae.snapshots import SNAPSHOTS
 
@@ -278,7 +278,7 @@ def _story(file: Path) -> Story:
 def _reason(log: Path) -> str:
     """Why a process ended before its work, in one sentence: what it said itself, or the best guess."""
     try:
-        lines = [line.strip() for line in read_text(log).decode(errors="replace").splitlines()]
+        lines = [line.strip() for line in read_at_most(log).decode(errors="replace").splitlines()]
     except ValueError:
         lines = []
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
@@ -341,7 +341,7 @@ def _read(place: Path) -> Facts:
     """What is known of a training; raises JobError where its file is missing, damaged, or may not be read."""
     file = place / "job.json"
     try:
-        return msgspec.json.decode(read_text(file), type=Facts)
+        return msgspec.json.decode(read_at_most(file), type=Facts)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise JobError(f"{file} cannot be read, and so nothing is known of the training {place.name}.") from error
 

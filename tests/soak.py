@@ -168,7 +168,7 @@ async def seat(address: str, chance: random.Random, tally: Tally, until: float) 
 
 def memory(process: int) -> float:
     """What a process holds in memory, in MB."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1e3
 
 
@@ -178,7 +178,10 @@ async def watch(process: int, tally: Tally, log: Path, begin: float, until: floa
     while time.monotonic() < until:
         await asyncio.sleep(min(60, max(0.0, until - time.monotonic())))
         held.append(memory(process))
-        minutes, broken = (time.monotonic() - begin) / 60, log.read_text(errors="replace").count("Traceback")
+        minutes, broken = (
+            (time.monotonic() - begin) / 60,
+            log.read_text(errors="replace", encoding="utf-8").count("Traceback"),
+        )
         slow = f"{1e3 * statistics.median(tally.seconds):.0f}" if tally.seconds else "-"
         print(
             f"{minutes:5.1f} min  {held[-1]:6.0f} MB  {tally.done['visitors']:4d} visitors  "
@@ -210,7 +213,7 @@ def main() -> None:
         with app(log, ROOT, "explorer/app.py") as (address, process):
             print(f"{memory(process):.0f} MB before the first visitor", flush=True)
             held = asyncio.run(soak(address, process, log, flags, tally))
-        said = log.read_text(errors="replace")
+        said = log.read_text(errors="replace", encoding="utf-8")
     print("pages opened:", ", ".join(f"{name} {count}" for name, count in sorted(tally.done.items())))
     for error, count in collections.Counter(tally.errors).most_common(10):
         print(f"{count} times: {error}")

@@ -231,9 +231,9 @@ def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
 
 
 def rewrite(file, change):
-    record = json.loads(file.read_text())
+    record = json.loads(file.read_text(encoding="utf-8"))
     change(record)
-    file.write_text(json.dumps(record))
+    file.write_text(json.dumps(record), encoding="utf-8")
 
 
 WRONG = {
@@ -535,7 +535,7 @@ BROKEN = {
     "weights cut": cut,
     "no weights": lambda path: path.with_name("sigma-1.pt").unlink(),
     "a pipe": lambda path: (path.with_name("sigma-1.pt").unlink(), os.mkfifo(path.with_name("sigma-1.pt"))),
-    "foreign": lambda path: path.with_name("sigma-1.json").write_text("[1]"),
+    "foreign": lambda path: path.with_name("sigma-1.json").write_text("[1]", encoding="utf-8"),
 }
 
 
@@ -656,13 +656,13 @@ def file_of(image, kind="png"):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"not an image at all", "no image that can be read"),
-        (b"", "no image that can be read"),
+        (b"not an image at all", "no image of a kind that is read here"),
+        (b"", "no image of a kind that is read here"),
         (file_of(np.full((60, 60), 255, dtype=np.uint8)), "empty"),
-        (file_of(np.zeros((8000, 8000), dtype=np.uint8)), "8000 × 8000 pixels"),
+        (b"P6 9000 9000 255 ", "9,000 x 9,000 pixels"),
         (
             file_of(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:900],
-            "no image that can be read",
+            "it is broken",
         ),
     ],
     ids=["no image", "no bytes", "white", "too large", "cut short"],

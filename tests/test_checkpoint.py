@@ -150,7 +150,7 @@ def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_way_
     path = tmp_path / "mine"
     checkpoint.write(path, make(model="cvae", likelihood="bernoulli", learning_rate=1e-3))
     change(path)
-    known = json.loads(Path(f"{path}.json").read_text())["config"] if name not in NO_CONFIG else None
+    known = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))["config"] if name not in NO_CONFIG else None
     with pytest.raises(vae.CheckpointError) as caught:
         vae.load(path)
     message = str(caught.value)
@@ -246,7 +246,10 @@ def test_every_column_of_the_table_is_a_figure_that_is_checked(path):
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "1" + "0" * 400])
 def test_a_number_that_is_not_finite_is_refused(path, number):
     file = Path(f"{path}.json")
-    file.write_text(file.read_text().replace('"test": {}', f'"test": {{"squared_error": {number}}}'))
+    file.write_text(
+        file.read_text(encoding="utf-8").replace('"test": {}', f'"test": {{"squared_error": {number}}}'),
+        encoding="utf-8",
+    )
     refused(path, ".json")
 
 
@@ -378,7 +381,7 @@ def places(content, before=()):
 def pair(tmp_path_factory):
     """A checkpoint with a record as a training writes it, of which a test may change a copy of the JSON."""
     path = tmp_path_factory.mktemp("pair") / "vae"
-    record = json.loads((SHIPPED / "vae-best.json").read_text())
+    record = json.loads((SHIPPED / "vae-best.json").read_text(encoding="utf-8"))
     record["test"]["hardest"], record["history"] = [3, 1], record["history"][:2]
     config = dataclasses.replace(TrainConfig.from_dict(record["config"]), network="small")
     made = make(network="small", **{key: record["config"][key] for key in ("likelihood", "objective", "epochs")})
@@ -394,7 +397,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     *parents, last = data.draw(st.sampled_from(sorted(places(record), key=str)))
     reduce(getitem, parents, record)[last] = value
     try:
-        Path(f"{pair}.json").write_text(json.dumps(record))
+        Path(f"{pair}.json").write_text(json.dumps(record), encoding="utf-8")
         found = checkpoint.read(pair)
     except CheckpointError:
         return

@@ -212,7 +212,7 @@ def test_a_scale_changes_what_a_map_shows_in_nothing_but_its_numbers(folder, mon
     near = [results.magnification(each, 0) for each in (one, usual)]
     assert near[0].high == pytest.approx(1e-16 * near[1].high, rel=1e-3)
     assert np.abs(near[0].shades.astype(int) - near[1].shades).max() <= 1
-    ways = [shape.travel(each.checkpoint, 0, "geodesic", *ends(each), results._graph(each.id, 0, each.checkpoint))
+    ways = [shape.travel(each.checkpoint, 0, "geodesic", *ends(each), results._graph(each.version, 0, each.checkpoint))
             for each in (one, usual)]  # fmt: skip
     assert ways[0].length == pytest.approx(ways[1].length, rel=1e-2)
 

@@ -142,7 +142,7 @@ def test_a_class_folder_without_permission_is_named(said, images, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", refused)
     code, last = said("datasets", "--dataset", images)
     assert code == 1
-    assert f"{images / 'cat'}: Permission denied" in last
+    assert f"{images / 'cat'} cannot be read (Permission denied)" in last
 
 
 def test_a_progress_file_in_a_missing_folder_is_named(said, images, tmp_path):

@@ -311,7 +311,7 @@ def place(folder):
     """Where the files of a training are that was stopped."""
     place = folder / "jobs" / "mine"
     place.mkdir(parents=True)
-    (place / "job.json").write_text(json.dumps(GOOD))
+    (place / "job.json").write_text(json.dumps(GOOD), encoding="utf-8")
     (place / "log").touch()
     return place
 
@@ -347,7 +347,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(folder, place, file, put
 
 def test_a_lock_that_is_held_by_a_process_that_nobody_knows_is_left_alone(folder, place):
     (place / "job.json").write_bytes(without({"process": GONE}))
-    with (place / "lock").open("w") as lock:
+    with (place / "lock").open("w", encoding="utf-8") as lock:
         jobs.fcntl.flock(lock, jobs.fcntl.LOCK_EX)
         assert the(folder, "mine").state == "running"
         with pytest.raises(JobError, match="does not say which process"):
@@ -373,7 +373,7 @@ def test_folders_that_are_none_or_may_not_be_looked_into_have_no_trainings(folde
 
 def test_only_what_is_told_last_of_a_training_stays_in_memory(folder, place):
     for count in range(50):
-        with (place / "progress.jsonl").open("a") as file:
+        with (place / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": "epoch", "seconds": 1, "row": {"epoch": count + 1}}) + "\n")
         assert len(the(folder, "mine").story.rows) == count + 1
     assert [file for file in jobs._stories if file.is_relative_to(folder)] == [place / "progress.jsonl"]

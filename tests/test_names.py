@@ -124,12 +124,12 @@ def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch)
     place = folder / "jobs" / EVIL.replace("/", "")
     place.mkdir(parents=True)
     facts = {"config": {"model": "vae", "network": "seed", "dataset": EVIL}, "created": time.time(), "threads": 1}
-    (place / "job.json").write_text(json.dumps(facts))
+    (place / "job.json").write_text(json.dumps(facts), encoding="utf-8")
     began = {"event": "run", "epochs": 20, "steps": 4, "parameters": 7, "device": EVIL, "history": []}
     measuring = {"event": "measuring", "what": EVIL}
-    (place / "progress.jsonl").write_text(f"{json.dumps(began)}\n{json.dumps(measuring)}\n")
+    (place / "progress.jsonl").write_text(f"{json.dumps(began)}\n{json.dumps(measuring)}\n", encoding="utf-8")
     (place.parent / "calm").mkdir()
-    (place.parent / "calm" / "job.json").write_text(json.dumps(facts | {"created": 0}))
+    (place.parent / "calm" / "job.json").write_text(json.dumps(facts | {"created": 0}), encoding="utf-8")
     app = show("train")
     assert "&lt;img" in html(app)
     assert html(app).count("7 parameters") == 1

@@ -237,9 +237,11 @@ def test_what_goes_away_while_a_training_is_watched_is_only_missing(folder, tmp_
     with pytest.raises(KeyboardInterrupt):
         train.train(config, load_dataset(str(pets)), on_epoch=cut, resume_file=folder / "mine.resume.pt")
     (folder / "jobs" / "mine").mkdir(parents=True)
-    (folder / "jobs" / "mine" / "job.json").write_text(json.dumps({**JOB, "config": config.to_dict()}))
+    (folder / "jobs" / "mine" / "job.json").write_text(
+        json.dumps({**JOB, "config": config.to_dict()}), encoding="utf-8"
+    )
     line = {"event": "epoch", "seconds": 1, "row": {"epoch": 1, "loss_nats": 2}}
-    (folder / "jobs" / "mine" / "progress.jsonl").write_text(json.dumps(line) + "\n")
+    (folder / "jobs" / "mine" / "progress.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     app = visit(job="mine")
     assert sent(app, "map")["epoch"] == 1
     place = {

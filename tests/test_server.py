@@ -45,7 +45,7 @@ async def opened(crowd, page=""):
 def memory(process):
     """What a process holds, in MB; 0 where that is not told."""
     with contextlib.suppress(OSError):
-        status = Path(f"/proc/{process}/status").read_text()
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1e3
     return 0.0
 
@@ -64,7 +64,7 @@ def test_its_settings_hold_from_whatever_directory_it_is_started(folder, script,
             assert other.connect_ex(("127.0.0.2", port)) != 0  # another address of this machine
     assert not said.config.gather_usage_stats
     assert said.custom_theme.dark.background_color == "#111317"
-    assert "http://localhost:" in (tmp_path / "log").read_text()
+    assert "http://localhost:" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_flags_and_the_environment_outrank_them(tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_file_that_was_read_is_not_kept(tmp_path):
     with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):
         visited(address, lambda crowd: opened(crowd, "draw"))
         assert visited(address, give) < 60
-    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp_path):
@@ -162,12 +162,12 @@ def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp
         before = memory(process)
         visited(address, send)
         assert memory(process) - before < 150
-    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
     shutil.copytree(SETTINGS.parent, tmp_path / ".streamlit")
-    (tmp_path / "broken.py").write_text("raise ValueError('what only the owner should read')")
+    (tmp_path / "broken.py").write_text("raise ValueError('what only the owner should read')", encoding="utf-8")
     with (
         app(tmp_path / "log", tmp_path, "broken.py") as (address, _),
         pytest.raises(RuntimeError, match="the page has an exception") as told,
@@ -175,7 +175,7 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
         visited(address, opened)
     for secret in ("ValueError", "only the owner", str(tmp_path)):
         assert secret not in str(told.value)
-        assert secret in (tmp_path / "log").read_text()
+        assert secret in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_below_a_path_and_under_another_name_all_is_there(tmp_path):

@@ -104,7 +104,7 @@ def alone(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iter
 def is_busy(path: str | Path) -> bool:
     """Whether another process writes under the name of `path` just now."""
     path = Path(path).resolve()
-    if not (path.parent / _LOCKS / path.name).exists():
+    if not os.path.exists(path.parent / _LOCKS / path.name):  # or it may not be looked at
         return False
     try:
         with alone(path, patience_seconds=0):
@@ -192,7 +192,7 @@ def read_record(file: Path) -> dict[str, Any] | None:
         return None
 
 
-def read_text(file: Path, most: int = MOST_BYTES) -> bytes:
+def read_at_most(file: Path, most: int = MOST_BYTES) -> bytes:
     """The bytes of a text that anybody may have written, up to so many.
 
     Raises ValueError, which names the file, for what is no file, is longer, or may not be read; waits for no pipe.
@@ -218,7 +218,7 @@ def stamp(file: Path) -> Stamp:
 
 
 def _record(file: Path) -> dict[str, Any]:
-    content = read_text(file)
+    content = read_at_most(file)
     try:
         record = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

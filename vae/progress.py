@@ -24,7 +24,7 @@ from typing import Annotated, Any, NamedTuple, TextIO
 import msgspec
 from msgspec import Meta
 
-from vae.files import read_text
+from vae.files import read_at_most
 from vae.objectives import Terms, figures
 
 EVERY_SECONDS = 0.5
@@ -168,7 +168,7 @@ def read(file: Path) -> Story:
     A line that is not whole yet is left for the next time, and one that is not of this form is passed over.
     """
     try:
-        content = read_text(file, MOST_BYTES)
+        content = read_at_most(file, MOST_BYTES)
     except ValueError:
         return Story()
     told = _Told()

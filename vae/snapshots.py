@@ -191,7 +191,7 @@ def _check(replay: Replay, checkpoint: Checkpoint) -> None:
         _check_numbers([snapshot.epoch, *snapshot.figures.values()])
         if set(snapshot.figures) != names:
             raise ValueError("the moments have other figures")
-        if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype != torch.float16:
+        if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype not in (torch.float16, torch.float32):
             raise ValueError("codes have a wrong shape or type")
         if not all(bool(value.isfinite().all()) for value in (snapshot.codes, *snapshot.weights.values())):
             raise ValueError("codes or weights are not finite")
