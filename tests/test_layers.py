@@ -33,7 +33,8 @@ VAE_ARROWS = {
     "datasets": {"architecture", "commands", "config", "data", "files", "flags", "folder"},
     "distributions": set(),
     "estimators": {"architecture", "distributions", "models"},
-    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "commands", "config", "data", "datasets"}
+    "evaluate": {"aggregate", "arithmetic", "checkpoint", "classifier", "collapse", "commands", "config", "data"}
+    | {"datasets"}
     | {"distributions", "files", "flags", "measured", "models", "modes", "objectives", "stored", "theory"},
     "files": {"arrays"},
     "flags": {"commands", "config", "files"},

@@ -258,11 +258,11 @@ def test_whatever_the_step_size_an_autoencoder_is_written_and_says_what_has_coll
 ):
     command("--model", "ae", "--likelihood", likelihood, "--learning-rate", rate, "--snapshots", "3")
     found = checkpoint.read(tmp_path / "ae")
-    assert {"n", "squared_error", "knn5_accuracy", "active_units"} <= set(found.record["test"])
+    assert {"n", "squared_error", "knn5_accuracy", "used_dimensions"} <= set(found.record["test"])
     snapshots.read(tmp_path / "ae", found)
     said = capsys.readouterr()
     flat = torch.linalg.matrix_rank(found.codes - found.codes.mean(0), rtol=1e-5) < 2
-    assert ("latent dimensions are active" in said.out) == (found.record["test"]["active_units"] < 2)
+    assert ("collapsed: the codes use" in said.out) == (found.record["test"]["used_dimensions"] < 2)
     assert ("left out: holes between the codes (the codes lie on a line" in said.err) >= bool(flat)
     assert ("code_holes" in found.record["test"]) == ("left out: holes" not in said.err)
 
@@ -293,7 +293,7 @@ def broken(*_, **__):
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte\nand more")
 
 
-DEAR = [(evaluate, name) for name in ("nearest_labels", "squared_error_at_code", "active_units", "_of_objective")]
+DEAR = [(evaluate, name) for name in ("nearest_labels", "squared_error_at_code", "used_dimensions", "_of_objective")]
 DEAR += [(evaluate, "class_agreement"), (evaluate, "_of_codes"), (estimators, "importance"), (theory, "gap")]
 DEAR += [(quadrature, "log_evidence"), (aggregate, "aggregate_posterior"), (aggregate, "kl_excess_nats")]
 DEAR += [(theory, "code_bits"), (theory, "summed_out")]

@@ -8,7 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
-    active_units            how many latent dimensions vary with the image; fewer than D, and some have collapsed
+    used_dimensions         in how many directions the codes vary, see `collapse`; fewer than D, and some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
@@ -30,6 +30,7 @@ from torch.nn.functional import one_hot
 from vae import aggregate, checkpoint, classifier, commands, flags, modes, stored, theory
 from vae.arithmetic import hasten
 from vae.checkpoint import Checkpoint
+from vae.collapse import used_dimensions
 from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
 from vae.datasets import MNIST, load_dataset
@@ -42,7 +43,6 @@ from vae.objectives import Terms, figures
 Model = AE | VAE | CVAE
 
 SEED = 0
-ACTIVE_VARIANCE = 0.01
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # between two values of a pixel, where x has a code
 SAMPLES_PER_CLASS = 1_000
 NEIGHBOURS = (1, 5)  # that vote for a label
@@ -86,7 +86,8 @@ def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measu
     """The figures of the codes of both parts of a set."""
     test = data.test_images, data.test_labels
     codes, test_codes = (encode(model, config, *part) for part in ((data.train_images, data.train_labels), test))
-    measured.take("active units", lambda: {"active_units": active_units(model, test_codes)})
+    prior = model.kind != "ae"
+    measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), prior)})
     measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
     measured.take(
         "errors at the codes", lambda: {"squared_error_at_code": squared_error_at_code(model, *test, test_codes)}
@@ -104,28 +105,14 @@ def _class_agreement(model: CVAE, judge: nn.Module) -> Figures:
     return {"class_agreement": class_agreement(model, judge), "class_agreement_n": SAMPLES_PER_CLASS * model.classes}
 
 
-def active_units(model: Model, codes: Tensor) -> int:
-    """In how many latent dimensions the codes (N, D) vary with the image; raises ValueError for fewer than two codes.
-
-    Of a VAE the units whose posterior mean has a variance above 0.01 over the images (Burda, Grosse and Salakhutdinov,
-    Importance weighted autoencoders, 2015). An AE's scale is arbitrary: there it is in how many
-    directions its codes lie apart at all.
-    """
-    if len(codes) < 2:
-        raise ValueError(f"whether codes vary takes two or more, got {len(codes)}")
-    if model.kind == "ae":
-        return aggregate.spanned_dimensions(codes)
-    return int((codes.double().var(0) > ACTIVE_VARIANCE).sum())
-
-
 def collapse(config: TrainConfig, found: Figures) -> str:
     """What has collapsed of a model with these figures, in one sentence; empty if nothing has."""
-    active = found.get("active_units", config.latent_dim)
-    if active == config.latent_dim:
+    used = found.get("used_dimensions", config.latent_dim)
+    if used == config.latent_dim:
         return ""
     return (
-        f"{active} of {config.latent_dim} latent dimensions are active; along the others the codes hardly vary with "
-        "the image: the model has collapsed there, or has not been trained for long enough"
+        f"collapsed: the codes use {used} of {config.latent_dim} dimensions, and hardly vary along the others; or the "
+        "model has not been trained for long enough"
     )
 
 
