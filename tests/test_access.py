@@ -25,12 +25,14 @@ def said_nothing(monkeypatch):
     monkeypatch.delenv(access.READ_ONLY)
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 @pytest.mark.parametrize(("address", "closed"), ADDRESSES.items())
 def test_only_where_nobody_else_can_come_may_a_visitor_change_something_unasked(address, closed):
     access.settle(address)
     assert access.read_only() == closed
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 @pytest.mark.parametrize("address", ["localhost", "0.0.0.0"])
 @pytest.mark.parametrize(("said", "closed"), [("1", True), ("yes", True), ("0", False), ("False", False)])
 def test_what_the_owner_says_holds_wherever_the_server_listens(address, said, closed, monkeypatch):
@@ -65,6 +67,7 @@ def contents(folder):
     return {file.relative_to(folder): file.stat().st_mtime_ns for file in folder.rglob("*")}
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 def test_jobs_refuse_every_change_and_leave_the_disk_as_it_is(folder, monkeypatch):
     monkeypatch.setenv(access.READ_ONLY, "1")
     before = contents(folder)
@@ -74,6 +77,7 @@ def test_jobs_refuse_every_change_and_leave_the_disk_as_it_is(folder, monkeypatc
     assert contents(folder) == before
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 def test_no_data_set_is_fetched_or_offered(tmp_path, monkeypatch):
     monkeypatch.setenv(access.READ_ONLY, "1")
     monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path))

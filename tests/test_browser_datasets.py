@@ -49,6 +49,7 @@ def test_maps_shows_a_folders_names_and_rings_its_images(page, own_address):
     settle(page, "() => document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
 
 
+@pytest.mark.fault("a name was taken for markup, or written as if it were")
 def test_a_picture_has_the_names_as_they_are(page, own_address):
     visit(page, f"{own_address}/?left=pets-ae&right=pets-vae", "map_left", "map_right")
     open_files(page)

@@ -39,6 +39,7 @@ def pinned(page, side):
     return tuple(float(page.get_by_label(f"{side} {axis}").input_value()) for axis in ("z1", "z2"))
 
 
+@pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 @pytest.mark.parametrize("name", ["far", "tiny", "beta"])
 def test_a_code_that_is_clicked_is_near_what_is_read(page, scaled_address, app, name):
     visit(page, f"{scaled_address}/?left={name}&right=vae", "map_left", "map_right")
@@ -66,6 +67,7 @@ def test_a_code_that_is_clicked_is_near_what_is_read(page, scaled_address, app, 
     assert np.abs(np.array(shown) - decoded).max() < 5e-3
 
 
+@pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 @pytest.mark.parametrize("name", ["far", "tiny"])
 def test_its_ends_can_be_dragged_and_the_path_goes_between_them(page, scaled_address, name):
     visit(page, f"{scaled_address}/interpolate?left={name}&right=vae&snap=0", "path_left", "path_right")

@@ -143,6 +143,7 @@ def configured(command):
     return flags.config_of(given), given.name, given.folder
 
 
+@pytest.mark.fault("the cure in a sentence trained another model")
 @pytest.mark.parametrize("spoil", SPOIL.items(), ids=SPOIL.keys())
 def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_way_out(tmp_path, spoil, monkeypatch):
     name, change = spoil
@@ -164,6 +165,7 @@ def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_way_
     assert not Path("exploded").exists()
 
 
+@pytest.mark.fault("the cure in a sentence trained another model")
 @pytest.mark.parametrize("name", ["vae", "b.2", "-x", "a b", "classifier-x", "größe"])
 def test_the_way_out_is_a_command_that_is_taken(name, tmp_path):
     with pytest.raises(CheckpointError) as caught:
@@ -174,6 +176,7 @@ def test_the_way_out_is_a_command_that_is_taken(name, tmp_path):
     assert name in ("b.2", "-x", "a b", "classifier-x", "größe") or given == name
 
 
+@pytest.mark.fault("the cure in a sentence trained another model")
 @pytest.mark.parametrize("suffix", [".pt", ".json"])
 def test_either_file_of_a_checkpoint_stands_for_both(path, suffix):
     found = vae.read(f"{path}{suffix}")
@@ -217,6 +220,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.fault("the JSON of a checkpoint was believed")
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
 def test_each_field_that_is_not_what_it_must_be_is_named(path, field, value):
     rewrite(path, lambda record: record.pop(field) if value is GONE else record.update({field: value}))
@@ -228,6 +232,7 @@ def test_each_field_that_is_not_what_it_must_be_is_named(path, field, value):
 SHOWN = [field.name for field in msgspec.structs.fields(stored.Figures)]
 
 
+@pytest.mark.fault("the JSON of a checkpoint was believed")
 @pytest.mark.parametrize("figure", SHOWN)
 @pytest.mark.parametrize("value", [None, "x", True, {}, [[]], [-1], [12], [1e9], ["x"]])
 def test_each_figure_that_is_shown_is_a_number_and_the_hardest_are_images(path, figure, value):
@@ -243,6 +248,7 @@ def test_every_column_of_the_table_is_a_figure_that_is_checked(path):
     assert lines[4].count("1.5") + lines[4].count("150.0") == figures > 10
 
 
+@pytest.mark.fault("the JSON of a checkpoint was believed")
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "1" + "0" * 400])
 def test_a_number_that_is_not_finite_is_refused(path, number):
     file = Path(f"{path}.json")
@@ -271,6 +277,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.fault("the JSON of a checkpoint was believed")
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN.keys())
 def test_foreign_bytes_in_place_of_the_json_are_refused(path, content):
     Path(f"{path}.json").write_bytes(content)
@@ -289,6 +296,7 @@ NO_FILE = {
 }
 
 
+@pytest.mark.fault("a strange file in the folder of checkpoints hung or slowed every page")
 @pytest.mark.parametrize("suffix", [".json", ".pt"])
 @pytest.mark.parametrize("put", NO_FILE.values(), ids=NO_FILE.keys())
 def test_what_is_no_file_is_neither_waited_for_nor_read(path, suffix, put, monkeypatch):
@@ -301,6 +309,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(path, suffix, put, monke
     assert stored.names(path.parent) == (["other"] if suffix == ".json" else ["other", "vae"])
 
 
+@pytest.mark.fault("a strange file in the folder of checkpoints hung or slowed every page")
 def test_a_json_that_is_too_long_is_not_read(path):
     os.truncate(f"{path}.json", 200_000_000)
     began = time.perf_counter()
@@ -326,6 +335,7 @@ def test_what_may_not_be_read_is_told_so(path, suffix, monkeypatch):
     assert stored.names(path.parent) == []
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 @pytest.mark.parametrize("content", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("tensor", ["decoder.0.weight", "encoder.2.bias"])
 def test_weights_that_are_not_finite_are_refused(path, tensor, content):
@@ -333,12 +343,14 @@ def test_weights_that_are_not_finite_are_refused(path, tensor, content):
     assert "a weight is not finite" in refused(path, ".pt")
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 @pytest.mark.parametrize("far", [1.1e12, 3e38, float("inf"), float("nan")])
 def test_codes_too_far_out_to_be_drawn_are_refused(path, far):
     repack(path, lambda tensors: tensors["codes"][3].fill_(far))
     assert "a code is not finite or beyond 1e+12" in refused(path, ".pt")
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_without_codes_there_is_no_model_and_with_one_there_is(path):
     def few(count):
         return lambda tensors: tensors.update(codes=tensors["codes"][:count], labels=tensors["labels"][:count])
@@ -389,6 +401,7 @@ def pair(tmp_path_factory):
     return path
 
 
+@pytest.mark.fault("the JSON of a checkpoint was believed")
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(data=st.data(), value=ANYTHING)
 def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data, value):
@@ -418,6 +431,7 @@ def same(one, other):
     return np.array_equal(one, other) and np.asarray(one).dtype == np.asarray(other).dtype
 
 
+@pytest.mark.fault("bytes that lie took gigabytes, or a flipped bit went unnoticed")
 @settings(max_examples=60, derandomize=True, deadline=None, database=None)
 @given(bit=st.integers(0, 10**9))
 def test_a_bit_that_has_flipped_is_noticed_or_changes_nothing(pair, bit):

@@ -106,6 +106,7 @@ def html(app):
 # Every page
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 @pytest.mark.parametrize("more", [{}, {"z1_left": "-1e9", "z2_left": "7e11", "magnification": "1"}])
 def test_maps_shows_it_and_says_when_it_has_collapsed(name, more):
     app = show("maps", left=name, right=name, **more)
@@ -116,6 +117,7 @@ def test_maps_shows_it_and_says_when_it_has_collapsed(name, more):
     assert ("No magnification" in html(app)) == (bool(more) and name in DEAF)
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 @pytest.mark.parametrize("path", ["line", "arc", "geodesic"])
 def test_interpolate_shows_every_path_or_says_why_there_is_no_geodesic(name, path):
     app = show("interpolate", left=name, right=name, path=path, image_a="0", image_b="1")
@@ -123,16 +125,19 @@ def test_interpolate_shows_every_path_or_says_why_there_is_no_geodesic(name, pat
     assert html(app).count("latent-table") == 2
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_interpolate_shows_points_that_were_set_anywhere(name):
     ends = {"a1_left": "-3", "a2_left": "1e-7", "b1_left": "8e8", "b2_left": "-2.5"}
     show("interpolate", left=name, right=name, path="geodesic", snap="0", **ends)
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 @pytest.mark.parametrize("page", ["draw", "replay"])
 def test_draw_and_replay_show_it(name, page):
     show(page, left=name, right=name, replay_left=name, replay_right=name, manifold="1")
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_bound_and_classes_show_those_that_they_can(name):
     if MODELS[name][1].get("model") != "ae":
         show("bound", bound=name)
@@ -140,6 +145,7 @@ def test_bound_and_classes_show_those_that_they_can(name):
         show("classes", style=name)
 
 
+@pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
     resource = resources.resource(name)
     plane = takeaway.plane(resource, results.start(resource), 0)
@@ -159,6 +165,7 @@ def assert_read_back(checkpoint, resource, index, digit=0):
     assert compute.point(checkpoint, z, digit, results.radius(resource)).codes_near > 0
 
 
+@pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_every_code_that_is_clicked_is_read_back_as_it_is_and_has_codes_near(name):
     resource = resources.resource(name)
     for index in range(0, len(resource.checkpoint.codes), 400):
@@ -172,6 +179,7 @@ def test_every_code_of_a_shipped_model_is_read_back_as_it_is_and_has_codes_near(
         assert_read_back(resource.checkpoint, resource, index, 3)
 
 
+@pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_half_a_mark_beside_a_code_there_is_a_code_near(name):
     """What one sees as a code's mark is near it, however little its neighbours differ."""
     resource = resources.resource(name)
@@ -203,6 +211,7 @@ def test_on_the_shipped_maps_the_step_is_a_tenth(shipped, step):
     assert figures.step(resources.resource(shipped).figure) == pytest.approx(step)
 
 
+@pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_a_scale_changes_what_a_map_shows_in_nothing_but_its_numbers(folder, monkeypatch):
     monkeypatch.setattr(resources, "FOLDER", folder)
     written.write(folder / "usual", CODES, model="ae")

@@ -75,6 +75,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("arguments", WRONG, ids=lambda arguments: " ".join(arguments)[:40])
 def test_a_wrong_argument_of_a_training_is_one_sentence_that_names_it(arguments, said, tmp_path):
     code, last = said("train", *arguments, "--folder", tmp_path)
@@ -84,6 +85,7 @@ def test_a_wrong_argument_of_a_training_is_one_sentence_that_names_it(arguments,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_refuses_a_flag_that_it_has_not(command, said):
     code, last = said(command, "--nonsense")
@@ -91,11 +93,13 @@ def test_every_command_refuses_a_flag_that_it_has_not(command, said):
     assert f"`python -m vae.{command} --help`" in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("command", ["classifier", "benchmark"])
 def test_every_command_that_computes_refuses_a_device_that_cannot(command, said):
     assert said(command, "--device", "meta")[0] == 2
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("command", ["train", "classifier"])
 @pytest.mark.parametrize("below", ["", "/deeper"])
 def test_a_folder_that_is_a_file_is_named(command, below, said, images):
@@ -105,6 +109,7 @@ def test_a_folder_that_is_a_file_is_named(command, below, said, images):
     assert str(images.parent / "file") in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("command", ["train", "datasets", "classifier"])
 def test_a_data_set_that_is_not_there_is_named(command, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -122,6 +127,7 @@ def test_a_data_set_that_cannot_be_fetched_names_the_ways_out(command, said, tmp
     assert "VAE_DATA_DIR" in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize("folder", ["empty", "absent"])
 @pytest.mark.parametrize("more", [[], ["--table"]])
 def test_no_model_to_measure_is_said(folder, more, said, tmp_path):
@@ -131,6 +137,7 @@ def test_no_model_to_measure_is_said(folder, more, said, tmp_path):
     assert f"there is no model in {tmp_path / folder}: train one with `python -m vae.train`" in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 def test_a_class_folder_without_permission_is_named(said, images, monkeypatch):
     whole = Path.iterdir
 
@@ -145,12 +152,14 @@ def test_a_class_folder_without_permission_is_named(said, images, monkeypatch):
     assert f"{images / 'cat'} cannot be read (Permission denied)" in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 def test_a_progress_file_in_a_missing_folder_is_named(said, images, tmp_path):
     arguments = ["--folder", tmp_path / "models", "--progress-file", tmp_path / "none" / "file", "--device", "cpu"]
     code, last = said("train", "--dataset", images, *arguments)
     assert (code, last) == (1, f"error: {tmp_path / 'none' / 'file'}: No such file or directory")
 
 
+@pytest.mark.fault("a command ended in a traceback")
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -173,6 +182,7 @@ def test_whatever_happens_on_the_way_is_one_sentence(command, error, expected, s
     assert expected in last
 
 
+@pytest.mark.fault("a command ended in a traceback")
 def test_home_folders_are_found_wherever_a_path_is_given(images, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(images.parent))
     train.main(["--dataset=~/pets", "--folder=~/models", "--epochs=1", "--network=small", "--quick", "--device=cpu"])
@@ -197,6 +207,7 @@ def run(*arguments, **more):
 SMALL = ["--epochs", 1, "--network", "small", "--quick", "--device", "cpu"]
 
 
+@pytest.mark.fault("text was read in the code page of the machine")
 def test_all_text_has_an_encoding_and_a_narrow_console_is_no_hindrance(images):
     folder = images.parent / "models"
     for command, *arguments in (
@@ -212,6 +223,7 @@ def test_all_text_has_an_encoding_and_a_narrow_console_is_no_hindrance(images):
             assert r"(cat, \u65e5\u672c\u8a9e)" in done.stdout
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 def test_a_full_disk_ends_a_training_in_a_sentence_and_leaves_nothing(images):
     def small_disk():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -225,6 +237,7 @@ def test_a_full_disk_ends_a_training_in_a_sentence_and_leaves_nothing(images):
     assert [file.name for file in folder.iterdir()] == [".locks"]
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 @pytest.mark.parametrize("seconds", [0, 0.2, 1, 4])
 def test_ctrl_c_is_no_traceback_from_the_import_of_pytorch_on(seconds, images):
     command = [sys.executable, "-m", "vae.train", "--dataset", str(images), "--folder", str(images.parent / "models")]
@@ -241,6 +254,7 @@ def test_ctrl_c_is_no_traceback_from_the_import_of_pytorch_on(seconds, images):
     assert said.splitlines()[-1].startswith("stopped")
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 def test_an_interrupt_is_known_however_it_is_wrapped():
     def wrapped():
         try:
@@ -254,6 +268,7 @@ def test_an_interrupt_is_known_however_it_is_wrapped():
     assert not commands._is_interrupt(RuntimeError())
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_a_name_that_is_being_trained_is_refused_at_once(said, images):
     folder = images.parent / "models"
     training = [sys.executable, "-m", "vae.train", "--dataset", str(images), "--folder", str(folder)]

@@ -140,6 +140,7 @@ def fetched(monkeypatch):
     return use
 
 
+@pytest.mark.fault("two processes that fetched a data set disturbed each other")
 def test_of_many_who_want_a_set_one_fetches_it(fetched, tmp_path):
     torchvision = fetched()
     with ThreadPoolExecutor(6) as pool:
@@ -149,6 +150,7 @@ def test_of_many_who_want_a_set_one_fetches_it(fetched, tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == ["KMNIST"]
 
 
+@pytest.mark.fault("two processes that fetched a data set disturbed each other")
 @pytest.mark.parametrize("files", range(4))
 def test_a_fetch_that_dies_half_way_leaves_nothing_that_passes_for_whole(fetched, files, tmp_path):
     fetched(files)
@@ -177,6 +179,7 @@ def test_archives_that_are_there_are_not_fetched_again(fetched, tmp_path):
     assert seen == ["train.gz"]
 
 
+@pytest.mark.fault("what vanished, or might not be read any more, took a page down")
 @pytest.mark.parametrize("read", [load_dataset, load_test_split])
 def test_what_may_not_be_read_is_a_data_error_that_names_it(read, tmp_path, monkeypatch):
     def refused(path):

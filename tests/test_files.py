@@ -67,6 +67,7 @@ def path(tmp_path):
     return tmp_path / "models" / "some"
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_killed_twice_in_a_row_at_any_event_a_pair_is_whole(path):
     count = events(path)
     assert count > 6
@@ -84,6 +85,7 @@ def test_killed_twice_in_a_row_at_any_event_a_pair_is_whole(path):
     assert sorted(file.name for file in path.parent.glob("some*")) == ["some.json", "some.pt"]
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_of_two_who_write_a_pair_again_and_again_neither_spoils_it(path):
     script = (
         "import sys; sys.path[:0] = [{root!r}, {tests!r}]; from pathlib import Path; from test_files import write\n"
@@ -100,6 +102,7 @@ def test_of_two_who_write_a_pair_again_and_again_neither_spoils_it(path):
     assert sorted(file.name for file in path.parent.glob("some*")) == ["some.json", "some.pt"]
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from vae.files import alone\n"
@@ -121,6 +124,7 @@ def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
     write(path, "one")
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_who_holds_a_name_may_write_under_it(path):
     with alone(path):
         write(path, "one")
@@ -128,6 +132,7 @@ def test_who_holds_a_name_may_write_under_it(path):
     assert read_pair(path, "command")[1]["test"] == {"n": 2}
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_full_disk_leaves_what_was_there_and_nothing_else(path, monkeypatch, failing):
     write(path, "one")
@@ -146,12 +151,14 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(path, monkeypatch, f
     assert sorted(file.name for file in path.parent.glob("some*")) == ["some.json", "some.pt"]
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 def test_a_write_that_fails_in_itself_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_atomically(tmp_path / "some", lambda file: 1 / 0)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 def test_ctrl_c_waits_until_a_file_is_whole(tmp_path):
     def interrupted(file):
         file.write(b"first ")
@@ -164,11 +171,13 @@ def test_ctrl_c_waits_until_a_file_is_whole(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize("name", ["a", "vae-best", "0", "A_b-9", "x" * 40, "my-classifier", "familyish", "jobs2"])
 def test_a_name_is_what_it_is(name):
     assert checked_name(name) == name
 
 
+@pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize(
     "name",
     [

@@ -121,6 +121,7 @@ def test_of_many_who_want_one_name_one_gets_it(folder):
     assert len(jobs.jobs(folder)) == 1
 
 
+@pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_a_name_is_either_the_pages_or_the_commands(folder, program, monkeypatch, digits):
     settings = ["--folder", str(folder), "--quick", "--network", "small", "--epochs", "1", "--device", "cpu"]
     monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
@@ -321,6 +322,7 @@ def without(fields):
     return json.dumps({name: value for name, value in facts.items() if value is not GONE}).encode()
 
 
+@pytest.mark.fault("what vanished, or might not be read any more, took a page down")
 @pytest.mark.parametrize("content", [*map(without, WRONG), *FOREIGN], ids=str)
 def test_a_training_whose_file_is_broken_is_left_out_and_keeps_its_name(folder, place, content):
     shutil.copytree(place, place.with_name("other"))
@@ -334,6 +336,7 @@ def test_a_training_whose_file_is_broken_is_left_out_and_keeps_its_name(folder, 
         jobs.resume(folder, "mine")
 
 
+@pytest.mark.fault("a strange file in the folder of checkpoints hung or slowed every page")
 @pytest.mark.parametrize("file", ["job.json", "progress.jsonl", "log", "lock"])
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda file: os.symlink(file, file),
                                  lambda file: os.symlink("/dev/zero", file)])  # fmt: skip
@@ -354,6 +357,7 @@ def test_a_lock_that_is_held_by_a_process_that_nobody_knows_is_left_alone(folder
             jobs.stop(folder, "mine")
 
 
+@pytest.mark.fault("what vanished, or might not be read any more, took a page down")
 def test_folders_that_are_none_or_may_not_be_looked_into_have_no_trainings(folder, place, monkeypatch):
     def forbidden(*_):
         raise PermissionError(13, "Permission denied")

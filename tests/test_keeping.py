@@ -125,6 +125,7 @@ def write(path, seed):
         os.utime(file, ns=(seed, seed))
 
 
+@pytest.mark.fault("a request had no bound in time or memory")
 def test_a_model_that_is_written_again_and_again_takes_the_memory_of_two(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "FOLDER", tmp_path)
     image = np.zeros((28, 28), np.uint8)

@@ -186,6 +186,7 @@ def test_a_time_left_that_is_no_number_is_not_known(tmp_path):
     assert progress.read(tmp_path / "progress").seconds_left is None
 
 
+@pytest.mark.fault("what vanished, or might not be read any more, took a page down")
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(content=st.binary(max_size=300) | st.tuples(st.integers(0, 400), st.binary(max_size=3)))
 def test_any_bytes_tell_a_story(tmp_path_factory, content):
@@ -207,6 +208,7 @@ def test_a_long_file_is_read_in_time_that_grows_with_its_length(tmp_path):
     assert time.perf_counter() - began < 5
 
 
+@pytest.mark.fault("a strange file in the folder of checkpoints hung or slowed every page")
 def test_what_is_no_file_tells_nothing(tmp_path):
     os.mkfifo(tmp_path / "progress")
     assert progress.read(tmp_path / "progress") == progress.Story()

@@ -50,6 +50,7 @@ def memory(process):
     return 0.0
 
 
+@pytest.mark.fault("started from another directory, the app lost its settings")
 @pytest.mark.parametrize(
     ("folder", "script"),
     [(ROOT, "explorer/app.py"), (ROOT / "explorer", "app.py"), (None, str(ROOT / "explorer" / "app.py"))],
@@ -67,6 +68,7 @@ def test_its_settings_hold_from_whatever_directory_it_is_started(folder, script,
     assert "http://localhost:" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+@pytest.mark.fault("started from another directory, the app lost its settings")
 def test_flags_and_the_environment_outrank_them(tmp_path, monkeypatch):
     monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
     settings = ["--theme.dark.backgroundColor", "#123456"]
@@ -109,6 +111,7 @@ def greeted(address, headers):
         return aside.submit(asyncio.run, asked()).result()
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 @pytest.mark.parametrize(
     ("headers", "welcome"),
     [
@@ -123,6 +126,7 @@ def test_only_its_own_page_gets_a_connection(headers, welcome, address):
     assert greeted(address, headers) == (101 if welcome else 403)
 
 
+@pytest.mark.fault("a request had no bound in time or memory")
 @pytest.mark.parametrize("chunked", [False, True], ids=["by its length", "by what came"])
 def test_the_server_refuses_a_file_beyond_the_limit(chunked, address):
     async def give(crowd):
@@ -132,6 +136,7 @@ def test_the_server_refuses_a_file_beyond_the_limit(chunked, address):
     assert visited(address, give) == 413
 
 
+@pytest.mark.fault("a request had no bound in time or memory")
 def test_a_file_that_was_read_is_not_kept(tmp_path):
     async def give(crowd):
         visitor, before = await opened(crowd, "draw"), memory(process)
@@ -147,6 +152,7 @@ def test_a_file_that_was_read_is_not_kept(tmp_path):
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+@pytest.mark.fault("a request had no bound in time or memory")
 def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp_path):
     async def send(crowd):
         visitor = await opened(crowd)
@@ -165,6 +171,7 @@ def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
     shutil.copytree(SETTINGS.parent, tmp_path / ".streamlit")
     (tmp_path / "broken.py").write_text("raise ValueError('what only the owner should read')", encoding="utf-8")
@@ -189,6 +196,7 @@ def test_below_a_path_and_under_another_name_all_is_there(tmp_path):
         assert greeted(address, {"Host": "example.org", "Origin": "https://example.org"}) == 403
 
 
+@pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 @pytest.mark.parametrize(("said", "closed"), [(None, True), ("0", False)])
 def test_opened_to_others_it_is_read_only_unless_its_owner_says_so(said, closed, tmp_path, monkeypatch):
     monkeypatch.delenv("EXPLORER_READ_ONLY", raising=False)

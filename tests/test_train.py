@@ -252,6 +252,7 @@ def command(digits, tmp_path, monkeypatch):
     return lambda *arguments: train.main([*SETTINGS, "--folder", str(tmp_path), *arguments])
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 @pytest.mark.parametrize("rate", ["1e-3", "0.5", "1", "1e4"])
 def test_whatever_the_step_size_an_autoencoder_is_written_and_says_what_has_collapsed(
     rate, likelihood, command, tmp_path, capsys
@@ -267,6 +268,7 @@ def test_whatever_the_step_size_an_autoencoder_is_written_and_says_what_has_coll
     assert ("code_holes" in found.record["test"]) == ("left out: holes" not in said.err)
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 @pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
 @pytest.mark.parametrize("rate", ["1e-3", "0.5", "1"])
 def test_a_variational_model_is_written_or_its_loss_was_not_finite(kind, rate, likelihood, command, tmp_path):
@@ -283,6 +285,7 @@ def test_a_variational_model_is_written_or_its_loss_was_not_finite(kind, rate, l
         assert "elbo_nats" in checkpoint.read(tmp_path / kind).record["test"]
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 def test_codes_without_end_end_a_run_like_a_loss_without_end(digits):
     few = digits._replace(train_images=digits.train_images[:2], train_labels=digits.train_labels[:2])
     with pytest.raises(TrainingError, match="a code is not finite in epoch 1"):  # one step: its loss is the first one
@@ -312,6 +315,7 @@ def thorough_figures(digits, monkeypatch):
     return lambda: train.train(config, few, judge=lambda x: said.expand(len(x), 10), thorough=True).record["test"]
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 @pytest.mark.parametrize(("module", "name"), DEAR, ids=[name for _, name in DEAR])
 def test_a_figure_that_cannot_be_had_is_left_out_and_all_else_is_there(
     module, name, thorough_figures, monkeypatch, capsys
@@ -327,6 +331,7 @@ def test_a_figure_that_cannot_be_had_is_left_out_and_all_else_is_there(
     assert all(left[name] == pytest.approx(whole[name], rel=1e-5) for name in left)
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 @pytest.mark.parametrize("ended", [KeyboardInterrupt, SystemExit])
 def test_a_model_is_whole_before_it_is_measured_and_measuring_can_be_resumed(ended, command, tmp_path, monkeypatch):
     command("--name", "whole")
@@ -346,6 +351,7 @@ def test_a_model_is_whole_before_it_is_measured_and_measuring_can_be_resumed(end
     assert not (tmp_path / "cut.resume.pt").exists()
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 @pytest.mark.parametrize(
     ("kind", "objective", "thorough"),
     [("ae", "elbo", False), ("vae", "elbo", True), ("vae", "exact", False), ("cvae", "elbo", False)],
@@ -364,6 +370,7 @@ def test_few_images_of_one_class_make_a_model(kind, objective, thorough, train_c
     assert all(math.isfinite(value) for value in test.values() if isinstance(value, float))
 
 
+@pytest.mark.fault("a training lost its model to a figure that could not be had")
 def test_too_few_images_are_refused_at_the_start(digits, monkeypatch):
     monkeypatch.setattr(train.Run, "epoch", broken)
     one = digits._replace(train_images=digits.train_images[:1], train_labels=digits.train_labels[:1])
