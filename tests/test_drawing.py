@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 import drawing
 from vae import quadrature
@@ -44,3 +46,19 @@ def test_the_class_is_that_of_bayes_rule(mnist):
     assert found.error_nats < 0.1
     codes = checkpoint.model.encode(x, torch.arange(10))
     assert np.array(found.codes) == pytest.approx(codes.numpy(), abs=1e-5)
+
+
+@pytest.mark.fault("junk in an address or from a browser reached a page")
+@pytest.mark.parametrize("name", ["ae", "cvae", "family/sigma-30", "vae-best"])
+@settings(max_examples=4)
+@given(pixels=some.binary(min_size=784, max_size=784) | some.integers(0, 255).map(lambda grey: bytes([grey]) * 784))
+def test_whatever_is_drawn_has_a_place_in_every_plane(name, pixels):
+    checkpoint, image = read(f"checkpoints/{name}"), drawing.as_image(pixels)
+    found = drawing.read(checkpoint, image, 3)
+    assert np.isfinite(found.code).all()
+    if found.q:
+        assert np.isfinite([*found.q.mean, *found.q.std]).all()
+    if checkpoint.model.conditional:
+        classes = drawing.classes(checkpoint, image)
+        assert sum(classes.probabilities) == pytest.approx(1)
+        assert np.isfinite(classes.codes).all()
