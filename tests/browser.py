@@ -63,7 +63,7 @@ def app(
             yield address, server.pid
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(SERVER_SECONDS)  # what it computes for visitors ends first
 
 
 def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
