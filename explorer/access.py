@@ -1,10 +1,11 @@
-"""What a visitor may change: all, or nothing.
+"""Whether visitors may change anything on the server.
 
-A training costs the machine hours, a deletion takes away what belongs to all, and a data set fills the disk. On the
-machine where the app runs, its owner may do all that. Where others can come, nobody may, unless the owner says so:
+A training takes hours of the machine's time, a deletion removes what all visitors use, and a data set fills the disk.
+On a server that only its own machine can reach, all of that is allowed. On one that others can reach, none of it is,
+unless the owner says so:
 
-    EXPLORER_READ_ONLY=1    nobody trains, stops, deletes or fetches anything
-    EXPLORER_READ_ONLY=0    everybody does
+    EXPLORER_READ_ONLY=1    nobody can train, stop, delete or download anything
+    EXPLORER_READ_ONLY=0    everybody can
 """
 
 import os
@@ -12,8 +13,8 @@ from ipaddress import ip_address
 
 READ_ONLY = "EXPLORER_READ_ONLY"
 SENTENCE = (
-    "Training, deleting and downloading are switched off on this server: you can watch its trainings, and train on a "
-    "machine of your own."
+    "Training, deleting and downloading are switched off on this server. You can watch its trainings, and train on "
+    "your own machine."
 )
 
 _OFF = ("", "0", "false", "no", "off")
@@ -24,8 +25,8 @@ def read_only() -> bool:
     return os.environ.get(READ_ONLY, "").strip().lower() not in _OFF
 
 
-def settle(address: str | None) -> None:
-    """Make a server that listens on an address beyond this machine read-only, unless its owner has said something."""
+def set_default(address: str | None) -> None:
+    """Make a server read-only if it listens beyond this machine, unless its owner has set the variable."""
     if address is not None and not _of_this_machine(address):
         os.environ.setdefault(READ_ONLY, "1")
 
@@ -33,5 +34,5 @@ def settle(address: str | None) -> None:
 def _of_this_machine(address: str) -> bool:
     try:
         return address == "localhost" or ip_address(address).is_loopback
-    except ValueError:  # a name
+    except ValueError:  # a host name
         return False

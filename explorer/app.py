@@ -16,7 +16,7 @@ import opening  # noqa: E402
 import resources  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
-FIRST = ""  # the address of the first, which its name leads to
+FIRST = ""  # the address of the first page; its name, /maps, leads there too
 
 
 def page(name: str) -> st.Page:
@@ -26,8 +26,8 @@ def page(name: str) -> st.Page:
     return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=address, default=first)
 
 
-def named(first: st.Page) -> st.Page:
-    """What the first page's name as an address leads to, with all that the link says."""
+def by_name(first: st.Page) -> st.Page:
+    """A hidden page at the first page's name that leads to the first page, and keeps the link's query."""
 
     def go() -> None:
         st.switch_page(first, query_params=st.query_params.to_dict())
@@ -35,12 +35,12 @@ def named(first: st.Page) -> st.Page:
     return st.Page(go, title=first.title, url_path=NAMES[0], visibility="hidden")
 
 
-access.settle(st.get_option("server.address"))
+access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()
 pages = [page(name) for name in NAMES]
-chosen = st.navigation([*pages, named(pages[0])], position="top")
+chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 place = st.empty()  # always, so that what follows has its place in every run
 if chosen.url_path != FIRST and not opening.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')

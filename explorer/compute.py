@@ -6,7 +6,7 @@ How usual a point z of the plane is, is told by the codes around it. With r the 
     codes_near(z) = #{ i : |z_i - z| <= r },
 
 so that a typical place has about 20 whatever the scale of the map, and 0 says that no code lies near: what is decoded
-there is extrapolated. Where codes lie so close that no eye can tell them apart, r is what an eye can. Under a prior
+there is extrapolated. Where codes lie closer together than the eye can see, r is what it just can see. Under a prior
 N(0, I) in the plane, exp(-|z|^2 / 2) of the mass lies farther out than z.
 """
 
@@ -102,14 +102,14 @@ def radius(codes: np.ndarray, least: float = 0.0) -> float:
 
 
 def typically_near(codes: np.ndarray, within: float) -> int:
-    """How many other codes (N, 2) a typical one has within `radius`: `NEAR`, all of fewer, or more where they crowd."""
+    """How many other codes (N, 2) a typical one has within a radius: `NEAR`, all if fewer, or more where they crowd."""
     crowd = int(np.median(codes_near(codes, codes[:: _every(codes)], within))) - 1
     usual = min(NEAR, len(codes) - 1)
     return crowd if crowd > 2 * usual else usual
 
 
-def settled(z: np.ndarray, within: float) -> tuple[float, ...]:
-    """A place z (2,) with as few decimals as move it by less than a tenth of `within`, but three at least."""
+def rounded(z: np.ndarray, within: float) -> tuple[float, ...]:
+    """A place z (2,), rounded so that it moves by less than a tenth of `within`, to three decimals or more."""
     decimals = max(3, math.ceil(1 - math.log10(within))) if within else None
     return tuple(value if decimals is None else round(value, decimals) for value in z.astype(np.float64).tolist())
 
@@ -160,8 +160,8 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
 def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
     """The natural logarithm of a density at each code (N,) float64, after the name of which density that is.
 
-    Of the prior, log p(z), where the model has one; else of the kernel density estimate of the codes themselves, and
-    NaN where they have none, for they agree on an axis.
+    The prior's log p(z) if the model has a prior; else the kernel density estimate of the codes themselves, or NaN if
+    there is none because all codes agree on an axis.
     """
     codes = checkpoint.codes
     if hasattr(checkpoint.model, "prior"):

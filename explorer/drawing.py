@@ -45,7 +45,7 @@ def as_image(pixels: bytes) -> np.ndarray:
 
 
 def form(image: np.ndarray) -> Form:
-    """An image (H, W) uint8 in MNIST's form; raises ValueError, in a sentence to show, without ink."""
+    """An image (H, W) uint8 in MNIST's form; raises ValueError, with a sentence to show, if it has no ink."""
     try:
         return form_of(image)
     except ValueError as error:

@@ -48,7 +48,7 @@ class Terms(NamedTuple):
 
     @property
     def settled(self) -> bool:
-        """Whether log_px is as exact as can be asked."""
+        """Whether log_px is known to TOLERANCE_NATS."""
         return self.error <= TOLERANCE_NATS
 
 
@@ -82,7 +82,7 @@ class Bounds(NamedTuple):
     elbo: tuple[float, float]
     importance: tuple[float, float]
     naive: tuple[float, float]
-    log_px: tuple[float, float] | None  # by quadrature, where D = 1 allows it, and by how much it may be off
+    log_px: tuple[float, float] | None  # by quadrature, and its error, if D = 1; else None
 
 
 def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:

@@ -40,7 +40,7 @@ class Plane(NamedTuple):
     x: tuple[float, float]  # the ranges that are shown first
     y: tuple[float, float]
     radius: float  # the distance within which codes are near
-    near: int  # codes that a typical one has near
+    near: int  # how many codes a typical one has near
     z: tuple[float, float]  # the pinned point
     digit: int  # the class asked of a conditional model
 
@@ -67,8 +67,8 @@ def npz(codes: Codes) -> bytes:
 def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> bytes:
     """The explorer as one file; `planes` are its maps by side, and two sides may share a checkpoint.
 
-    `view` is what the page starts with: the switches by their names in `ExplorerState`, and `ends` of paths that are no
-    test images. `script` is the app's own (`components.standalone`).
+    `view` is what the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths,
+    unless those are test images. `script` is the app's own (`components.standalone`).
     """
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}

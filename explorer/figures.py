@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import pandas  # noqa: F401  Plotly asks for it wherever it finds it, and another visitor's run may be half through it
+import pandas  # noqa: F401  Plotly uses it if it is imported, and another visitor's run may be half through importing it
 from plotly.graph_objects import Figure
 
 # Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
@@ -18,8 +18,8 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
-FINE = 250  # of what one can see, over a map
-STEPS = 50  # of a point that is moved by keys, over a map, at least
+FINE = 250  # of the smallest lengths that one can see fit across a map
+STEPS = 50  # at least, across a map, of a point that keys move
 LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
 MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
@@ -31,7 +31,7 @@ Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
 def extent(codes: np.ndarray, prior: bool) -> Box:
     """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin.
 
-    Codes may agree on an axis, or on both: what is shown has a height and a width all the same.
+    Codes may agree on an axis, or on both: the ranges have a length all the same.
     """
     low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
     if prior:
@@ -55,7 +55,7 @@ def step(figure: Figure) -> float:
 
 
 def fine(figure: Figure) -> float:
-    """As little as one can see on a map: half the width of a code's mark, and all that one can point at."""
+    """The smallest length that one can see or point at on a map: half the width of a code's mark."""
     return _size(figure) / FINE
 
 

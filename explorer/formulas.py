@@ -9,8 +9,8 @@ from landscape import MASSES
 
 SETTLED = "over a grid that is refined until half the step changes nothing."
 UNSETTLED = (
-    "over a grid that is refined until half the step changes nothing. Here that would take too long, for this decoder "
-    "changes too fast from point to point: the number may be off by as much as stands beside it."
+    "over a grid that is refined until half the step changes nothing. Here that would take too long, because this "
+    "decoder changes too fast from point to point: the number may be off by the error beside it."
 )
 WORDS = {"nats": r"\ \text{nats}", "bits": r"\ \text{bits}"}
 

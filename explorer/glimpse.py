@@ -42,7 +42,7 @@ def untrained(config: TrainConfig, test: Split) -> Glimpse:
 
 
 def after_epoch(state_file: Path, test: Split) -> Glimpse:
-    """What a training that is not over left on the disk; raises CheckpointError where that cannot be shown."""
+    """What an unfinished training has left on the disk; raises CheckpointError if that cannot be shown."""
     state = read_tensors(state_file, "python -m vae.train")
     try:
         model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))

@@ -9,8 +9,9 @@ in a folder beside the checkpoints, where any later process finds it:
 
 The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
 and whoever can knows that it does not, however it ended. Like every training it also holds its name, see `vae.files`:
-what is trained by hand is not trained from here, nor the other way round. One more lock, over all jobs, lets one change
-be made at a time, so that of two visitors who want the same name, or the last free place, one gets it.
+a name that is being trained from the command line cannot be trained from here, nor the other way round. One more lock,
+over all jobs, allows one change at a time, so that of two visitors who want the same name, or the last free place, only
+one gets it.
 
 No name is ever trained over: not that of a model, nor that of a training. What is removed lies in `jobs/.removed` for a
 day, and can be brought back.
@@ -59,7 +60,7 @@ State = Literal["running", "stopped", "failed", "done", "removed"]
 
 
 class Facts(msgspec.Struct, omit_defaults=True):
-    """What job.json says."""
+    """The content of job.json."""
 
     config: dict[str, Any]
     created: Annotated[float, Meta(ge=0)]  # seconds since the epoch of Unix
@@ -91,9 +92,9 @@ class Job:
 
 
 def jobs(folder: Path) -> list[Job]:
-    """All trainings of a folder of checkpoints, the last one first; those removed of late as well.
+    """All trainings of a folder of checkpoints, the newest first, and those removed lately.
 
-    One whose files are damaged or may not be read is not among them.
+    A training whose files are damaged or unreadable is left out.
     """
     places = [*_within(folder / _JOBS), *_within(folder / _JOBS / _REMOVED)]
     found = [job for job in (_look(folder, place) for place in places) if job]
@@ -144,7 +145,7 @@ def stop(folder: Path, name: str) -> None:
             return
         facts = _read(place)
         if facts.process is None:
-            raise JobError(f"{place / 'job.json'} does not say which process trains {name}: end that by other means.")
+            raise JobError(f"{place / 'job.json'} does not say which process trains {name}: end that process by hand.")
         _write(place, msgspec.structs.replace(facts, stopped=True))
         for order in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
@@ -244,15 +245,15 @@ def _launch(folder: Path, place: Path) -> None:
 
 
 def _look(folder: Path, place: Path) -> Job | None:
-    """How a training stands; None where there is none that can be read."""
+    """The state of a training; None where there is none that can be read."""
     removed, running = place.parent.name == _REMOVED, _runs(place)  # asked first: what is read after is not older
     try:
         facts = _read(place)
         config = TrainConfig.from_dict(facts.config)
-    except (JobError, ValueError):  # just removed, or no job
+    except (JobError, ValueError):  # just removed, or damaged
         return None
     story = _story(place / "progress.jsonl")
-    model = bool(story.written) and not removed and stored.sketch(folder / place.name).run_id == story.written
+    model = bool(story.written) and not removed and stored.summary(folder / place.name).run_id == story.written
     if removed:
         state = "removed"
     elif running:
@@ -265,7 +266,7 @@ def _look(folder: Path, place: Path) -> Job | None:
     return Job(place.name, config, state, facts.created, story, said, model)
 
 
-_stories: dict[Path, tuple[files.Stamp, Story]] = {}  # of each file what it told last
+_stories: dict[Path, tuple[files.Stamp, Story]] = {}  # of each file: its stamp, and what it told
 
 
 def _story(file: Path) -> Story:
@@ -290,7 +291,7 @@ def _reason(log: Path) -> str:
 
 
 def _runs(place: Path) -> bool:
-    at_once = getattr(os, "O_NONBLOCK", 0)  # be it a pipe, for which one would wait
+    at_once = getattr(os, "O_NONBLOCK", 0)  # or opening a pipe would block
     try:
         lock = os.open(place / "lock", os.O_RDONLY | at_once)
     except OSError:
@@ -307,7 +308,7 @@ def _runs(place: Path) -> bool:
 
 
 def _within(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where it may not be looked into."""
+    """The files in a folder; none if this process may not look into it."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -316,7 +317,7 @@ def _within(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """While nobody else, in any process, changes a job of this folder; raises JobError where nobody may or can."""
+    """Keep every other process from changing a job of this folder; raises JobError where nobody may, or can."""
     if access.read_only():
         raise JobError(access.SENTENCE)
     if fcntl is None:
@@ -343,7 +344,7 @@ def _read(place: Path) -> Facts:
     try:
         return msgspec.json.decode(read_at_most(file), type=Facts)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise JobError(f"{file} cannot be read, and so nothing is known of the training {place.name}.") from error
+        raise JobError(f"{file} cannot be read, so nothing is known about the training {place.name}.") from error
 
 
 def _write(place: Path, facts: Facts) -> None:

@@ -1,8 +1,8 @@
-"""What is made once for all visitors, and kept for as long as the files that it is made of stay as they are.
+"""A cache for all visitors, of results made from files, that are kept as long as those files do not change.
 
-Whatever is made of a model or of a set of images is kept under its `Version`: its name, and when its files were
-written. Once they are written anew, what was made of them as they were is given up, so that a model that is trained
-again and again takes the memory of one.
+A result made from a model or a set of images is kept under its `Version`: its name, and the stamps of its files. Once
+the files are written anew, results of older versions are dropped, so that a model that is trained again and again takes
+the memory of one or two.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SUBJECTS = 32  # models and sets of images, those that were last asked for
+SUBJECTS = 32  # models and sets of images, the last that were asked for
 VERSIONS = 2  # of one subject: somebody may still be looking at the one before
 MOST = 200  # results of one kind for one version
 
@@ -29,12 +29,12 @@ class Version(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Names it in the browser."""
+        """Its name in the browser."""
         return f"{self.subject}-{abs(hash(self.stamp)):x}".replace("/", "-")
 
 
 class _Result:
-    """What is made once, by whoever asks first."""
+    """A result, made once by whoever asks first."""
 
     def __init__(self) -> None:
         self.lock, self.made, self.value = threading.Lock(), False, None
@@ -49,24 +49,24 @@ class _Result:
 
 
 _lock = threading.Lock()
-_kept: OrderedDict[Version, dict[str, OrderedDict[Hashable, _Result]]] = OrderedDict()  # the last asked for at the end
+_kept: OrderedDict[Version, dict[str, OrderedDict[Hashable, _Result]]] = OrderedDict()  # the last used at the end
 
 
 def kept(
     while_making: Callable[[], AbstractContextManager] = nullcontext, most: int = MOST
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep what a function of a Version and more gives, `most` results a version; those not asked for longest go first.
+    """Cache a function whose first argument is a Version: the last `most` results that were asked for, of each version.
 
-    Arguments whose names begin with _ follow from the others, and are not told apart. What raises is tried again.
+    Arguments whose names begin with _ follow from the others and are not part of the key. An error is not cached.
     """
 
     def decorate(make: Callable[P, T]) -> Callable[P, T]:
-        told = [rank for rank, name in enumerate(inspect.signature(make).parameters) if rank and name[0] != "_"]
+        in_key = [rank for rank, name in enumerate(inspect.signature(make).parameters) if rank and name[0] != "_"]
         name = f"{make.__module__}.{make.__qualname__}"
 
         @wraps(make)
         def ask(version: Version, *given: Any) -> T:
-            key = tuple(given[rank - 1] for rank in told)
+            key = tuple(given[rank - 1] for rank in in_key)
             return _result(version, name, key, most).get(partial(make, version, *given), while_making)
 
         return ask
@@ -87,7 +87,7 @@ def _result(version: Version, name: str, key: Hashable, most: int) -> _Result:
 
 
 def _forget(subject: Hashable) -> None:
-    """Give up the older versions of a subject, and the subjects beyond `SUBJECTS`."""
+    """Drop the older versions of a subject, and the subjects beyond `SUBJECTS`."""
     versions = [version for version in _kept if version.subject == subject]
     for version in versions[:-VERSIONS]:
         del _kept[version]

@@ -18,7 +18,7 @@ def pack(stored: Stored, identity: str, exact: bool = False) -> bytes:
     """A checkpoint as the browser reads it.
 
     `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
-    float16 where that holds them, with which a pixel moves by less than 5e-3; those of the small first layer are
+    float16 where that holds them, which moves a pixel by less than 5e-3; those of the small first layer are
     float32, for before a sine they multiply z to many radians. Where likelihoods are computed, whose sums over pixels
     are sensitive to that, all are float32 (`exact`).
     """
@@ -56,7 +56,7 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
 
 
 def _fits_half(weights: np.ndarray) -> bool:
-    """Whether float16, to which numbers can be too large or too small, keeps weights to a thousandth of the largest."""
+    """Whether float16 keeps weights to a thousandth of the largest: some are too large or too small for it."""
     with np.errstate(over="ignore", invalid="ignore"):
         lost = np.abs(weights.astype("<f2").astype("<f4") - weights).max()
     return bool(lost <= 1e-3 * np.abs(weights).max())
@@ -68,7 +68,7 @@ def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
 
 
 def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
-    """The codes of all moments of a replay, float16 (K, N, 2) in a unit, and the labels (N,), in the form of `pack`."""
+    """The codes of all moments of a replay, float16 (K, N, 2) in one unit, and the labels (N,), in `pack`'s form."""
     codes = np.stack([snapshot.codes.float().numpy() for snapshot in replay.snapshots])
     unit = 2.0 ** np.frexp(np.abs(codes).max())[1]  # a power of 2, so that no digit is lost
     facts = {"count": len(labels), "unit": unit, "epochs": [snapshot.epoch for snapshot in replay.snapshots]}

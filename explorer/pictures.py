@@ -21,8 +21,8 @@ _ONE_AT_A_TIME = Lock()
 def read(file: bytes) -> np.ndarray:
     """An image file that a visitor gave, in grey levels (H, W) uint8, at most LONGEST pixels long.
 
-    One at a time is decoded, so that many at once take no more memory than one. Raises ValueError with one sentence for
-    a file that is no image, and for one that is too large.
+    One image is decoded at a time, so that many uploads take no more memory than one. Raises ValueError, with a
+    sentence to show, for a file that is not an image, and for one that is too large.
     """
     with _ONE_AT_A_TIME:
         try:

@@ -1,6 +1,6 @@
 """The checkpoints on the disk and their maps, each made once for all visitors; none of it needs PyTorch.
 
-A checkpoint is kept under its files' times and sizes, so that one trained anew is read anew, see `keeping`.
+A checkpoint is kept under the times and sizes of its files, so that a retrained one is read again, see `keeping`.
 """
 
 import re
@@ -71,14 +71,14 @@ def checkpoint_names(kind: str | None = None) -> list[str]:
 
 
 def misnamed() -> list[str]:
-    """The checkpoints that cannot be chosen, since no link can hold their names."""
+    """The checkpoints that cannot be chosen, because their names do not fit into a link."""
     return sorted({*names(FOLDER)} - {*checkpoint_names()})
 
 
 def nothing() -> str:
-    """What to say where there is no checkpoint at all."""
+    """The message where there is no checkpoint at all."""
     return (
-        f"There is no checkpoint to show in {FOLDER.name}, or the app may not look into it. Train one, on the page "
+        f"There is no checkpoint to show in {FOLDER.name}, or the app may not read that folder. Train one on the page "
         "Train or with `python -m vae.train --model vae`."
     )
 
@@ -154,7 +154,7 @@ def family() -> Family:
 
 
 def _add(family: Family, member: Stored, name: str) -> None:
-    """Put a member in its place; raises ValueError where it does not say where that is, or another has it."""
+    """Add a member by its sigma or beta; raises ValueError if it has none, or another member has the same."""
     config = member.config
     if (config.model, config.dataset, config.latent_dim) != ("vae", MNIST, 2):
         return

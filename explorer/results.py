@@ -1,6 +1,6 @@
 """What is computed of checkpoints and images, each once for all visitors. All of it needs PyTorch.
 
-All is kept under what identifies model and image, as `resources` does.
+Results are kept under what identifies model and image, as in `resources`.
 """
 
 from collections.abc import Iterable
@@ -101,7 +101,7 @@ def typically_near(resource: Resource) -> int:
 def _start(version: Version, _resource: Resource) -> Point:
     codes = _resource.stored.codes
     place = compute.densest(codes, radius(_resource)) if _resource.stored.prior else compute.emptiest(codes)
-    return compute.settled(place, radius(_resource))
+    return compute.rounded(place, radius(_resource))
 
 
 def start(resource: Resource) -> Point:
@@ -257,7 +257,7 @@ def _test_split(version: Version) -> Split | None:
     except (DataError, OSError):
         if dataset in datasets.SOURCES:
             raise  # and look again the next time
-        return None  # a folder is read through but once until it changes
+        return None  # a folder is not searched again until it changes
 
 
 @kept(most=4)
@@ -276,7 +276,7 @@ def test_images(of: Checkpoint) -> np.ndarray | None:
 
 
 def _images_version(dataset: str) -> Version:
-    """A set as it is now; of a folder the times at which it and its subfolders were changed tell."""
+    """A set as it is now; a folder is known by the times at which it and its subfolders changed."""
     stamps = ()
     if dataset not in datasets.SOURCES:
         with suppress(OSError):
@@ -296,18 +296,18 @@ def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
 
 
 def to_fetch(of: Checkpoint) -> str | None:
-    """What may be downloaded to have a checkpoint's test images, with its size; None where nothing can or may."""
+    """What to download for a checkpoint's test images, with its size; None where that is impossible or not allowed."""
     source = datasets.SOURCES.get(of.config.dataset)
     try:
         if source is None or access.read_only() or datasets.is_here(of.config.dataset):
             return None
-    except OSError:  # it may not be looked at, and so not be written to
+    except OSError:  # this process may not look there, and so cannot write there
         return None
     return f"{source.title} ({source.megabytes} MB)"
 
 
 def fetch(dataset: str) -> None:
-    """Download a named data set; raises `vae.data.DataError` without a network, or where nobody may."""
+    """Download a named data set; raises `vae.data.DataError` without a network, or if that is not allowed."""
     if access.read_only():
         raise DataError(access.SENTENCE)
     datasets.load_dataset(dataset, datasets.data_dir(), download=True)

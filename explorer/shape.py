@@ -19,7 +19,7 @@ CELLS = 160  # of the map of the magnification, along its longer side
 _FINER = 4  # a path is measured at so many places between two that are shown
 _OUTSIDE = 0.001  # of the codes on each side may lie outside of the graph, but for a margin
 _MARGIN = 0.05
-_NARROW = 0.2  # of its longer side, to which the margin of a graph is measured where its shorter side is less
+_NARROW = 0.2  # of its longer side: a shorter side counts as at least that for the margin of a graph
 _EXTREME = 0.01  # of the codes lie where there is less magnification than the scale has, and of the cells more
 _SAMPLE = 5  # every so many codes are asked
 _BLOCK = 2_048  # points decoded together
@@ -41,7 +41,7 @@ class Magnification(NamedTuple):
     window: Window
     shades: np.ndarray  # (H, W) uint8, 0 at `low` or less and 255 at `high` or more, the first row at the top
     low: float
-    high: float  # 0 where the decoder makes the same image of all places
+    high: float  # 0 if the decoder makes the same image everywhere
 
 
 def surface(checkpoint: Checkpoint, digit: int) -> Surface:
@@ -57,7 +57,7 @@ def unit(checkpoint: Checkpoint) -> tuple[str, str]:
 
 
 def graph(checkpoint: Checkpoint, digit: int) -> Graph | None:
-    """What geodesics between the codes need to have been found once; None where codes so alike span no area."""
+    """The graph that geodesics between the codes are found on; None if the codes span no area."""
     low, high = (checkpoint.codes.quantile(share, 0) for share in (_OUTSIDE, 1 - _OUTSIDE))
     margin = _MARGIN * (high - low).clamp(min=_NARROW * float((high - low).max()))
     low, high = low - margin, high + margin
@@ -103,6 +103,6 @@ def magnification(checkpoint: Checkpoint, digit: int, window: Window) -> Magnifi
 
 
 def _magnifications(measured: Surface, z: torch.Tensor) -> np.ndarray:
-    """sqrt(det G) at each point, (B,) float64, 0 where it is no number; the determinant has twice a float32's range."""
+    """sqrt(det G) at each point, (B,) float64 as det G can exceed float32, 0 where it is not finite."""
     found = torch.cat([volume(measured.metric(block).double()) for block in z.split(_BLOCK)])
     return found.nan_to_num(0.0, posinf=0.0).numpy()

@@ -26,8 +26,8 @@ LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey"
 KLS = ("closed", "monte-carlo")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
 LIMIT = 1e4  # of numbers that are not coordinates
-FARTHEST = 1e12  # no latent code lies farther out; a coordinate beyond it is a typing error or an attack
-DIGITS = 9  # of a coordinate, wherever the point lies: no fewer tell every float32, which codes are, from the next
+FARTHEST = 1e12  # no latent code lies farther out; a coordinate beyond it is a typing error or a hostile link
+DIGITS = 9  # of a coordinate: the fewest that tell every float32, which codes are, from the next
 CLASSES = 10  # at most
 TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
 RANGES = {  # of the numbers of a training that is begun from the page
@@ -127,7 +127,7 @@ def coordinate(value: Any) -> float:
 
 
 def rounded(number: float) -> float:
-    """A number to `DIGITS` digits: the code of an image is left as it is."""
+    """A number rounded to `DIGITS` digits, which leaves a float32 as it is."""
     return float(f"{number:.{DIGITS}g}") + 0.0
 
 

@@ -28,7 +28,7 @@ def said_nothing(monkeypatch):
 @pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
 @pytest.mark.parametrize(("address", "closed"), ADDRESSES.items())
 def test_only_where_nobody_else_can_come_may_a_visitor_change_something_unasked(address, closed):
-    access.settle(address)
+    access.set_default(address)
     assert access.read_only() == closed
 
 
@@ -37,7 +37,7 @@ def test_only_where_nobody_else_can_come_may_a_visitor_change_something_unasked(
 @pytest.mark.parametrize(("said", "closed"), [("1", True), ("yes", True), ("0", False), ("False", False)])
 def test_what_the_owner_says_holds_wherever_the_server_listens(address, said, closed, monkeypatch):
     monkeypatch.setenv(access.READ_ONLY, said)
-    access.settle(address)
+    access.set_default(address)
     assert access.read_only() == closed
 
 

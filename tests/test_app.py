@@ -665,13 +665,13 @@ def file_of(image, kind="png"):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"not an image at all", "no image of a kind that is read here"),
-        (b"", "no image of a kind that is read here"),
+        (b"not an image at all", "not an image in a format that can be read"),
+        (b"", "not an image in a format that can be read"),
         (file_of(np.full((60, 60), 255, dtype=np.uint8)), "empty"),
         (b"P6 9000 9000 255 ", "9,000 x 9,000 pixels"),
         (
             file_of(np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))[:900],
-            "it is broken",
+            "it is damaged",
         ),
     ],
     ids=["no image", "no bytes", "white", "too large", "cut short"],

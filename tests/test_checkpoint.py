@@ -161,7 +161,7 @@ def test_a_spoilt_checkpoint_is_refused_in_one_sentence_that_names_file_and_way_
     config, name, folder = configured(message.split("`")[1])
     assert (name, folder) == ("mine", str(tmp_path))
     assert config == (TrainConfig(**known) if known else TrainConfig())
-    assert ("and the settings that it had" in message) == (known is None)
+    assert ("and the settings it had" in message) == (known is None)
     assert not Path("exploded").exists()
 
 
@@ -361,7 +361,7 @@ def test_without_codes_there_is_no_model_and_with_one_there_is(path):
     assert "it has no codes" in refused(path, ".pt")
 
 
-def test_a_sketch_is_read_once_and_anew_when_the_file_is(path, monkeypatch):
+def test_a_summary_is_read_once_and_anew_when_the_file_is(path, monkeypatch):
     reads = []
     whole = stored.read_record
     monkeypatch.setattr(stored, "read_record", lambda file: reads.append(file) or whole(file))
@@ -370,7 +370,7 @@ def test_a_sketch_is_read_once_and_anew_when_the_file_is(path, monkeypatch):
     assert len(reads) == 1
     rewrite(path, lambda record: record["config"].update(model="cvae", seed=11))
     assert stored.names(path.parent, "cvae") == ["vae"]
-    assert stored.sketch(path).config.seed == 11
+    assert stored.summary(path).config.seed == 11
     assert len(reads) == 2
 
 
@@ -420,7 +420,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     kept = stored.Stored("vae", found.config, {}, found.codes.numpy(), found.labels.numpy(), found.record)
     resource = SimpleNamespace(stored=kept, dataset="", architecture="2-128-784")
     assert parts.facts(resource)
-    assert trainings.came_to(found.record["test"])
+    assert trainings.test_figures(found.record["test"])
     assert all(0 <= image < 12 for image in bound.hardest_images(found.record))
     assert figures.latent_map(kept.codes, kept.labels, kept.prior, kept.class_names)
 

@@ -195,7 +195,7 @@ def test_the_first_pin_has_codes_near_on_a_model_with_a_prior_and_is_short(name)
     z = results.start(resource)
     if resource.stored.prior:
         assert compute.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
-    moved = results.compute.settled(np.array([0.123456789, -7.0]), results.radius(resource))
+    moved = results.compute.rounded(np.array([0.123456789, -7.0]), results.radius(resource))
     assert abs(moved[0] - 0.123456789) <= max(0.1 * results.radius(resource), 1e-3)
 
 

@@ -71,7 +71,7 @@ def test_a_photograph_is_turned_as_the_camera_says_and_made_smaller():
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(50), b"%PDF-1.7"])
 def test_what_is_no_image_is_refused_in_one_sentence(content):
-    with pytest.raises(ValueError, match="no image of a kind that is read here"):
+    with pytest.raises(ValueError, match="not an image in a format that can be read"):
         pictures.read(content)
 
 

@@ -33,7 +33,7 @@ _MODULES = {
 __all__ = [*_MODULES, "estimators", "geodesics", "geometry", "interpolation", "quadrature"]
 
 
-if sys.argv[:1] == ["-m"]:  # so Python calls what `python -m vae.train` will run, until it has found it
+if sys.argv[:1] == ["-m"]:  # what argv[0] is under `python -m vae.train` until Python has found that module
     import_module("vae.commands").expect_interrupts()
 
 

@@ -150,7 +150,7 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
 
 
 def spanned_dimensions(codes: Tensor) -> int:
-    """In how many directions codes (N, D) lie apart by more than the rounding of float32: 1 if they are on a line."""
+    """In how many directions codes (N, D) differ by more than the rounding of float32: 1 if they lie on a line."""
     codes = codes.double()
     spread = torch.linalg.svdvals(codes - codes.mean(0)) / math.sqrt(len(codes))
     return int((spread > _ROUNDING * codes.abs().max()).sum())

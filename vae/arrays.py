@@ -22,7 +22,7 @@ from zipfile import ZIP_STORED, ZipFile
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-MOST_BYTES = 8 * 2**20  # of `data.pkl`; the shipped ones have some thousand
+MOST_BYTES = 8 * 2**20  # of `data.pkl`; that of a shipped model has a few thousand
 
 
 def read(file: Path) -> Any:
@@ -39,10 +39,10 @@ def read(file: Path) -> Any:
 
 
 def _check_parts(archive: ZipFile, size: int) -> None:
-    """Raise unless the parts of an archive have names of their own, are stored as they are, and fit into the file."""
+    """Raise unless the parts of an archive have different names, are not compressed, and fit into the file."""
     parts = archive.infolist()
     if len({part.filename for part in parts}) < len(parts):
-        raise ValueError("two parts of the archive have one name")
+        raise ValueError("two parts of the archive have the same name")
     if any(part.compress_type != ZIP_STORED or part.compress_size != part.file_size for part in parts):
         raise ValueError("a part of the archive is compressed")
     if sum(part.file_size for part in parts) > size:
@@ -50,14 +50,14 @@ def _check_parts(archive: ZipFile, size: int) -> None:
 
 
 def _check_opcodes(content: bytes) -> None:
-    """Raise for what `torch.save` never writes and the unpickler would give any amount of memory."""
+    """Raise for opcodes that `torch.save` never writes and that can make the unpickler take any amount of memory."""
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.proto > 2 or (opcode.name.endswith("PUT") and int(argument) > len(content)):
-            raise pickle.UnpicklingError(f"{opcode.name} is not of a file of tensors")
+            raise pickle.UnpicklingError(f"{opcode.name} does not belong in a file of tensors")
 
 
 class _Reader(pickle.Unpickler):
-    """Reads one file, whose tensors may take as many bytes as the file has."""
+    """Reads one file, whose tensors together may take no more bytes than the file has."""
 
     def __init__(self, content: bytes, archive: ZipFile, folder: str, size: int) -> None:
         super().__init__(BytesIO(content))
@@ -74,7 +74,7 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, pid: tuple[str, str, str, str, int]) -> np.ndarray:
         _, dtype, number, _, count = pid
         if dtype not in _KNOWN.values():
-            raise pickle.UnpicklingError(f"{dtype!r} is no type of a tensor")
+            raise pickle.UnpicklingError(f"{dtype!r} is not a type that a tensor can have")
         if number not in self.storages:
             self.storages[number] = self.archive.read(f"{self.folder}data/{number}")
         return np.frombuffer(self.storages[number], dtype, count)

@@ -29,7 +29,7 @@ class Checkpoint(Described):
 def load(path: str | Path) -> AE | VAE | CVAE:
     """The model of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises what `stored.read` raises.
 
-    Either file's own path will do as well.
+    The path of either file is accepted too.
     """
     return read(path).model
 

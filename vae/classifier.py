@@ -32,7 +32,7 @@ EPOCHS, BATCH_SIZE, PEAK = 8, 128, 3e-3
 
 
 class Record(msgspec.Struct):
-    """What the JSON of a judge must be; a field that has a default was added later."""
+    """What the JSON of a classifier must have; a field with a default was added later."""
 
     dataset: str = MNIST
     class_names: ClassNames = DIGITS

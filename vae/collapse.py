@@ -1,6 +1,6 @@
 """How many dimensions of its latent space a model uses.
 
-A dimension along which all images have the same code tells nothing of them: it has collapsed. With s_1 >= ... >= s_D
+A dimension along which all images have the same code tells nothing about them: it has collapsed. With s_1 >= ... >= s_D
 the standard deviations of the codes along their principal axes,
 
     used = #{ d : s_d > least }
@@ -18,7 +18,7 @@ LEAST_OF_MEAN = 1e-5
 
 
 def used_dimensions(codes: np.ndarray, prior: bool) -> int:
-    """In how many directions codes (N, D) vary, 0..D; `prior` says whether they are those of a model with one."""
+    """In how many directions codes (N, D) vary, 0..D; `prior` says whether their model has a prior."""
     codes = codes.astype(np.float64)
     mean = codes.mean(axis=0)
     variances = np.linalg.eigvalsh((codes - mean).T @ (codes - mean) / len(codes))

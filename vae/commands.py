@@ -1,7 +1,7 @@
-"""What all commands do alike: in place of a traceback, one sentence on standard error and an exit code.
+"""What all commands share: instead of a traceback, one sentence on standard error and an exit code.
 
     0      the work is done
-    1      it cannot be done, here or now
+    1      it cannot be done here, or not now
     2      an argument is wrong
     130    Ctrl-C
 
@@ -18,15 +18,15 @@ from collections.abc import Callable
 from typing import NoReturn
 
 WRONG_ARGUMENT, INTERRUPTED = 2, 130
-LONGEST = 300  # characters of what is said of a wrong argument, which may repeat all of it
+LONGEST = 300  # characters of the message about a wrong argument, which may quote all of it
 
 
 class WrongArgument(ValueError):
-    """An argument is out of its range, or does not go with another."""
+    """An argument is out of range, or does not go with another one."""
 
 
 class Parser(argparse.ArgumentParser):
-    """The usual parser, but what it says of a wrong argument is one sentence."""
+    """The usual parser, but its message about a wrong argument is one sentence."""
 
     def error(self, message: str) -> NoReturn:
         """End the process."""
@@ -35,16 +35,16 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments: list[str] | None) -> None:
-    """Do the work of a command; what an exception of it says becomes the last sentence of the process."""
+    """Do the work of a command; if that raises, the message is printed as one sentence and the process ends."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a narrow console shows what it does not know as \\u65e5
+        if isinstance(stream, io.TextIOWrapper):  # a console without a character shows it as \\u65e5
             stream.reconfigure(errors="backslashreplace")
     try:
         work(parser.parse_args(arguments))
         sys.stdout.flush()
     except WrongArgument as error:
         parser.error(str(error))
-    except BrokenPipeError:  # nobody reads on, as in `... | head`
+    except BrokenPipeError:  # whoever reads the output has stopped, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt as error:
@@ -58,7 +58,7 @@ def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments:
 
 
 def sentence(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """The message of an exception, in one line."""
     said = next(iter(str(error).strip().splitlines()), "").strip()
     if is_out_of_memory(error):
         return "there is not enough memory for this: free some, or ask for less at once"
@@ -70,14 +70,14 @@ def sentence(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, of the machine or of the device: PyTorch has several ways of saying so."""
+    """Whether the machine or the device ran out of memory: PyTorch has several ways of saying so."""
     said = str(error).lower()
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or any(words in said for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
 def expect_interrupts() -> None:
-    """Have Ctrl-C end this process in a word wherever it is, also while modules are imported or at its very end."""
+    """Let Ctrl-C end this process without a traceback at any time, also while it imports modules and while it exits."""
     usual = sys.excepthook
 
     def hook(kind, error, trace) -> None:
@@ -97,7 +97,7 @@ def _interrupted(how_to_go_on: str) -> NoReturn:
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is what an exception comes from: compiled code can fail at it in ways of its own."""
+    """Whether Ctrl-C caused an exception: compiled code that is interrupted can raise errors of its own."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

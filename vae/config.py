@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MNIST = "mnist"
-LARGEST = 1e30  # what float32 can hold and still multiply
+LARGEST = 1e30  # of a setting: float32 holds it, and some products with it
 
 
 def _setting(default: Any, help: str, unit: str = "", **limits: float) -> Any:

@@ -17,9 +17,9 @@ VALIDATION_IMAGES = 5_000  # the last of the training images, held out to choose
 
 
 class DataError(RuntimeError):
-    """A data set is absent and cannot be had, or a file of it is not what it should be.
+    """A data set is absent and cannot be fetched, or a file of it is not what it should be.
 
-    The message is one line that can be printed, whatever characters the names of files in it have.
+    The message is one printable line, whatever characters the file names in it contain.
     """
 
     def __init__(self, message: str) -> None:

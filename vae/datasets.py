@@ -126,12 +126,12 @@ _resolve = data_dir  # some functions have a parameter of that name
 
 @contextlib.contextmanager
 def _readable(dataset: str) -> Iterator[None]:
-    """Have what the file system refuses said as DataError, by the name of what it refuses."""
+    """Turn an OSError into a DataError that names the file."""
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"{title(dataset)} cannot be read: {commands.sentence(error)}; see to it that this process may read it"
+            f"{title(dataset)} cannot be read: {commands.sentence(error)}; give this process permission to read it"
         ) from error
 
 
@@ -184,7 +184,7 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
 def _download(source: Source, root: Path, ways_out: str) -> None:
     """Fetch a set, or wait until another process has.
 
-    It is fetched to a folder of its own and then moved, so that what a kill leaves does not pass for whole.
+    It is fetched to a folder of its own and then moved, so that a fetch that was killed is not taken for a whole set.
     """
     raw, part = root / source.torchvision / "raw", root / f".{source.torchvision}.part"
     try:
@@ -193,13 +193,13 @@ def _download(source: Source, root: Path, ways_out: str) -> None:
             if not all(file.is_file() for file in _files(source, root)):
                 shutil.rmtree(part, ignore_errors=True)
                 _fetch(source, raw, part)
-    except Exception as error:  # torchvision fails in many ways: of the network, of the archive, of the disk
+    except Exception as error:  # torchvision raises many kinds of errors: of the network, the archive, the disk
         reason = commands.sentence(error).rstrip(":")
         raise DataError(f"{source.title} is not in {raw} and its download failed ({reason}): {ways_out}") from error
 
 
 def _fetch(source: Source, raw: Path, part: Path) -> None:
-    """Have torchvision fetch a set by way of the folder `part`, what archives are there already taken as they are."""
+    """Have torchvision fetch a set by way of the folder `part`, except archives that are in `raw` already."""
     try:
         there = part / source.torchvision / "raw"
         there.mkdir(parents=True)

@@ -8,7 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
-    used_dimensions         in how many directions the codes vary, see `collapse`; fewer than D, and some have collapsed
+    used_dimensions         in how many directions the codes vary, see `collapse`; if fewer than D, some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
@@ -61,8 +61,8 @@ def measure(
     """The figures of a model on the test set, on the CPU; if `thorough`, those of `theory` as well, in minutes.
 
     `judge` is the classifier, None where there is none; `tell` is called with what is being measured, `on_objective`
-    with the first figures, which take next to no time and memory, before any other. A figure that cannot be had is left
-    out, and standard error says why.
+    with the first figures, which take next to no time and memory, before any other. A figure that cannot be measured is
+    left out, and standard error says why.
     """
     measured = Measured(tell)
     measured.take("objective", lambda: _of_objective(model, config, data))
@@ -71,7 +71,7 @@ def measure(
     if model.conditional and judge is not None:
         measured.take("class agreement", lambda: _class_agreement(model, judge))
     if thorough and model.kind != "ae":
-        measured.attempt("what the encoder alone cannot tell", lambda: _theory(model, config, data, measured))
+        measured.attempt("the figures that need integrals", lambda: _theory(model, config, data, measured))
     return measured.figures
 
 
@@ -106,7 +106,7 @@ def _class_agreement(model: CVAE, judge: nn.Module) -> Figures:
 
 
 def collapse(config: TrainConfig, found: Figures) -> str:
-    """What has collapsed of a model with these figures, in one sentence; empty if nothing has."""
+    """How far a model with these figures has collapsed, in one sentence; empty if it has not."""
     used = found.get("used_dimensions", config.latent_dim)
     if used == config.latent_dim:
         return ""
@@ -168,7 +168,7 @@ def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) ->
 
 @torch.no_grad()
 def encoded(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-    """What the encoder makes of uint8 images (N, 28, 28): (N, D)."""
+    """The codes (N, D) that the encoder gives uint8 images (N, 28, 28)."""
     pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
     return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
 
@@ -286,7 +286,7 @@ def _run(given: argparse.Namespace) -> None:
 
 def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
     """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
-    with alone(path) if given.record else nullcontext():  # nobody trains it anew while the old one is measured
+    with alone(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
         dataset = each.config.dataset
         if dataset not in sets:

@@ -33,13 +33,13 @@ from vae import arrays
 FORMAT = 1
 MOST_BYTES = 16 * 2**20  # of a text; a JSON of 10,000 epochs has an eighth of it
 
-Cure = Callable[[dict[str, Any] | None], str]  # what to do, told from the record, or without one that can be read
+Cure = Callable[[dict[str, Any] | None], str]  # what to do about a pair, by its record, or None without one
 Stamp = tuple[int, int]  # when a file was written, in nanoseconds, and how long it is
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 RESERVED = ("family", "jobs")  # folders beside the checkpoints
 RESERVED_PREFIX = "classifier"  # see `classifier.name`
 _LOCKS = ".locks"
-_PATIENCE_SECONDS = 1.0  # with a process that holds a lock for a moment
+_PATIENCE_SECONDS = 1.0  # to wait for a process that holds a lock for a moment
 
 
 class CheckpointError(ValueError):
@@ -58,12 +58,12 @@ def checked_name(name: str) -> str:
             f"{reprlib.repr(name)}"
         )
     if name in RESERVED or name.startswith(RESERVED_PREFIX):
-        raise ValueError(f"the name {name} has a meaning of its own: choose another")
+        raise ValueError(f"the name {name} is reserved: choose another")
     return name
 
 
 def expanded(path: str | Path) -> Path:
-    """A path as a person gives it, with ~ for the home folder, which a shell leaves alone in `--folder=~/models`."""
+    """A path as typed, its ~ replaced by the home folder, which a shell does not do in `--folder=~/models`."""
     return Path(os.path.expanduser(path))
 
 
@@ -81,7 +81,7 @@ def bare(path: str | Path) -> Path:
 
 @contextlib.contextmanager
 def alone(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
-    """While no other process writes under the name of `path`; raises BusyError where one does.
+    """Keep other processes from writing under the name of `path`; raises BusyError if one does already.
 
     A thread that is in this context may enter it again.
     """
@@ -104,7 +104,7 @@ def alone(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iter
 def is_busy(path: str | Path) -> bool:
     """Whether another process writes under the name of `path` just now."""
     path = Path(path).resolve()
-    if not os.path.exists(path.parent / _LOCKS / path.name):  # or it may not be looked at
+    if not os.path.exists(path.parent / _LOCKS / path.name):  # or this process may not look at it
         return False
     try:
         with alone(path, patience_seconds=0):
@@ -116,9 +116,9 @@ def is_busy(path: str | Path) -> bool:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one, whole; Ctrl-C waits for its end.
+    """Write a file so that a kill at any moment leaves the old one or the new one, whole; Ctrl-C waits for the end.
 
-    Whatever else fails leaves the old one and nothing beside it; OSError then names the file.
+    Any other failure leaves the old file and nothing beside it; OSError then names the file.
     """
     with _uninterrupted(), _beside(path, write) as beside:
         os.replace(beside, path)
@@ -162,7 +162,7 @@ def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, A
     try:
         record = _record(record_file)
         tensors = _tensors(tensors_file)
-        again = (suffixed(record_file, ".tmp"), record_file)  # the two may just now be on their way
+        again = (suffixed(record_file, ".tmp"), record_file)  # another process may be replacing the pair
         records = (record, *filter(None, map(read_record, again)))
         record = next((each for each in records if each["run_id"] == tensors["run_id"]), None)
         if record is None:
@@ -176,7 +176,7 @@ def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, A
 def read_tensors(file: Path, command: str) -> dict[str, Any]:
     """The content of a `.pt` with a run id, with tensors of PyTorch on the CPU.
 
-    Raises CheckpointError, which names `command` as the cure, for any other file and for one with a single wrong bit.
+    Raises CheckpointError, which names `command` as the cure, for any other file, even for one with a single wrong bit.
     """
     try:
         return _revived(_tensors(file))
@@ -193,9 +193,9 @@ def read_record(file: Path) -> dict[str, Any] | None:
 
 
 def read_at_most(file: Path, most: int = MOST_BYTES) -> bytes:
-    """The bytes of a text that anybody may have written, up to so many.
+    """The bytes of a text file that anybody may have written, at most so many.
 
-    Raises ValueError, which names the file, for what is no file, is longer, or may not be read; waits for no pipe.
+    Raises ValueError, which names the file, if it is not a regular file (a pipe would block), too long or unreadable.
     """
     _check_file(file)
     try:
@@ -209,7 +209,7 @@ def read_at_most(file: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def stamp(file: Path) -> Stamp:
-    """What changes when a file does; (0, 0) where there is none, or none that may be looked at."""
+    """A value that changes when the file does; (0, 0) where there is none, or this process may not look at it."""
     try:
         found = file.stat()
     except (OSError, ValueError):
@@ -234,7 +234,7 @@ def _tensors(file: Path) -> dict[str, Any]:
         tensors = arrays.read(file)
     except PermissionError as error:
         raise ValueError(f"{file} may not be read ({error.strerror})") from error
-    except Exception as error:  # a file that is not torch's can fail in any way, and all mean the same
+    except Exception as error:  # a file that torch did not write can raise anything, and all of it means the same
         raise ValueError(f"{file} is truncated, damaged or not a checkpoint") from error
     if not isinstance(tensors, dict) or not _has_run_id(tensors):
         raise ValueError(f"{file} is not a checkpoint of this program")
@@ -256,7 +256,7 @@ def _has_run_id(content: dict[str, Any]) -> bool:
 
 
 def _revived(content: Any) -> Any:
-    """The same with tensors for arrays."""
+    """The same content with tensors in place of arrays."""
     import torch
 
     if isinstance(content, dict):
@@ -271,7 +271,7 @@ def _json(record: dict[str, Any]) -> bytes:
 
 
 def _finish(path: str | Path) -> None:
-    """Do what a writer that was killed has left to do: move its record to the `.pt` that is in place."""
+    """Finish what a killed writer began: if the `.pt` in place is its own, move its record to it."""
     pending = suffixed(path, ".json.tmp")
     record = read_record(pending)
     try:
@@ -286,10 +286,10 @@ def _finish(path: str | Path) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path, write: Callable[[BinaryIO], object]) -> Iterator[Path]:
-    """A file on the disk beside its place, under a name that nobody else has; if it is not moved, it is removed.
+    """A file on the disk beside its place, under a unique name; it is removed unless the caller moves it.
 
-    So is what processes that were killed have left there. What is written is made in memory first: torch.save fails
-    in ways of its own where its file fails.
+    Files that killed processes left there are removed too. The content is made in memory first, because torch.save
+    raises errors of its own when its file cannot be written.
     """
     content = io.BytesIO()
     write(content)
@@ -310,9 +310,9 @@ def _beside(path: Path, write: Callable[[BinaryIO], object]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until what is inside is done."""
+    """Let Ctrl-C wait until the body is done."""
     before, main = signal.getsignal(signal.SIGINT), threading.current_thread() is threading.main_thread()
-    if before is None or not main:  # the main thread alone is interrupted, and may say what follows
+    if before is None or not main:  # only the main thread gets signals, and only it may set their handlers
         yield
         return
     asked: list[int] = []

@@ -47,7 +47,7 @@ class Files(NamedTuple):
     train: list[tuple[Path, int]]
     test: list[tuple[Path, int]]
     class_names: tuple[str, ...]
-    left_out: list[Path]  # files beside them that are no images by their names
+    left_out: list[Path]  # files beside them whose names are not those of images
 
 
 def load(folder: Path) -> ImageSet:
@@ -74,9 +74,7 @@ def find(folder: Path) -> Files:
         return _find(folder)
     except OSError as error:
         place = error.filename or folder
-        raise DataError(
-            f"{place} cannot be read ({error.strerror}): let this program read it, or take it away"
-        ) from error
+        raise DataError(f"{place} cannot be read ({error.strerror}): let this program read it, or remove it") from error
 
 
 def _find(folder: Path) -> Files:
@@ -159,7 +157,7 @@ def _counts(path: Path) -> bool:
 
 
 def _left_out(files: Sequence[Path]) -> str:
-    """What is left out of a folder, in a few words."""
+    """Which files of a folder are left out, in a few words."""
     endings = sorted({file.suffix.lower() or "no ending" for file in files})
     many = f"{len(files):,} files are" if len(files) > 1 else f"{files[0].name} is"
     return f"{many} left out, no image by name ({', '.join(endings)}); read are {', '.join(sorted(SUFFIXES))}"

@@ -159,7 +159,7 @@ def _round(surface: Surface, knots: Tensor) -> Tensor:
     ridge = _RIDGE * stiffness.diagonal().mean() + torch.finfo(torch.float64).tiny
     unit = torch.eye(count * d, dtype=torch.float64, device=knots.device)
     root, failed = torch.linalg.cholesky_ex(stiffness + ridge * unit)
-    if failed:  # the metric is no number at a corner
+    if failed:  # the metric is not finite at a corner
         return unit.to(knots.dtype)
     return torch.linalg.solve_triangular(root.T, unit, upper=True).to(knots.dtype)
 

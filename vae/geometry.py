@@ -35,9 +35,8 @@ from torch.func import jvp, vmap
 
 from vae.distributions import is_one_number
 
-_FORWARD = (
-    RLock()
-)  # PyTorch counts the levels of forward differentiation for the whole process: two threads disturb them
+# PyTorch counts the levels of forward differentiation for the whole process, so only one thread at a time may do it.
+_FORWARD = RLock()
 
 
 class Decoder(Protocol):

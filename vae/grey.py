@@ -1,13 +1,13 @@
-"""An image file in grey levels, as a person sees it: the one place where foreign bytes are given to a decoder.
+"""An image file in grey levels, as a person sees it: the only place where an untrusted image is decoded.
 
 Pillow goes by what a file begins with, whatever its name, and some formats that it knows are programs: it hands
 PostScript to Ghostscript, which runs it. So only the decoders of `FORMATS` are ever asked, whose files hold pixels and
 nothing else, and whatever a decoder raises is one error here.
 
-    size      told by the head of the file before any pixel is decoded; above MOST_BYTES the file is refused
-    frame     of several (GIF, APNG, TIFF, ...) the first that is not of one grey
+    size      read from the head of the file before any pixel is decoded; above MOST_BYTES the file is refused
+    frame     of several (GIF, APNG, TIFF, ...) the first that is not all one grey
     depth     pixels of more than 8 bits keep their upper 8; with `stretch` their own range becomes black to white
-    opacity   what is transparent shows white, or black where what is drawn is light
+    opacity   transparent parts become white, or black where the drawing is light
     upright   turned as the camera noted
 """
 
@@ -20,8 +20,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
 MOST_BYTES = 200_000_000  # that the decoder of one image may fill: 50 megapixels of colour, 200 of grey
-MOST_FRAMES = 20  # that are looked at for one that is not blank
-
+MOST_FRAMES = 20  # that are searched for one that is not blank
 MOST_SCANNED = 2_000_000_000  # pixels times scans of a progressive JPEG: some seconds of work
 
 _SCAN = b"\xff\xda"  # begins each scan of a JPEG
@@ -61,11 +60,11 @@ def read(
     except Image.DecompressionBombError as error:
         raise Unusable("it has too many pixels") from error
     except FileNotFoundError as error:
-        raise Unusable("it is not there any more") from error
+        raise Unusable("it is no longer there") from error
     except PermissionError as error:
         raise Unusable("it may not be read") from error
-    except Exception as error:  # a file that is no image can fail in any way, and all mean the same
-        raise Unusable("it is broken, or no image of a kind that is read here") from error
+    except Exception as error:  # a file that is not an image can raise anything, and all of it means the same
+        raise Unusable("it is damaged, or not an image in a format that can be read") from error
 
 
 def suffixes() -> frozenset[str]:
@@ -80,10 +79,10 @@ def _content(file: Path) -> bytes:
 
 
 def _turn(image: Image.Image) -> object:
-    """What the file says of how its camera was held; None where it says nothing that can be read."""
+    """The orientation tag, which tells how the camera was held; None where there is none that can be read."""
     try:
         return image.getexif().get(_ORIENTATION)
-    except Exception:  # facts beside an image can be broken in any way, and the image be whole
+    except Exception:  # the metadata can be damaged in any way while the image is whole
         return None
 
 
@@ -106,7 +105,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _first_drawn(image: Image.Image, longest: int | None, stretch: bool) -> np.ndarray:
-    """The first frame that is not of one grey, or else the first of all."""
+    """The first frame that is not all one grey, or else the very first."""
     blank = None
     for rank, frame in enumerate(ImageSequence.Iterator(image)):
         if blank is not None and (rank >= MOST_FRAMES or 4 * rank * frame.width * frame.height > MOST_BYTES):
@@ -174,7 +173,7 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 
 def _upright(grey: np.ndarray, turn: object) -> np.ndarray:
-    """The levels turned as an orientation tag says; a tag that says nothing known is passed over."""
+    """The levels turned as an orientation tag says; an unknown tag is ignored."""
     image = Image.fromarray(grey)
     if turn in range(2, 9):
         image.getexif()[_ORIENTATION] = turn

@@ -16,14 +16,14 @@ import numpy as np
 from scipy import ndimage, spatial
 
 LEAST_CONTRAST = 24  # grey levels between paper and pen, below which what is read is doubtful
-WEIGHS = 0.15  # of the peak: ink below it has no say in what belongs to the digit and where it ends
+WEIGHS = 0.15  # of the peak: weaker ink does not count in deciding what belongs to the digit and where it ends
 
 _LONGEST = 600  # pixels of the picture that is looked at
-_VISIBLE = 3  # grey levels, below which nothing is seen, even on paper without noise
+_VISIBLE = 3  # grey levels: smaller differences are invisible, even on paper without noise
 _THIN = 0.03  # of a picture's longer side: the thickness of a rule
 _BLOCKS = 64  # across a picture, in which a rule is followed
 _TILTS = np.arange(-40, 41) / 1000  # of a rule, in height per length
-_CRUMB = 0.02  # of the heaviest piece's weight: what is lighter belongs to nothing
+_CRUMB = 0.02  # of the heaviest piece's weight: a lighter piece is ignored
 _NEIGHBOURS = np.ones((3, 3))
 
 
@@ -32,12 +32,12 @@ class Ink(NamedTuple):
 
     values: np.ndarray  # (H, W) float from 0 on
     alone: bool  # the picture shows nothing of weight beside it
-    clear: bool  # it is well above its paper, of strokes, and in one piece or in pieces that belong together
+    clear: bool  # it stands out from its paper, is made of strokes, and its pieces plainly belong together
 
 
 class _Sheet(NamedTuple):
     inside: np.ndarray  # (H, W) bool
-    light: bool | None  # None where neither side of the picture's greys is a sheet
+    light: bool | None  # whether it is the light side of the picture's greys; None where neither side is a sheet
 
 
 def digit_ink(image: np.ndarray) -> Ink:
@@ -63,7 +63,7 @@ def digit_ink(image: np.ndarray) -> Ink:
 
 
 def _shrunk(grey: np.ndarray) -> np.ndarray:
-    """A picture of at most _LONGEST pixels, each the mean of a square of the larger one's."""
+    """A picture whose longer side has at most _LONGEST pixels, each the mean of a square of the original."""
     by = -(-max(grey.shape) // _LONGEST)
     height, width = (-(-length // by) for length in grey.shape)
     room = [(0, height * by - grey.shape[0]), (0, width * by - grey.shape[1])]
@@ -105,7 +105,7 @@ def _without_rows(grey: np.ndarray) -> tuple[np.ndarray, int]:
     if not painted.any():
         return grey, 0
     lines = ndimage.label(painted[:, painted.shape[1] // 2])[1]
-    margin = 1 + height // 250  # what a lens or JPEG has smeared
+    margin = 1 + height // 250  # a lens or JPEG smears a line so far
     painted = ndimage.binary_dilation(painted, np.ones((2 * margin + 1, 1)))
     return _bridged(grey, painted), max(lines, 1)
 
@@ -138,7 +138,7 @@ def _crossing(thin: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 
 
 def _bridged(grey: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """A picture whose painted pixels have the greys between the next ones above and below."""
+    """A picture whose painted pixels are interpolated from the next ones above and below."""
     rows = np.arange(len(grey))
     bridged = grey.copy()
     for column in np.flatnonzero(painted.any(axis=0)):
@@ -152,7 +152,7 @@ def _bridged(grey: np.ndarray, painted: np.ndarray) -> np.ndarray:
 
 
 def _sheet(grey: np.ndarray, broad: bool) -> _Sheet:
-    """Of the light and the dark regions, the one that is a sheet and has the most of its own grey.
+    """Of the light and the dark region that are sheets, the one that has the larger share of its own side of the greys.
 
     With `broad`, what lies around it is broader than a rule.
     """
@@ -208,7 +208,7 @@ def _hull(region: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def _has_edge(grey: np.ndarray, inside: np.ndarray, own: np.ndarray, light: bool, broad: bool) -> bool:
-    """Whether greys change at a region's boundary at once, as at paper's edge and not as in a shadow."""
+    """Whether the greys change abruptly at a region's boundary, as at the edge of paper and not as in a shadow."""
     rim = max(round(0.02 * max(grey.shape)), 1)
     within = inside & own & _grown(~inside, rim)
     off = round(_THIN * max(grey.shape)) if broad else 0
@@ -221,7 +221,7 @@ def _has_edge(grey: np.ndarray, inside: np.ndarray, own: np.ndarray, light: bool
 
 
 def _holds_something(other: np.ndarray) -> bool:
-    """Whether pixels of another grey make a thing that is long enough for a digit."""
+    """Whether pixels of another grey form something long enough to be a digit."""
     boxes = ndimage.find_objects(ndimage.label(other, _NEIGHBOURS)[0])
     longest = max((max(_size(box)) for box in boxes), default=0)
     return longest >= max(4, 0.05 * max(other.shape))
@@ -274,7 +274,7 @@ def _surface(grey: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def _noise(grey: np.ndarray) -> float:
-    """How much greys of the same paper differ, about their standard deviation: the median between near pixels."""
+    """How much the greys of one paper differ, about their standard deviation: the median difference of near pixels."""
     gap = 2 if min(grey.shape) > 40 else 1
     pairs = [np.abs(grey[gap:] - grey[:-gap]), np.abs(grey[:, gap:] - grey[:, :-gap])]
     return float(np.median(np.concatenate([each.ravel() for each in pairs]))) if grey.size > 1 else 0.0
@@ -357,7 +357,7 @@ def _at_the_edge(labels: np.ndarray, boxes: list[tuple[slice, slice]], edge: np.
 
 
 def _is_of_strokes(digit: np.ndarray, edge: np.ndarray) -> bool:
-    """Whether what is read is as thin, as narrow and as large as digits are; along an edge it must be thinner."""
+    """Whether it is as thin, as narrow and as large as digits are; at an edge of the sheet it must be thinner."""
     height, width = _size(ndimage.find_objects(digit.astype(int))[0])
     thickest = 2 * ndimage.distance_transform_edt(np.pad(digit, 1)).max() - 1
     thin = 0.3 if (digit & edge).sum() > 0.2 * min(digit.shape) else 0.55

@@ -1,4 +1,4 @@
-"""Figures as they are measured: one that cannot be had is left out, and why is told; the others are there."""
+"""The figures of a model as they are measured: one that fails is left out with a note why, and the others stay."""
 
 import math
 import sys
@@ -21,16 +21,16 @@ class Measured:
         self._tell = tell
 
     def attempt(self, what: str, work: Callable[[], T]) -> T | None:
-        """What the work makes; None, and why is told, where it fails."""
+        """The result of the work; None, with a note on standard error, if it fails."""
         self._tell(what)
         try:
             return work()
-        except Exception as error:  # whatever a figure fails of, the model is more than it
+        except Exception as error:  # whatever makes one figure fail, the others are worth having
             _leave_out(f"{what} ({sentence(error)})")
             return None
 
     def keep(self, found: Figures) -> None:
-        """Keep what is finite."""
+        """Keep the figures that are finite."""
         for name, value in found.items():
             if isinstance(value, float) and not math.isfinite(value):
                 _leave_out(f"{name} (it is {value})")
@@ -38,7 +38,7 @@ class Measured:
                 self.figures[name] = value
 
     def take(self, what: str, measure: Callable[[], Figures]) -> None:
-        """Attempt to measure something, and keep it."""
+        """Measure something, and keep what is found."""
         self.keep(self.attempt(what, measure) or {})
 
 

@@ -8,8 +8,8 @@
 
 So were MNIST's own images made, and all of them keep to it: of the 10,000 test images 9,997 are 20 pixels long,
 all have their centre of mass in that pixel, and the peak of each is 255 or 254. Their form is therefore themselves, to
-within one grey level: what has a box of 20 pixels already, as it is or with each pixel enlarged to a square, keeps it,
-the weakest ink at its edges included.
+within one grey level: an image whose box is 20 pixels long already, even if each pixel is enlarged to a
+square, keeps it, down to the weakest ink at its edges.
 
 LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998, section III.A.
 """
@@ -56,7 +56,7 @@ def form_of(image: np.ndarray) -> Form:
 
 
 def own_pixels(image: np.ndarray) -> np.ndarray:
-    """An image (H, W) whose pixels were enlarged to squares of one whole size, brought back; any other as it is."""
+    """An image (H, W) in its original pixels if each was enlarged to a square of whole size, else as it is."""
     steps = [np.flatnonzero((np.diff(image.astype(int), axis=axis) != 0).any(axis=1 - axis)) + 1 for axis in (0, 1)]
     side = math.gcd(*(int(each - along[0]) for along in steps for each in along[1:]))
     if side < 2:
@@ -69,7 +69,7 @@ def own_pixels(image: np.ndarray) -> np.ndarray:
 
 
 def already_fitted(image: np.ndarray) -> np.ndarray | None:
-    """The box of all ink (h, w), if it is `BOX` pixels long as it is and lies on paper of one grey, else None."""
+    """The box of all ink (h, w) if it is already `BOX` pixels long and lies on paper of one grey, else None."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     paper = np.median(border)
     away = np.abs(image - paper)

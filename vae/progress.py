@@ -3,7 +3,7 @@
     {"event": "run", "epochs": 20, "steps": 469, "parameters": 816916, "device": "cpu, ...", "history": [...]}
     {"event": "step", "epoch": 3.27, "seconds": 5.1, "loss_nats": 489.1, ...}     means since the line before
     {"event": "epoch", "seconds": 6.2, "row": {"epoch": 4, ...}}                  the row of the history
-    {"event": "written", "run_id": "..."}                                         the checkpoint, with few figures yet
+    {"event": "written", "run_id": "..."}                                         the checkpoint, with its first figures
     {"event": "measuring", "what": "codes"}
     {"event": "done", "run_id": "..."}
 
@@ -73,7 +73,7 @@ class Progress:
         self._tell("measuring", what=what)
 
     def written(self, run_id: str) -> None:
-        """The checkpoint is on the disk, its dear figures not."""
+        """The checkpoint is on the disk, without the figures that take long."""
         self._tell("written", run_id=run_id)
 
     def done(self, run_id: str) -> None:
@@ -104,14 +104,14 @@ class Run(msgspec.Struct, tag_field="event", tag="run"):
 
 
 class Step(msgspec.Struct, tag_field="event", tag="step"):
-    """How far the run is; the line has beside these the means over the steps since the line before."""
+    """How far the run is; the line also has the means over the steps since the line before."""
 
     epoch: Passes
     seconds: float
 
 
 class Epoch(msgspec.Struct, tag_field="event", tag="epoch"):
-    """A pass was done."""
+    """An epoch is done."""
 
     seconds: float
     row: Row
@@ -173,7 +173,7 @@ def read(file: Path) -> Story:
         return Story()
     told = _Told()
     for line in content[: content.rfind(b"\n") + 1].split(b"\n"):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):  # cut by a kill, or not ours
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):  # cut by a kill, or foreign
             told.add(_LINE.decode(line), line)
     return told.story._replace(rows=tuple(told.rows), within=tuple(told.within))
 
@@ -209,7 +209,7 @@ class _Told:
                 self.story = self.story._replace(written=facts.run_id, run_id=facts.run_id)
 
     def _seconds_left(self, epoch: float, seconds: float) -> None:
-        """Note the seconds until the last epoch, at the pace since the start; None as long as that is not sure."""
+        """Note the seconds until the last epoch at the pace since the start; None until that is a fair estimate."""
         left = None
         if seconds >= SURE_SECONDS and epoch > self.start:
             left = seconds * (self.story.epochs - epoch) / (epoch - self.start)

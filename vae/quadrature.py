@@ -70,9 +70,9 @@ def log_evidence(
 
     x is (N, 1, 28, 28); y is (N,) int64, for a conditional model only, and images of several labels may be mixed. The
     step is halved until that moves the log p(x) of each single image by at most tolerance_nats (which in float32 cannot
-    be below 1e-3 or so). An image that would take more than `tiles.MOST_POINTS` points is left as it is, and its
-    error_nats says how much it may be off. on_progress is called with how many points are decoded, and how many images
-    settled or left, so far.
+    be below 1e-3 or so). An image that would take more than `tiles.MOST_POINTS` points is not refined further, and
+    its error_nats says by how much its value may be off. on_progress is called with the number of points decoded and of
+    images settled or given up, so far.
 
     Raises ValueError for D > 2, a model without a prior, or x or y of a wrong shape.
     """

@@ -40,7 +40,7 @@ class Snapshot(NamedTuple):
     step: int  # steps taken
     epoch: float  # the same in passes over the training images
     weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
-    codes: Tensor  # (N, D) float16, or float32 where that loses too much, of the test images
+    codes: Tensor  # (N, D) of the test images, float16, or float32 where float16 loses too much
     figures: dict[str, float]  # on the test images, as `objectives.figures` names them
 
 
@@ -87,13 +87,13 @@ class Recorder:
         self.due: set[int] = set()
 
     def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
-        """Learn of the run."""
+        """Take note of the run whose snapshots are to be taken."""
         self.config, self.steps_per_epoch = config, steps_per_epoch
         self.test = test_images, test_labels
         self.due = set(moments(config.epochs * steps_per_epoch, steps_per_epoch, self.count))
 
     def look(self, model: AE | VAE | CVAE, step: int) -> None:
-        """Keep the moment after `step` steps if it is due and its codes are finite; the training does not notice."""
+        """Keep the moment after `step` steps if it is due and its codes are finite, without affecting the training."""
         if step not in self.due or (self.taken and self.taken[-1].step >= step):
             return
         codes = evaluate.encode(model, self.config, *self.test).cpu()
@@ -130,15 +130,15 @@ def _kept(name: str, value: Tensor) -> Tensor:
 
 
 def _small(values: Tensor) -> Tensor:
-    """In float16, unless that loses a thousandth of the largest: to it, numbers can be too large and too small."""
+    """In float16, unless numbers too large or too small for it change by more than a thousandth of the largest."""
     halves = values.half()
     return halves if bool((halves - values).abs().max() <= 1e-3 * values.abs().max()) else values
 
 
 def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
-    """Put what was taken beside a checkpoint; a replay of an earlier run that was there is gone, also if none was.
+    """Write the snapshots beside a checkpoint, in place of any earlier replay, which is removed even if there are none.
 
-    A single moment is no replay.
+    A single snapshot is not a replay.
     """
     file = suffixed(path, SUFFIX)
     if len(recorder.taken) < 2:
@@ -179,7 +179,7 @@ def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
 
 
 def _check(replay: Replay, checkpoint: Checkpoint) -> None:
-    """Raise ValueError unless the moments are those of a run of the checkpoint's, in order, and can be drawn."""
+    """Raise ValueError unless the snapshots fit the checkpoint, are in order, and can be drawn."""
     if _network(replay.config) != _network(checkpoint.config):
         raise ValueError("a replay has the network of its model")
     steps = [snapshot.step for snapshot in replay.snapshots]

@@ -30,7 +30,7 @@ from vae.flags import arguments_of
 FOLDER = "checkpoints"
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `data.fingerprint`
 MOST_CLASSES = 10  # no more colours can be told apart by all eyes
-FARTHEST = 1e12  # from 0, of a code: beyond it float32 has too few places left to draw a map
+FARTHEST = 1e12  # from 0, of a code; no map is drawn beyond
 
 Figure = float | UnsetType
 Name = Annotated[str, Meta(pattern=r"\S")]
@@ -59,7 +59,7 @@ class Figures(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """What a JSON must be; what it says beyond that is let through.
+    """What a JSON must have; other fields are let through.
 
     A field that has a default was added later, or is of a model that was not trained by `vae.train`.
     """
@@ -77,7 +77,7 @@ class Record(msgspec.Struct):
 
     def __post_init__(self) -> None:
         if len(set(self.class_names)) < len(self.class_names):
-            raise ValueError("expected a name of its own for each of class_names")
+            raise ValueError("expected class_names that differ from one another")
 
 
 class Described:
@@ -148,7 +148,7 @@ def read(path: str | Path) -> Stored:
     except KeyError as error:
         raise CheckpointError(f"{suffixed(path, '.pt')} has no {error.args[0]}: {cure(path, record)}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "it is none of a model"
+        reason = str(error) if isinstance(error, ValueError) else "it does not hold a model"
         said = f"{suffixed(path, '.pt')} does not fit its configuration ({reason})"
         raise CheckpointError(f"{said}: {cure(path, record)}") from error
     return Stored(path.name, config, weights, codes, labels, record)
@@ -161,36 +161,36 @@ def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
     """
     try:
         files = [name for name in os.listdir(folder) if name.endswith(".json") and name.isprintable()]
-    except OSError:  # it is not there, or may not be looked into
+    except OSError:  # it is not there, or this process may not look into it
         return []
     models = sorted(file.removesuffix(".json") for file in files if os.path.isfile(Path(folder) / file))
     models = [name for name in models if name and not name.startswith((".", RESERVED_PREFIX))]
-    return [name for name in models if kind is None or sketch(Path(folder) / name).kind == kind]
+    return [name for name in models if kind is None or summary(Path(folder) / name).kind == kind]
 
 
-class Sketch(NamedTuple):
-    """What a JSON says of a model at first sight, before it is checked."""
+class Summary(NamedTuple):
+    """What a JSON says about a model, read without checking the rest."""
 
     kind: str = ""
     run_id: str = ""
     config: TrainConfig | None = None
 
 
-def sketch(path: str | Path) -> Sketch:
-    """The sketch of a checkpoint, whose JSON is read but once as long as it stays as it is."""
+def summary(path: str | Path) -> Summary:
+    """The summary of a checkpoint; its JSON is read again only when it has changed."""
     file = suffixed(path, ".json")
-    return _sketch(file, files.stamp(file))
+    return _summary(file, files.stamp(file))
 
 
 @lru_cache(maxsize=1024)
-def _sketch(file: Path, stamp: Stamp) -> Sketch:
+def _summary(file: Path, stamp: Stamp) -> Summary:
     record = read_record(file) or {}
     config = record.get("config")
     kind = config.get("model") if isinstance(config, dict) else ""
     try:
-        return Sketch(kind, record["run_id"], TrainConfig.from_dict(config))
+        return Summary(kind, record["run_id"], TrainConfig.from_dict(config))
     except (KeyError, ValueError):
-        return Sketch(kind, record.get("run_id", ""))
+        return Summary(kind, record.get("run_id", ""))
 
 
 def cure(path: Path, record: dict[str, Any] | None) -> str:
@@ -203,7 +203,7 @@ def cure(path: Path, record: dict[str, Any] | None) -> str:
         known = TrainConfig(model=path.name) if path.name in ("ae", "vae", "cvae") else TrainConfig()
         if known.model == path.name:
             return f"restore it, or train the model anew with `{command(path, known)}`"
-        return f"restore it, or train another with `{command(path, known)}` and the settings that it had"
+        return f"restore it, or train another with `{command(path, known)}` and the settings it had"
     return f"restore it, or make it anew with `{command(path, config)}`"
 
 
@@ -220,7 +220,7 @@ def command(path: Path, config: TrainConfig, *more: str) -> str:
 
 
 def conforming(record: dict[str, Any], form: type[Form]) -> Form:
-    """A record in the form that it must have; raises ValueError, which names the field and what was expected of it."""
+    """A record converted to the form it must have; raises ValueError, which names the field and what was expected."""
     try:
         return msgspec.convert(record, form)
     except msgspec.ValidationError as error:
@@ -249,7 +249,7 @@ def _check(
         raise ValueError("it has no codes")
     if not all(np.isfinite(weight).all() for weight in weights.values()):
         raise ValueError("a weight is not finite")
-    if not (np.abs(codes) <= FARTHEST).all():  # nor a NaN
+    if not (np.abs(codes) <= FARTHEST).all():  # a NaN fails this too
         raise ValueError(f"a code is not finite or beyond {FARTHEST:g}")
     if (labels >= len(facts.class_names)).any():
         raise ValueError("a label has no class")

@@ -62,7 +62,7 @@ def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
 
 
 def _gap(model: VAE, x: Tensor, y: Tensor | None, before: Figures) -> Figures:
-    """The gap and its parts, and the refined bound where log p(x) is among the figures before."""
+    """The gap and its parts, and the refined bound if log p(x) is among the figures measured `before`."""
     parts, found = gap(model, x, y), {}
     for name, value in parts._asdict().items():
         found |= _mean(f"gap_{name}" if name != "gap_nats" else name, value)

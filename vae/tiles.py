@@ -22,10 +22,10 @@ and a posterior of standard deviation s along an axis has J = h^2 / s^2 there. F
     2 exp(-2 pi^2 s^2 / h^2), then 1e-4, and each further halving takes that to its fourth power. So two coarse grids
     that both miss a peak settle nothing.
 
-An image takes as many points as it needs, up to MOST_POINTS. The next cut would need more where a decoder changes so
-fast that nearly all tiles matter; then the image is left as it is, unsettled, and its error says so: it is at least
+An image takes as many points as it needs, up to MOST_POINTS. Where a decoder changes so fast that nearly all tiles
+matter, the next cut would need more than that; the image then stays unsettled, and its error is at least
 
-    log(1 + sum over its tiles of share exp(hidden))     nats,      by how much they may yet raise the total
+    log(1 + sum over its tiles of share exp(hidden))     nats,      by which they may yet raise the total
 
 What halving moved is told by 1 + 2^D grids of twice the step: the one before, and those of which the new one consists.
 The largest of their differences is the error. A single one is small by chance now and then: where a decoder has kinks
@@ -159,7 +159,7 @@ class _Sums:
         self.low, self.high = zeros.new_full((n, d), math.inf), zeros.new_full((n, d), -math.inf)
 
     def rescale(self, scale: Tensor) -> None:
-        """Make them relative to exp(scale), (N,), in which they are at most 1, however far that is below the last."""
+        """Make them relative to exp(scale), (N,), at most 1 in it, even if it is far below the scale before."""
         factor = torch.where(self.mass > 0, (self.scale - scale).clamp(max=700).exp(), 0)
         self.scale = scale
         self.mass *= factor
@@ -207,11 +207,11 @@ class Plane:
         self._error = torch.full((n,), math.inf, dtype=torch.float64)
         self._unsettled = torch.ones(n, dtype=torch.bool)
         self._given_up = torch.zeros(n, dtype=torch.bool)
-        self._blur = torch.zeros(n, 1, dtype=torch.float64)  # side of a cell, within which an unsettled image may lie
+        self._blur = torch.zeros(n, 1, dtype=torch.float64)  # the side of a cell, which hides where in it mass lies
         self._points = torch.zeros(n, dtype=torch.int64)  # decoded for each image
 
     def integrate(self) -> Integral:
-        """All integrals of all images, each to its tolerance or as far as MOST_POINTS lead."""
+        """All integrals of all images, each to its tolerance or as far as MOST_POINTS allow."""
         pairs = self._begin()
         for cuts in range(_CUTS + 1):
             self._weigh(pairs)
@@ -274,7 +274,7 @@ class Plane:
         self._tally.add(images=before - int(self._unsettled.sum()))
 
     def _give_up(self, pairs: _Pairs, last: bool) -> None:
-        """Leave images unsettled for which the next cut is too much, and tell by their error."""
+        """Give up images for which the next cut would take too many points, and let their error say so."""
         next_cut = torch.zeros_like(self._points).index_add_(0, pairs.image, self._matters(pairs) * self._a_tile())
         stop = self._unsettled & (last | (self._points + next_cut > MOST_POINTS))
         rise = torch.logaddexp(self._total, _log_sums(pairs, len(stop), pairs.hidden)) - self._total
@@ -285,7 +285,7 @@ class Plane:
         self._tally.add(images=int(stop.sum()))
 
     def _a_tile(self) -> int:
-        """The points decoded in its parts."""
+        """How many points cutting one tile decodes."""
         return CELLS * len(self._sides)
 
     def _matters(self, pairs: _Pairs) -> Tensor:
@@ -361,7 +361,7 @@ def _join(pairs: list[_Pairs]) -> _Pairs:
 
 
 def _log_sums(pairs: _Pairs, n: int, more: Tensor | float = 0.0) -> Tensor:
-    """log of the sum of the masses of each of n images, (N,), were each tile's log mass `more`."""
+    """log of the sum of the masses of each of n images, (N,), after adding `more` to each tile's log mass."""
     log_mass = pairs.log_mass + more
     top = torch.full((n,), -math.inf, dtype=torch.float64).scatter_reduce(0, pairs.image, log_mass, "amax")
     sums = torch.zeros(n, dtype=torch.float64).index_add(0, pairs.image, (log_mass - top[pairs.image]).exp())

@@ -178,8 +178,8 @@ def train(
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
     the time left; with `thorough`, the figures of `theory` as well, which take minutes. `report` is told of each step,
-    `recorder` takes snapshots. `on_trained` is given the checkpoint before all that is dear is measured. Raises
-    TrainingError when the loss is not finite, there is nothing to resume, or too few images.
+    `recorder` takes snapshots. `on_trained` is given the checkpoint before the figures that take long are measured.
+    Raises TrainingError when the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
     run = Run(config, device, data, recorder)
@@ -242,7 +242,7 @@ def _check_images(config: TrainConfig, data: ImageSet) -> None:
 
 
 def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
-    """Raise TrainingError if the run has left the finite numbers; at its end, also if a code of the test images has."""
+    """Raise TrainingError if a figure or a weight is not finite, or after the last epoch a code of a test image."""
     finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
     finite = finite and all(map(math.isfinite, row.values()))
     if finite and len(run.history) + 1 == run.config.epochs:
@@ -265,7 +265,7 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
 
 
 def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
-    """What a run came to, not measured yet."""
+    """The checkpoint of a finished run, without its figures on the test images."""
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
@@ -325,7 +325,7 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
-    """Train, write all that comes of it, and say what it is."""
+    """Train, write the checkpoint and its replay, and print the figures of the last epoch."""
     resume_file = suffixed(path, ".resume.pt")
     judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
     hasten(given.device)

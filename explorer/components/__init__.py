@@ -49,7 +49,7 @@ def runtime() -> None:
 def banks(blobs: Mapping[str, bytes]) -> None:
     """Hand the browser checkpoints, each packed by `packing.pack` under its id.
 
-    The id holds a name, and a component's key must not: Streamlit refuses keys with `__` in them.
+    The key is a hash, since an id contains a name and Streamlit refuses keys with `__` in them.
     """
     for identity, blob in blobs.items():
         _bank(key=f"bank_{sha256(identity.encode()).hexdigest()[:16]}", data=blob)

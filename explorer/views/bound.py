@@ -154,12 +154,12 @@ def drawn(model: Precise) -> Subject:
 def test_image(model: Precise, index: int) -> Subject:
     """An image of the test set, as the model's likelihood has it: grey, or black and white.
 
-    Raises ValueError where the images have gone away since the page began.
+    Raises ValueError if the images have disappeared since the page was opened.
     """
     grey = model.checkpoint.config.likelihood != "bernoulli"
     images = (results.test_images if grey else results.black_or_white_images)(model.checkpoint)
     if images is None:
-        raise ValueError("The test images were here a moment ago and are gone: bring them back, or draw the page anew.")
+        raise ValueError("The test images have just disappeared from the server: restore them, or reload the page.")
     return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
 
 
@@ -210,7 +210,7 @@ def hardest(model: Precise) -> None:
 
 
 def hardest_images(record: dict[str, Any]) -> list[int]:
-    """The indices of these images, none where the record names none."""
+    """The indices of these images, empty if the record names none."""
     return list(dict.fromkeys(record["test"].get("hardest", [])))
 
 
@@ -270,7 +270,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         error = f"± {bars.number(found.terms.error, state.unit)} {state.unit}"
         st.warning(
             f"log p(x) has not settled: it is known to {error}. This decoder changes so fast from point to point that "
-            "a finer grid would take too long. The posterior and what is taken from log p(x) are no better known."
+            "a finer grid would take too long. The posterior and all that is computed from log p(x) are as uncertain."
         )
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
         explained(model, subject, found)
@@ -288,7 +288,7 @@ def foresee(model: Precise, subject: Subject, family: Family) -> None:
 
 
 def whole_members(names: Iterable[str]) -> Iterator[Precise]:
-    """The members of a family less those that have been replaced by what cannot be read since the page began."""
+    """The members of a family, without those that have become unreadable since the page was opened."""
     for name in names:
         with suppress(CheckpointError):
             yield results.precise(name)

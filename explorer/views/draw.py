@@ -23,10 +23,10 @@ SIDES = ("left", "right")
 PAD = 280
 LOADED = "drawings_loaded"  # how many drawings came from elsewhere than the pad, in this session
 PROBLEM = "drawing_problem"
-DOUBT = "drawing_doubt"  # the drawing that was read from a picture, and what may be wrong with it
+DOUBT = "drawing_doubt"  # by the drawing that was read from a picture: what may be wrong with it
 NOT_ALONE = "Something else is in the picture."
 NOT_CLEAR = "The digit is hard to make out in this picture."
-CHECK = "The small image shows what was read: if that is wrong, crop the picture closer."
+CHECK = "The small image shows what was read. If that is wrong, crop the picture closer to the digit."
 MEGABYTES = 20
 
 
@@ -159,13 +159,13 @@ def upload() -> None:
 def uploaded() -> None:
     """Take the file that was given as the drawing, or say what is wrong with it."""
     file = st.session_state["upload_drawing"]
-    if isinstance(file, DeletedFile):  # it was read before
+    if isinstance(file, DeletedFile):  # it was read, and `content_of` removed it
         return
     st.session_state.pop(PROBLEM, None)
     if file is None:
         return
     try:
-        form = drawing.form(pictures.read(taken(file)))
+        form = drawing.form(pictures.read(content_of(file)))
     except ValueError as error:
         st.session_state[PROBLEM] = parts.sentence(error)
         return
@@ -175,8 +175,8 @@ def uploaded() -> None:
     session.update(drawing=word, digit_drawing=None)
 
 
-def taken(file: UploadedFile) -> bytes:
-    """The content of a file, which the server then forgets: else it keeps all that a visitor gives it."""
+def content_of(file: UploadedFile) -> bytes:
+    """The content of an uploaded file, which is then removed from the server: Streamlit would keep every upload."""
     content = file.getvalue()
     file.truncate(0)
     run = get_script_run_ctx()

@@ -114,7 +114,7 @@ def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
     travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
     unit, meaning = shape.unit(resource.checkpoint)
     if max(each.length for each in travels.values()) < UNSEEN:
-        parts.said("No geodesic: the decoded image does not change from A to B, so that no way there is the shortest.")
+        parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
     st.html(
         pictures.table(
             list(PATHS),

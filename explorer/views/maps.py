@@ -48,7 +48,7 @@ def render() -> None:
         flat = session.current().magnification and not pins.magnified(side, resource)
         with places[side]:
             if flat:
-                parts.said("No magnification: the decoder makes the same image of every place.")
+                parts.said("No magnification: the decoder makes the same image everywhere.")
             pins.pinned(side, resource, tie)
     pins.offer_images(*shown.values())
 

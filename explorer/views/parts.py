@@ -30,7 +30,7 @@ PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])
 
 
 def sentence(said: object) -> str:
-    """What an error says, for visitors: files by their place in the project or their name, without other folders."""
+    """An error's message for visitors: files by their place in the project or their name, without other folders."""
     return PLACE.sub("", str(said).replace(f"{resources.FOLDER.parent}{os.sep}", ""))
 
 
@@ -105,7 +105,7 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
     `below` draws under a map.
     """
     names = resources.checkpoint_names()
-    if not names:  # any more
+    if not names:  # they have gone since the run began
         st.error(resources.nothing())
         return {}
     shown: dict[str, Resource] = {}
@@ -132,7 +132,7 @@ def said(html: str) -> None:
 
 
 def coordinates(side: str, z: tuple[float, float], step: float) -> None:
-    """The two number fields of the point that is pinned on a side's plane, which is now z; keys move it by a step."""
+    """The two number fields of the point z that is pinned on a side's plane; the arrow keys move it by a step."""
     form = {"format": f"%.{DIGITS}g", "label_visibility": "collapsed", "width": 100}
     for axis, value in zip(("z1", "z2"), z, strict=True):
         bound = session.bound(f"{axis}_{side}", first=value, read=coordinate)
@@ -141,12 +141,12 @@ def coordinates(side: str, z: tuple[float, float], step: float) -> None:
 
 
 def not_shown() -> None:
-    """Which models are not offered because of their names, where there are any."""
+    """The models that are not offered because of their names, if there are any."""
     names = resources.misnamed()
     if names:
         said(
-            f"Not shown: {escape(', '.join(names))}. A model's name is 1 to 40 letters a to z, digits, - and _, and "
-            "begins with a letter or digit. Rename its files to see it."
+            f"Not shown: {escape(', '.join(names))}. A model's name is 1 to 40 letters without accents, digits, - "
+            "and _, and begins with a letter or digit. Rename its files to see it."
         )
 
 
@@ -158,7 +158,7 @@ def figures_line(resource: Resource) -> None:
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
     shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    if resource.stored.config.objective != "exact":  # else error and KL are those of an encoder that nothing here asks
+    if resource.stored.config.objective != "exact":  # there error and KL are those of an encoder that no page uses
         shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []
@@ -169,7 +169,7 @@ def facts(resource: Resource) -> str:
 
 
 def figures_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
-    """Of the figures that are to be shown, by name, those that a record has: what each is called, form, and unit."""
+    """Those figures of a record that are `shown`, which gives by name the title, the format and the unit."""
     return [
         f"{title} {format(test[name], form).replace('-', '−')}{unit}"
         for name, (title, form, unit) in shown.items()

@@ -36,9 +36,9 @@ def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
 
 
 def magnified(side: str, resource: Resource) -> bool:
-    """How much a side's decoder stretches each place, as a picture for the browser that no click sends anew.
+    """Hand the browser a picture of how much a side's decoder stretches each place, which no click sends again.
 
-    False where it stretches none, and there is no picture.
+    False if it stretches none, so that there is no picture.
     """
     digit = getattr(session.current(), f"digit_{side}")
     found = results.magnification(resource, digit)
@@ -101,7 +101,7 @@ def offer_images(*shown: Resource | Precise) -> None:
         offer = results.to_fetch(model)
         if not offer:
             name = escape(parts.sentence(dataset))
-            parts.said(f"The test images of {name} are not shown: it is not here, or not as it was.")
+            parts.said(f"The test images of {name} are not shown: they are not on this server, or have changed.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
             fetch(dataset)
 

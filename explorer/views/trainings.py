@@ -154,7 +154,7 @@ def in_words(said: str) -> str:
 
 
 def actions(job: Job, where: str) -> None:
-    """The buttons for what can be done with a training, where anybody may do anything."""
+    """The buttons for what can be done with a training, unless the server is read-only."""
     if access.read_only():
         return
 
@@ -233,12 +233,12 @@ def finished(job: Job) -> None:
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return
-    said = f"On the test images: {came_to(test)}."
+    said = f"On the test images: {test_figures(test)}."
     where = f" See it on {' · '.join(links(job))}." if links(job) else ""
     st.html(f'<div class="latent-said">{said}{where}</div>')
 
 
-def came_to(test: Mapping[str, Any]) -> str:
+def test_figures(test: Mapping[str, Any]) -> str:
     """The figures of a model on the test images, in one line."""
     shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
