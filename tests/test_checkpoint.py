@@ -126,7 +126,7 @@ SPOIL = {
 
 
 NO_CONFIG = {"no .json", "truncated .json", "another's .json", "a later format"}
-NO_CONFIG |= {"no configuration", "odd configuration"}
+NO_CONFIG |= {"no configuration", "odd configuration", "huge size"}
 
 
 def configured(command):
