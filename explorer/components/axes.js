@@ -10,7 +10,7 @@ function multiples([low, high], step) {
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
 
-// As short as it can be: far from 1 as a power of ten.
+// As short as possible: a number far from 1 as a power of ten.
 function tickText(value, step) {
   const nearest = Math.round(value / step) * step;
   const power = Math.floor(Math.log10(step) + 1e-9);

@@ -7,7 +7,7 @@ const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], Arr
 const FARTHEST = 1e12; // as in state.py
 const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // as `coordinate` there
 
-// The decimals that tell points apart that lie so far from each other, as many as make sense.
+// How many decimals tell points apart that are so far from each other, within reason.
 const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
 
 const shortNumber = (value, decimals = 2) => value.toFixed(decimals).replace("-", "−");
@@ -159,18 +159,18 @@ class Chart {
     return near && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
   }
 
-  // How much of the plane a pixel is.
+  // The length of a pixel on the plane.
   unit() {
     const { x, width } = this.frame();
     return (x[1] - x[0]) / width;
   }
 
-  // Of a coordinate, to a pixel.
+  // The decimals that tell pixels apart.
   decimals() {
     return this.plot ? decimalsOf(this.unit()) : 2;
   }
 
-  // A point of the plane to a tenth of a pixel, and with three decimals at least.
+  // A point of the plane, rounded to a tenth of a pixel, to three decimals or more.
   rounded(z) {
     const decimals = Math.max(3, decimalsOf(this.unit() / 10));
     return exact(z.map((value) => Number(value.toFixed(decimals))));

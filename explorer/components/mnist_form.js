@@ -3,7 +3,7 @@
 
 const BOX = 20;
 const CENTRE = 14;
-const WEIGHS = 0.15; // of the peak: ink below it has no say in where the digit ends
+const WEIGHS = 0.15; // of the peak: weaker ink does not count in deciding where the digit ends
 
 // The smallest box that holds all ink of weight: [top, bottom, left, right], the ends not included; null without ink.
 function inkBox(ink, width, height) {

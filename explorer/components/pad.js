@@ -134,7 +134,7 @@ class Pad {
   // The drawing in MNIST's form, 784 grey levels, or null of an empty pad.
   form() {
     if (!this.items.length) return null;
-    if (this.items.length === 1 && this.items[0].form) return this.items[0].form; // it has been brought to it already
+    if (this.items.length === 1 && this.items[0].form) return this.items[0].form; // it is in that form already
     this.draw(this.inkContext, this.pen());
     const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
     const ink = new Uint8Array(PAD * PAD);
