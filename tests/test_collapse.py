@@ -6,10 +6,10 @@ Every page shows them, says that they have collapsed, and reads each code back a
 import math
 
 import numpy as np
+import pages
 import pytest
 import torch
 import written
-from streamlit.testing.v1 import AppTest
 
 import compute
 import figures
@@ -85,16 +85,7 @@ def name(request, folder, monkeypatch):
 
 def show(page, **query):
     """A page alone, opened by a link, without an exception or an error."""
-
-    def script(page):
-        import importlib
-
-        importlib.import_module(f"views.{page}").render()
-
-    app = AppTest.from_function(script, args=(page,), default_timeout=SECONDS)
-    app.query_params.update(query)
-    app.run()
-    assert not app.exception
+    app = pages.show(page, SECONDS, **query)
     assert [error.value for error in app.error] == []
     return app
 

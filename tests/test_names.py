@@ -8,6 +8,7 @@ import time
 import pytest
 import written
 from browser import ROOT
+from pages import show
 from streamlit.testing.v1 import AppTest
 
 import resources
@@ -29,21 +30,6 @@ def folder(tmp_path, monkeypatch):
         shutil.copy(ROOT / "checkpoints" / file, tmp_path)
     monkeypatch.setattr(resources, "FOLDER", tmp_path)
     return tmp_path
-
-
-def show(page, **query):
-    """A page alone, opened by a link, without an exception."""
-
-    def script(page):
-        import importlib
-
-        importlib.import_module(f"views.{page}").render()
-
-    app = AppTest.from_function(script, args=(page,), default_timeout=SECONDS)
-    app.query_params.update(query)
-    app.run()
-    assert not app.exception
-    return app
 
 
 def html(app):

@@ -1,0 +1,18 @@
+"""One page of the app, without a browser."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def show(page: str, seconds: float = 60, **query: str) -> AppTest:
+    """A page that is opened by a link, without an exception; it may take so many seconds."""
+
+    def script(page):
+        import importlib
+
+        importlib.import_module(f"views.{page}").render()
+
+    app = AppTest.from_function(script, args=(page,), default_timeout=seconds)
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    return app
