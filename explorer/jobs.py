@@ -127,7 +127,7 @@ def free_name(folder: Path, kind: str) -> str:
 
 def start(folder: Path, name: str, config: TrainConfig) -> None:
     """Begin a training; raises JobError where the name is taken or as many run as this machine takes."""
-    with _alone(folder):
+    with _locked(folder):
         reason = why_not(folder, name) or _crowded(folder)
         if reason:
             raise JobError(reason)
@@ -139,7 +139,7 @@ def start(folder: Path, name: str, config: TrainConfig) -> None:
 
 def stop(folder: Path, name: str) -> None:
     """End a training's process; what is lost is the epoch that is not whole. Nothing happens if it runs no more."""
-    with _alone(folder):
+    with _locked(folder):
         place = _place(folder, name)
         if not _runs(place):
             return
@@ -157,7 +157,7 @@ def stop(folder: Path, name: str) -> None:
 
 def resume(folder: Path, name: str) -> None:
     """Let a training that was stopped or failed go on, after its last whole epoch; raises JobError if it cannot."""
-    with _alone(folder):
+    with _locked(folder):
         place = _place(folder, name)
         job = _look(folder, place)
         if job is None or not job.resumes:
@@ -172,7 +172,7 @@ def resume(folder: Path, name: str) -> None:
 
 def remove(folder: Path, name: str) -> None:
     """Take a training and the model that it made out of sight; `restore` brings both back within a day."""
-    with _alone(folder):
+    with _locked(folder):
         place = _place(folder, name)
         job = _look(folder, place)
         if job is None:
@@ -193,7 +193,7 @@ def remove(folder: Path, name: str) -> None:
 
 def restore(folder: Path, name: str) -> None:
     """Bring back what `remove` took away; raises JobError if the name has been given away or the day is over."""
-    with _alone(folder):
+    with _locked(folder):
         target = folder / _JOBS / _REMOVED / name
         if not target.is_dir():
             raise JobError(f"{name} is not there any more: what is removed is kept for a day.")
@@ -316,7 +316,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Keep every other process from changing a job of this folder; raises JobError where nobody may, or can."""
     if access.read_only():
         raise JobError(access.SENTENCE)

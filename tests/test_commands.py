@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from vae import benchmark, classifier, commands, datasets, evaluate, train
-from vae.files import alone
+from vae.files import locked
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
@@ -284,5 +284,5 @@ def test_a_name_that_is_being_trained_is_refused_at_once(said, images):
             assert f"another process is training or writing vae in {folder}" in last
         finally:
             process.kill()
-    with alone(folder / "vae"):
+    with locked(folder / "vae"):
         pass

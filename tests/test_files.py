@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vae import files
-from vae.files import BusyError, alone, checked_name, is_busy, read_pair, write_atomically, write_pair, write_record
+from vae.files import BusyError, checked_name, is_busy, locked, read_pair, write_atomically, write_pair, write_record
 
 ROOT = Path(__file__).parent.parent
 RUNS = {"one": 1, "two": 2, "three": 3}
@@ -105,8 +105,8 @@ def test_of_two_who_write_a_pair_again_and_again_neither_spoils_it(path):
 @pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
     script = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from vae.files import alone\n"
-        f"with alone({str(path)!r}): print('held', flush=True); sys.stdin.read()"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from vae.files import locked\n"
+        f"with locked({str(path)!r}): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
@@ -114,7 +114,7 @@ def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
         assert holder.stdout.readline() == "held\n"
         assert is_busy(path)
         assert not is_busy(path.with_name("other"))
-        with pytest.raises(BusyError, match="another process is training or writing some in "), alone(path):
+        with pytest.raises(BusyError, match="another process is training or writing some in "), locked(path):
             pass
         with pytest.raises(BusyError):
             write(path, "one")
@@ -126,7 +126,7 @@ def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
 
 @pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_who_holds_a_name_may_write_under_it(path):
-    with alone(path):
+    with locked(path):
         write(path, "one")
         write_record(path, {"run_id": "one", "mark": 1, "test": {"n": 2}})
     assert read_pair(path, "command")[1]["test"] == {"n": 2}

@@ -133,8 +133,8 @@ def test_a_name_is_either_the_pages_or_the_commands(folder, program, monkeypatch
 
     command = f"""
 import sys; sys.path[:0] = {[str(ROOT)]!r}
-from pathlib import Path; from vae.files import alone
-with alone(Path({str(folder)!r}) / "other"), alone(Path({str(folder)!r}) / "mine"):
+from pathlib import Path; from vae.files import locked
+with locked(Path({str(folder)!r}) / "other"), locked(Path({str(folder)!r}) / "mine"):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -23,7 +23,7 @@ from vae import commands, flags, stored
 from vae.architecture import DIGITS
 from vae.data import ImageSet, batches, to_pixels
 from vae.datasets import MNIST, load_dataset, title
-from vae.files import RESERVED_PREFIX, CheckpointError, alone, read_pair, suffixed, write_pair
+from vae.files import RESERVED_PREFIX, CheckpointError, locked, read_pair, suffixed, write_pair
 from vae.stored import ClassNames, conforming
 
 NAME = RESERVED_PREFIX
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(given: argparse.Namespace) -> None:
     path = given.folder / name(given.dataset)
-    with alone(path):
+    with locked(path):
         data = load_dataset(given.dataset, given.data_dir, given.device)
         start = time.perf_counter()
         model = train(data, given.device)

@@ -35,7 +35,7 @@ from vae.config import TrainConfig
 from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
 from vae.datasets import MNIST, load_dataset
 from vae.distributions import squared_error
-from vae.files import CheckpointError, alone, bare, expanded
+from vae.files import CheckpointError, bare, expanded, locked
 from vae.measured import Figures, Measured, Tell
 from vae.models import AE, CVAE, VAE
 from vae.objectives import Terms, figures
@@ -286,7 +286,7 @@ def _run(given: argparse.Namespace) -> None:
 
 def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
     """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
-    with alone(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
+    with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
         dataset = each.config.dataset
         if dataset not in sets:

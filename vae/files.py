@@ -80,7 +80,7 @@ def bare(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
+def locked(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """Keep other processes from writing under the name of `path`; raises BusyError if one does already.
 
     A thread that is in this context may enter it again.
@@ -107,7 +107,7 @@ def is_busy(path: str | Path) -> bool:
     if not os.path.exists(path.parent / _LOCKS / path.name):  # or this process may not look at it
         return False
     try:
-        with alone(path, patience_seconds=0):
+        with locked(path, patience_seconds=0):
             return False
     except BusyError:
         return True
@@ -133,7 +133,7 @@ def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]
 
     tensors_file, record_file, pending = (suffixed(path, suffix) for suffix in (".pt", ".json", ".json.tmp"))
     text, tensors = _json(record), {"run_id": record["run_id"], **tensors}
-    with alone(path), _uninterrupted():
+    with locked(path), _uninterrupted():
         _finish(path)
         with (
             _beside(record_file, lambda file: file.write(text)) as record_beside,
@@ -147,7 +147,7 @@ def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]
 def write_record(path: str | Path, record: dict[str, Any]) -> None:
     """Replace the record of the pair that is there by one of the same run."""
     text = _json(record)
-    with alone(path):
+    with locked(path):
         _finish(path)
         write_atomically(suffixed(path, ".json"), lambda file: file.write(text))
 

@@ -28,7 +28,7 @@ from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.data import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
 from vae.datasets import load_dataset
-from vae.files import alone, checked_name, expanded, read_tensors, suffixed, write_atomically, write_record
+from vae.files import checked_name, expanded, locked, read_tensors, suffixed, write_atomically, write_record
 from vae.measured import Figures
 from vae.models import build
 from vae.progress import Progress
@@ -315,7 +315,7 @@ def _run(given: argparse.Namespace) -> None:
         path, recorder = given.folder / checked_name(given.name or config.model), Recorder(given.snapshots)
     except ValueError as error:
         raise commands.WrongArgument(str(error)) from error
-    with alone(path):
+    with locked(path):
         try:
             _train(config, path, recorder, given)
         except KeyboardInterrupt as error:
