@@ -57,7 +57,7 @@ def checked_name(name: str) -> str:
             "a name is 1 to 40 letters without accents, digits, - and _, and begins with a letter or digit; got "
             f"{reprlib.repr(name)}"
         )
-    if name in RESERVED or name.startswith(RESERVED_PREFIX):
+    if name.lower() in RESERVED or name.lower().startswith(RESERVED_PREFIX):  # some disks know no capitals
         raise ValueError(f"the name {name} is reserved: choose another")
     return name
 

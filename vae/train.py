@@ -312,7 +312,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(given: argparse.Namespace) -> None:
     config = flags.config_of(given)
     try:
-        path, recorder = given.folder / checked_name(given.name or config.model), Recorder(given.snapshots)
+        name = checked_name(config.model if given.name is None else given.name)
+        path, recorder = given.folder / name, Recorder(given.snapshots)
     except ValueError as error:
         raise commands.WrongArgument(str(error)) from error
     with locked(path):
