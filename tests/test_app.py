@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import written
 from browser import ROOT
 from forbidden import forbid
 from PIL import Image
@@ -783,6 +784,21 @@ def test_bound_looks_at_the_drawing(model):
     else:
         assert image.tobytes() == base64.b64decode(ZERO)
     assert shown["label"] == (6 if model == "cvae" else 0)
+
+
+def test_bound_takes_the_drawing_for_a_class_that_the_model_has(own_folder):
+    written.write(own_folder / "pets", model="cvae", network="small", class_names=("cat", "dog"))
+
+    def script(form):
+        from views import bound, draw, session
+
+        draw.picked({"form": form, "digit": None})
+        session.update(drawn_bound=True, bound="pets", digit_bound=7)
+        bound.render()
+
+    app = AppTest.from_function(script, args=(ZERO,), default_timeout=SECONDS).run()
+    assert errors(app) == []
+    assert sent(app, "close")["label"] == 0
 
 
 def replayed(app):

@@ -140,10 +140,11 @@ def chosen_image(model: Precise) -> Subject:
 
 def drawn(model: Precise) -> Subject:
     """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
-    state, conditional = session.current(), model.checkpoint.model.conditional
+    conditional = model.checkpoint.model.conditional
     parts.said("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
+    state = session.current()  # the class of a link may be none of this model's
     st.button("test images", on_click=lambda: session.update(drawn_bound=False))
     image, label = drawing.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
