@@ -95,6 +95,11 @@ def test_what_may_be_read_wrongly_is_told(pens):
     light = np.clip((np.arange(280) - 100) / 80, 0, 1) / 2 + 0.5  # the shadow of a hand
     shadowed = form_of(grey(clean(pens[5]) * light))
     assert not (shadowed.alone and shadowed.clear)
+    across = np.hypot(*(np.mgrid[:280, :280] - 139.5))
+    for digit in (2, 5, 6):  # on a round sheet
+        small = np.pad(clean(pens[digit])[::2, ::2], 70, constant_values=245)
+        told = form_of(grey(np.where(across < 84, small, 90)))
+        assert not (told.alone and told.clear)
     rng = np.random.default_rng(0)
     assert not form_of(grey(240 + rng.normal(0, 5, (200, 200)))).clear  # a blank scan
 

@@ -23,6 +23,7 @@ _VISIBLE = 3  # grey levels: smaller differences are invisible, even on paper wi
 _THIN = 0.03  # of a picture's longer side: the thickness of a rule
 _BLOCKS = 64  # across a picture, in which a rule is followed
 _TILTS = np.arange(-40, 41) / 1000  # of a rule, in height per length
+_SOLID = 0.82  # of its hull, which a disc with a digit in it fills, and of digits hardly any that is not slender
 _CRUMB = 0.02  # of the heaviest piece's weight: a lighter piece is ignored
 _NEIGHBOURS = np.ones((3, 3))
 
@@ -361,6 +362,9 @@ def _is_of_strokes(digit: np.ndarray, edge: np.ndarray) -> bool:
     height, width = _size(ndimage.find_objects(digit.astype(int))[0])
     thickest = 2 * ndimage.distance_transform_edt(np.pad(digit, 1)).max() - 1
     thin = 0.3 if (digit & edge).sum() > 0.2 * min(digit.shape) else 0.55
+    hull, _, slender = _hull(digit)
+    if slender > 0.5 and digit[hull].mean() > _SOLID:  # a round sheet, and what is written on it are its holes
+        return False
     return max(height, width) >= 5 and thickest <= max(thin * max(height, width), 1) and width <= 2 * height
 
 
