@@ -53,8 +53,8 @@ class Resource:
 
 
 def with_posterior() -> list[str]:
-    """The checkpoints whose encoder gives a distribution."""
-    return sorted([*checkpoint_names("vae"), *checkpoint_names("cvae")])
+    """The checkpoints whose encoder gives a distribution, and those of which nobody can tell."""
+    return sorted({*checkpoint_names()} - {*checkpoint_names("ae")})
 
 
 class Family(NamedTuple):

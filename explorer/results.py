@@ -295,6 +295,11 @@ def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
     return None if images is None else _black_or_white(_images_version(of.config.dataset), of.test_set, images)
 
 
+def title(of: Checkpoint) -> str:
+    """The name of the images that a checkpoint has seen, as a person reads it."""
+    return datasets.title(of.config.dataset)
+
+
 def to_fetch(of: Checkpoint) -> str | None:
     """What to download for a checkpoint's test images, with its size; None where that is impossible or not allowed."""
     source = datasets.SOURCES.get(of.config.dataset)

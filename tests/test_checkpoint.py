@@ -188,11 +188,6 @@ def test_the_command_is_short_where_the_defaults_hold():
         vae.load("checkpoints/nothing")
 
 
-def test_a_file_in_place_of_a_name_is_told_so(path):
-    with pytest.raises(CheckpointError, match=r"leave \.pt out of its name$"):
-        vae.load(f"{path}.pt")
-
-
 def refused(path, file):
     """The sentence with which a checkpoint is refused, which names the file."""
     with pytest.raises(CheckpointError) as caught:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae import stored
 from vae.config import TrainConfig
-from vae.files import bare, write_pair
+from vae.files import write_pair
 from vae.models import AE, CVAE, VAE, skeleton
 from vae.stored import Described, Stored
 
@@ -36,7 +36,7 @@ def load(path: str | Path) -> AE | VAE | CVAE:
 
 def read(path: str | Path) -> Checkpoint:
     """All of a checkpoint; raises what `stored.read` raises."""
-    return revive(stored.read(bare(path)))
+    return revive(stored.read(path))
 
 
 def revive(found: Stored) -> Checkpoint:

@@ -24,7 +24,7 @@ from msgspec import UNSET, Meta, UnsetType
 from vae import files
 from vae.architecture import DIGITS, DenseLayer, Part, dense_layers, shapes
 from vae.config import TrainConfig
-from vae.files import RESERVED_PREFIX, CheckpointError, Stamp, checked_name, read_pair, read_record, suffixed
+from vae.files import RESERVED_PREFIX, CheckpointError, Stamp, bare, checked_name, read_pair, read_record, suffixed
 from vae.flags import arguments_of
 
 FOLDER = "checkpoints"
@@ -135,7 +135,7 @@ def read(path: str | Path) -> Stored:
     foreign, when the two are of different runs, when the JSON is not a `Record`, or when weights, codes and labels do
     not fit its configuration.
     """
-    path = Path(path)
+    path = bare(path)
     content, record = read_pair(path, partial(cure, path))
     try:
         facts = conforming(record, Record)
@@ -195,8 +195,6 @@ def _summary(file: Path, stamp: Stamp) -> Summary:
 
 def cure(path: Path, record: dict[str, Any] | None) -> str:
     """What to do about a checkpoint that cannot be read: the command that makes it again, where its record tells it."""
-    if path.suffix in (".pt", ".json") and path.is_file():
-        return f"leave {path.suffix} out of its name"
     try:
         config = TrainConfig.from_dict((record or {}).get("config"))
     except ValueError:

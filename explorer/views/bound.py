@@ -218,7 +218,8 @@ def hardest_images(record: dict[str, Any]) -> list[int]:
 def decoded_point(model: Precise) -> Subject:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
-    z = tuple(checkpoint.codes[state.image_bound % len(checkpoint.codes)].tolist())
+    code = checkpoint.codes[state.image_bound % len(checkpoint.codes)].numpy()
+    z = compute.rounded(code, float(checkpoint.codes.numpy().std(axis=0).min()) / 100)
     digit = 0
     if checkpoint.model.latent_dim == 2:
         chosen = state.z1_bound, state.z2_bound

@@ -111,7 +111,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
         send(shown, style, levels)
     if PROBLEM in st.session_state:
         st.error(st.session_state[PROBLEM])
-    if levels and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
+    if levels and PROBLEM not in st.session_state and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
         st.caption(f"{doubt} {CHECK}")
     session.mirror()
 

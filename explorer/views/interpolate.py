@@ -113,8 +113,6 @@ def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
     travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
     unit, meaning = shape.unit(resource.checkpoint)
-    if max(each.length for each in travels.values()) < UNSEEN:
-        parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
     st.html(
         pictures.table(
             list(PATHS),
@@ -126,6 +124,8 @@ def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
             meaning,
         )
     )
+    if max(each.length for each in travels.values()) < UNSEEN:
+        parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
 
 
 def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def offer_images(*shown: Resource | Precise) -> None:
             continue
         offer = results.to_fetch(model)
         if not offer:
-            name = escape(parts.sentence(dataset))
+            name = escape(results.title(model))
             parts.said(f"The test images of {name} are not shown: they are not on this server, or have changed.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
             fetch(dataset)
