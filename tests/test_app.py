@@ -26,7 +26,7 @@ import resources
 import results
 import shape
 import vae
-from state import packed, unpacked
+from state import ExplorerState, packed, unpacked
 from vae import checkpoint, datasets, tiles
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
@@ -763,6 +763,29 @@ def test_without_a_conditional_model_the_maps_still_follow(own_folder):
     assert errors(app) == []
     assert pad(app)["style"] is None
     assert set(pad(app)["sides"]) == {"left", "right"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("samples", "x"), ("sampled", "1"), ("image_bound", "7"), ("train_learning_rate", float("nan")),
+        ("train_latent_dim", 10**9), ("train_network", "<b>"), ("unit", []), ("path", None), ("left", "../x"),
+    ],
+)  # fmt: skip
+def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
+    def script(field, value):
+        import streamlit as st
+
+        from views import session
+
+        changed = session.bound(field)["on_change"]
+        st.session_state[field] = value
+        changed()
+
+    app = AppTest.from_function(script, args=(field, value), default_timeout=SECONDS).run()
+    assert errors(app) == []
+    assert app.session_state["explorer_state"] == ExplorerState()
+    assert app.session_state[field] == getattr(ExplorerState(), field)
 
 
 @pytest.mark.parametrize("model", ["vae", "cvae", "vae-best"])

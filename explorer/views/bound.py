@@ -195,7 +195,7 @@ def hardest(model: Precise) -> None:
         return f"hardest {images.index(image) + 1}: {class_name(model, model.checkpoint.labels[image])} ({image})"
 
     def go() -> None:
-        if st.session_state["hardest_bound"] is not None:
+        if st.session_state["hardest_bound"] in images:
             session.update(image_bound=st.session_state["hardest_bound"])
 
     st.selectbox(

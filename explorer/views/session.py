@@ -51,7 +51,7 @@ def bound(
     """The arguments that bind a widget to a field of the state.
 
     `first` is shown while the field is None; `read` brings what was entered into the field's form; a change of the
-    widget empties the fields in `clears`.
+    widget empties the fields in `clears`. What no link could say, which only a forged message brings, is dropped.
     """
     if field not in st.session_state:
         value = getattr(current(), field)
@@ -59,6 +59,14 @@ def bound(
 
     def changed() -> None:
         entered = st.session_state[field]
-        update(**{field: None if entered is None else read(entered)}, **dict.fromkeys(clears))
+        try:
+            changes = {field: None if entered is None else read(entered)}
+            asked = replace(current(), **changes)
+            if from_query(to_query(asked)) != asked:
+                raise ValueError(f"{field} cannot be {entered!r}")
+        except (TypeError, ValueError):
+            update(**{field: getattr(current(), field)})
+            return
+        update(**changes, **dict.fromkeys(clears))
 
     return {"key": field, "on_change": changed}
