@@ -99,7 +99,9 @@ def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
 def _resource(version: Version) -> Resource:
     found = _stored(version)
     if found.config.latent_dim != 2:
-        raise ValueError(f"{found.name} has {found.config.latent_dim} latent dimensions; the maps show models with 2.")
+        raise ValueError(
+            f"The maps show models with 2 latent dimensions, and {found.name} has {found.config.latent_dim}."
+        )
     return Resource(
         version=version,
         stored=found,

@@ -12,7 +12,7 @@ from vae.checkpoint import read
 from vae.data import to_pixels
 from vae.distributions import pairwise_log_prob
 from vae.lattice import shifted_lattice
-from vae.mnist_form import form_of
+from vae.mnist_form import already_fitted, form_of
 
 POINTS = 2_048
 TOLD = {"thin_frame", "thick_frame", "cell", "desk", "scanner_edge", "rules", "tilted_rules", "squares"}
@@ -22,6 +22,12 @@ def box(form):
     """The first and last row and column of what weighs."""
     rows, columns = np.nonzero(form >= 0.15 * 255)
     return np.array([rows.min(), rows.max(), columns.min(), columns.max()])
+
+
+def trimmed(image):
+    """An image without what is empty around its ink."""
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def centre(form):
@@ -102,6 +108,20 @@ def test_what_may_be_read_wrongly_is_told(pens):
         assert not (told.alone and told.clear)
     rng = np.random.default_rng(0)
     assert not form_of(grey(240 + rng.normal(0, 5, (200, 200)))).clear  # a blank scan
+
+
+@pytest.mark.fault("what lay beside the digit in a picture was read as the digit")
+def test_two_digits_are_two_also_where_they_fill_the_box_of_one(mnist):
+    """What has a box of 20 pixels already is not fitted again, but looked at all the same."""
+    images = mnist.test_images.numpy()
+    for one, other in zip(images[:6], images[20:26], strict=True):
+        left, right = (trimmed(image[::2, ::2]) for image in (one, other))
+        picture = np.zeros((32, 44), np.uint8)
+        picture[8 : 8 + len(left), 8 : 8 + left.shape[1]] = left
+        picture[8 : 8 + len(right), 28 - right.shape[1] : 28] = right
+        assert already_fitted(picture) is not None
+        for enlarged in (1, 5):
+            assert not form_of(np.kron(picture, np.ones((enlarged, enlarged), np.uint8))).alone
 
 
 @pytest.mark.fault("what lay beside the digit in a picture was read as the digit")

@@ -40,19 +40,24 @@ def mnist_form(image: np.ndarray) -> np.ndarray:
     What is drawn may be dark on light or light on dark; its place, its size and any margin make no difference. Raises
     ValueError for another shape or type, and for an image without ink.
     """
-    return form_of(image).image
+    image = _own_image(image)
+    values = already_fitted(image)
+    return place(fit(crop(digit_ink(image).values)) if values is None else values)
 
 
 def form_of(image: np.ndarray) -> Form:
     """The same, and whether the digit is alone and clear in its picture; raises what `mnist_form` raises."""
+    image = _own_image(image)
+    values, ink = already_fitted(image), digit_ink(image)
+    return Form(place(fit(crop(ink.values)) if values is None else values), ink.alone, ink.clear)
+
+
+def _own_image(image: np.ndarray) -> np.ndarray:
+    """An image in its own pixels; raises ValueError for another shape or type than (H, W) uint8."""
     image = np.asarray(image)
     if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"an image must be (H, W) uint8, got {image.shape} {image.dtype}")
-    image = own_pixels(image)
-    if (values := already_fitted(image)) is not None:
-        return Form(place(values), True, True)
-    ink = digit_ink(image)
-    return Form(place(fit(crop(ink.values))), ink.alone, ink.clear)
+    return own_pixels(image)
 
 
 def own_pixels(image: np.ndarray) -> np.ndarray:
