@@ -79,7 +79,7 @@ def test_the_browser_decodes_each_moment_as_torch_does(page, address, films):
         arrived(page)
         for name, film in films.items():
             ids = page.evaluate("latentExplorer.bankIds()")
-            (bank,) = [each for each in ids if each.split("-")[0] == name and each.endswith(f"-{moment % count}")]
+            (bank,) = [each for each in ids if each.split(".")[0] == name and each.endswith(f"-{moment % count}")]
             z = film.snapshots[moment].codes[:6].float()
             script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p, 7))))"
             drawn = np.array(page.evaluate(script, [bank, z.tolist()]))

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 WRONG_ARGUMENT, INTERRUPTED = 2, 130
@@ -39,6 +40,8 @@ def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console without a character shows it as \\u65e5
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGINT) is _stop_at_once:  # from here on there is something to bring to an end
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         work(parser.parse_args(arguments))
         sys.stdout.flush()
@@ -77,18 +80,17 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def expect_interrupts() -> None:
-    """Let Ctrl-C end this process without a traceback at any time, also while it imports modules and while it exits."""
-    usual = sys.excepthook
+    """Have Ctrl-C end this process in a word while modules are imported and at its very end, when nothing can be lost.
 
-    def hook(kind, error, trace) -> None:
-        if not _is_interrupt(error):
-            usual(kind, error, trace)
-            return
-        print("\nstopped", file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED)
-
-    sys.excepthook = hook
+    PyTorch's import swallows some interrupts, and turns others into errors of its own.
+    """
+    signal.signal(signal.SIGINT, _stop_at_once)
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    os.write(2, b"\nstopped\n")
+    os._exit(INTERRUPTED)
 
 
 def _interrupted(how_to_go_on: str) -> NoReturn:
