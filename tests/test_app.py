@@ -400,7 +400,7 @@ def test_a_model_that_is_not_two_dimensional_says_so_in_its_panel(own_folder):
     untrained(own_folder / "solid", latent_dim=3)
     app = run(left="solid")
     (message,) = errors(app)
-    assert "solid has 3 latent dimensions" in message
+    assert "2 latent dimensions, and solid has 3" in message
     assert len(app.get("plotly_chart")) == 1
 
 
