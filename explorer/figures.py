@@ -36,9 +36,8 @@ def extent(codes: np.ndarray, prior: bool) -> Box:
     low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
     if prior:
         low, high = np.minimum(low, -3), np.maximum(high, 3)
-    least = (
-        max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
-    )  # a thousand times what a float32 resolves
+    # At least a thousand times what a float32 resolves.
+    least = max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
     margin = np.maximum(0.08 * (high - low), least)
     (x0, y0), (x1, y1) = low - margin, high + margin
     return (float(x0), float(x1)), (float(y0), float(y1))

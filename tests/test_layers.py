@@ -38,7 +38,7 @@ VAE_ARROWS = {
     | {"distributions", "files", "flags", "measured", "models", "modes", "objectives", "stored", "theory"},
     "files": {"arrays"},
     "flags": {"commands", "config", "files"},
-    "folder": {"data", "grey"},
+    "folder": {"architecture", "data", "grey"},
     "gap": {"distributions", "estimators", "hermite", "models", "quadrature", "tiles"},
     "geodesics": {"geometry"},
     "geometry": {"distributions"},

@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 import resources
 import results
+import state
 from state import ExplorerState, from_query
+from vae import files, stored
 from views import takeaway
 
 SECONDS = 60
@@ -128,3 +130,9 @@ def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch)
     assert "&lt;img" in html(app)
     assert html(app).count("7 parameters") == 1
     assert not RAW.search(html(app))
+
+
+def test_the_pages_and_the_library_have_one_rule_for_names_and_one_for_how_far_codes_reach():
+    """`state` imports nothing of `vae`, and so says both again."""
+    assert state.NAME == files.NAME
+    assert state.FARTHEST == stored.FARTHEST

@@ -21,6 +21,7 @@ from vae.config import TrainConfig
 PIXELS = 28 * 28
 DIGITS = tuple("0123456789")  # the classes of MNIST, and of a model that is told of no other set
 CLASSES = len(DIGITS)
+MOST_CLASSES = 10  # of any data set: no more colours can be told apart by all eyes
 
 Part = Literal["encoder", "decoder"]
 

@@ -275,8 +275,8 @@ def _finish(path: str | Path) -> None:
     pending = suffixed(path, ".json.tmp")
     record = read_record(pending)
     try:
-        of_tensors = read_tensors(suffixed(path, ".pt"), "")["run_id"] if record else None
-    except CheckpointError:
+        of_tensors = _tensors(suffixed(path, ".pt"))["run_id"] if record else None
+    except ValueError:
         of_tensors = None
     if record and record["run_id"] == of_tensors:
         os.replace(pending, suffixed(path, ".json"))

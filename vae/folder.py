@@ -28,11 +28,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vae import grey
+from vae.architecture import MOST_CLASSES
 from vae.data import DataError, ImageSet, Split
 
 SUFFIXES = grey.suffixes()
 SIDE = 28
-MOST_CLASSES = 10  # no more colours can be told apart by all eyes
 LEAST_IMAGES = 10  # in a class
 MOST_IMAGES = 200_000  # in all
 TEST_SHARE = 5  # of so many images one is a test image

@@ -22,14 +22,13 @@ import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
 from vae import files
-from vae.architecture import DIGITS, DenseLayer, Part, dense_layers, shapes
+from vae.architecture import DIGITS, MOST_CLASSES, DenseLayer, Part, dense_layers, shapes
 from vae.config import TrainConfig
 from vae.files import RESERVED_PREFIX, CheckpointError, Stamp, bare, checked_name, read_pair, read_record, suffixed
 from vae.flags import arguments_of
 
 FOLDER = "checkpoints"
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `data.fingerprint`
-MOST_CLASSES = 10  # no more colours can be told apart by all eyes
 FARTHEST = 1e12  # from 0, of a code; no map is drawn beyond
 
 Figure = float | UnsetType

@@ -60,13 +60,13 @@ def bound(
     def changed() -> None:
         entered = st.session_state[field]
         try:
-            changes = {field: None if entered is None else read(entered)}
-            asked = replace(current(), **changes)
-            if from_query(to_query(asked)) != asked:
-                raise ValueError(f"{field} cannot be {entered!r}")
+            asked = replace(current(), **{field: None if entered is None else read(entered)})
+            valid = from_query(to_query(asked)) == asked
         except (TypeError, ValueError):
+            valid = False
+        if valid:
+            update(**{field: getattr(asked, field)}, **dict.fromkeys(clears))
+        else:
             update(**{field: getattr(current(), field)})
-            return
-        update(**changes, **dict.fromkeys(clears))
 
     return {"key": field, "on_change": changed}
