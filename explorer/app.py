@@ -14,6 +14,7 @@ import access  # noqa: E402
 import components  # noqa: E402
 import opening  # noqa: E402
 import resources  # noqa: E402
+from views import session  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 FIRST = ""  # the address of the first page; its name, /maps, leads there too
@@ -39,6 +40,7 @@ access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
 components.runtime()
+session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 place = st.empty()  # always, so that what follows has its place in every run

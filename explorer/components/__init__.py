@@ -19,7 +19,7 @@ MAPS = ("door", "pages", "element", "decoder", "chart", "marks", "tiles", "heat"
 RUNTIME = (
     *MAPS,
     *("styles", "closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),
-    *("cloud", "mosaic", "film", "timeline", "replay", "picture", "runtime"),
+    *("cloud", "mosaic", "film", "timeline", "replay", "picture", "numbers", "runtime", "connection"),
 )
 
 
@@ -42,8 +42,8 @@ def standalone() -> str:
 
 
 def runtime() -> None:
-    """Mount what all pages share."""
-    _runtime(key="runtime")
+    """Mount what all pages share; it asks for a run when the browser is back after a lost connection."""
+    _runtime(key="runtime", on_reconnected_change=lambda: None)
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:

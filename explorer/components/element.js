@@ -6,6 +6,12 @@ function element(tag, className, parent, properties = {}) {
   return node;
 }
 
+// A part of a page whose data are on their way takes no clicks and keys, and looks like it.
+function wait(root, waiting) {
+  root.inert = waiting;
+  root.classList.toggle("latent-waiting", waiting);
+}
+
 const page = () => document.querySelector("[data-testid=stApp]");
 
 function theme() {

@@ -77,6 +77,8 @@ class Replay {
       toggle: () => this.play(!this.playing),
     });
     this.play(false);
+    this.clock.textContent = "loading …";
+    wait(this.root, true);
   }
 
   panel(side, parent) {
@@ -93,10 +95,11 @@ class Replay {
     const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "latent-coordinate", aside, { textContent: name });
-      const input = element("input", "", label, { type: "number", step: "any" });
+      const input = element("input", "latent-number", label, { inputMode: "decimal", step: 0.1, min: -1e12, max: 1e12 });
       input.setAttribute("aria-label", `${side} z${axis + 1}`);
       input.onchange = () => {
-        if (Number.isFinite(input.valueAsNumber)) this.pick(side, exact(inputs.map((each) => Number(each.value))));
+        const z = inputs.map((each) => meant(each.value));
+        if (z.every(Number.isFinite)) this.pick(side, exact(z));
       };
       return input;
     });
@@ -104,7 +107,7 @@ class Replay {
   }
 
   // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
-  // palette, prior, manifold, fit }; a training that cannot be shown is absent
+  // palette, prior, manifold, fit, visit }; a training that cannot be shown is absent
   async update(data, { tell, parentElement }) {
     this.tell = tell;
     this.latest = data;
@@ -117,14 +120,16 @@ class Replay {
       this.complain(error);
       return;
     }
+    if (data.visit !== this.visit) Object.assign(this, { visit: data.visit, epoch: null, pins: {} });
     this.sides = sides;
     this.data = data;
+    wait(this.root, false);
     for (const side of SIDES) this.panels[side].root.classList.toggle("latent-absent", !data.sides[side]);
     for (const side of sides) this.takePin(side);
     this.showLegend();
     const names = Object.fromEntries(sides.map((side) => [side, data.sides[side].name]));
     this.timeline.show(data.curves, this.films, names);
-    this.seek(this.epoch ?? data.epoch); // only a link decides the moment, as it does the pinned points
+    this.seek(this.epoch ?? data.epoch);
   }
 
   // The film of a side; of two sides that show the same training, one.
@@ -150,8 +155,8 @@ class Replay {
     for (const { theatre } of Object.values(this.panels)) theatre.detach();
   }
 
-  // The server's point for a training that is new here; later on the browser knows better: what the server says may be
-  // older than the last click, or than a number that is being typed.
+  // The server's point for a training or a visit that is new here; later on the browser knows better: what the server
+  // says may be older than the last click, or than a number that is being typed. So it is with the moment.
   takePin(side) {
     const { id, z } = this.data.sides[side];
     if (this.pins[side]?.id !== id) this.pin(side, { id, z });

@@ -40,9 +40,13 @@ const recent = new WeakMap(); // the picks of each mount, numbered
 let newest = Date.now(); // so that whatever comes after a reload has a greater number
 
 // Ties a mount to the server. That sees the last of the messages that reach it while it is busy, and no other: so each
-// pick is sent with those just before it.
+// pick is sent with those just before it. One that is made without a connection is sent when there is one again.
 function bridge({ data, parentElement, setStateValue }) {
   const tell = (value) => {
+    if (!connected()) {
+      unsent.set(parentElement, () => tell(value));
+      return;
+    }
     newest += 1;
     const picks = [...(recent.get(parentElement) ?? []), [newest, value]].slice(-RECENT);
     recent.set(parentElement, picks);
@@ -63,5 +67,3 @@ new MutationObserver(() => {
 // `frames` and `picks` count what was drawn and what was clicked, for whoever measures.
 globalThis.latentExplorer = { addBank, bankOf, bankIds: () => [...banks.keys()], pages, update, bridge, frames: 0, picks: 0 };
 door().open(globalThis.latentExplorer);
-
-export default function () {}

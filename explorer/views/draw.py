@@ -21,7 +21,7 @@ from views import bound, interpolate, parts, session
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
 SIDES = ("left", "right")
 PAD = 280
-LOADED = "drawings_loaded"  # how many drawings came from elsewhere than the pad, in this session
+LOADED = "drawings_loaded"  # how many drawings were uploaded in this session
 PROBLEM = "drawing_problem"
 DOUBT = "drawing_doubt"  # by the drawing that was read from a picture: what may be wrong with it
 NOT_ALONE = "Something else is in the picture."
@@ -97,7 +97,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     components.banks({blob.id: blob.blob for blob in blobs if blob})
     pad = {
         "part": "pad",
-        "loaded": st.session_state.get(LOADED, 0),
+        "loaded": st.session_state.get(LOADED, 0) + session.visit(),
         "form": base64.b64encode(levels or b"").decode(),
         "asked": state.digit_drawing,
         "prior": state.prior,
@@ -193,7 +193,7 @@ def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | Non
         if asked is None and style:
             asked = int(np.argmax(results.classes(style, levels).probabilities))
         session.update(drawn_bound=True, digit_bound=asked or 0)
-        st.switch_page(st.Page(bound.render, url_path="bound"))
+        session.go(st.Page(bound.render, url_path="bound"))
     for end in "ab":
         title = f"Interpolate: make it end {end.upper()} on both maps"
         if st.button(f"Path {end.upper()}", help=title, disabled=not levels, key=f"send_{end}"):
@@ -201,4 +201,4 @@ def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | Non
                 z = results.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
                 session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
             session.update(snap=False)
-            st.switch_page(st.Page(interpolate.render, url_path="interpolate"))
+            session.go(st.Page(interpolate.render, url_path="interpolate"))

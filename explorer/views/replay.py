@@ -104,6 +104,7 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
             "lastView": film.last_view,
         }
     shared = {"palette": figures.PALETTE, "prior": state.prior, "manifold": state.manifold, "fit": state.fit}
+    shared["visit"] = session.visit()
     components.bridge("replay", {"sides": sides, "curves": curves(shown), "epoch": state.epoch, **shared}, picked)
     session.mirror()
 

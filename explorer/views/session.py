@@ -1,7 +1,10 @@
 """The one declared state of a visitor, between the widgets, the session and the URL.
 
-A widget is bound to a field of `ExplorerState` by `bound(field)`: it starts from the field, and a change of it changes
-the field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
+A widget is bound to a field of `ExplorerState` by `bound(field)`: it shows the field, and a change of it changes the
+field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
+
+Each change of the state is an entry in the browser's history. Back and forward ask for a run under an older URL, and
+that is then the state.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,17 +12,48 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from state import ExplorerState, from_query, to_query
 
 STATE = "explorer_state"
-MIRRORED = "explorer_query"  # what `mirror` wrote last
+MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it
+VISIT = "explorer_visit"
+PAGE = "explorer_page"  # the page of the run before
+SHOWN = "explorer_shown"  # by widget, the visit in which the browser was last told its value
+
+
+def begin() -> None:
+    """Bring state and URL together at the start of a run of the whole script, before Streamlit's navigation.
+
+    After back or forward the URL decides. When the page changes, Streamlit empties the query; written before the
+    navigation, it makes one entry in the history together with the page.
+    """
+    run = get_script_run_ctx()
+    page, back = (run.page_script_hash, run.is_history_navigation) if run else ("", False)
+    if back:
+        st.session_state.pop(STATE, None)
+    state, moved = current(), page != st.session_state.get(PAGE, page)
+    if moved or back:
+        st.session_state[VISIT] = visit() + 1
+    if moved and not back:
+        st.query_params.from_dict(to_query(state))
+    st.session_state[PAGE] = page
+
+
+def visit() -> int:
+    """How often the page changed or the visitor went back or forward: from then on the browser knows no widget's value.
+
+    What the browser otherwise knows better than the server, such as a drawing, it takes from the server as well.
+    """
+    return st.session_state.get(VISIT, 0)
 
 
 def current() -> ExplorerState:
     """The visitor's state; at the start of a session it is read from the URL."""
     if STATE not in st.session_state:
         st.session_state[STATE] = from_query(st.query_params)
+        st.session_state[MIRRORED] = to_query(st.session_state[STATE])
     return st.session_state[STATE]
 
 
@@ -36,13 +70,18 @@ def update(**changes: Any) -> None:
 def mirror() -> None:
     """Write the state into the URL, if it says anything else.
 
-    `st.query_params` are what the browser showed when it asked for this run. What was written last may still be on its
-    way to it, and would then remain.
+    It is compared with what was written last, and not with `st.query_params`: they are what the browser showed when it
+    asked for this run, and what was written since may still be on its way to it.
     """
     query = to_query(current())
-    if not st.query_params.to_dict() == query == st.session_state.get(MIRRORED, query):
+    if query != st.session_state[MIRRORED]:
         st.query_params.from_dict(query)
-    st.session_state[MIRRORED] = query
+        st.session_state[MIRRORED] = query
+
+
+def go(page: st.Page) -> None:
+    """Show another page, and the state with it."""
+    st.switch_page(page, query_params=to_query(current()))
 
 
 def bound(
@@ -51,22 +90,28 @@ def bound(
     """The arguments that bind a widget to a field of the state.
 
     `first` is shown while the field is None; `read` brings what was entered into the field's form; a change of the
-    widget empties the fields in `clears`. What no link could say, which only a forged message brings, is dropped.
+    widget empties the fields in `clears`. What no link could say, an emptied number or what only a forged message
+    brings, leaves the field as it was.
+
+    On a new visit the browser has forgotten what the widget shows, even where the session still has a value for it.
     """
-    if field not in st.session_state:
-        value = getattr(current(), field)
-        st.session_state[field] = first if value is None else value
+    value = getattr(current(), field)
+    value = first if value is None else value
+    shown = st.session_state.setdefault(SHOWN, {})
+    if field not in st.session_state or st.session_state[field] != value or shown.get(field) != visit():
+        st.session_state[field] = value
+    shown[field] = visit()
 
     def changed() -> None:
         entered = st.session_state[field]
         try:
-            asked = replace(current(), **{field: None if entered is None else read(entered)})
-            valid = from_query(to_query(asked)) == asked
+            asked = replace(current(), **{field: read(entered)})
+            valid = entered is not None and from_query(to_query(asked)) == asked
         except (TypeError, ValueError):
             valid = False
         if valid:
             update(**{field: getattr(asked, field)}, **dict.fromkeys(clears))
         else:
-            update(**{field: getattr(current(), field)})
+            st.session_state[field] = value
 
     return {"key": field, "on_change": changed}
