@@ -18,7 +18,7 @@ class Bound {
       paintUnder: (chart) => this.data && this.paintUnder(chart),
       hover: (z, chart) => this.data && this.hover(z, chart),
       leave: () => this.leave(),
-      pick: (z) => this.pick(z),
+      pick: (z) => this.data && this.pick(z),
       moved: () => this.map.requestOver(),
     };
   }
@@ -55,7 +55,8 @@ class Bound {
   }
 
   buildAgain(parent) {
-    const root = element("div", "latent-again", parent);
+    const root = (this.drawn = element("div", "latent-again", parent));
+    wait(root, true);
     const line = element("div", "latent-line", root);
     const button = element("button", "latent-button", line, { type: "button", textContent: "encode again" });
     button.title = "Draw a z from q and decode it";
@@ -122,7 +123,10 @@ class Bound {
     for (const each of [this.wide, this.near]) each.tint(this.colours.exact);
     this.attach();
     if (this.close) this.close.home = this.data.view;
-    if (this.tiles) this.showTiles();
+    if (this.tiles) {
+      wait(this.drawn, false);
+      this.showTiles();
+    }
     this.estimates?.show({ ...this.data, colours: this.colours }, this.sampler);
     this.redraw();
   }

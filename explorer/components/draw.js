@@ -89,8 +89,11 @@ class Draw {
     this.show();
   }
 
+  // A drawing that was begun before the first word of the server came stays, unless there is one already.
   load({ loaded, form, asked }) {
+    const begun = this.loaded === undefined && this.pixels && !form;
     this.loaded = loaded;
+    if (begun) return this.send();
     this.asked = asked;
     this.forget();
     this.pad.load(fromText(form));

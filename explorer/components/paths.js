@@ -53,6 +53,7 @@ class Paths {
     this.play(false);
     this.resized = new ResizeObserver(() => this.data && this.film());
     this.resized.observe(this.root);
+    wait(this.root, true);
   }
 
   // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior, chord }; a broken checkpoint's side is absent
@@ -63,6 +64,7 @@ class Paths {
     this.banks = banks;
     this.sides = Object.keys(data.sides);
     this.data = data;
+    wait(this.root, false);
     this.attach();
     this.film();
     this.seek(this.t);

@@ -117,11 +117,31 @@ class Pictures {
       const asked = ["svg", "png"].find((kind) => event.target.closest?.(`.st-key-${kind}_${key} button`));
       if (!chart || !asked) continue;
       event.stopPropagation();
-      const svg = svgOf(chart, name);
-      if (asked === "svg") saveAs(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
-      else saveAs(`${name}.png`, await pngOf(svg));
+      try {
+        const svg = svgOf(chart, name);
+        if (asked === "svg") saveAs(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
+        else saveAs(`${name}.png`, await pngOf(svg));
+      } catch (error) {
+        say(event.target, `The picture could not be made: ${error.message ?? error}`);
+      }
     }
   }
 }
 
+// Asks for a run when a file could not be made, so that the server can say why: Streamlit only says that it could not.
+class Files {
+  update(data, { tell }) {
+    this.tell = tell;
+  }
+
+  attach() {
+    const failed = document.querySelector("[data-testid=stDownloadButtonError]");
+    if (failed && failed !== this.failed) this.tell({ failed: true });
+    this.failed = failed;
+  }
+
+  unmount() {}
+}
+
 pages.pictures = Pictures;
+pages.files = Files;

@@ -22,6 +22,7 @@ class Styles {
     this.slider.oninput = () => this.show(this.z);
     this.to = this.choice(morph, "Into class");
     this.morphed = element("canvas", "latent-digit latent-screen", morph, { width: SIDE, height: SIDE });
+    wait(this.root, true);
   }
 
   // A screen and an option for each class of the model.
@@ -59,6 +60,7 @@ class Styles {
     this.data = data;
     this.from.value = data.digit;
     this.to.value = data.morph;
+    wait(this.root, false);
     this.attach();
     this.show(data.z);
     this.chart.requestOver();

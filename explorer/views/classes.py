@@ -47,14 +47,14 @@ def render() -> None:
 
 
 def files(resource: Resource) -> None:
-    """The map's files, with the ten digits of the pinned style in a row."""
+    """The map's files, with all classes at the pinned style in a row."""
     z = np.array([pin(session.current())])
     takeaway.maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
 
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
-    """The ten digits (28, 280) uint8 at a point z (1, 2)."""
-    return np.hstack(compute.ten_classes(resource.checkpoint.model, z)[:, 0])
+    """The image (28, 28 C) uint8 of all C classes at a point z (1, 2), in a row."""
+    return np.hstack(compute.every_class(resource.checkpoint.model, z)[:, 0])
 
 
 def pin(state: ExplorerState) -> tuple[float, float]:

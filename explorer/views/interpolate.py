@@ -106,6 +106,7 @@ def travelled(shown: dict[str, Resource]) -> None:
                 parts.choose_image(field, field, count, 120)
         for side, resource in shown.items():
             download(side, resource, sides[side])
+    takeaway.problems("path")
     session.mirror()
 
 
@@ -136,12 +137,4 @@ def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:
         frames = compute.there_and_back(resource.checkpoint.model, shown["path"], shown["digit"])
         return pictures.gif(frames, GIF_SCALE, GIF_RATE)
 
-    st.download_button(
-        f"GIF of {name}",
-        film,
-        f"{name}-path.gif",
-        "image/gif",
-        key=f"gif_{side}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    takeaway.file(f"GIF of {name}", f"gif_{side}", film, f"{name}-path.gif", "image/gif", ":material/download:")

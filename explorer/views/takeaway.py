@@ -20,12 +20,14 @@ import pictures
 from export import Codes, Plane
 from resources import Resource
 from state import ExplorerState
+from vae.files import CheckpointError
 from views import parts, session
 
 if TYPE_CHECKING:
     from results import Precise
 
 SCALE = 10
+PROBLEMS = "file_problems"  # by the names of files that could not be made, why
 FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, with which an HTML file starts
 
 Images = Mapping[str, Callable[[], np.ndarray]]
@@ -39,6 +41,7 @@ def offer(draw: Callable[[], None]) -> None:
     if popover.open:
         with popover:
             draw()
+            problems("take_away")
 
 
 def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = None) -> None:
@@ -83,9 +86,35 @@ def ends(state: ExplorerState) -> dict[str, dict[str, tuple[float, float]]]:
     return found
 
 
-def file(label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None) -> None:
-    """A button that makes a file when it is pressed."""
-    st.download_button(label, made, name, kind, key=key, on_click="ignore")
+def file(
+    label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None, icon: str | None = None
+) -> None:
+    """A button that makes a file when it is pressed; why it could not is kept for `problems`."""
+    kept = st.session_state.setdefault(PROBLEMS, {})
+
+    def attempt() -> bytes:
+        try:
+            return made()
+        except Exception as error:
+            kept[name] = why_not(name, error)
+            raise
+
+    st.download_button(label, attempt, name, kind, key=key, on_click="ignore", icon=icon)
+
+
+def why_not(name: str, error: Exception) -> str:
+    """A sentence on a file that could not be made; an error that nobody foresaw is named, and its story is in the log."""
+    foreseen = isinstance(error, ValueError | CheckpointError)
+    why = parts.sentence(error) if foreseen else f"{type(error).__name__}, see the server's log"
+    return f"{name} could not be made: {why}"
+
+
+def problems(place: str) -> None:
+    """Why the last files could not be made; the browser asks for the run that shows it."""
+    components.bridge("files", {}, lambda value: None, part=f"_{place}")
+    kept = st.session_state.get(PROBLEMS, {})
+    while kept:
+        st.error(kept.pop(next(iter(kept))))
 
 
 def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
