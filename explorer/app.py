@@ -14,7 +14,7 @@ import access  # noqa: E402
 import components  # noqa: E402
 import opening  # noqa: E402
 import resources  # noqa: E402
-from views import session  # noqa: E402
+from views import parts, session  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 FIRST = ""  # the address of the first page; its name, /maps, leads there too
@@ -43,14 +43,18 @@ components.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
+session.arrive()
 place = st.empty()  # always, so that what follows has its place in every run
 if chosen.url_path != FIRST and not opening.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')
     opening.import_rest()
     place.empty()
 
+missing = st.container()
 if resources.checkpoint_names() or chosen.url_path == "train":
     chosen.run()
+    with missing:
+        parts.say_missing()
 else:
     st.error(resources.nothing())
-    import_module("views.parts").not_shown()
+    parts.not_shown()

@@ -282,14 +282,19 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
 
 def from_query(query: Mapping[str, str]) -> ExplorerState:
     """The state that a URL's query describes; what is missing or junk takes its default."""
-    chosen = {}
+    return read_query(query)[0]
+
+
+def read_query(query: Mapping[str, str]) -> tuple[ExplorerState, tuple[str, ...]]:
+    """The state that a URL's query describes, and the fields that it gives a value they cannot have."""
+    chosen, junk = {}, []
     for field in fields(ExplorerState):
         if field.name in query:
             try:
                 chosen[field.name] = PARSERS.get(field.name, coordinate)(query[field.name])
             except ValueError:
-                continue
-    return ExplorerState(**chosen)
+                junk.append(field.name)
+    return ExplorerState(**chosen), tuple(junk)
 
 
 def to_query(state: ExplorerState) -> dict[str, str]:

@@ -26,7 +26,7 @@ import resources
 import results
 import shape
 import vae
-from state import ExplorerState, packed, unpacked
+from state import ExplorerState, from_query, packed, unpacked
 from vae import checkpoint, datasets, tiles
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
@@ -139,10 +139,39 @@ def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
     assert errors(app) == []
     assert [app.selectbox(side).value for side in ("left", "middle", "right")] == ["ae", "vae", "vae-best"]
     assert len(app.get("plotly_chart")) == 3
-    assert dict(app.query_params) == {"middle": "vae", "right": "vae-best"}  # the plane that was pinned on is gone
+    assert dict(app.query_params) == {"middle": "vae", "right": "vae-best", "z1_middle": "0.5"}  # the point moves too
     next(button for button in app.button if button.label == "two maps").click().run()
     assert len(app.get("plotly_chart")) == 2
-    assert not app.query_params
+    assert dict(app.query_params) == {"left": "vae", "z1_left": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("query", "two"),
+    [
+        ({"right": "cvae", "digit_right": "3", "z1_right": "1.5", "b1_left": "2"}, None),
+        ({"left": "vae-best", "right": "ae", "z1_left": "1", "z2_right": "-2"}, None),
+        ({"middle": "cvae", "right": "vae-best", "z1_middle": "0.25"}, {"right": "cvae", "z1_right": "0.25"}),
+    ],
+)
+def test_two_maps_again_have_the_models_and_the_points_that_one_had(query, two):
+    app = run(**query)
+    if not two:
+        next(button for button in app.button if button.label == "AE | VAE | best").click().run()
+    next(button for button in app.button if button.label == "two maps").click().run()
+    assert errors(app) == []
+    assert from_query(dict(app.query_params)) == from_query(two or query)
+
+
+def test_a_link_to_what_is_not_there_says_so_as_long_as_something_else_is_shown():
+    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
+    app.query_params.update(left="no-such", path="curve")
+    for _ in range(2):
+        app.run()
+        assert len(app.warning) == 1
+        assert all(word in app.warning[0].value for word in ("no-such", "Autoencoder", "path", "curve"))
+    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
+    app.query_params.update(left="vae", path="arc", utm_source="mail")
+    assert not app.run().warning
 
 
 def test_another_model_gives_up_the_points_of_the_plane_before_on_every_page():

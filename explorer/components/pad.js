@@ -12,7 +12,8 @@ function traceStroke(context, points) {
     const middle = [0, 1].map((axis) => (points[i][axis] + points[i + 1][axis]) / 2);
     context.quadraticCurveTo(...points[i], ...middle);
   }
-  context.lineTo(...points[points.length - 1]);
+  const [x, y] = points[points.length - 1];
+  context.lineTo(x + (points.length === 1 ? 0.01 : 0), y); // a tap is a dot, and a line without length is nothing
   context.stroke();
 }
 

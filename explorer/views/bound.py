@@ -24,7 +24,7 @@ from bars import Part
 from evidence import Evidence
 from resources import Family
 from results import Precise, Subject
-from state import TEST_IMAGES, UNITS, ExplorerState, coordinate, point, unpacked, whole
+from state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
 from vae.files import CheckpointError
 from views import parts, session, takeaway
 from views.pins import offer_images
@@ -88,9 +88,7 @@ def picked(value: Any) -> None:
 def choose(names: list[str], family: Family) -> str:
     """The choice of a model, and of a sigma where the family was chosen."""
     names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
-    if session.current().bound not in names:
-        default = ExplorerState.bound
-        session.update(bound=default if default in names else names[0])
+    parts.keep_within("bound", names)
 
     def label(name: str) -> str:
         return "VAEs along σ" if name == FAMILY else parts.label(name)

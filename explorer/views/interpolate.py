@@ -1,6 +1,7 @@
 """Interpolate: a way between two points, what each place on it decodes to, and whether codes lie near it."""
 
 from functools import partial
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -97,6 +98,8 @@ def travelled(shown: dict[str, Resource]) -> None:
     components.bridge("paths", {"sides": sides, **shared}, picked)
     for side, resource in shown.items():
         with places[side]:
+            if snap and resource.stored.conditional:
+                decoded_as(resource, state, sides[side]["digit"])
             compared(resource, sides[side], state.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if snap:
@@ -108,6 +111,14 @@ def travelled(shown: dict[str, Resource]) -> None:
             download(side, resource, sides[side])
     takeaway.problems("path")
     session.mirror()
+
+
+def decoded_as(resource: Resource, state: ExplorerState, digit: int) -> None:
+    """What a conditional model makes of two test images of other classes: of each it keeps the style."""
+    labels, names = resource.checkpoint.labels.tolist(), resource.stored.class_names
+    a, b = (escape(names[labels[index % len(labels)]]) for index in (state.image_a, state.image_b))
+    asked = escape(names[digit])
+    parts.said(f"Decoded as {asked} all along: A is the style of a test image of {a}, B that of one of {b}.")
 
 
 def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:

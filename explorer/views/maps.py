@@ -13,10 +13,11 @@ import components
 import opening
 import resources
 from resources import Resource
-from state import one_of, plane, point
+from state import ExplorerState, one_of, plane, point
 from views import parts, session, takeaway
 
 SIDES = ("left", "middle", "right")
+BEFORE = "maps_before"  # where the session keeps the state before the preset was chosen
 PRESET = {"left": "ae", "middle": "vae", "right": "vae-best"}
 
 
@@ -54,18 +55,35 @@ def render() -> None:
 
 
 def offer_preset() -> None:
-    """One click to the three models whose maps tell most beside each other, and one back to two maps."""
+    """One click to the three models whose maps tell most beside each other, and one back to the two maps before."""
     if session.current().middle:
-        st.button("two maps", on_click=lambda: arrange(middle="", right="vae"))
+        st.button("two maps", on_click=two)
     elif set(PRESET.values()) <= set(resources.checkpoint_names()):
-        st.button("AE | VAE | best", on_click=lambda: arrange(**PRESET))
+        st.button("AE | VAE | best", on_click=three)
 
 
-def arrange(**models: str) -> None:
-    """Show these models; what was pinned on the planes of those that they replace is given up."""
-    state = session.current()
-    replaced = [side for side, name in models.items() if getattr(state, side) != name]
-    session.update(**models, **{field: None for side in replaced for field in plane(side)})
+def three() -> None:
+    """Show the preset, and keep what was shown."""
+    st.session_state[BEFORE] = session.current()
+    arrange(PRESET)
+
+
+def two() -> None:
+    """Show the two models that were shown before the preset; after a link to three maps, the first two of them."""
+    state, before = session.current(), st.session_state.get(BEFORE)
+    left, right = (before.left, before.right) if before else (state.left, state.middle)
+    arrange({"left": left, "middle": "", "right": right}, before)
+
+
+def arrange(models: dict[str, str], before: ExplorerState | None = None) -> None:
+    """Show these models by side, each with its class and its points, now or else `before`; those of its side first."""
+    changes: dict[str, Any] = dict(models)
+    for side, name in models.items():
+        known = [(state, place) for place in (side, *SIDES) for state in (session.current(), before) if state]
+        state, place = next((each for each in known if getattr(*each) == name), (ExplorerState(), side))
+        for field in (f"digit_{side}", *plane(side)):
+            changes[field] = getattr(state, field.replace(side, place), None)
+    session.update(**changes)
 
 
 def tie(side: str, resource: Resource, z: tuple[float, float] | None, announce: bool = False) -> None:

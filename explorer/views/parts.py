@@ -26,6 +26,8 @@ NAMES = {
 }
 
 
+ABSENT = "absent_models"  # by field, the model that a link asked for, and the one that is shown instead
+
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
 
@@ -57,9 +59,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice. For a
     conditional model the row also has a choice of class, bound to the field `digit`.
     """
-    if getattr(session.current(), field) not in names:
-        default = getattr(ExplorerState, field)
-        session.update(**{field: default if default in names else names[0]})
+    keep_within(field, names)
     resource, problem = None, None
     try:
         resource = resources.resource(getattr(session.current(), field))
@@ -68,12 +68,31 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     with row():
         bound = session.bound(field, clears=clears)
         title = field.replace("_", " ").capitalize()
-        st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=220, **bound)
+        st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
         if resource and resource.stored.conditional and digit:
             choose_class(digit, "Class to decode", resource.stored.class_names)
     if problem:
         st.error(problem)
     return resource
+
+
+def keep_within(field: str, names: Sequence[str]) -> None:
+    """Give a field of the state, a model's name, another value if it is none of these; `say_missing` says so."""
+    asked, default = getattr(session.current(), field), getattr(ExplorerState, field)
+    if asked not in names:
+        instead = default if default in names else names[0]
+        session.update(**{field: instead})
+        st.session_state.setdefault(ABSENT, {})[field] = asked, instead, session.visit()
+
+
+def say_missing() -> None:
+    """Say what the link asks for and is not to be had, as long as something else is shown in its place."""
+    said = [f"{field} = {value[:40]!r} means nothing here." for field, value in session.not_understood().items()]
+    for field, (asked, instead, visit) in st.session_state.get(ABSENT, {}).items():
+        if visit == session.visit() and getattr(session.current(), field) == instead:
+            said.append(f"There is no model {asked!r}; {label(instead)} is shown instead.")
+    if said:
+        st.warning("Not all that this link asks for is here. " + re.sub(r"([^\w\s.,;()'-])", r"\\\1", " ".join(said)))
 
 
 def choose_class(field: str, title: str, class_names: Sequence[str]) -> None:

@@ -35,7 +35,8 @@ def render() -> None:
         played(shown, addresses)
     others = [name for name in resources.checkpoint_names() if name not in names]
     if others:
-        st.caption(f"Without a replay: {', '.join(others)}. Training with --snapshots 15 keeps one.")
+        kept = "A training on the page Train keeps one; in a terminal, `--snapshots 15` does."
+        st.caption(f"Without a replay: {', '.join(others)}. {kept}")
 
 
 def fields(side: str) -> tuple[str, str]:

@@ -14,12 +14,13 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from state import ExplorerState, from_query, to_query
+from state import ExplorerState, from_query, read_query, to_query
 
 STATE = "explorer_state"
 MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it
 VISIT = "explorer_visit"
 PAGE = "explorer_page"  # the page of the run before
+JUNK = "explorer_junk"  # of the URL that the state was read from: by field, the values that it cannot have
 SHOWN = "explorer_shown"  # by widget, the visit in which the browser was last told its value
 
 
@@ -30,15 +31,25 @@ def begin() -> None:
     navigation, it makes one entry in the history together with the page.
     """
     run = get_script_run_ctx()
-    page, back = (run.page_script_hash, run.is_history_navigation) if run else ("", False)
+    back = bool(run and run.is_history_navigation)
     if back:
         st.session_state.pop(STATE, None)
-    state, moved = current(), page != st.session_state.get(PAGE, page)
+    state, moved = current(), page() != st.session_state.get(PAGE, page())
     if moved or back:
         st.session_state[VISIT] = visit() + 1
     if moved and not back:
         st.query_params.from_dict(to_query(state))
-    st.session_state[PAGE] = page
+
+
+def arrive() -> None:
+    """Note the page that Streamlit's navigation has chosen."""
+    st.session_state[PAGE] = page()
+
+
+def page() -> str:
+    """The page that is asked for, after the navigation the one that is shown."""
+    run = get_script_run_ctx()
+    return run.page_script_hash if run else ""
 
 
 def visit() -> int:
@@ -52,9 +63,16 @@ def visit() -> int:
 def current() -> ExplorerState:
     """The visitor's state; at the start of a session it is read from the URL."""
     if STATE not in st.session_state:
-        st.session_state[STATE] = from_query(st.query_params)
+        st.session_state[STATE], junk = read_query(st.query_params)
+        st.session_state[JUNK] = {field: st.query_params[field] for field in junk}
         st.session_state[MIRRORED] = to_query(st.session_state[STATE])
     return st.session_state[STATE]
+
+
+def not_understood() -> Mapping[str, str]:
+    """What the link asked for, by field, that the field cannot have; until the visitor goes elsewhere."""
+    current()
+    return {} if visit() else st.session_state[JUNK]
 
 
 def update(**changes: Any) -> None:

@@ -103,7 +103,7 @@ def file(
 
 
 def why_not(name: str, error: Exception) -> str:
-    """A sentence on a file that could not be made; an error that nobody foresaw is named, and its story is in the log."""
+    """A sentence on a file that could not be made; of an error that nobody foresaw it has the kind only."""
     foreseen = isinstance(error, ValueError | CheckpointError)
     why = parts.sentence(error) if foreseen else f"{type(error).__name__}, see the server's log"
     return f"{name} could not be made: {why}"

@@ -1,0 +1,93 @@
+"""Every file that a page offers is made and opened; a file that cannot be made says why."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import streamlit as st
+from browser import ROOT, app, ready, visit
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 2, "npz": 2, "gif": 2}}
+PAGES |= {"classes": {"csv": 1, "npz": 1, "png": 1}, "bound": {"csv": 1, "npz": 1}}
+QUERIES = [{}, {"left": "cvae", "right": "vae-best", "style": "cvae-best", "bound": "cvae", "path": "arc"}]
+
+
+def opened(name, content):
+    """A file's content as its reader sees it; raises what the reader raises."""
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "csv":
+        rows = list(csv.reader(io.StringIO(content.decode())))
+        assert rows[0][:4] == ["index", "label", "z1", "z2"]
+        assert len(rows) == 10_001
+        assert np.isfinite(np.array(rows[1:], float)).all()
+    elif kind == "npz":
+        arrays = np.load(io.BytesIO(content))
+        assert arrays["z"].shape == (10_000, 2)
+    elif kind in ("png", "gif"):
+        with Image.open(io.BytesIO(content)) as image:
+            assert np.asarray(image.convert("L")).std() > 1  # something is to be seen
+            assert kind == "png" or image.n_frames > 10
+    else:
+        assert kind == "html"
+        assert json.loads(re.search(r'id="spec"[^>]*>(.*?)</script>', content.decode(), re.DOTALL)[1])
+    return kind
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query):
+    offered = {}
+
+    def noted(label, data, file_name, *_, **__):
+        offered[label, file_name] = data
+        return False
+
+    def script(page):
+        import importlib
+
+        importlib.import_module(f"views.{page}").render()
+
+    monkeypatch.setattr(st, "download_button", noted)
+    app = AppTest.from_function(script, args=(page,), default_timeout=120)
+    app.query_params.update(query)
+    app.session_state["take_away"] = True
+    app.run()
+    assert not app.exception
+    made = [opened(name, data()) for (_, name), data in offered.items()]
+    assert {kind: made.count(kind) for kind in made} == PAGES[page]
+
+
+BROKEN = """
+import sys
+sys.path[:0] = [{root!r}, {explorer!r}]
+import export
+from vae.files import CheckpointError
+
+def csv(codes):
+    raise CheckpointError("the codes are gone: train the model anew")
+
+def npz(codes):
+    return codes.nothing
+
+export.csv, export.npz = csv, npz
+__file__ = {explorer!r} + "/app.py"
+exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec"))
+"""
+
+
+@pytest.mark.browser
+def test_a_file_that_cannot_be_made_says_why(page, tmp_path):
+    script = tmp_path / "broken.py"
+    script.write_text(BROKEN.format(root=str(ROOT), explorer=str(ROOT / "explorer")), encoding="utf-8")
+    with app(tmp_path / "log", ROOT, str(script)) as (address, _):
+        visit(page, f"{address}/classes", "style_map")
+        page.get_by_text("take away", exact=True).click()
+        for key, said in (("csv", "the codes are gone: train the model anew"), ("npz", "AttributeError")):
+            page.locator(f".st-key-{key}_style_map button").click()
+            page.get_by_text(said).wait_for()
+            ready(page)
