@@ -114,6 +114,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     kl = kl_closed_form(q).double()
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
     code = estimators.two_part_code_bits(elbo + kl, kl, log_px, step)
+    best_gaussian = _gaussian(best.mean[0], best.log_std[0].exp())
     return Evidence(
         terms=Terms(
             log_px=exact.log_px_nats,
@@ -127,11 +128,11 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
         ),
         code=Code(*(part.item() for part in code), step),
         q=guess,
-        best=_gaussian(best.mean[0], best.log_std[0].exp()),
+        best=best_gaussian,
         mean=tuple(exact.mean.tolist()),
         std=tuple(exact.covariance.diagonal().sqrt().tolist()),
         landscape=seen,
-        view=view(seen.close.window, *guess),
+        view=view(view(seen.close.window, *guess), *best_gaussian),
         reconstruction=(model.decode(q.mean, y)[0, 0] * 255).round().byte().numpy(),
     )
 

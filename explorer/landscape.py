@@ -32,7 +32,7 @@ _PARTS = (4, 16)  # of a cell along an axis
 _NEAR_NATS = 12.0
 _MOST = 65_536  # points decoded to see more
 _BLOCK = 8_192  # points decoded together
-_SIGMAS = 2.4  # of q, which a view holds
+_SIGMAS = 2.4  # of a Gaussian, which a view holds
 _DOT = 6.0  # what is this much smaller than its surroundings is no more than a dot
 
 Window = tuple[tuple[float, float], tuple[float, float]]  # ((low, high) of z1, (low, high) of z2)
@@ -98,14 +98,11 @@ def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Land
 
 
 def view(window: Window, mean: tuple[float, float], std: tuple[float, float]) -> Window:
-    """The window with the ellipse of q, or around itself where beside that the posterior would be a dot."""
-    both = tuple(
+    """The window, and more so that it holds the ellipses of a Gaussian, however far that is."""
+    return tuple(
         (min(low, middle - _SIGMAS * sigma), max(high, middle + _SIGMAS * sigma))
         for (low, high), middle, sigma in zip(window, mean, std, strict=True)
     )
-    if max(map(_length, both)) < _DOT * max(map(_length, window)):
-        return both
-    return tuple((low - 0.5 * (high - low), high + 0.5 * (high - low)) for low, high in window)
 
 
 def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Window, mass: float, size: int) -> _Cells:

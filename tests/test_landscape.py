@@ -101,17 +101,18 @@ def test_a_far_and_small_part_is_on_the_wide_picture_and_not_close_up():
         assert main * density(found.close)[0][inside].sum() == pytest.approx(mass, abs=0.03)
 
 
-def test_the_view_holds_the_ellipse_of_q_unless_the_posterior_were_a_dot_beside_it():
+@pytest.mark.fault("the close-up cut q off where it is far from the posterior")
+@pytest.mark.parametrize("z1", [0.5, -2.0, -20.0, 300.0])
+def test_the_view_holds_the_window_and_the_ellipses_of_q(z1):
+    window, mean, std = ((0.0, 1.0), (2.0, 3.0)), (z1, 2.5), (0.1, 0.2)
+    view = landscape.view(window, mean, std)
+    for (low, high), (first, last), middle, sigma in zip(view, window, mean, std, strict=True):
+        assert low <= middle - 2 * sigma < middle + 2 * sigma <= high
+        assert low <= first < last <= high
+
+
+def test_a_view_that_holds_q_already_is_the_window():
     window, std = ((0.0, 1.0), (2.0, 3.0)), (0.1, 0.2)
-    for mean, both in (((0.5, 2.5), True), ((-2.0, 2.5), True), ((-20.0, 2.5), False)):
-        view = landscape.view(window, mean, std)
-        ellipse = all(
-            low <= middle - 2 * sigma and middle + 2 * sigma <= high
-            for (low, high), middle, sigma in zip(view, mean, std, strict=True)
-        )
-        assert ellipse == both
-        for (low, high), (first, last) in zip(view, window, strict=True):
-            assert low <= first < last <= high
     assert landscape.view(window, (0.5, 2.5), std) == window
 
 
