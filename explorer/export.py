@@ -39,6 +39,7 @@ class Plane(NamedTuple):
     classes: Sequence[tuple[str, str]]  # name and colour of each
     x: tuple[float, float]  # the ranges that are shown first
     y: tuple[float, float]
+    dot: float  # the size of a code's mark
     radius: float  # the distance within which codes are near
     near: int  # how many codes a typical one has near
     z: tuple[float, float]  # the pinned point

@@ -1,13 +1,14 @@
 """Arrays in, Plotly figures out: the maps, and the one palette of the classes, of which there are at most ten.
 
-A map never changes once drawn (a changed figure is mounted anew and loses its zoom): whatever moves is drawn over it by
-the browser. Both axes have the same unit, and the ranges come from the codes' own quantiles, so that outliers cannot
-shrink the rest.
+A map never changes once drawn (a changed figure is mounted anew and loses its zoom): the codes and whatever moves are
+drawn under and over it by the browser. Both axes have the same unit, and the ranges come from the codes' own quantiles,
+so that outliers cannot shrink the rest.
 """
 
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas  # noqa: F401  Plotly uses it if it is imported, and another visitor's run may be half through importing it
@@ -18,11 +19,14 @@ PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
+SLICES = 16  # of each class, drawn in turns
 FINE = 250  # of the smallest lengths that one can see fit across a map
 STEPS = 50  # at least, across a map, of a point that keys move
 LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
-MARGIN = {"l": 34, "r": 4, "t": 30, "b": 24, "autoexpand": False}
+MARGIN = {"l": 4, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
+INSIDE = {"ticklabelposition": "inside", "ticks": "", "ticklabelstandoff": 4}  # labels, which no margin then cuts
+FOR_A_PAGE = {"itemclick": False, "itemdoubleclick": False}  # of a legend: the browser's part filters by it
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
 
 Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
@@ -72,37 +76,59 @@ def surroundings(codes: np.ndarray, prior: bool) -> Box:
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
-    """The codes (N, 2) float32 as one trace per class (N,), in one unit on both axes, with room for a prior's rings."""
-    traces = []
-    for label, (name, colour) in enumerate(zip(class_names, PALETTE, strict=False)):
-        chosen, marker = codes[labels == label], {"color": colour, "size": dot(len(codes)), "opacity": 0.8}
-        where = {"x": chosen[:, 0], "y": chosen[:, 1]}
-        traces.append({"type": "scattergl", **where, "name": name, "marker": marker, "hoverinfo": "skip"})
-    return _plane(traces, *extent(codes, prior), HEIGHT)
+    """The codes (N, 2) float32 of each class (N,), in one unit on both axes, with room for a prior's rings.
+
+    Plotly draws trace after trace. A class is cut into slices that are drawn in turns with the others', so that none
+    hides another, and that the legend shows and hides together.
+    """
+    legend = [{**each, "legendgroup": label} for label, each in enumerate(_legend(class_names, dot(len(codes))))]
+    order = np.random.default_rng(0).permutation(len(codes))
+    slices = []
+    for part in np.array_split(order, SLICES):
+        for label, trace in enumerate(legend):
+            x, y = codes[part[labels[part] == label]].T
+            slices.append({**trace, "type": "scattergl", "x": x, "y": y, "showlegend": False, "hoverinfo": "skip"})
+    return _plane([*legend, *slices], extent(codes, prior), HEIGHT)
+
+
+def empty_map(codes: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
+    """A `latent_map` without its codes, for a page that draws them itself: 10,000 of them, also without WebGL."""
+    return _plane(_legend(class_names, dot(len(codes))), extent(codes, prior), HEIGHT, **FOR_A_PAGE)
 
 
 def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
     """The plane to +-reach without any codes, and the legend of the classes, for a page that draws all else itself."""
-    traces = [
-        {"type": "scatter", "x": [None], "y": [None], "name": name, "marker": {"color": colour, "size": 6}}
+    return _plane(_legend(class_names, dot(0)), ((-reach, reach), (-reach, reach)), height, **FOR_A_PAGE)
+
+
+def _legend(class_names: Sequence[str], size: float) -> list[dict]:
+    """A trace of each class without a point of its own."""
+    return [
+        {
+            "type": "scatter",
+            "x": [None],
+            "y": [None],
+            "name": name,
+            "marker": {"color": colour, "size": size, "opacity": 0.8},
+        }
         for name, colour in zip(class_names, PALETTE, strict=False)
     ]
-    return _plane(traces, (-reach, reach), (-reach, reach), height)
 
 
-def _plane(traces: Sequence[dict], x_range: tuple[float, float], y_range: tuple[float, float], height: int) -> Figure:
+def _plane(traces: Sequence[dict], box: Box, height: int, **legend: Any) -> Figure:
     """Markers with one unit on both axes, faint lines and the legend on top, in two rows where names are long.
 
     Plotly takes names for markup, and so they are escaped for it, and for nobody else. All is given at once: a figure
     that grows part by part takes three times as long.
     """
     shown = [{**trace, "name": escape(short(trace["name"]), quote=False), "mode": "markers"} for trace in traces]
-    long = max((len(trace["name"]) for trace in shown), default=0) > SHORT
-    a_row = min(5, max(3, len(shown))) if long else 10
+    named = {trace["name"] for trace in traces}
+    long = max(map(len, named), default=0) > SHORT
+    a_row = min(5, max(3, len(named))) if long else 10
     axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
     layout = {
         "height": height,
-        "margin": {**MARGIN, "t": MARGIN["t"] if len(shown) <= a_row else 50},
+        "margin": {**MARGIN, "t": MARGIN["t"] if len(named) <= a_row else 50},
         "dragmode": "pan",
         "hovermode": False,
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -117,9 +143,12 @@ def _plane(traces: Sequence[dict], x_range: tuple[float, float], y_range: tuple[
             "entrywidth": 1.0 / a_row,
             "entrywidthmode": "fraction",
             "font": {"size": 12},
+            "traceorder": "normal",
+            **legend,
         },
-        "xaxis": {**axis, "range": x_range},
-        "yaxis": {**axis, "range": y_range, "scaleanchor": "x", "scaleratio": 1},
+        "meta": {"home": box},
+        "xaxis": {**axis, "range": box[0], "tickangle": 0},
+        "yaxis": {**axis, "range": box[1], "scaleanchor": "x", "scaleratio": 1, **INSIDE},
     }
     return Figure({"data": shown, "layout": layout})
 

@@ -108,7 +108,7 @@ def _resource(version: Version) -> Resource:
         architecture=decoder_name(found.config, len(found.class_names)),
         dataset=_title(found.config.dataset),
         used_dimensions=used_dimensions(found.codes, found.prior),
-        figure=figures.latent_map(found.codes, found.labels, found.prior, found.class_names),
+        figure=figures.empty_map(found.codes, found.prior, found.class_names),
         blob=packing.pack(found, version.id),
         id=version.id,
     )

@@ -1,6 +1,6 @@
 // Axes as the charts have them, on any context: the picture's, and the canvas of a chart of our own.
 
-const TICK_INK = "rgba(128, 128, 128, 0.9)";
+const TICK_INK = "rgba(128, 128, 128, 0.9)"; // as in figures.py
 const GRID_INK = "rgba(128, 128, 128, 0.16)";
 const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
 
@@ -10,17 +10,43 @@ function multiples([low, high], step) {
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
 
-// As short as possible: a number far from 1 as a power of ten.
+// With the digits that tell it from the next: a number far from 1 as a power of ten.
 function tickText(value, step) {
   const nearest = Math.round(value / step) * step;
   const power = Math.floor(Math.log10(step) + 1e-9);
-  const plain = Math.abs(power) <= 3 || !nearest;
-  const digits = plain ? Math.max(0, -power) : Math.max(0, Math.floor(Math.log10(Math.abs(nearest)) + 1e-9) - power);
-  return (plain ? nearest.toFixed(Math.min(digits, 3)) : nearest.toExponential(Math.min(digits, 20))).replace(/-/g, "−");
+  const size = nearest ? Math.floor(Math.log10(Math.abs(nearest)) + 1e-9) : 0;
+  const plain = (Math.abs(power) <= 3 || Math.abs(size) <= 3) && size <= 6;
+  const text = plain ? nearest.toFixed(Math.min(Math.max(0, -power), 20)) : nearest.toExponential(Math.min(Math.max(0, size - power), 20));
+  return (nearest ? text : "0").replace(/-/g, "−");
 }
 
-// xaxis and yaxis: { dtick, showgrid }; without a grid an axis has one line, at 0.
-function drawAxes(context, { left, top, width, height, x, y }, xaxis, yaxis) {
+const TICK_LETTER = 6; // the width of a digit
+
+// Whether a label under the plane, centred on px, lies on the chart as a whole.
+function fits(text, px, { left, width }) {
+  const half = (TICK_LETTER / 2) * text.length;
+  return px - half >= 0 && px + half <= left + width + 4;
+}
+
+// Upwards on an axis, within the plane: no margin cuts them there, however long they are. They lie over all else.
+function drawUpLabels(context, { left, top, height }, ticks, paper) {
+  context.font = TICK_FONT;
+  context.textAlign = "left";
+  context.strokeStyle = paper;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.fillStyle = TICK_INK;
+  for (const { text, py } of ticks) {
+    const middle = Math.min(Math.max(py, top + 6), top + height - 6);
+    context.strokeText(text, left + 4, middle + 4);
+    context.fillText(text, left + 4, middle + 4);
+  }
+}
+
+// xaxis and yaxis: { dtick, showgrid }; without a grid an axis has one line, at 0. The labels of the second are drawn by
+// what is returned, over all else.
+function drawAxes(context, frame, xaxis, yaxis) {
+  const { left, top, width, height, x, y } = frame;
   context.strokeStyle = GRID_INK;
   context.fillStyle = TICK_INK;
   context.font = TICK_FONT;
@@ -36,12 +62,13 @@ function drawAxes(context, { left, top, width, height, x, y }, xaxis, yaxis) {
   for (const value of multiples(x, xaxis.dtick)) {
     const px = left + ((value - x[0]) / (x[1] - x[0])) * width;
     if (xaxis.showgrid || value === 0) line([px, top], [px, top + height]);
-    context.fillText(tickText(value, xaxis.dtick), px, top + height + 18);
+    const text = tickText(value, xaxis.dtick);
+    if (fits(text, px, frame)) context.fillText(text, px, top + height + 18);
   }
-  context.textAlign = "right";
-  for (const value of multiples(y, yaxis.dtick)) {
+  const ticks = multiples(y, yaxis.dtick).map((value) => {
     const py = top + ((y[1] - value) / (y[1] - y[0])) * height;
     if (yaxis.showgrid || value === 0) line([left, py], [left + width, py]);
-    context.fillText(tickText(value, yaxis.dtick), left - 9, py + 4);
-  }
+    return { text: tickText(value, yaxis.dtick), py };
+  });
+  return () => drawUpLabels(context, frame, ticks, theme().paper);
 }

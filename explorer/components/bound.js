@@ -2,6 +2,7 @@
 
 const KEPT_DRAWS = 8;
 const GLIDE_MS = 350;
+const EDGE = 0.03; // of the view, between its edge and a draw
 const LEGEND = { "area exact": "p(z | x)", "line q": "q: 1σ, 2σ", "line best": "best Gaussian", draw: "draws" };
 
 class Bound {
@@ -20,6 +21,7 @@ class Bound {
       leave: () => this.leave(),
       pick: (z) => this.data && this.pick(z),
       moved: () => this.map.requestOver(),
+      filtered: () => this.close?.request(),
     };
   }
 
@@ -82,6 +84,7 @@ class Bound {
     Object.assign(this, { data, bank, wide, near: close });
     if (same) return;
     const { label, likelihood, q, drawn } = data;
+    if (this.close) this.close.box = this.close.home; // whatever part of another image's plane was looked at
     this.sampler = new Sampler(bank, { x, label, likelihood, q, drawn });
     this.draws = [];
     for (let i = 0; i < KEPT_DRAWS; i++) this.draw();
@@ -122,13 +125,21 @@ class Bound {
     if (!this.data) return;
     for (const each of [this.wide, this.near]) each.tint(this.colours.exact);
     this.attach();
-    if (this.close) this.close.home = this.data.view;
+    this.close?.look(this.view());
     if (this.tiles) {
       wait(this.drawn, false);
       this.showTiles();
     }
     this.estimates?.show({ ...this.data, colours: this.colours }, this.sampler);
     this.redraw();
+  }
+
+  // The close-up holds all that it shows: what the server says, and the draws.
+  view() {
+    return this.data.view.map(([low, high], axis) => {
+      const [places, edge] = [this.draws.map(({ z }) => z[axis]), EDGE * (high - low)];
+      return [Math.min(low, ...places.map((place) => place - edge)), Math.max(high, ...places.map((place) => place + edge))];
+    });
   }
 
   redraw() {
@@ -145,6 +156,7 @@ class Bound {
   again() {
     this.draw();
     this.showTiles();
+    this.close?.look(this.view());
     this.redraw();
     globalThis.latentExplorer.frames += 1;
   }

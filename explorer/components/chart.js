@@ -1,9 +1,12 @@
-// A Plotly chart as a plane to touch: coordinates both ways, a canvas under it and one over it, pointer and keys.
+// A Plotly chart as a plane to touch: coordinates both ways, canvases under it and one over it, pointer and keys. Plotly
+// draws the axes and the legend, zooms and pans; the codes are drawn here, in mixed order and without WebGL.
 // The chart itself never changes; Streamlit may mount it anew at any time, and `attach` then finds the new one.
 
 const CLICK_PIXELS = 5;
 const DOUBLE_CLICK_MS = 350;
+const AXES = ["xaxis", "yaxis"];
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
 const FARTHEST = 1e12; // as in state.py
 const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // as `coordinate` there
 
@@ -13,16 +16,27 @@ const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0),
 const shortNumber = (value, decimals = 2) => value.toFixed(decimals).replace("-", "−");
 const shortPoint = (z, chart) => `z (${z.map((value) => shortNumber(value, chart.decimals())).join(", ")})`;
 
+// The ranges of both axes that show a box, and more along the axis that has more room: one unit for both.
+function fitted(box, size) {
+  const unit = Math.max(...box.map(([low, high], axis) => (high - low) / size[axis]));
+  return box.map(([low, high], axis) => {
+    const [middle, half] = [(low + high) / 2, (unit * size[axis]) / 2];
+    return [middle - half, middle + half];
+  });
+}
+
 class Chart {
   static attached = new Map(); // by key
+  static boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
 
-  // handlers: paint(context, chart), pick(z), and optionally paintUnder(chart), hover(z, chart), leave(),
-  // grab(pixel, chart) -> null or a drag with move(z) and drop()
+  // handlers: paint(context, chart), pick(z), and optionally codes() -> the bank whose codes the chart shows,
+  // paintUnder(chart), hover(z, chart), leave(), filtered(), grab(pixel, chart) -> null or a drag with move(z) and drop()
   constructor(key, handlers) {
     Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false, stale: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
+    this.cloud = new Cloud();
   }
 
   attach() {
@@ -34,23 +48,24 @@ class Chart {
     Chart.attached.set(this.key, this);
     this.stage = plot.parentElement;
     this.stage.classList.add("latent-stage");
-    this.stage.prepend(this.under);
+    this.stage.prepend(this.under, this.cloud.canvas);
     this.stage.append(this.layers);
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
     this.stage.setAttribute("aria-label", "Latent map. Arrow keys move over it, Enter keeps the point.");
+    this.home = plot.layout?.meta?.home;
     this.listen();
-    this.request();
+    this.changed();
+    if (this.home && !this.shows(this.asked)) this.lookAt(this.asked);
   }
 
   detach() {
     this.listeners?.abort();
     this.observer?.disconnect();
     if (this.plot) {
-      for (const name of this.plotEvents) this.plot.removeListener?.(name, this.redraw);
+      for (const name of this.plotEvents) this.plot.removeListener?.(name, this.changed);
     }
-    this.layers.remove();
-    this.under.remove();
+    for (const layer of [this.layers, this.under, this.cloud.canvas]) layer.remove();
     this.plot = null;
     if (Chart.attached.get(this.key) === this) Chart.attached.delete(this.key);
   }
@@ -65,12 +80,54 @@ class Chart {
     on(window, "pointermove", (event) => this.dragged(event));
     on(window, "pointerup", (event) => this.pointerUp(event));
     on(this.stage, "keydown", (event) => this.keyPressed(event));
+    on(this.stage, "click", (event) => this.legendClicked(event));
     on(this.stage, "blur", () => this.left());
-    this.redraw = () => this.request();
-    this.plotEvents = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot", "plotly_restyle"];
-    for (const name of this.plotEvents) this.plot.on(name, this.redraw);
-    this.observer = new ResizeObserver(this.redraw);
+    this.plotEvents = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"];
+    for (const name of this.plotEvents) this.plot.on(name, this.changed);
+    this.observer = new ResizeObserver(() => this.request());
     this.observer.observe(this.stage);
+  }
+
+  // Plotly widens the ranges to the chart's own ratio and forgets what they were, so that each change of its size would
+  // widen them again. It is told the box that was asked for, at first the figure's and then what someone zoomed or panned
+  // to, and where a double-click leads.
+  changed = (event = {}) => {
+    this.request();
+    const { layout, _fullLayout } = this.plot;
+    if (!this.home) return;
+    if (Object.keys(event).some((name) => /^[xy]axis.range/.test(name)) && !this.shows(this.asked)) {
+      const end = (name, i) => event[`${name}.range`]?.[i] ?? _fullLayout[name].range[i];
+      this.asked = AXES.map((name) => [end(name, 0), end(name, 1)]);
+    }
+    AXES.forEach((name, i) => {
+      layout[name].range = [...this.asked[i]];
+      [_fullLayout[name]._rangeInitial0, _fullLayout[name]._rangeInitial1] = this.home[i];
+    });
+  };
+
+  get asked() {
+    return Chart.boxes.get(`${this.key} ${this.home}`) ?? this.home;
+  }
+
+  set asked(box) {
+    Chart.boxes.set(`${this.key} ${this.home}`, box);
+  }
+
+  // Whether the axes show a box and no more than they must.
+  shows(box) {
+    const { width, height, x, y } = this.frame();
+    return fitted(box, [width, height]).every((range, axis) => {
+      const now = [x, y][axis];
+      return range.every((end, i) => Math.abs(end - now[i]) < 1e-6 * (now[1] - now[0]));
+    });
+  }
+
+  // Show a box, where a chart that was mounted anew does not. Only a wheel makes Plotly take other ranges, be it one that
+  // does not turn.
+  lookAt(box) {
+    const { width, height } = this.frame();
+    fitted(box, [width, height]).forEach((range, axis) => (this.plot._fullLayout[AXES[axis]].range = range));
+    this.plot.querySelector(".nsewdrag").dispatchEvent(new WheelEvent("wheel", { deltaY: 0 }));
   }
 
   // The plot's rectangle within the stage, in CSS pixels, and the range that each axis shows at this instant.
@@ -182,6 +239,10 @@ class Chart {
   }
 
   keyPressed(event) {
+    if (event.target !== this.stage) {
+      if ([" ", "Enter"].includes(event.key) && this.legendClicked(event)) event.preventDefault();
+      return;
+    }
     const { left, top, width, height } = this.frame();
     const at = this.cursor ?? [left + width / 2, top + height / 2];
     const step = KEY_STEPS[event.key];
@@ -205,6 +266,47 @@ class Chart {
     return (this.plot._fullData ?? []).map((trace) => trace.visible === true);
   }
 
+  entries() {
+    return [...this.plot.querySelectorAll(".legend .traces")];
+  }
+
+  // A click hides a class or shows it again, on all maps with these classes; the second of a double-click leaves the
+  // class alone, or shows all where it is.
+  legendClicked(event) {
+    const index = this.entries().indexOf(event.target.closest(".traces"));
+    if (index < 0) return false;
+    const shown = this.shown();
+    const alone = shown.every((on, i) => on === (i === index));
+    if (event.detail !== 2) this.before = { shown, alone };
+    const twice = event.detail === 2 && shown.map((_, i) => this.before.alone || i === index);
+    const chosen = twice || shown.map((on, i) => (i === index ? !on : on));
+    const names = (chart) => (chart.plot._fullData ?? []).map(({ name }) => name).join("\n");
+    for (const chart of Chart.attached.values()) if (names(chart) === names(this)) chart.show(chosen);
+    return true;
+  }
+
+  // Plotly finds this where it draws the legend the next time.
+  show(shown) {
+    shown.forEach((on, i) => {
+      for (const trace of [this.plot.data[i], this.plot._fullData[i]]) trace.visible = on ? true : "legendonly";
+    });
+    this.handlers.filtered?.();
+    this.request();
+  }
+
+  // What a legend entry says, does and shows, anew after Plotly has drawn it anew.
+  markLegend() {
+    const shown = this.shown();
+    this.entries().forEach((entry, i) => {
+      Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: entry.textContent, ariaPressed: shown[i] });
+      entry.style.opacity = shown[i] ? 1 : 0.4;
+      if (entry.querySelector("title")) return;
+      const title = document.createElementNS(entry.namespaceURI, "title");
+      title.textContent = LEGEND_HELP;
+      entry.append(title);
+    });
+  }
+
   // Ask for a frame that draws all, or, as every move of the pointer does, only what lies over the chart.
   request() {
     this.stale = true;
@@ -225,7 +327,10 @@ class Chart {
     if (!(width > 0 && height > 0)) return; // hidden, or not laid out yet; a frame is asked for when it has a size
     if (this.stale) {
       this.stale = false;
+      this.markLegend();
       this.handlers.paintUnder?.(this); // may ask for another frame
+      const bank = this.handlers.codes?.();
+      if (bank) this.paintCodes(bank);
     }
     if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
     const context = this.clear(this.over);
@@ -233,6 +338,16 @@ class Chart {
     context.rect(left, top, width, height);
     context.clip();
     this.handlers.paint(context, this);
+  }
+
+  // The codes of a bank under the axes, unless they stand there as they are.
+  paintCodes(bank) {
+    const [shown, traces] = [this.shown(), this.plot._fullData];
+    const view = JSON.stringify([bank.id, shown, this.frame(), window.devicePixelRatio]);
+    if (view === this.painted) return;
+    this.painted = view;
+    const { size, opacity } = traces[0].marker;
+    this.cloud.paint(this, bank, traces.map(({ marker }) => marker.color), shown, { point: { size, opacity } });
   }
 
   clear(canvas) {

@@ -1,6 +1,7 @@
 // A part of the plane close up, on a stage of our own: what `Chart` is over a Plotly chart, with axes drawn here.
 
-const WINDOW_MARGIN = { left: 40, right: 6, top: 6, bottom: 22 };
+const WINDOW_MARGIN = { left: 4, right: 4, top: 6, bottom: 22 };
+const TICK_ROOM = 70; // for each label under the plane
 
 // Round numbers within a range, about `count` of them, at steps of 1, 2 or 5 times a power of ten.
 function roundTicks([low, high], count) {
@@ -36,6 +37,14 @@ class CloseUp extends Chart {
     return this.start;
   }
 
+  // It keeps to the view that it is given until someone zooms or drags.
+  look(view) {
+    const free = this.box !== this.start;
+    this.start = view;
+    if (!free) this.box = view;
+    this.request();
+  }
+
   zoom(event) {
     const at = this.position(event);
     if (!at) return;
@@ -54,17 +63,14 @@ class CloseUp extends Chart {
   frame() {
     const { left, right, top, bottom } = WINDOW_MARGIN;
     const size = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];
-    const unit = Math.max(...this.box.map(([low, high], axis) => (high - low) / size[axis]));
-    const [x, y] = this.box.map(([low, high], axis) => {
-      const [middle, half] = [(low + high) / 2, (unit * size[axis]) / 2];
-      return [middle - half, middle + half];
-    });
+    const [x, y] = fitted(this.box, size);
     return { left, top, width: size[0], height: size[1], x, y };
   }
 
   drawAxes(context, ink) {
-    const { left, top, width, height, x, y } = this.frame();
-    context.font = "11px sans-serif";
+    const frame = this.frame();
+    const { left, top, width, height, x, y } = frame;
+    context.font = TICK_FONT;
     context.fillStyle = context.strokeStyle = ink;
     context.lineWidth = 1;
     const line = (from, to) => {
@@ -75,20 +81,19 @@ class CloseUp extends Chart {
       context.stroke();
       context.globalAlpha = 0.65;
     };
-    context.textBaseline = "middle";
-    for (const { value, text } of roundTicks(x, 6)) {
+    context.textAlign = "center";
+    for (const { value, text } of roundTicks(x, Math.min(6, Math.max(2, width / TICK_ROOM)))) {
       const px = this.toPixel([value, 0])[0];
       line([px, top], [px, top + height]);
-      context.textAlign = "center";
-      context.fillText(text, px, top + height + 13);
+      if (fits(text, px, frame)) context.fillText(text, px, top + height + 17);
     }
-    for (const { value, text } of roundTicks(y, 6)) {
-      const py = this.toPixel([0, value])[1];
-      line([left, py], [left + width, py]);
-      context.textAlign = "right";
-      context.fillText(text, left - 6, py);
-    }
-    context.textBaseline = "alphabetic";
+    this.upwards = roundTicks(y, 6).map(({ value, text }) => ({ text, py: this.toPixel([0, value])[1] }));
+    for (const { py } of this.upwards) line([left, py], [left + width, py]);
     context.globalAlpha = 1;
+  }
+
+  paint() {
+    super.paint();
+    if (this.upwards) drawUpLabels(this.over.getContext("2d"), this.frame(), this.upwards, theme().paper);
   }
 }

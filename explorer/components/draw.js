@@ -60,6 +60,7 @@ class Draw {
     for (const side of SIDES) {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`draw_${side}`, {
+        codes: () => this.banks[this.data.sides[side].bank],
         paint: (context, chart) => this.paint(side, context, chart),
         hover: (z, chart) => this.hover(side, z, chart),
         leave: () => this.lenses[side].hide(),
@@ -196,7 +197,7 @@ class Draw {
       this.trails[side].push(found.code);
       if (this.trails[side].length > TRAIL) this.trails[side].shift();
     }
-    this.charts[side].requestOver();
+    this.charts[side].request();
     const panel = this.panels[side];
     if (!panel) return;
     if (found) panel.show(this.banks[bank], found, x, { chart: this.charts[side], digit, radius, sheet: this.banks[sheet] });

@@ -136,15 +136,12 @@ function drawCodes(context, chart, codes, labels, palette, shown, size) {
   const { left, top, width, height, x, y } = chart.frame();
   const [across, down] = [width / (x[1] - x[0]), height / (y[1] - y[0])];
   context.globalAlpha = 0.32;
-  palette.forEach((colour, digit) => {
-    if (!shown[digit]) return;
-    context.fillStyle = colour;
-    for (let i = 0; i < labels.length; i++) {
-      if (labels[i] !== digit) continue;
-      const [px, py] = [(codes[2 * i] - x[0]) * across, (y[1] - codes[2 * i + 1]) * down];
-      if (px < 0 || py < 0 || px > width || py > height) continue;
-      context.fillRect(left + px - size / 2, top + py - size / 2, size, size);
-    }
-  });
+  for (const i of mixed(labels.length)) {
+    if (!shown[labels[i]]) continue;
+    const [px, py] = [(codes[2 * i] - x[0]) * across, (y[1] - codes[2 * i + 1]) * down];
+    if (px < 0 || py < 0 || px > width || py > height) continue;
+    context.fillStyle = palette[labels[i]];
+    context.fillRect(left + px - size / 2, top + py - size / 2, size, size);
+  }
   context.globalAlpha = 1;
 }

@@ -14,6 +14,7 @@ class Maps {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`map_${side}`, {
         paint: (context, chart) => this.paint(side, context, chart),
+        codes: () => this.sides[side].bank,
         paintUnder: (chart) => this.paintUnder(side, chart),
         hover: (z, chart) => this.hover(side, z, chart),
         leave: () => this.leave(),

@@ -13,7 +13,7 @@ class MosaicLayer {
   fit({ width, height }) {
     const [columns, rows] = [Math.ceil(width / this.side), Math.ceil(height / this.side)];
     if (this.columns === columns && this.rows === rows) return;
-    Object.assign(this, { columns, rows });
+    Object.assign(this, { columns, rows, order: [...mixed(columns * rows)] }); // scatters the tiles of one frame over the plane
     this.clear();
   }
 
@@ -27,10 +27,9 @@ class MosaicLayer {
     const { left, top } = chart.frame();
     const context = this.canvas.getContext("2d");
     const count = this.made.length;
-    const stride = this.stride(count); // scatters the tiles of one frame over the plane
     for (let seen = 0; seen < count; seen++) {
       if (performance.now() > deadline) return false;
-      const at = (this.next * stride) % count;
+      const at = this.order[this.next];
       if (this.made[at] !== instant) {
         const [column, row] = [at % this.columns, Math.floor(at / this.columns)];
         const z = chart.toPlane([left + (column + 0.5) * this.side, top + (row + 0.5) * this.side]);
@@ -40,14 +39,6 @@ class MosaicLayer {
       this.next = (this.next + 1) % count;
     }
     return true;
-  }
-
-  // About 0.618 of the count, without a factor in common with it: so that every tile has its turn.
-  stride(count) {
-    const common = (a, b) => (b ? common(b, a % b) : a);
-    let stride = Math.max(1, Math.round(0.618 * count));
-    while (common(stride, count) > 1) stride += 1;
-    return stride;
   }
 
   draw(context, { left, top }) {

@@ -15,6 +15,7 @@ class Paths {
     this.sides = [];
     for (const side of SIDES) {
       this.charts[side] = new Chart(`path_${side}`, {
+        codes: () => this.banks[side],
         paint: (context, chart) => this.paint(side, context, chart),
         pick: (z) => this.moveNearerEnd(side, z),
         grab: (at, chart) => this.grab(side, at, chart),

@@ -33,21 +33,25 @@ function drawLegend(svg, chart, ink) {
   svg.globalAlpha = 1;
 }
 
-// One circle for each code in view, class by class.
+// One circle for each code in view, in mixed order, as on the screen.
 function drawPoints(svg, chart) {
+  const bank = chart.handlers.codes?.();
+  if (!bank) return;
   const { left, top, width, height } = chart.frame();
   const faded = tiled(chart) ? 0.55 : 1; // as in style.css
-  const names = [...chart.plot.querySelectorAll(".legend .legendtext")].map((text) => text.textContent.trim()); // not as markup
-  for (const [i, { visible, marker, x, y }] of chart.plot._fullData.entries()) {
-    if (visible !== true || !x?.length) continue;
-    svg.open(`class="codes" data-class="${escaped(names[i])}" fill="${marker.color}" fill-opacity="${marker.opacity * faded}"`);
-    for (let j = 0; j < x.length; j++) {
-      const [px, py] = chart.toPixel([x[j] ?? NaN, y[j] ?? NaN]); // a trace that only stands in the legend has null
-      const seen = px >= left && px <= left + width && py >= top && py <= top + height;
-      if (seen) svg.parts.push(`<circle cx="${short(px)}" cy="${short(py)}" r="${marker.size / 2}"/>`);
-    }
-    svg.close();
+  const [shown, markers] = [chart.shown(), chart.plot._fullData.map(({ marker }) => marker)];
+  const names = bank.classes.map(escaped);
+  svg.open(`class="codes" fill-opacity="${markers[0].opacity * faded}"`);
+  for (const i of mixed(bank.count)) {
+    const label = bank.labels[i];
+    const [px, py] = chart.toPixel(bank.code(i));
+    const seen = px >= left && px <= left + width && py >= top && py <= top + height;
+    if (!seen || !shown[label]) continue;
+    const { color, size } = markers[label];
+    const place = `cx="${short(px)}" cy="${short(py)}" r="${size / 2}"`;
+    svg.parts.push(`<circle ${place} fill="${color}" data-class="${names[label]}"/>`);
   }
+  svg.close();
 }
 
 function svgOf(chart, title) {
@@ -64,15 +68,16 @@ function svgOf(chart, title) {
     svg.drawImage(chart.under, 0, 0, chart.stage.clientWidth, chart.stage.clientHeight);
     svg.imageSmoothingEnabled = true;
   }
-  drawAxes(svg, frame, xaxis, yaxis);
-  drawLegend(svg, chart, ink);
+  const label = drawAxes(svg, frame, xaxis, yaxis);
   svg.save();
   svg.beginPath();
   svg.rect(frame.left, frame.top, frame.width, frame.height);
   svg.clip();
   drawPoints(svg, chart);
+  label();
   chart.handlers.paint(svg, chart);
   svg.restore();
+  drawLegend(svg, chart, ink);
   return svg;
 }
 

@@ -3,21 +3,14 @@
 
 const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
 
-// A map on a stage of our own, over codes that move: it keeps to the view it is given until someone zooms or drags.
+// A map on a stage of our own, over codes that move.
 class Theatre extends CloseUp {
   constructor(parent, handlers) {
     super(parent, { ...handlers, grab: (at) => this.pan(this.toPlane(at)) });
     this.stage.classList.replace("latent-window", "latent-theatre");
     this.stage.setAttribute("aria-label", "Latent map at this moment. Arrow keys move over it, Enter keeps the point.");
-    this.cloud = new Cloud();
     this.under.after(this.cloud.canvas);
     this.mosaic = new Mosaic();
-  }
-
-  look(view) {
-    const free = this.box !== this.start;
-    this.start = view;
-    if (!free) this.box = view;
   }
 
   pan(held) {
@@ -277,7 +270,8 @@ class Replay {
       if (!chart.mosaic.paint(context, chart, decode, instant, this.moving())) chart.request();
     }
     context.restore();
-    chart.cloud.paint(chart, film.codesNow(), film.labels, this.data.palette, this.shown, this.moving());
+    const now = { codes: film.codesNow(), labels: film.labels };
+    chart.cloud.paint(chart, now, this.data.palette, this.shown, { moving: this.moving() });
   }
 
   paint(side, context, chart) {

@@ -90,7 +90,7 @@ class Standalone {
       const section = element("section", "", maps);
       const name = element("h2", "alone-name", section, { textContent: label });
       if (this.banks[id].conditional) this.classes(name, side);
-      new Plot(element("div", `st-key-${charts}_${side}`, section).appendChild(element("div", "")), this.banks[id], this.planes[side]);
+      new Plot(element("div", `st-key-${charts}_${side}`, section).appendChild(element("div", "")), this.planes[side]);
       return section;
     });
   }

@@ -3,6 +3,7 @@
 class Styles {
   constructor(parent) {
     this.chart = new Chart("style_map", {
+      codes: () => this.bank,
       paint: (context, chart) => this.paint(context, chart),
       hover: (z) => this.show(z),
       leave: () => this.show(this.data.z),

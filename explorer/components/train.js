@@ -70,7 +70,7 @@ class Curve {
       context.globalAlpha = 0.14;
       context.fillRect(left, Math.round(y(value)), width - left - right, 1);
       context.globalAlpha = 0.65;
-      context.fillText(text, left - 6, y(value));
+      context.fillText(text, left - 6, y(value), left - 8); // a long one narrower than it is
     }
     context.textAlign = "center";
     const whole = roundTicks([0, this.epochs], 6).filter(({ value }) => Number.isInteger(value));

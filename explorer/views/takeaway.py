@@ -144,6 +144,7 @@ def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
         classes=list(zip(map(figures.short, resource.stored.class_names), figures.PALETTE, strict=False)),
         x=layout.xaxis.range,
         y=layout.yaxis.range,
+        dot=figures.dot(len(resource.stored.codes)),
         radius=results.radius(resource),
         near=results.typically_near(resource),
         z=z,
