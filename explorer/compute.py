@@ -119,13 +119,6 @@ def codes_near(codes: np.ndarray, z: np.ndarray, within: float) -> np.ndarray:
     return _of_distances(z, codes, lambda d: (d <= within).sum(dim=1)).numpy()
 
 
-def emptiest(codes: np.ndarray) -> np.ndarray:
-    """The place (2,) farthest from every code, within the middle nine tenths of the codes (N, 2) on both axes."""
-    (x0, y0), (x1, y1) = np.quantile(codes, [0.05, 0.95], axis=0)
-    places = np.stack(np.meshgrid(np.linspace(x0, x1, 41), np.linspace(y0, y1, 41)), axis=-1).reshape(-1, 2)
-    return places[int(_of_distances(places, codes, lambda d: d.amin(dim=1)).argmax())]
-
-
 def densest(codes: np.ndarray, within: float) -> np.ndarray:
     """The code (2,), of about a thousand of the codes (N, 2), with the most codes near it."""
     sample = codes[:: _every(codes)]

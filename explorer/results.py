@@ -99,16 +99,11 @@ def typically_near(resource: Resource) -> int:
 
 @kept()
 def _start(version: Version, _resource: Resource) -> Point:
-    codes = _resource.stored.codes
-    place = compute.densest(codes, radius(_resource)) if _resource.stored.prior else compute.emptiest(codes)
-    return compute.rounded(place, radius(_resource))
+    return compute.rounded(compute.densest(_resource.stored.codes, radius(_resource)), radius(_resource))
 
 
 def start(resource: Resource) -> Point:
-    """The point of a map that is pinned at first.
-
-    A model without a prior has holes that it cannot tell of; one with a prior has its likely places.
-    """
+    """The point of a map that is pinned at first: where its codes are densest, and it decodes to an image."""
     return _start(resource.version, resource)
 
 

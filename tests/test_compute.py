@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import compute
+import resources
+import results
 from vae.checkpoint import read
 
 CHECKPOINTS = "checkpoints"
@@ -38,15 +40,12 @@ def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint)
     assert at_code.labels[0] == checkpoint.labels[17]
 
 
-def test_the_emptiest_place_is_empty_and_the_densest_is_not(checkpoint):
+@pytest.mark.fault("the first view of the autoencoder was a place without codes")
+def test_the_first_pin_is_where_codes_are_dense(checkpoint):
     codes = checkpoint.codes.numpy()
     within = compute.radius(codes)
-    empty, dense = compute.emptiest(codes), compute.densest(codes, within)
-    assert compute.codes_near(codes, empty[None], within)[0] <= compute.NEAR / 4
-    assert compute.codes_near(codes, dense[None], within)[0] > 2 * compute.NEAR
-    box = np.quantile(codes, [0.05, 0.95], axis=0)
-    assert (box[0] <= empty).all()
-    assert (empty <= box[1]).all()
+    first = results.start(resources.resource(checkpoint.name))
+    assert compute.codes_near(codes, np.array([first]), within)[0] > 2 * compute.NEAR
 
 
 def test_only_a_model_with_a_prior_says_how_far_out_a_point_lies(checkpoint):
