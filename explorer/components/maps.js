@@ -79,15 +79,20 @@ class Maps {
     this.hovered = null;
     for (const side of PLACES) {
       this.lenses[side].hide();
-      this.live(side, null);
       this.charts[side].requestOver();
     }
   }
 
   pick(side, z) {
+    const before = this.sides[side].z;
+    this.pin(side, z, { side, z });
+    return () => before && this.pin(side, before, { side, z: before, undo: true });
+  }
+
+  pin(side, z, picked) {
     this.sides[side].z = z;
     this.charts[side].requestOver();
-    this.sides[side].tell({ side, z });
+    this.sides[side].tell(picked);
   }
 
   // Once the browser has nothing else to do: what the server then begins takes a core for seconds.
@@ -107,17 +112,12 @@ class Maps {
     const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
     if (known) drawRing(context, chart, bank.code(image));
     if (side === touched) {
-      this.look(side, chart, z, bank.decode(z, digit), shortPoint(z, chart));
+      this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart));
       globalThis.latentExplorer.frames += 1;
     } else if (known) {
       const code = bank.code(image);
-      this.look(side, chart, code, bank.decode(code, bank.labels[image]), "same image");
+      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image");
     }
-  }
-
-  look(side, chart, z, pixels, text) {
-    this.lenses[side].show(chart, z, pixels, text);
-    this.live(side, pixels);
   }
 
   paintUnder(side, chart) {
@@ -128,17 +128,6 @@ class Maps {
     if (manifold) this.tiles[side].paint(chart);
     else chart.clear(chart.under);
     heat?.paint(chart.under.getContext("2d"), chart, manifold);
-  }
-
-  // The server's picture of the pinned point shows the hovered digit meanwhile, and is itself again on leaving.
-  live(side, pixels) {
-    const box = document.querySelector(`.st-key-decoded_${side}`);
-    const image = box?.querySelector("img.digit");
-    if (!image) return;
-    let canvas = box.querySelector("canvas.latent-live");
-    canvas ??= element("canvas", "latent-live latent-digit", image.parentElement, { width: SIDE, height: SIDE });
-    canvas.style.visibility = pixels ? "visible" : "hidden";
-    if (pixels) drawDigit(canvas.getContext("2d"), pixels);
   }
 }
 
