@@ -27,7 +27,8 @@ MARGIN = {"l": 4, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 INSIDE = {"ticklabelposition": "inside", "ticks": "", "ticklabelstandoff": 4}  # labels, which no margin then cuts
 FOR_A_PAGE = {"itemclick": False, "itemdoubleclick": False}  # of a legend: the browser's part filters by it
-CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False, "showTips": False}
+CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False}
+CONFIG |= {"showTips": False, "doubleClickDelay": 400}  # in milliseconds, as in chart.js
 
 Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
 

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, Held, canvas_pixels, explorer, place, plane, ranges, ready, settle, visit, wait_until
+from browser import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
 from PIL import Image
 
 import compute
+import figures
 from vae.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -103,6 +104,148 @@ def zoom(page):
     return after
 
 
+def resized(page, width, height=900):
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page, "(width) => innerWidth === width", width)
+    page.wait_for_timeout(500)  # Streamlit lays charts out anew after a pause of its own
+
+
+def middle(page, chart):
+    return np.array(ranges(page, chart)).mean(1)
+
+
+@pytest.mark.fault("each change of the window's size zoomed the maps out for good")
+@pytest.mark.parametrize("zoomed", [False, True])
+def test_a_map_shows_the_same_after_the_window_or_a_third_map_took_its_room(page, address, zoomed):
+    visit(page, address, "map_left", "map_right")
+    home = ranges(page, "map_left"), ranges(page, "map_right")
+    if zoomed:
+        zoom(page)
+    before = ranges(page, "map_left"), ranges(page, "map_right")
+    for width, height in ((900, 900), (390, 844), (844, 390)):
+        resized(page, width, height)
+        np.testing.assert_allclose(middle(page, "map_left"), np.array(before[0]).mean(1), rtol=1e-6)
+        resized(page, 1400)
+        for side, shown in zip(("left", "right"), before, strict=True):
+            np.testing.assert_allclose(ranges(page, f"map_{side}"), shown, rtol=1e-6)
+    for button, other in (("AE | VAE | best", "two maps"), ("two maps", "AE | VAE | best")):
+        page.get_by_text(button, exact=True).click()
+        page.get_by_text(other, exact=True).wait_for()
+        ready(page)
+        page.wait_for_timeout(500)
+    np.testing.assert_allclose(ranges(page, "map_left"), before[0], rtol=1e-6)
+    resized(page, 390)
+    page.mouse.dblclick(*place(page, "map_left", 0.5, 0.5)[0])
+    ready(page)
+    resized(page, 1400)
+    np.testing.assert_allclose(ranges(page, "map_left"), home[0], rtol=1e-6)
+
+
+NO_WEBGL = """for (const canvas of [HTMLCanvasElement, OffscreenCanvas]) {
+  const made = canvas.prototype.getContext;
+  canvas.prototype.getContext = function (kind, ...rest) {
+    return /webgl/.test(kind) ? null : made.call(this, kind, ...rest);
+  };
+}"""
+CLASSES = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in figures.PALETTE])
+
+
+def painted(page, chart):
+    """How many of a chart's pixels on the screen have the colour of each class, all but transparency."""
+    page.mouse.move(5, 5)
+    drawn(page)
+    clip = plane(page, chart)
+    image = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")).astype(int)
+    shades = 0.8 * CLASSES + 0.2 * 255  # of a mark over the light paper; over others it comes nearer to its own
+    near = [
+        np.abs(image - (shade + own) / 2).max(-1) <= np.abs(shade - own).max() / 2 + 4
+        for shade, own in zip(shades, CLASSES, strict=True)
+    ]
+    return np.array([each.sum() for each in near])
+
+
+@pytest.mark.fault("without WebGL the maps had no points, axes or legend")
+def test_without_webgl_every_map_has_its_codes_axes_and_legend_and_a_class_can_be_hidden(page, address):
+    page.add_init_script(NO_WEBGL)
+    for path, chart in {
+        "": "map_right",
+        "interpolate": "path_right",
+        "classes": "style_map",
+        "draw": "draw_right",
+    }.items():
+        visit(page, f"{address}/{path}?prior=0", chart)
+        assert (painted(page, chart) > 100).all(), path
+        assert page.locator(f".st-key-{chart} .legend .traces").count() == 10
+        assert page.locator(f".st-key-{chart} .ytick text").count() >= 3
+    page.locator(".st-key-draw_right .legendtoggle").nth(1).click()
+    drawn(page)
+    assert painted(page, "draw_right")[1] < 30
+
+
+@pytest.mark.fault("classes were painted one over the other, so that a 4 lay hidden under a 9")
+def test_where_classes_overlap_each_is_seen_as_its_codes_are_many(page, address):
+    visit(page, f"{address}/?prior=0", "map_left", "map_right")
+    entries = page.locator(".st-key-map_right .legendtoggle")
+    entries.nth(4).dblclick()
+    page.wait_for_timeout(500)  # else this were a third click
+    entries.nth(9).click()
+    both = painted(page, "map_right")
+    assert 0.5 < both[4] / both[9] < 2
+
+
+def legend(page, side):
+    return page.evaluate(
+        f"document.querySelector('.st-key-map_{side} .js-plotly-plot')._fullData.map((t) => t.visible === true)"
+    )
+
+
+def test_the_legend_filters_both_maps_and_its_tooltip_says_how(page, address):
+    visit(page, address, "map_left", "map_right")
+    entries = page.locator(".st-key-map_left .legendtoggle")
+    entries.nth(4).click()
+    expected = [digit != 4 for digit in range(10)]
+    assert legend(page, "left") == legend(page, "right") == expected
+    assert "this class alone" in page.locator(".st-key-map_left .traces title").first.text_content()
+    page.wait_for_timeout(500)
+    entries.nth(7).dblclick()
+    assert legend(page, "left") == legend(page, "right") == [digit == 7 for digit in range(10)]
+    page.wait_for_timeout(500)
+    entries.nth(7).dblclick()
+    assert all(legend(page, "left") + legend(page, "right"))
+    page.locator(".st-key-map_right .traces").nth(2).focus()
+    page.keyboard.press("Enter")
+    assert legend(page, "left") == [digit != 2 for digit in range(10)]
+
+
+LABELS = """(key) => {
+  const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+  const within = plot.getBoundingClientRect();
+  const labels = [...plot.querySelectorAll('.xtick text, .ytick text')].filter(({ style }) => style.display !== 'none');
+  return labels.map((label) => {
+    const { left, right, top, bottom } = label.getBoundingClientRect();
+    const across = left >= within.left && right <= within.right;
+    return [label.textContent, across && top >= within.top && bottom <= within.bottom];
+  });
+}"""
+
+
+@pytest.mark.fault("the margin cut the minus off the labels of an axis")
+def test_labels_stay_whole_at_every_zoom_and_both_maps_as_wide(page, address):
+    visit(page, address, "map_left", "map_right")
+    spot, _ = place(page, "map_left", 0.3, 0.2)
+    page.mouse.move(*spot)
+    for _ in range(6):
+        for _ in range(8):
+            page.mouse.wheel(0, -200)
+        page.wait_for_timeout(300)
+        labels = page.evaluate(LABELS, "map_left")
+        assert len(labels) >= 4
+        assert all(whole for _, whole in labels), labels
+    assert max(len(text) for text, _ in labels) >= 6
+    left, right = (plane(page, f"map_{side}") for side in ("left", "right"))
+    assert (left["width"], left["height"]) == (right["width"], right["height"])
+
+
 def show_manifold(page):
     page.get_by_text("manifold", exact=True).click()
     page.wait_for_selector(".latent-with-tiles")
@@ -169,13 +312,21 @@ def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp
         assert page.get_by_text("Starting PyTorch").count() == 0
 
 
-def test_a_double_click_is_one_pick_and_a_drag_is_none(page, address):
+@pytest.mark.fault("a double-click reset the view and moved the pin")
+def test_a_double_click_goes_home_and_moves_no_pin_and_a_drag_is_no_pick(page, address):
     visit(page, address, "map_left", "map_right")
     page.evaluate("latentExplorer.picks = 0")
     at, _ = place(page, "map_right", 0.3, 0.3)
+    where, kept, home = page.url, pinned(page, "right"), ranges(page, "map_right")
+    page.mouse.move(*at)
+    page.mouse.wheel(0, -300)
+    page.wait_for_timeout(600)
     page.mouse.dblclick(*at)
     page.wait_for_timeout(600)
+    ready(page)
     assert page.evaluate("latentExplorer.picks") == 1
+    assert (page.url, pinned(page, "right")) == (where, kept)
+    np.testing.assert_allclose(ranges(page, "map_right"), home, rtol=1e-6)
     page.mouse.move(*at)
     page.mouse.down()
     page.mouse.move(at[0] + 60, at[1] + 20, steps=5)
@@ -241,6 +392,10 @@ def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):
     page.mouse.move(*at)
     page.mouse.down()
     page.mouse.move(*to, steps=4)
+    drawn(page)
+    drawn(page)
+    first = canvas_pixels(page, ".latent-strip:nth-child(2) figure:first-child canvas")
+    assert np.abs(first - grey(vae.model, aimed)).max() <= 8  # while it is dragged
     page.mouse.up()
     page.wait_for_function("location.search.includes('a1_right=')")
     ready(page)
@@ -340,3 +495,33 @@ def test_every_page_opens_without_an_error(browser, address, name, scheme, width
         assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert errors == []
+
+
+FOCUSED = """() => {
+  const { left, right } = document.activeElement.getBoundingClientRect();
+  const shifted = [document.documentElement, document.body, document.querySelector('[data-testid=stMain]')];
+  const inside = left >= -1 && right <= innerWidth + 1;
+  return [document.activeElement.dataset.testid ?? "", inside && shifted.every((each) => each.scrollLeft === 0)];
+}"""
+
+
+@pytest.mark.fault("the title pushed the menu out of the window, and the ninth Tab shifted the page after it")
+@pytest.mark.parametrize("width", [1400, 820, 390])
+def test_tab_goes_through_every_page_without_leaving_the_window(browser, address, width):
+    with browser.new_context(viewport={"width": width, "height": 900}) as context:
+        page = context.new_page()
+        for path in (*PAGES, "replay", "train"):
+            page.goto(f"{address}/{path}")
+            page.wait_for_selector("[data-testid=stMainBlockContainer] button")
+            ready(page)
+            seen = set()
+            for _ in range(100):
+                page.keyboard.press("Tab")
+                focused, inside = page.evaluate(FOCUSED)
+                assert inside, (path, focused)
+                if page.evaluate("document.activeElement === document.body") and len(seen) > 5:
+                    break
+                seen.add(focused)
+            assert "stMainMenuButton" in seen
+        page.get_by_test_id("stMainMenuButton").click()
+        page.get_by_test_id("stMainMenuPopover").wait_for()

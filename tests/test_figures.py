@@ -74,7 +74,9 @@ def test_a_map_holds_every_code_once_in_one_unit():
 
 def points(figure):
     """The points of a map and their classes, in the order in which they are drawn."""
-    traces = [(trace.x, trace.y, [int(trace.name)] * len(trace.x)) for trace in figure.data if trace.type == "scattergl"]
+    traces = [
+        (trace.x, trace.y, [int(trace.name)] * len(trace.x)) for trace in figure.data if trace.type == "scattergl"
+    ]
     x, y, labels = (np.concatenate(parts) for parts in zip(*traces, strict=True))
     return np.stack([x, y], axis=1), labels
 

@@ -15,7 +15,10 @@ import streamlit as st
 from streamlit import runtime as server
 
 HERE = Path(__file__).parent
-MAPS = ("door", "pages", "element", "decoder", "cloud", "chart", "marks", "tiles", "heat", "maps", "paths", "svg", "axes")
+MAPS = (
+    *("door", "pages", "element", "decoder", "cloud", "chart", "marks", "tiles", "heat", "maps", "paths"),
+    *("svg", "axes"),
+)
 RUNTIME = (
     *MAPS,
     *("styles", "closeup", "landscape", "ladder", "estimates", "bound", "mnist_form", "pad", "draw", "train"),

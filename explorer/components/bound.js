@@ -205,9 +205,11 @@ class Bound {
   }
 
   pick(z) {
-    if (this.data.pick === "z") return this.tell({ z });
     const image = this.bank.nearest(z, this.shown());
-    if (image >= 0) this.tell({ image });
+    if (this.data.pick === "z") this.tell({ z });
+    else if (image >= 0) this.tell({ image });
+    else return null;
+    return () => this.tell({ undo: true });
   }
 
   paintUnder(chart) {

@@ -3,7 +3,8 @@
 // The chart itself never changes; Streamlit may mount it anew at any time, and `attach` then finds the new one.
 
 const CLICK_PIXELS = 5;
-const DOUBLE_CLICK_MS = 350;
+const TAP_PIXELS = 25; // between the two taps of a finger
+const DOUBLE_CLICK_MS = 400; // as in figures.py
 const AXES = ["xaxis", "yaxis"];
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
@@ -29,7 +30,7 @@ class Chart {
   static attached = new Map(); // by key
   static boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
 
-  // handlers: paint(context, chart), pick(z), and optionally codes() -> the bank whose codes the chart shows,
+  // handlers: paint(context, chart), pick(z) -> what takes it back, and optionally codes() -> the bank whose codes the chart shows,
   // paintUnder(chart), hover(z, chart), leave(), filtered(), grab(pixel, chart) -> null or a drag with move(z) and drop()
   constructor(key, handlers) {
     Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false, stale: false });
@@ -201,19 +202,31 @@ class Chart {
     const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PIXELS;
     if (held && moved) {
       held.drop();
-    } else if (!moved && !this.repeats(event)) {
+    } else if (!moved && this.repeats(event)) {
+      this.lastClick = null;
+      this.takeBack?.();
+      this.reset();
+    } else if (!moved) {
       this.lastClick = event;
       const at = this.position(event);
-      if (at) this.pick(at);
+      this.takeBack = at && this.pick(at);
     }
   }
 
-  // The second half of a double-click, which resets the view, is no second pick.
+  // The second half of a double-click, which resets the view and is no pick: it takes the first half's back.
   repeats(event) {
     if (!this.lastClick) return false;
     const { timeStamp, clientX, clientY } = this.lastClick;
-    const near = Math.hypot(event.clientX - clientX, event.clientY - clientY) < CLICK_PIXELS;
-    return near && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
+    const near = Math.hypot(event.clientX - clientX, event.clientY - clientY);
+    const limit = event.pointerType === "touch" ? TAP_PIXELS : CLICK_PIXELS;
+    return near < limit && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
+  }
+
+  // Plotly does it at a double-click that reaches it, and not at one on what is grabbed or by a finger.
+  reset() {
+    if (!this.home) return;
+    this.asked = this.home;
+    if (!this.shows(this.home)) this.lookAt(this.home);
   }
 
   // The length of a pixel on the plane.
@@ -235,7 +248,7 @@ class Chart {
 
   pick(at) {
     globalThis.latentExplorer.picks += 1;
-    this.handlers.pick(this.rounded(this.toPlane(at)));
+    return this.handlers.pick(this.rounded(this.toPlane(at)));
   }
 
   keyPressed(event) {

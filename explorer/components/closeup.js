@@ -25,7 +25,7 @@ class CloseUp extends Chart {
     this.listen();
     const { signal } = this.listeners;
     this.stage.addEventListener("wheel", (event) => this.zoom(event), { signal, passive: false });
-    this.stage.addEventListener("dblclick", () => (this.home = this.start), { signal });
+    this.stage.addEventListener("dblclick", () => this.reset(), { signal });
   }
 
   set home(box) {
@@ -35,6 +35,10 @@ class CloseUp extends Chart {
 
   get home() {
     return this.start;
+  }
+
+  reset() {
+    this.home = this.start;
   }
 
   // It keeps to the view that it is given until someone zooms or drags.

@@ -1,10 +1,32 @@
-// Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player.
+// Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player. While
+// an end moves, line and arc are found here; a geodesic is the server's, and until it comes a line stands pale in its place.
 
+const PATH_POINTS = 121; // as in compute.py
 const GRAB_PIXELS = 14;
 const FRAME_PIXELS = 60;
 const SECONDS = 4; // from one end to the other at normal speed
 
 const SIDES = ["left", "right"];
+
+const partWay = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
+
+// As `vae.interpolation`: the direction turns evenly, the norm goes linearly; opposite directions by way of an axis.
+function along(kind, z0, z1) {
+  const [r0, r1] = [Math.hypot(...z0), Math.hypot(...z1)];
+  const turn = Math.atan2(z0[0] * z1[1] - z0[1] * z1[0], z0[0] * z1[0] + z0[1] * z1[1]);
+  let [start, angle] = [Math.atan2(z0[1], z0[0]), turn];
+  if (Math.abs(Math.sin(turn)) < 1e-6 && Math.abs(turn) > 1) {
+    const flat = Math.abs(z0[1]) < Math.abs(z0[0]); // then the axis that is most nearly perpendicular is the second
+    angle = (flat ? z0[0] > 0 : z0[1] < 0) ? Math.PI : -Math.PI;
+  }
+  const straight = kind !== "arc" || r0 === 0 || r1 === 0 || Math.abs(angle) < 1e-6;
+  return Array.from({ length: PATH_POINTS }, (_, i) => {
+    const t = i / (PATH_POINTS - 1);
+    if (straight || i === 0 || i === PATH_POINTS - 1) return partWay(z0, z1, t);
+    const radius = (1 - t) * r0 + t * r1;
+    return [radius * Math.cos(start + t * angle), radius * Math.sin(start + t * angle)];
+  });
+}
 
 class Paths {
   constructor(parent) {
@@ -57,7 +79,8 @@ class Paths {
     wait(this.root, true);
   }
 
-  // data: { sides: { left, right: { bank, digit, a, b, path, near } }, snap, prior, chord }; a broken checkpoint's side is absent
+  // data: { sides: { left, right: { bank, digit, a, b, path, near, radius } }, kind, snap, prior }; a broken checkpoint's
+  // side is absent
   async update(data, { tell, parentElement }) {
     this.tell = tell;
     const banks = await banksOf(data.sides);
@@ -125,23 +148,47 @@ class Paths {
 
   film() {
     for (const side of this.sides) {
-      const { path, near } = this.data.sides[side];
       const strip = this.strips[side];
       const count = Math.max(3, Math.floor(strip.clientWidth / FRAME_PIXELS));
-      strip.replaceChildren();
-      for (let i = 0; i < count; i++) {
-        const index = Math.round((i / (count - 1)) * (path.length - 1));
-        const frame = element("figure", near[index] ? "" : "latent-lonely", strip);
-        const canvas = element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
-        drawDigit(canvas.getContext("2d"), this.banks[side].decode(path[index], this.data.sides[side].digit));
-        element("figcaption", "", frame, { textContent: near[index] });
-        frame.title = `${near[index]} codes near`;
-        frame.onclick = () => {
-          this.play(false);
-          this.seek(i / (count - 1));
-        };
-      }
+      if (strip.children.length !== count) strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
+      [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));
     }
+  }
+
+  frame(t) {
+    const frame = element("figure", "");
+    element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
+    element("figcaption", "", frame);
+    frame.onclick = () => {
+      this.play(false);
+      this.seek(t);
+    };
+    return frame;
+  }
+
+  fillFrame(frame, side, t) {
+    const { path, near, digit, radius } = this.data.sides[side];
+    const index = Math.round(t * (path.length - 1));
+    const count = near?.[index] ?? this.banks[side].around(path[index], radius).near;
+    drawDigit(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], digit));
+    frame.classList.toggle("latent-lonely", !count);
+    frame.lastChild.textContent = count;
+    frame.title = `${count} codes near`;
+  }
+
+  // Ends that have moved, { side: { a or b: z } }, the paths between them, and the films of these in the next frame.
+  reroute(moved) {
+    for (const [side, ends] of Object.entries(moved)) {
+      const shown = Object.assign(this.data.sides[side], ends, { near: null, pale: this.data.kind === "geodesic" });
+      shown.path = along(this.data.kind, shown.a, shown.b);
+    }
+    if (this.rerouted) return;
+    this.rerouted = true;
+    requestAnimationFrame(() => {
+      this.rerouted = false;
+      this.film();
+      this.seek(this.t);
+    });
   }
 
   nearerEnd(side, pixel, chart) {
@@ -153,37 +200,46 @@ class Paths {
   moveNearerEnd(side, z) {
     const chart = this.charts[side];
     const [end] = this.nearerEnd(side, chart.toPixel(z), chart);
-    this.drop(side, end, z);
+    return this.drop(side, end, z);
   }
 
   grab(side, at, chart) {
     const [end, distance] = this.nearerEnd(side, at, chart);
     if (distance > GRAB_PIXELS) return null;
     return {
-      move: (z) => (this.data.sides[side][end] = z),
+      move: (z) => this.reroute({ ...this.snapped(side, end, z)?.moved, [side]: { [end]: z } }),
       drop: () => this.drop(side, end, chart.rounded(this.data.sides[side][end])),
     };
   }
 
-  // With "snap" an end is a test image, and both maps follow; else it is a point of one map.
+  // With "snap" an end is the test image whose code is nearest, on both maps.
+  snapped(side, end, z) {
+    const image = this.data.snap ? this.banks[side].nearest(z, this.charts[side].shown()) : -1;
+    if (image < 0) return null;
+    return { image, moved: Object.fromEntries(this.sides.map((each) => [each, { [end]: this.banks[each].code(image) }])) };
+  }
+
+  // Without it an end is a point of one map.
   drop(side, end, z) {
-    if (this.data.snap) {
-      const image = this.banks[side].nearest(z, this.charts[side].shown());
-      if (image < 0) return;
-      for (const each of this.sides) this.data.sides[each][end] = this.banks[each].code(image);
-      this.tell({ end, image });
-    } else {
-      this.data.sides[side][end] = z;
-      this.tell({ side, end, z });
-    }
-    for (const each of this.sides) this.charts[each].requestOver();
+    const before = structuredClone(this.data.sides);
+    const image = this.snapped(side, end, z);
+    if (this.data.snap && !image) return null;
+    this.reroute(image ? image.moved : { [side]: { [end]: z } });
+    this.tell(image ? { end, image: image.image } : { side, end, z });
+    return () => {
+      this.data.sides = before;
+      this.reroute({});
+      this.tell({ undo: true });
+    };
   }
 
   paint(side, context, chart) {
-    const { path, a, b } = this.data.sides[side];
+    const { path, a, b, pale } = this.data.sides[side];
     if (this.data.prior && this.banks[side].prior) drawPrior(context, chart);
-    if (this.data.chord) drawChord(context, chart, a, b);
+    if (this.data.kind === "geodesic") drawChord(context, chart, a, b);
+    context.globalAlpha = pale ? 0.35 : 1;
     drawPath(context, chart, path);
+    context.globalAlpha = 1;
     drawEnd(context, chart, a, "A");
     drawEnd(context, chart, b, "B");
     drawDot(context, chart, this.at(side, this.t));

@@ -246,9 +246,15 @@ class Replay {
   }
 
   pick(side, z) {
+    const before = this.pins[side].z;
+    this.keep(side, z, { side, z });
+    return () => this.keep(side, before, { side, z: before, undo: true });
+  }
+
+  keep(side, z, picked) {
     this.pin(side, { ...this.pins[side], z });
     this.panels[side].theatre.requestOver();
-    this.tell({ side, z });
+    this.tell(picked);
   }
 
   paintUnder(side, chart) {

@@ -3,7 +3,6 @@
 
 const spec = JSON.parse(document.getElementById("spec").textContent);
 const NEIGHBOURS = 5;
-const PATH_POINTS = 121;
 const KINDS = ["line", "arc"];
 const HELP = {
   maps: "Move over a map to see the digit at that point. Click to keep it.",
@@ -14,26 +13,6 @@ async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-const between = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
-
-// As `vae.interpolation`: the direction turns evenly, the norm goes linearly; opposite directions by way of an axis.
-function along(kind, z0, z1) {
-  const [r0, r1] = [Math.hypot(...z0), Math.hypot(...z1)];
-  const turn = Math.atan2(z0[0] * z1[1] - z0[1] * z1[0], z0[0] * z1[0] + z0[1] * z1[1]);
-  let [start, angle] = [Math.atan2(z0[1], z0[0]), turn];
-  if (Math.abs(Math.sin(turn)) < 1e-6 && Math.abs(turn) > 1) {
-    const flat = Math.abs(z0[1]) < Math.abs(z0[0]); // then the axis that is most nearly perpendicular is the second
-    angle = (flat ? z0[0] > 0 : z0[1] < 0) ? Math.PI : -Math.PI;
-  }
-  const straight = kind === "line" || r0 === 0 || r1 === 0 || Math.abs(angle) < 1e-6;
-  return Array.from({ length: PATH_POINTS }, (_, i) => {
-    const t = i / (PATH_POINTS - 1);
-    if (straight || i === 0 || i === PATH_POINTS - 1) return between(z0, z1, t);
-    const radius = (1 - t) * r0 + t * r1;
-    return [radius * Math.cos(start + t * angle), radius * Math.sin(start + t * angle)];
-  });
 }
 
 function toggle(parent, name, on, change) {
@@ -226,14 +205,17 @@ class Standalone {
       const { id, digit, radius } = this.planes[side];
       const [a, b] = this.endsOf(side);
       const path = along(this.view.path, a, b);
-      sides[side] = { bank: id, digit, a, b, path, near: path.map((z) => this.banks[id].around(z, radius).near) };
+      sides[side] = { bank: id, digit, a, b, path, radius };
     }
-    const tell = ({ end, image, side, z }) => {
-      if (image === undefined) this.view.ends[side][end] = z;
+    const tell = ({ end, image, side, z, undo }) => {
+      const before = structuredClone(this.view);
+      if (undo) this.view = this.before;
+      else if (image === undefined) this.view.ends[side][end] = z;
       else this.view[`image_${end}`] = image;
+      this.before = before;
       this.updatePaths();
     };
-    const data = { page: "paths", sides, snap: this.view.snap, prior: this.view.prior };
+    const data = { page: "paths", sides, kind: this.view.path, snap: this.view.snap, prior: this.view.prior };
     latentExplorer.update({ data, parentElement: this.mounts.paths, tell });
   }
 }

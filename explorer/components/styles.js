@@ -87,10 +87,16 @@ class Styles {
   }
 
   pick(z) {
+    const before = this.data.z;
+    this.pin(z, { z });
+    return () => this.pin(before, { z: before, undo: true });
+  }
+
+  pin(z, picked) {
     this.data.z = z;
     this.show(z);
     this.chart.requestOver();
-    this.tell({ z });
+    this.tell(picked);
   }
 
   paint(context, chart) {

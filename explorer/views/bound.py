@@ -256,7 +256,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
                 figure = resources.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
-                components.bridge("bound", browser_data(model, subject, found), picked, part="_close")
+                components.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.model.conditional
         terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)

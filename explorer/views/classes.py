@@ -84,7 +84,8 @@ def one_style(resource: Resource) -> None:
     z = pin(state)
     with parts.row():
         parts.coordinates("style", z, figures.step(resource.figure))
-    components.bridge("styles", {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}, picked)
+    shown = {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}
+    components.bridge("styles", shown, session.undoable(picked))
     session.mirror()
 
 

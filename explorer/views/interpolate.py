@@ -92,10 +92,11 @@ def travelled(shown: dict[str, Resource]) -> None:
             "a": a,
             "b": b,
             "path": [list(map(rounded, z)) for z in path.tolist()],
+            "radius": results.radius(resource),
             "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         }
-    shared = {"snap": snap, "prior": state.prior, "chord": state.path == "geodesic"}
-    components.bridge("paths", {"sides": sides, **shared}, picked)
+    shared = {"kind": state.path, "snap": snap, "prior": state.prior}
+    components.bridge("paths", {"sides": sides, **shared}, session.undoable(picked))
     for side, resource in shown.items():
         with places[side]:
             if snap and resource.stored.conditional:

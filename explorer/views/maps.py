@@ -91,7 +91,7 @@ def tie(side: str, resource: Resource, z: tuple[float, float] | None, announce: 
     state = session.current()
     shown = {"side": side, "bank": resource.id, "digit": getattr(state, f"digit_{side}"), "z": z}
     with_it = {"manifold": state.manifold, "prior": state.prior, "announce": announce}
-    components.bridge("maps", shown | with_it, picked, part=f"_{side}")
+    components.bridge("maps", shown | with_it, session.undoable(picked), part=f"_{side}")
 
 
 def picked(value: Any) -> None:

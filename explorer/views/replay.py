@@ -105,8 +105,8 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
             "lastView": film.last_view,
         }
     shared = {"palette": figures.PALETTE, "prior": state.prior, "manifold": state.manifold, "fit": state.fit}
-    shared["visit"] = session.visit()
-    components.bridge("replay", {"sides": sides, "curves": curves(shown), "epoch": state.epoch, **shared}, picked)
+    told = {"sides": sides, "curves": curves(shown), "epoch": state.epoch, "visit": session.visit(), **shared}
+    components.bridge("replay", told, session.undoable(picked))
     session.mirror()
 
 

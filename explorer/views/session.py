@@ -18,6 +18,7 @@ from state import ExplorerState, from_query, read_query, to_query
 
 STATE = "explorer_state"
 MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it
+BEFORE = "before_the_last_pick"  # the fields that it changed, as they were
 VISIT = "explorer_visit"
 PAGE = "explorer_page"  # the page of the run before
 JUNK = "explorer_junk"  # of the URL that the state was read from: by field, the values that it cannot have
@@ -83,6 +84,21 @@ def update(**changes: Any) -> None:
             st.session_state[field] = value
         elif field in st.session_state:
             del st.session_state[field]
+
+
+def undoable(picked: Callable[[Any], None]) -> Callable[[Any], None]:
+    """What takes picks from the browser as `picked` does, and takes the last one back where the browser asks for it."""
+
+    def take(value: Any) -> None:
+        before = current()
+        if isinstance(value, dict) and "undo" in value:
+            update(**st.session_state.pop(BEFORE, {}))
+        else:
+            picked(value)
+            changed = (name for name, now in vars(current()).items() if now != getattr(before, name))
+            st.session_state[BEFORE] = {name: getattr(before, name) for name in changed}
+
+    return take
 
 
 def mirror() -> None:
