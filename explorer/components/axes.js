@@ -28,7 +28,8 @@ function fits(text, px, { left, width }) {
   return px - half >= 0 && px + half <= left + width + 4;
 }
 
-// Upwards on an axis, within the plane: no margin cuts them there, however long they are. They lie over all else.
+// Upwards on an axis: in the margin where it has room for them, and else into the plane, over all that lies there, so that
+// nothing cuts them, however long they are.
 function drawUpLabels(context, { left, top, height }, ticks, paper) {
   context.font = TICK_FONT;
   context.textAlign = "left";
@@ -38,8 +39,9 @@ function drawUpLabels(context, { left, top, height }, ticks, paper) {
   context.fillStyle = TICK_INK;
   for (const { text, py } of ticks) {
     const middle = Math.min(Math.max(py, top + 6), top + height - 6);
-    context.strokeText(text, left + 4, middle + 4);
-    context.fillText(text, left + 4, middle + 4);
+    const start = Math.max(4, left - 6 - TICK_LETTER * text.length);
+    context.strokeText(text, start, middle + 4);
+    context.fillText(text, start, middle + 4);
   }
 }
 

@@ -347,10 +347,12 @@ class Chart {
     }
     if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
     const context = this.clear(this.over);
+    context.save();
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
     this.handlers.paint(context, this);
+    context.restore();
   }
 
   // The codes of a bank under the axes, unless they stand there as they are.

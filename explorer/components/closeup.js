@@ -1,6 +1,6 @@
 // A part of the plane close up, on a stage of our own: what `Chart` is over a Plotly chart, with axes drawn here.
 
-const WINDOW_MARGIN = { left: 4, right: 4, top: 6, bottom: 22 };
+const WINDOW_MARGIN = { left: 40, right: 6, top: 6, bottom: 22 };
 const TICK_ROOM = 70; // for each label under the plane
 
 // Round numbers within a range, about `count` of them, at steps of 1, 2 or 5 times a power of ten.
