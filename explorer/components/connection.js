@@ -27,16 +27,26 @@ function watchConnection(ask) {
 }
 
 // Streamlit makes one entry in the history for a new query and another for a new page. Where one act changes both, as a
-// button that leads to another page does, they become one entry, so that going back undoes the act.
+// button that leads to another page does, they become one entry, so that going back undoes the act. An act that is taken
+// back, as the first click of a double-click is, leaves no entry.
+let takenBack = false;
+
 function joinEntries() {
   const push = history.pushState.bind(history);
   let acted = true;
+  let before = null; // the address before the last entry
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (acted = true), true);
   history.pushState = (state, title, url) => {
-    const moves = new URL(url, location).pathname !== location.pathname;
-    if (moves && !acted) history.replaceState(state, title, url);
-    else push(state, title, url);
-    acted = false;
+    const next = new URL(url, location);
+    if (takenBack && next.href === before) {
+      history.back();
+    } else if (next.pathname !== location.pathname && !acted) {
+      history.replaceState(state, title, url);
+    } else {
+      before = location.href;
+      push(state, title, url);
+    }
+    acted = takenBack = false;
   };
 }
 

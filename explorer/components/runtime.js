@@ -47,6 +47,7 @@ function bridge({ data, parentElement, setStateValue }) {
       unsent.set(parentElement, () => tell(value));
       return;
     }
+    takenBack = Boolean(value.undo);
     newest += 1;
     const picks = [...(recent.get(parentElement) ?? []), [newest, value]].slice(-RECENT);
     recent.set(parentElement, picks);
