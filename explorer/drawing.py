@@ -84,7 +84,8 @@ def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
 
 def _best(model: VAE, x: Tensor, y: Tensor | None, found: Population) -> Gaussian:
     log_px = torch.tensor([found.log_px_nats], dtype=torch.float64)
-    exact = Moments(found.mean[None], found.covariance[None], found.mode[None].double(), log_px)
+    error = torch.tensor([found.error_nats], dtype=torch.float64)
+    exact = Moments(found.mean[None], found.covariance[None], found.mode[None].double(), log_px, error)
     best = gap.best_gaussian(model, x, y, exact)
     return Gaussian(_pair(best.mean[0]), _pair(best.log_std[0].exp()))
 

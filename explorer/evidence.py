@@ -39,7 +39,8 @@ class Terms(NamedTuple):
 
     log_px: float  # exact, to within `error`
     error: float  # TOLERANCE_NATS, or more where the integral has not settled
-    elbo: float
+    elbo: float  # by an integral too, to within `elbo_error`
+    elbo_error: float  # TOLERANCE_NATS, or more, as of the best q's ELBO and all that follows from the two
     reconstruction: float  # E_q[log p(x|z)]
     kl: float
     family: float  # KL(q* || p(z|x)) >= 0, what the best Gaussian q* still loses
@@ -51,6 +52,11 @@ class Terms(NamedTuple):
         """Whether log_px is known to TOLERANCE_NATS."""
         return self.error <= TOLERANCE_NATS
 
+    @property
+    def elbo_settled(self) -> bool:
+        """Whether elbo is."""
+        return self.elbo_error <= TOLERANCE_NATS
+
 
 class Code(NamedTuple):
     """The image's description in two parts, as `vae.estimators.two_part_code_bits` has it."""
@@ -60,6 +66,7 @@ class Code(NamedTuple):
     total_bits: float
     fine_bits: float
     step: float  # between two neighbouring values of a pixel: 1 for black and white, 1/255 for grey
+    on_levels: float  # the share of a pixel's density on its 256 levels, on average; 1 for black and white
 
 
 class Evidence(NamedTuple):
@@ -77,7 +84,10 @@ class Evidence(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """log p(x) where it can only be estimated, in nats, each with its standard error."""
+    """log p(x) where it can only be estimated, in nats, each with the spread of the draws (`estimators.Estimate`).
+
+    All err downwards, and the spread does not say by how much.
+    """
 
     elbo: tuple[float, float]
     importance: tuple[float, float]
@@ -103,13 +113,15 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     y = classes(label, 1, model)
     exact = quadrature.posterior(model, x, y, size=2)
     log_px = torch.tensor([exact.log_px_nats], dtype=torch.float64)
-    moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px)
+    error = torch.tensor([exact.error_nats], dtype=torch.float64)
+    moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
     best = gap.best_gaussian(model, x, y, moments)
     if fitted(checkpoint):
-        q, elbo = DiagonalNormal(best.mean.to(x), best.log_std.to(x)), best.elbo_nats
+        q, elbo = DiagonalNormal(best.mean.to(x), best.log_std.to(x)), gap.Elbo(best.elbo_nats, best.error_nats)
     else:
         q = model.posterior(x, y)
         elbo = gap.expected_elbo(model, x, q, y)
+    elbo, elbo_error = elbo.nats, max(elbo.error_nats.item(), best.error_nats.item(), TOLERANCE_NATS)
     guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
     kl = kl_closed_form(q).double()
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
@@ -120,13 +132,14 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
             log_px=exact.log_px_nats,
             error=max(exact.error_nats, TOLERANCE_NATS),
             elbo=elbo.item(),
+            elbo_error=elbo_error,
             reconstruction=(elbo + kl).item(),
             kl=kl.item(),
             family=best.kl_nats.item(),
             amortisation=(best.elbo_nats - elbo).item(),
             perfect=perfect_nats(checkpoint.config, model),
         ),
-        code=Code(*(part.item() for part in code), step),
+        code=Code(*(part.item() for part in code), step, on_levels(model, q.mean, y) if step < 1 else 1.0),
         q=guess,
         best=best_gaussian,
         mean=tuple(exact.mean.tolist()),
@@ -135,6 +148,15 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
         view=view(view(seen.close.window, *guess), *best_gaussian),
         reconstruction=(model.decode(q.mean, y)[0, 0] * 255).round().byte().numpy(),
     )
+
+
+def on_levels(model: VAE, z: Tensor, y: Tensor | None) -> float:
+    """The share of a Gaussian pixel's density at z (1, D) that lies on its 256 levels, on average over the pixels.
+
+    A level k / 255 has what lies within half a step of it; what is below black or above white names no image.
+    """
+    pixels, half = model.likelihood(z, y).base_dist, z.new_tensor(0.5 / 255)
+    return (pixels.cdf(1 + half) - pixels.cdf(-half)).mean().item()
 
 
 @torch.inference_mode()

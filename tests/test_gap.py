@@ -5,15 +5,16 @@ import math
 import pytest
 import torch
 from linear_gaussian import LinearGaussian
+from scipy.optimize import minimize
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae import checkpoint
+from vae import checkpoint, estimators, evaluate
 from vae.config import TrainConfig
 from vae.data import to_pixels
-from vae.distributions import DiagonalNormal
+from vae.distributions import DiagonalNormal, pairwise_log_prob
 from vae.gap import best_gaussian, expected_elbo, gap
 from vae.models import build
-from vae.quadrature import kl_to_posterior, moments
+from vae.quadrature import moments
 
 LOG_PX = 0.01  # nats to which the quadrature knows log p(x)
 
@@ -66,13 +67,14 @@ def test_an_encoder_that_says_the_true_posterior_has_no_gap(device, generator):
         assert (part < LOG_PX).all()
 
 
-@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("dimensions", [1, 2])
 def test_the_expected_bound_is_short_of_log_p_by_the_kl_whatever_q_is(dimensions, device, generator):
     model = LinearGaussian(torch.eye(dimensions, device=device) * 5 + 2)
     x = model.images(6, generator)
     mean, log_std = torch.randn(2, 6, dimensions, generator=generator, device=device).double()
     found = expected_elbo(model, x, DiagonalNormal(mean, log_std))
-    torch.testing.assert_close(found, model.log_px(x) - kl_to_truth(model, x, mean, log_std.exp()))
+    torch.testing.assert_close(found.nats, model.log_px(x) - kl_to_truth(model, x, mean, log_std.exp()))
+    assert (found.error_nats <= 0.01).all()
 
 
 class TwoPeaks:
@@ -137,23 +139,74 @@ def test_on_a_network_no_q_nearby_is_better_and_the_gap_is_the_kl_of_the_quadrat
     for _ in range(6):
         noise = 0.1 * torch.randn(2, *found.mean.shape, generator=generator, device=x.device).double()
         near = DiagonalNormal(found.mean + noise[0] * found.log_std.exp(), found.log_std + noise[1])
-        assert (expected_elbo(bent, x, near) < found.elbo_nats + 5e-3).all()
+        assert (expected_elbo(bent, x, near).nats < found.elbo_nats + 5e-3).all()
     parts = gap(bent, x, exact=exact)
-    torch.testing.assert_close(parts.gap_nats, kl_to_posterior(bent, x), rtol=1e-3, atol=3 * LOG_PX)
+    assert_sampled(bent, x, None, exact, parts)
     torch.testing.assert_close(parts.gap_nats, parts.family_nats + parts.amortisation_nats)
     assert all((part >= 0).all() for part in parts)
 
 
+def assert_sampled(model, x, y, exact, parts):
+    """The gap is what draws from q say that it is."""
+    sampled = estimators.elbo(model, x, 4_000, torch.Generator(x.device).manual_seed(2), y)
+    off = (exact.log_px_nats.to(x.device) - sampled.nats - parts.gap_nats).abs()
+    assert (off < 4 * sampled.standard_error + parts.error_nats).all()
+
+
 @pytest.mark.mnist
 @pytest.mark.parametrize("name", ["vae", "cvae"])
-def test_on_a_trained_model_the_gap_is_the_kl_of_the_quadrature(name, mnist):
+def test_on_a_trained_model_the_gap_is_what_draws_say(name, mnist):
     model = checkpoint.read(f"checkpoints/{name}").model
     of_class = (mnist.test_labels == 7).nonzero()[:20, 0]
     x, y = to_pixels(mnist.test_images[of_class]), mnist.test_labels[of_class]
-    parts = gap(model, x, y)
-    torch.testing.assert_close(parts.gap_nats, kl_to_posterior(model, x, y), rtol=0, atol=5 * LOG_PX)
+    exact = moments(model, x, y)
+    parts = gap(model, x, y, exact)
+    assert_sampled(model, x, y, exact, parts)
+    assert (parts.error_nats < 0.05).all()
     assert (parts.amortisation_nats >= 0).all()
     assert parts.amortisation_nats.mean() > parts.family_nats.mean()  # what this encoder is short of
+
+
+def descend(model, x, starts):
+    """The best ELBO that quasi-Newton steps by SciPy find from any of these means, in float64."""
+    axis = torch.linspace(-3.5, 3.5, 8, dtype=torch.float64)
+    t = torch.cartesian_prod(axis, axis)
+    weights = (-0.5 * t.square().sum(1)).softmax(0)
+
+    def loss(parameters):
+        q = torch.tensor(parameters, requires_grad=True)
+        z = q[:2] + q[2:].exp() * t
+        joint = model.likelihood(z).log_prob(x) + model.prior().log_prob(z)
+        bound = weights @ joint + q[2:].sum() + 1 + math.log(2 * math.pi)
+        bound.neg().backward()
+        return -bound.item(), q.grad.numpy()
+
+    ends = [
+        minimize(loss, [*start, -4.0, -4.0], jac=True, method="L-BFGS-B", options={"maxiter": 30}) for start in starts
+    ]
+    return max(-end.fun for end in ends)
+
+
+@pytest.mark.mnist
+@pytest.mark.fault("the best normal of an image was not the best")
+def test_no_search_of_another_kind_finds_a_better_normal_where_peaks_are_many_and_narrow(mnist):
+    """In its first images `vae-best` has posteriors of several peaks, a hundred times narrower than they are apart."""
+    shipped = checkpoint.read("checkpoints/vae-best")
+    (x, _), *_ = evaluate._blocks(shipped.config, mnist.test_images, mnist.test_labels)
+    x = x[[43, 0]]  # the first of them lost 11 nats; 61 lost 144, but its log p(x) takes long
+    found = best_gaussian(shipped.model, x)
+    assert (found.kl_nats < 1).all()
+    assert (found.error_nats < 0.01).all()
+    line = torch.linspace(-3, 3, 201)
+    grid = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        density = pairwise_log_prob(shipped.model.likelihood(grid), x) + shipped.model.prior().log_prob(grid)
+    above = torch.nn.functional.max_pool2d(density.reshape(-1, 1, 201, 201), 3, 1, 1).flatten(1)
+    peaks = density.masked_fill(density < above, -math.inf).topk(3).indices
+    precise = shipped.model.double()
+    for i, each in enumerate(x.double()):
+        other = descend(precise, each[None], grid[peaks[i]].tolist())
+        assert found.elbo_nats[i] > other - 0.02
 
 
 def test_the_blocks_do_not_matter_and_progress_counts_the_images(device, generator, monkeypatch):
@@ -170,7 +223,10 @@ def test_the_blocks_do_not_matter_and_progress_counts_the_images(device, generat
 
 def test_what_has_no_exact_posterior_is_refused(device, generator):
     model = LinearGaussian(torch.eye(3, device=device) * 4)
+    x = model.images(2, generator)
     with pytest.raises(ValueError, match="D <= 2, got D = 3"):
-        best_gaussian(model, model.images(2, generator))
+        best_gaussian(model, x)
+    with pytest.raises(ValueError, match="D <= 2, got D = 3"):
+        expected_elbo(model, x, model.posterior(x))
     with pytest.raises(ValueError, match="prior"):
         best_gaussian(build(TrainConfig(model="ae")), torch.zeros(1, 1, 28, 28))

@@ -8,9 +8,11 @@ q* is searched for each image alone, by Newton steps on its mean and log_std. Al
 of a rule for the q at hand (`hermite`), so no gradient of the decoder is taken, and the nodes move and shrink with q. A
 step that would not raise the ELBO is not taken.
 
-A normal on one of several peaks of the posterior has a KL of at least -log of that peak's share. So with a KL below
-log 2 it sits on more than half of the mass, and no other elsewhere is better. Where the KL found from the posterior's
-mode is above that, the search starts again: from the encoder's q, and from places that no q found so far has covered.
+A search ends on the hill on which it starts, so it starts from several: from the posterior's mode, once as wide as the
+whole posterior and once as wide as the peak, which is where log p(x, z) has fallen by 1/2. A normal on one of several
+peaks has a KL of at least -log of that peak's share. So with a KL below log 2 it sits on more than half of the mass,
+and no other elsewhere is better. Where the KL is above that, the search starts again: from the encoder's q, and from
+the highest of the peaks that the image has on a grid over the prior.
 
 Cremer, Li and Duvenaud, Inference suboptimality in variational autoencoders, 2018.
 """
@@ -21,28 +23,36 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool1d, max_pool2d
 
 from vae.distributions import DiagonalNormal, pairwise_log_prob
 from vae.estimators import by_label, log_joint
-from vae.hermite import derivatives, product, rule
+from vae.hermite import derivatives, expectation, product, rule
 from vae.models import VAE
 from vae.quadrature import Moments, moments
 from vae.tiles import Tally
 
-TOLERANCE = 0.005  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
+TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
 
-_ORDERS = (6, 9, 13, 19, 28, 42)  # nodes along an axis while integrating, until one more rule moves no more than that
-_ORDER = 7  # while searching: exact for polynomials up to degree 13
+_ORDER = 7  # of the rule while searching: exact for polynomials up to degree 13
 _STEPS = 40  # most in a search
 _GAIN_NATS = 1e-4  # a step that promises less ends it
 _FLATTEST = 0.1  # least curvature that a step is sized by; near the end they are between 1 and 2
-_RESTARTS = 3
-_PLACES = 128**2  # where a search may start again
-_COVERED = 4.0  # standard deviations about a q
+_SAME = 0.02  # standard deviations: two q this near have the same ELBO to within 0.0005 nat
+_WIDEST, _HALVINGS = 1.0, 14  # the stds among which that of a peak is looked for
+_PEAKS = 8  # of the grid that a search starts from
+_PLACES = 128**2  # of that grid
 _ROWS = 256  # images scored at all places together
 _IMAGES = 1_000  # searched for together
 
 Progress = Callable[[int, int], object]  # is told how many points are decoded and images done so far
+
+
+class Elbo(NamedTuple):
+    """E_q[log p(x, z)] + entropy of q of each image, and how well it is known; both (N,) float64."""
+
+    nats: Tensor
+    error_nats: Tensor  # as of `hermite.Expectation`
 
 
 class BestGaussian(NamedTuple):
@@ -52,6 +62,7 @@ class BestGaussian(NamedTuple):
     log_std: Tensor  # (N, D)
     kl_nats: Tensor  # (N,) KL(q* || p(z|x)), >= 0
     elbo_nats: Tensor  # (N,) that of q*
+    error_nats: Tensor  # (N,) of elbo_nats; kl_nats has that of log p(x) besides
 
 
 class Gap(NamedTuple):
@@ -60,16 +71,20 @@ class Gap(NamedTuple):
     gap_nats: Tensor
     family_nats: Tensor
     amortisation_nats: Tensor
+    error_nats: Tensor  # of each of the three, at most: those of log p(x) and of the two ELBOs together
 
 
 @torch.no_grad()
-def expected_elbo(model: VAE, x: Tensor, q: DiagonalNormal, y: Tensor | None = None) -> Tensor:
-    """E_q[log p(x, z)] + entropy of q in nats, (N,) float64, not sampled, for any diagonal normals q over (N, D).
+def expected_elbo(model: VAE, x: Tensor, q: DiagonalNormal, y: Tensor | None = None) -> Elbo:
+    """E_q[log p(x, z)] + entropy of q, not sampled, for any diagonal normals q over (N, D), D <= 2.
 
-    By rules of growing order, until the next moves an image by no more than 0.005 nat, or 0.005 standard deviations of
-    log p(x, z) under q: about 1 nat where q fits x, and a hundred where it reaches over half of the plane. Where the
-    decoder is made of ReLUs, log p(x, z) has kinks, and an image can still be off by 0.02 nat.
+    The integral is a sum over a grid of each image's own, refined until that moves it by no more than 0.01 nat, or
+    0.01 standard deviations of log p(x, z) under q: about 1 nat where q fits x, and a hundred where it reaches over
+    half of the plane. An image that would take too many points ends with an error above that. Raises ValueError for
+    D > 2.
     """
+    if model.latent_dim > 2:
+        raise ValueError(f"the integral over q needs D <= 2, got D = {model.latent_dim}: sample it, `estimators.elbo`")
     return _Images(model, x, y, Tally(None)).elbo(torch.arange(len(x), device=x.device), q.mean, q.log_std)
 
 
@@ -85,10 +100,11 @@ def best_gaussian(
 
     For a CVAE y (N,) gives the labels, and p(z|x) is p(z|x, y). `exact` is `moments(model, x, y)`, where that is known
     already. KL is log p(x) - elbo(q*), so it is known no better than log p(x), to about 0.01 nat, and where it comes
-    out negative it is set to 0. elbo(q*) is never below that of model.posterior(x, y), which is one of the q tried.
-    Raises ValueError for D > 2, an AE, or a wrong shape.
+    out negative it is set to 0. A search finds a hill's top and not always the highest hill: the KL is that of the best
+    q of those that were tried, and errs upwards if at all. elbo(q*) is never below that of model.posterior(x, y), which
+    is one of them. Raises ValueError for D > 2, an AE, or a wrong shape.
     """
-    return _search(model, x, y, exact, on_progress)[0]
+    return _search(model, x, y, exact, on_progress, settle=False)[0]
 
 
 @torch.no_grad()
@@ -100,62 +116,73 @@ def gap(
     on_progress: Progress | None = None,
 ) -> Gap:
     """KL(q(z|x) || p(z|x)) = log p(x) - elbo(q(z|x)) of each image, and its parts; arguments as of `best_gaussian`."""
-    best, elbo = _search(model, x, y, exact, on_progress)
-    amortisation = best.elbo_nats - elbo
-    return Gap(best.kl_nats + amortisation, best.kl_nats, amortisation)
+    exact = exact or moments(model, x, y)
+    best, elbo = _search(model, x, y, exact, on_progress, settle=True)
+    amortisation = best.elbo_nats - elbo.nats
+    error = exact.error_nats.to(elbo.error_nats) + elbo.error_nats + best.error_nats
+    return Gap(best.kl_nats + amortisation, best.kl_nats, amortisation, error)
 
 
 def _search(
-    model: VAE, x: Tensor, y: Tensor | None, exact: Moments | None, on_progress: Progress | None
-) -> tuple[BestGaussian, Tensor]:
-    """q*, and the ELBO of the encoder's q."""
+    model: VAE, x: Tensor, y: Tensor | None, exact: Moments | None, on_progress: Progress | None, settle: bool
+) -> tuple[BestGaussian, Elbo]:
+    """q*, and the ELBO of the encoder's q: settled, or only as far as it takes to know that it is below that of q*."""
     exact = exact or moments(model, x, y)
     like = x.new_zeros((), dtype=torch.float64)
     tally, found = Tally(on_progress), []
     for rows in torch.arange(len(x), device=x.device).split(_IMAGES):
         images = _Images(model, x[rows], y[rows] if model.conditional else None, tally)
-        found.append(_search_block(images, Moments(*(part[rows.cpu()].to(like) for part in exact))))
+        found.append(_search_block(images, Moments(*(part[rows.cpu()].to(like) for part in exact)), settle))
         tally.add(images=len(rows))
-    *best, elbo = (torch.cat(column) for column in zip(*found, strict=True))
-    return BestGaussian(*best), elbo
+    *best, elbo, error = (torch.cat(column) for column in zip(*found, strict=True))
+    return BestGaussian(*best), Elbo(elbo, error)
 
 
-def _search_block(images: "_Images", exact: Moments) -> tuple[Tensor, ...]:
-    encoder = images.encoder()
-    tries = _Tries(images, *encoder)
-    elbo = tries.elbo.clone()
-    rows = torch.arange(len(elbo), device=elbo.device)
+def _search_block(images: "_Images", exact: Moments, settle: bool) -> tuple[Tensor, ...]:
+    tries = _Tries(images, exact.mode)
+    everyone = torch.arange(len(exact.mode), device=exact.mode.device)
     precision = torch.linalg.inv(exact.covariance).diagonal(dim1=1, dim2=2)
-    tries.start(rows, exact.mode, -0.5 * precision.log())  # as wide as the posterior along each axis, the other held
-    for attempt in range(1 + _RESTARTS):
-        rows = (exact.log_px_nats - tries.elbo > math.log(2)).nonzero()[:, 0]
-        if len(rows) and attempt == 0:
-            tries.start(rows, *(part[rows] for part in encoder))
-        elif len(rows):
-            tries.start(rows, images.likeliest(rows, tries.all), tries.log_std[rows])
+    tries.start(
+        everyone, exact.mode, -0.5 * precision.log()
+    )  # as wide as the posterior along each axis, the other held
+    tries.start(everyone, exact.mode, images.log_widths(everyone, exact.mode))
+    mean, log_std = images.encoder()
+    rows = (exact.log_px_nats - tries.elbo > math.log(2)).nonzero()[:, 0]
+    if len(rows):
+        tries.start(rows, mean[rows], log_std[rows])
+        peaks = images.peaks(rows)  # (R, P, D)
+        of, places = rows.repeat_interleave(peaks.shape[1]), peaks.flatten(0, 1)
+        tries.start(of, places, images.log_widths(of, places))
+    encoder = images.elbo(everyone, mean, log_std, None if settle else tries.elbo)
+    tries.keep(everyone, mean, log_std, encoder)
     kl = (exact.log_px_nats - tries.elbo).clamp(min=0)
-    return tries.mean, tries.log_std, kl, tries.elbo, elbo
+    return tries.mean, tries.log_std, kl, tries.elbo, tries.error, *encoder
 
 
 class _Tries:
-    """The best q so far of each image, and all that were found."""
+    """The best q so far of each image."""
 
-    def __init__(self, images: "_Images", mean: Tensor, log_std: Tensor) -> None:
+    def __init__(self, images: "_Images", like: Tensor) -> None:
         self._images = images
-        self.mean, self.log_std = mean.clone(), log_std.clone()
-        self.elbo = images.elbo(torch.arange(len(mean), device=mean.device), mean, log_std)
-        self.all: list[tuple[Tensor, Tensor]] = []  # mean and std, both (N, D), nan where an image was not tried
+        self.mean, self.log_std = torch.full_like(like, math.inf), torch.zeros_like(like)
+        self.elbo = torch.full_like(like[:, 0], -math.inf)
+        self.error = torch.full_like(self.elbo, math.inf)
 
     def start(self, rows: Tensor, mean: Tensor, log_std: Tensor) -> None:
-        """Search from a q for each of some images (K,), and keep what is better than all before."""
+        """Search from q of some images (K,), of one perhaps from several, and keep what is better than all before."""
         mean, log_std = _climb(self._images, rows, mean, log_std)
-        elbo = self._images.elbo(rows, mean, log_std)
-        better = elbo > self.elbo[rows]
-        for best, new in ((self.mean, mean), (self.log_std, log_std), (self.elbo, elbo)):
+        off = torch.cat([(mean - self.mean[rows]) / log_std.exp(), log_std - self.log_std[rows]], 1)
+        new = off.norm(dim=1) > _SAME  # the others ended where the best one is
+        rows, mean, log_std = rows[new], mean[new], log_std[new]
+        self.keep(rows, mean, log_std, self._images.elbo(rows, mean, log_std, self.elbo[rows]))
+
+    def keep(self, rows: Tensor, mean: Tensor, log_std: Tensor, elbo: Elbo) -> None:
+        """Take q of some images (K,) where they are better than all before."""
+        top = self.elbo.scatter_reduce(0, rows, elbo.nats, "amax")
+        better = (elbo.nats == top[rows]) & (elbo.nats > self.elbo[rows])
+        news = (mean, log_std, elbo.nats, elbo.error_nats)
+        for best, new in zip((self.mean, self.log_std, self.elbo, self.error), news, strict=True):
             best[rows[better]] = new[better]
-        found = torch.full_like(self.mean, math.nan), torch.full_like(self.mean, math.nan)
-        found[0][rows], found[1][rows] = mean, log_std.exp()
-        self.all.append(found)
 
 
 class _Images:
@@ -176,39 +203,51 @@ class _Images:
         x, y = self._of(rows)
         return log_joint(self._model, x, z.to(self._model.prior().mean), y)
 
-    def elbo(self, rows: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-        """As `expected_elbo`, of some images."""
-        found = torch.full((len(rows),), math.inf, dtype=torch.float64, device=rows.device)
-        unsettled = torch.arange(len(rows), device=rows.device)
-        for order in _ORDERS:
-            t, weights = rule(order, mean.shape[1], rows.device)
-            f = self.log_joint(rows[unsettled], mean[unsettled], log_std[unsettled], t)
-            finer = f @ weights
-            spread = ((f - finer[:, None]).square() @ weights).sqrt()
-            moved = (finer - found[unsettled]).abs()
-            found[unsettled] = finer
-            unsettled = unsettled[moved > TOLERANCE * spread.clamp(min=1)]
-            if not len(unsettled):
-                break
-        return found + log_std.double().sum(1) + 0.5 * mean.shape[1] * (1 + math.log(2 * math.pi))
+    def elbo(self, rows: Tensor, mean: Tensor, log_std: Tensor, least: Tensor | None = None) -> Elbo:
+        """As `expected_elbo`, of some images; one that is sure to be below `least` (K,) is not refined."""
+        d = mean.shape[1]
+        entropy = log_std.double().sum(1) + 0.5 * d * (1 + math.log(2 * math.pi))
+        least = torch.full_like(entropy, -math.inf) if least is None else least - entropy
 
-    def likeliest(self, rows: Tensor, covered: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Of places that lie evenly under the prior and that no q has covered, the likeliest for each image, (K, D)."""
+        def at(some: Tensor, t: Tensor) -> Tensor:
+            return self.log_joint(rows[some], mean[some], log_std[some], t)
+
+        found = expectation(at, len(rows), d, TOLERANCE, least, rows.device)
+        return Elbo(found.value + entropy, found.error)
+
+    def log_widths(self, rows: Tensor, place: Tensor) -> Tensor:
+        """log of how far from a place, on average to both sides, log p(x, z) has fallen by 1/2; both (K, D)."""
+        n, d = place.shape
+        width = _WIDEST * 0.5 ** torch.arange(_HALVINGS, -1, -1, dtype=torch.float64, device=place.device)
+        axes = torch.eye(d, dtype=torch.float64, device=place.device)
+        steps = (width[:, None, None, None] * torch.stack([axes, -axes])).flatten(0, 2)  # (widths * 2 * D, D)
+        around = torch.cat([torch.zeros_like(axes[:1]), steps])
+        f = self.log_joint(rows, place, torch.zeros_like(place), around)  # (K, 1 + widths * 2 * D)
+        fall = f[:, :1, None] - f[:, 1:].reshape(n, len(width), 2, d).mean(2)  # (K, widths, D)
+        fallen = fall > 0.5
+        fallen[:, -1] = True
+        first = fallen.long().argmax(1)  # the narrowest of them, (K, D)
+        over = 2 * fall.gather(1, first[:, None])[:, 0].clamp(min=0.5)
+        return width[first].log() - 0.5 * over.log()
+
+    def peaks(self, rows: Tensor) -> Tensor:
+        """Places that are likelier than all beside them on a grid that is even under the prior, the best (K, P, D)."""
         d, (x, y) = self._model.latent_dim, self._of(rows)
         per_axis = round(_PLACES ** (1 / d))
         axis = torch.special.ndtri((torch.arange(per_axis, dtype=torch.float64, device=x.device) + 0.5) / per_axis)
         z = product(axis, d)  # (M, D)
-        found = z.new_empty(len(rows), d)
+        found = z.new_empty(len(rows), _PEAKS, d)
+        pool = (max_pool1d, max_pool2d)[d - 1]
         for label, members in by_label(self._model, x, y):
             labels = None if label is None else label.expand(len(z), *label.shape)
             likelihood = self._model.likelihood(z.to(self._model.prior().mean), labels)
             self._tally.add(points=len(z))
             for block in members.split(_ROWS):
                 score = pairwise_log_prob(likelihood, x[block])  # (B, M), of places that have equal shares of the prior
-                for mean, std in covered:
-                    away = (z - mean[rows[block], None]) / std[rows[block], None]
-                    score[away.square().sum(2) < _COVERED**2] = -math.inf
-                found[block] = z[score.argmax(1)]
+                grid = score.unflatten(1, (per_axis,) * d)
+                beside = pool(grid[:, None], 3, 1, 1)[:, 0].flatten(1)
+                peaks = score.masked_fill(score < beside, -math.inf)
+                found[block] = z[peaks.topk(_PEAKS).indices]
         return found
 
     def _of(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -2,7 +2,8 @@
 
     log_px_nats              log p(x), for a CVAE log p(x|y), by quadrature; _se over images, _error_nats of the grid
     iw500_nats               the importance-weighted bound with 500 draws, and by how much it is below log p(x)
-    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds
+    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds; of the best
+                             that was found, so the first part errs upwards if at all; gap_error_nats of the grids
     refined_elbo_nats        the ELBO of that best normal, q refined for each image: log p(x) less what the family loses
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
@@ -64,8 +65,10 @@ def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
 def _gap(model: VAE, x: Tensor, y: Tensor | None, before: Figures) -> Figures:
     """The gap and its parts, and the refined bound if log p(x) is among the figures measured `before`."""
     parts, found = gap(model, x, y), {}
-    for name, value in parts._asdict().items():
-        found |= _mean(f"gap_{name}" if name != "gap_nats" else name, value)
+    for name in ("gap", "family", "amortisation"):
+        value = getattr(parts, f"{name}_nats")
+        found |= _mean("gap_nats" if name == "gap" else f"gap_{name}_nats", value)
+    found |= {"gap_error_nats": parts.error_nats.mean().item()}
     found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(x)}
     if "log_px_nats" in before:
         found["refined_elbo_nats"] = before["log_px_nats"] - found["gap_family_nats"]
