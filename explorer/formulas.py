@@ -4,14 +4,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bars import Part, number
-from evidence import DRAWS, Evidence
+from evidence import DRAWS, Code, Evidence
 from landscape import MASSES
+from vae.architecture import PIXELS
 
 SETTLED = "over a grid that is refined until half the step changes nothing."
 UNSETTLED = (
     "over a grid that is refined until half the step changes nothing. Here that would take too long, because this "
     "decoder changes too fast from point to point: the number may be off by the error beside it."
 )
+WIDE = (
+    "The decoder changes so often within this q that the average over it is known no better than the error beside it."
+)
+RAW_BITS = 8 * PIXELS  # of an image of 256 grey levels
 WORDS = {"nats": r"\ \text{nats}", "bits": r"\ \text{bits}"}
 
 
@@ -35,6 +40,10 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
     def say(nats: float, decimals: int = 2) -> str:
         return bare(nats, decimals) + WORDS[unit]
 
+    def known(nats: float) -> str:
+        """A number that follows from an ELBO."""
+        return say(nats) if has.elbo_settled else rf"{bare(nats)} \pm {say(has.elbo_error)}"
+
     x = rf"x \mid {given}" if given else "x"
     if_y = f", {given}" if given else ""
     xz, zx = rf"x \mid z{if_y}", rf"z \mid x{if_y}"
@@ -57,8 +66,9 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
         ),
         Formula(
             rf"\mathrm{{ELBO}} = \mathbb{{E}}_q[\log p({xz})] - \mathrm{{KL}}(q \,\|\, p(z)) = "
-            rf"{bare(has.reconstruction)} - {bare(has.kl)} = {say(has.elbo)}",
-            "What training raises: how well codes drawn from q redraw the image, less what it costs to name them.",
+            rf"{bare(has.reconstruction)} - {bare(has.kl)} = {known(has.elbo)}",
+            "What training raises: how well codes drawn from q redraw the image, less what it costs to name them"
+            + ("." if has.elbo_settled else ". " + WIDE),
         ),
         _reconstruction(found, xz, sigma, say),
         Formula(
@@ -76,7 +86,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
             "posterior is no Gaussian.",
         ),
         Formula(
-            rf"\mathrm{{ELBO}}(q^*) - \mathrm{{ELBO}}(q) = {say(has.amortisation)}",
+            rf"\mathrm{{ELBO}}(q^*) - \mathrm{{ELBO}}(q) = {known(has.amortisation)}",
             "Amortisation: what is lost because one encoder has to guess for all images at once.",
         ),
         Formula(
@@ -96,7 +106,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
             r"\ \text{bits}",
             "The two-part code: bits that name z, then bits that name the pixels given z"
             f"{'' if found.code.step == 1 else ' to the nearest of 256 grey levels'}. {found.code.fine_bits:.1f} of "
-            "them are the fine for a q that is not the posterior.",
+            f"them are the fine for a q that is not the posterior.{_off_levels(found.code)}",
         ),
     ]
     if sigma is not None:
@@ -115,12 +125,14 @@ def terms(found: Evidence, unit: str, conditional: bool) -> list[tuple[str, Part
     x, xz = _given(conditional)
     has = found.terms
     known = "exact" if has.settled else "not settled"
+    off = "" if has.settled else f", ± {number(has.error, unit)} {unit}"
+    elbo_off = "" if has.elbo_settled else f", ± {number(has.elbo_error, unit)} {unit}"
     return [
         ("", Part(f"log p({x})", has.log_px, "exact"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
-        ("−", Part("best Gaussian", has.family, "family"), "what it still loses"),
-        ("−", Part("amortisation", has.amortisation, "amortisation"), "what one encoder for all adds"),
-        ("=", Part("ELBO", has.elbo), "the bound"),
-        ("=", Part(f"E log p({xz})", has.reconstruction, "reconstruction"), "reconstruction"),
+        ("−", Part("best Gaussian", has.family, "family"), f"what it still loses{off}"),
+        ("−", Part("amortisation", has.amortisation, "amortisation"), f"what one encoder for all adds{elbo_off}"),
+        ("=", Part("ELBO", has.elbo), f"the bound{elbo_off}"),
+        ("=", Part(f"E log p({xz})", has.reconstruction, "reconstruction"), f"reconstruction{elbo_off}"),
         ("−", Part("KL(q ‖ p(z))", has.kl, "kl"), "what q says beyond the prior"),
     ]
 
@@ -155,6 +167,17 @@ def _reconstruction(found: Evidence, xz: str, sigma: float | None, say: Callable
         rf"\mathbb{{E}}_q[\log p({xz})] {split}= {say(has.reconstruction)}",
         "Reconstruction: how likely the image is given a code drawn from q"
         + ("; over the fraction, the squared error." if sigma is not None else "."),
+    )
+
+
+def _off_levels(code: Code) -> str:
+    """Why a Gaussian's code is long, where its pixels spread beyond black and white."""
+    if code.on_levels > 0.95:
+        return ""
+    so = ", so the code is longer than the raw image" if code.total_bits > RAW_BITS else ", so the code is longer"
+    return (
+        f" Only {code.on_levels:.0%} of a pixel's density lies on those levels, the rest is spent on values that no "
+        f"image has{so}{f' ({RAW_BITS:,} bits)' if code.total_bits > RAW_BITS else ''}."
     )
 
 

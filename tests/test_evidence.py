@@ -69,8 +69,11 @@ def test_the_two_cuts_of_the_bound_are_equally_long(trained):
 
 
 def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
-    terms, code = trained[2].terms, trained[2].code
+    checkpoint, _, found = trained
+    terms, code = found.terms, found.code
     assert code.step == 1 / 255
+    sigma = checkpoint.config.sigma
+    assert math.erf(0.5 / (sigma * 2**0.5)) / 2 < code.on_levels < math.erf(0.5 / (sigma * 2**0.5)) + 0.01
     assert code.total_bits == pytest.approx(code.latent_bits + code.pixel_bits)
     assert code.fine_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
     assert code.latent_bits == pytest.approx(terms.kl / math.log(2))

@@ -13,6 +13,7 @@ TERMS = Terms(
     log_px=-495.43,
     error=0.01,
     elbo=-503.68,
+    elbo_error=0.01,
     reconstruction=-499.84,
     kl=3.84,
     family=1.35,
@@ -22,7 +23,7 @@ TERMS = Terms(
 PICTURE = Picture(((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0))
 FOUND = Evidence(
     terms=TERMS,
-    code=Code(5.54, 5546.9, 5552.4, 11.9, 1 / 255),
+    code=Code(5.54, 5546.9, 5552.4, 11.9, 1 / 255, 0.97),
     q=Gaussian((-0.01, 0.67), (0.07, 0.15)),
     best=Gaussian((1.04, 1.39), (0.18, 0.12)),
     mean=(0.75, 0.87),
@@ -71,6 +72,22 @@ def test_an_integral_that_has_not_settled_is_called_so_with_what_it_may_be_off()
     (tex, sentence), *_ = formulas.formulas(unsettled, "nats", "", None)
     assert r"\pm 3.200" in tex
     assert "too long" in sentence
+
+
+def test_an_elbo_that_has_not_settled_is_shown_with_what_it_may_be_off():
+    unsettled = FOUND._replace(terms=TERMS._replace(elbo_error=0.37))
+    for found, times in ((FOUND, 0), (unsettled, 3)):
+        notes = [note for *_, note in formulas.terms(found, "nats", False)]
+        assert sum("± 0.37 nats" in note for note in notes) == times  # amortisation, ELBO, reconstruction
+        assert sum(r"\pm 0.37" in tex for tex, _ in formulas.formulas(found, "nats", "", None)) == min(times, 2)
+
+
+@pytest.mark.parametrize(("bits", "share"), [(7_000.0, 0.52), (5_000.0, 0.52), (5_000.0, 0.97)])
+def test_a_code_longer_than_the_raw_image_says_why(bits, share):
+    found = FOUND._replace(code=FOUND.code._replace(total_bits=bits, on_levels=share))
+    said = next(sentence for _, sentence in formulas.formulas(found, "nats", "", 0.707) if "two-part" in sentence)
+    assert ("52%" in said) == (share == 0.52)
+    assert ("raw image (6,272 bits)" in said) == (bits > 6_272)
 
 
 def test_in_bits_all_numbers_are_in_bits():

@@ -25,7 +25,7 @@ class Estimates {
     this.resized.observe(this.root);
   }
 
-  // view: { logPx, error, elbo, draws, unit, colours }
+  // view: { logPx, error, settled, elbo, draws, unit, colours }
   show(view, sampler) {
     this.view = view;
     if (sampler !== this.sampler) this.start(sampler);
@@ -190,11 +190,11 @@ class Estimates {
   }
 
   say() {
-    const { logPx, error, unit, draws } = this.view;
+    const { logPx, error, settled, unit, draws } = this.view;
     const number = (nats) => longNumber(nats / unit.nats);
     const top = this.q.top;
     const k = (2 ** top).toLocaleString("en");
-    this.items.exact.textContent = `exact ${number(logPx)} ± ${(error / unit.nats).toFixed(3)}`;
+    this.items.exact.textContent = `${settled ? "exact" : "not settled:"} ${number(logPx)} ± ${(error / unit.nats).toFixed(3)}`;
     this.items.q.textContent = top < 0 ? "from q" : `from q: IW-${k} ${number(this.q.rungs[top].mean)}`;
     const prior = top < 0 ? "" : `: ${number(this.prior.rungs[top].mean)} at K = ${k}`;
     this.items.prior.textContent = `from the prior${prior}`;

@@ -332,6 +332,7 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
         "view": found.view,
         "logPx": found.terms.log_px,
         "error": found.terms.error,
+        "settled": found.terms.settled,
         "elbo": found.terms.elbo,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
@@ -384,12 +385,14 @@ def estimated(model: Precise, subject: Subject) -> None:
             f"This model has {dimensions} latent dimensions. Quadrature needs D ≤ 2, and so log p(x) is only bounded "
             f"here, by {evidence.DRAWS:,} draws each."
         )
+    said += " What is drawn is low on average. The scatter of the draws does not say by how much."
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
         found = evidence.bounds(model.checkpoint, subject.image, subject.label)
     estimates = {"ELBO": found.elbo, f"IW-{evidence.DRAWS:,}": found.importance, "naive": found.naive}
     terms = [
-        ("", Part(name, nats), f"± {bars.number(error, unit)} {unit}") for name, (nats, error) in estimates.items()
+        ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
+        for name, (nats, error) in estimates.items()
     ]
     if found.log_px is not None:
         nats, error = found.log_px
