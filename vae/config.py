@@ -42,12 +42,14 @@ class TrainConfig:
     beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0, most=LARGEST)
     objective: Literal["elbo", "importance", "exact"] = _setting(
         "elbo",
-        "what is maximised: the ELBO, its importance-weighted kin, or log p(x) itself, summed over points of the prior",
+        "what is maximised: the ELBO, its importance-weighted kin, or log p(x) without a q, estimated "
+        "from points of the prior, which errs downwards",
     )
     samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1, most=1_000)
     points: int = _setting(
         4096,
-        "points of the prior that a batch shares under the exact objective, for a CVAE in each class",
+        "points of the prior that a batch shares under the objective exact, for a CVAE in each class; the more there "
+        "are, the less its estimate of log p(x) is too low",
         least=1,
         most=131_072,
     )

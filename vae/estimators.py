@@ -6,8 +6,10 @@
 
 The sums inside the logarithms are unbiased for p(x). Their logarithm is not unbiased for log p(x): it is low on average
 (Jensen), by about half its variance while that is small, and by nats once few draws carry the sum. Then the error given
-with it, which those same draws have to tell, is too small as well. The ELBO is IW-1, low by KL(q(z|x) || p(z|x))
-however many draws are taken. In two dimensions or one the integral itself is `quadrature.log_evidence`.
+with it, which those same draws have to tell, is too small as well: it is the scatter of the draws and no interval about
+log p(x). One standard error about IW-500 holds log p(x) for less than half of the images whose bound is far. The ELBO
+is IW-1, low by KL(q(z|x) || p(z|x)) however many draws are taken. In two dimensions or one the integral itself is
+`quadrature.log_evidence`.
 """
 
 import math
@@ -28,7 +30,10 @@ Progress = Callable[[int, int], object]  # is told how many points are decoded a
 
 
 class Estimate(NamedTuple):
-    """An estimate for each image, in nats, and its standard error over the draws, in nats; both (N,) float64."""
+    """An estimate for each image and its standard error over the draws, in nats; both (N,) float64.
+
+    The error is that of the draws alone. How far the estimate is low on average, it does not say.
+    """
 
     nats: Tensor
     standard_error: Tensor  # nan where one draw was taken
@@ -106,7 +111,7 @@ def elbo(
     y: Tensor | None = None,
     on_progress: Progress | None = None,
 ) -> Estimate:
-    """1/K sum log p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x), K = `samples`: unbiased for the ELBO.
+    """1/K sum log p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x), K = `samples`: unbiased for the ELBO, low for log p(x).
 
     As `importance`, and from the same generator on the same draws, but for the place of the logarithm.
 

@@ -139,6 +139,8 @@ class VAE(LatentModel):
     ) -> objectives.Terms:
         """The parts of the ELBO at one z ~ q(z|x) for each image.
 
+        They are unbiased for the ELBO, and so low for log p(x) on average.
+
         `labels` is one-hot (B, C) for a CVAE, else None. Nothing is checked here, so that no step waits for a GPU.
         """
         posterior = self._posterior(x, labels)
@@ -152,7 +154,7 @@ class VAE(LatentModel):
     def importance_terms(
         self, x: Tensor, labels: Tensor | None, samples: int, generator: torch.Generator
     ) -> objectives.Terms:
-        """The importance-weighted bound with `samples` draws of z for each image."""
+        """The importance-weighted bound with `samples` draws of z for each image: low for log p(x) on average."""
         posterior = self._posterior(x, labels)
         z = posterior.rsample((samples,), generator=generator)  # (K, B, D)
         repeated = None if labels is None else labels.repeat(samples, 1)
@@ -164,8 +166,11 @@ class VAE(LatentModel):
     def exact_terms(
         self, x: Tensor, labels: Tensor | None, points: int, generator: torch.Generator
     ) -> objectives.Terms:
-        """log p(x) as an average over points of the prior, and the cross-entropy that fits q(z|x) to their weights.
+        """An estimate of log p(x) from points of the prior, and the cross-entropy that fits q(z|x) to their weights.
 
+        The mean of p(x|z) over the points is unbiased for p(x). Its logarithm is low on average: by next to nothing
+        where many points carry it, by nats where the posterior is narrower than the points are apart. What is left out
+        of the sum (1 - KEPT of a batch's weight) lowers it a little more.
         All images share the points, of a CVAE those of their class, so that a point is decoded once for all of them.
         """
         z = shifted_lattice(points, self.latent_dim, generator).to(x.dtype)

@@ -356,7 +356,8 @@ def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.
         write_record(path, trained.record)
         resume_file.unlink()
         report.done(trained.record["run_id"])
-    print(f"wrote {path}.pt and {path}.json; the last epoch:")
+    estimated = "" if config.objective == "elbo" else " (log p(x) estimated from draws, on average too low)"
+    print(f"wrote {path}.pt and {path}.json; the last epoch{estimated}:")
     for figure, value in trained.record["history"][-1].items():
         print(f"  {figure:32}{value:>12.4f}")
     if collapsed := evaluate.collapse(config, trained.record["test"]):

@@ -177,6 +177,8 @@ def curves(job: Job) -> dict[str, Any]:
     named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
     if job.config.model == "ae":
         named = [("loss −log p(x|z)", "loss_nats"), ("squared error", "squared_error")]
+    elif job.config.objective != "elbo":
+        named = [("loss −log p(x), estimated from draws: too high on average", "loss_nats")]
     step = -(-len(job.story.within) // POINTS) or 1
     within = job.story.within[::-1][::step][::-1]  # the last one always
 
