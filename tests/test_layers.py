@@ -110,7 +110,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torchvision": {"vae.datasets"},
     "filelock": {"vae.datasets", "vae.files"},
     "tqdm": {"vae"},
-    "scipy": {"vae.ink"},
+    "scipy": {"vae.ink", "vae.geodesics"},
     "pandas": {"figures"},
     "plotly": {"figures"},
     "streamlit": {"app", "components", "opening", "resources", "results", "views"},

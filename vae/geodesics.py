@@ -1,14 +1,17 @@
 """Shortest curves on the surface that a decoder makes of a latent space.
 
 A plane has many curves that no small change makes shorter. So the way is first looked for among all: as the shortest
-path in a graph of points of a grid, whose links to 16 neighbours weigh what the metric says,
+path in a graph of points of a grid (Dijkstra, A note on two problems in connexion with graphs, 1959), whose links to 32
+neighbours weigh what the decoder makes of their ends a and b and of the middle m between them:
 
-    weight(a, b) = (sqrt(dz^T G(a) dz) + sqrt(dz^T G(b) dz)) / 2,   dz = b - a
+    weight(a, b) = |phi(m) - phi(a)| + |phi(b) - phi(m)|
 
-found by relaxing all points at once (Bellman, On a routing problem, 1958). Such a path runs in 16 directions only. It
-is then made a broken line with `KNOTS` corners, which are moved so that its energy becomes least.
+Such a path runs in few directions only, and is too long by several hundredths where the surface is stretched. It is
+then made a broken line whose corners are moved so that its energy becomes least: first one of few pieces, then one of
+more. The shortest path is not always that which becomes the shortest curve, so the shortest with links to the nearest
+16 neighbours is begun with as well, where it is another.
 
-Energy is measured at `SAMPLES` points on each piece. With fewer, a curve seems the shorter the farther it jumps, over
+Energy is measured at several points on each piece. With fewer, a curve seems the shorter the farther it jumps, over
 all that lies between two points, and minimising finds just that. What is least is found by L-BFGS, in coordinates u in
 which the energy is round as far as the metric at the corners tells: H = L L^T, dz = L^-T u, with
 
@@ -19,21 +22,26 @@ where dz is what the corners move. Some ten decodes of the curve then do for wha
 Nocedal and Wright, Numerical optimization, 2006, section 7.2.
 """
 
-from math import gcd
+from collections.abc import Iterator
+from math import gcd, isfinite
 from typing import NamedTuple
 
 import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from vae.geometry import Surface
 
 SIZE = 160  # points of the grid along an axis
-KNOTS = 41
-SAMPLES = 8
-LINKS = tuple((i, j) for i in range(-2, 3) for j in range(-2, 3) if gcd(i, j) == 1)  # steps along both axes
+SAMPLES = 320  # pieces of the curve that is found
+LINKS = tuple((i, j) for i in range(4) for j in range(-3, 4) if gcd(i, j) == 1 and (i, j) > (0, 0))  # steps, one way
+REACHES = 2, 3  # of links along an axis, of which the shortest paths are looked for
 
-_ITERATIONS = 10
-_BLOCK = 2_048  # points decoded together
+_BEGIN, _END = (40, 6), (80, 10)  # pieces of the broken line, and how often its corners are moved
+_FEW = 4  # points of the energy to one of the pieces at first
+_ALIKE = 1.5  # steps of the grid that two paths are apart, at most, if they are taken for one
+_ROWS = 8  # of the grid weighed together
 _LEAST = 1e-6  # of the mean weight, so that no link is free where the decoder does not move
 _RIDGE = 1e-4  # of the mean stiffness, for the same reason
 
@@ -42,34 +50,29 @@ class Graph(NamedTuple):
     """A grid over a rectangle of the plane, as a graph: what geodesics of a surface need to have been found once."""
 
     z: Tensor  # (S, S, 2) the points, z1 along the first axis
-    weights: Tensor  # (16, S, S) float64 of the links from each point, as LINKS; infinite out of the rectangle
+    weights: tuple[csr_array, ...]  # for each of REACHES (S^2, S^2) float64, of the links so long, both ways
 
-    def shortest(self, z0: Tensor, z1: Tensor) -> Tensor:
-        """The corners (P, 2) of the shortest path from z0 to z1, (2,) each, by way of the points nearest to them.
+    def shortest(self, z0: Tensor, z1: Tensor) -> list[Tensor]:
+        """For each of REACHES the corners (P, 2) of the shortest path from z0 to z1, (2,) each, if there is one.
 
-        Where no path leads from one to the other: the ends.
+        It leads by way of the points nearest to both. Of paths that are alike only one is given.
         """
-        size = len(self.z)
-        start, end = (divmod(int((self.z - z).square().sum(2).argmin()), size) for z in (z0, z1))
-        margin = max(map(max, LINKS))
-        padded = self.weights.new_full((size + 2 * margin, size + 2 * margin), torch.inf)
-        left = padded[margin:-margin, margin:-margin]  # to the end
-        ahead = [padded[margin + i : margin + i + size, margin + j : margin + j + size] for i, j in LINKS]
-        left[end] = 0
-        while True:
-            before = left.clone()
-            for _ in range(4):
-                for there, weight in zip(ahead, self.weights, strict=True):
-                    torch.minimum(left, there + weight, out=left)
-            if torch.equal(left, before):
-                break
-        if not left[start].isfinite():
-            return torch.stack([z0, z1])
-        onward = torch.stack([there + weight for there, weight in zip(ahead, self.weights, strict=True)]).argmin(0)
-        path = [start]
-        while path[-1] != end:
-            path.append(tuple(at + by for at, by in zip(path[-1], LINKS[onward[path[-1]]], strict=True)))
-        return torch.stack([z0, *(self.z[point] for point in path[1:-1]), z1])
+        points = self.z.flatten(0, 1)
+        start, end = (int((points - z).square().sum(1).argmin()) for z in (z0, z1))
+        paths: list[Tensor] = []
+        for weights in self.weights:
+            onward = dijkstra(weights, indices=end, return_predecessors=True)[1]
+            path = [start]
+            while path[-1] != end and path[-1] >= 0:  # below 0 scipy says that there is no way
+                path.append(int(onward[path[-1]]))
+            inner = points[path[1:-1]]
+            if path[-1] == end and not any(self._alike(inner, other[1:-1]) for other in paths):
+                paths.append(torch.stack([z0, *inner, z1]))
+        return paths
+
+    def _alike(self, one: Tensor, other: Tensor) -> bool:
+        apart = torch.cdist(*((path / (self.z[1, 1] - self.z[0, 0])).double() for path in (one, other)))
+        return not apart.numel() or bool(apart.amin(1).amax() < _ALIKE)
 
 
 @torch.no_grad()
@@ -80,53 +83,90 @@ def graph(surface: Surface, low: Tensor, high: Tensor, size: int = SIZE) -> Grap
     """
     if low.shape != (2,) or high.shape != (2,) or not bool((low < high).all()):
         raise ValueError(f"a grid needs two corners (2,) of a rectangle, got {low.tolist()} and {high.tolist()}")
-    axes = [torch.linspace(float(a), float(b), size, dtype=low.dtype) for a, b in zip(low, high, strict=True)]
-    z = torch.cartesian_prod(*axes).to(low.device)
-    metric = torch.cat([surface.metric(block) for block in z.split(_BLOCK)]).double().view(size, size, 2, 2)
-    step = ((high - low) / (size - 1)).double()
-    weights = metric.new_full((len(LINKS), size, size), torch.inf)
-    for weight, (i, j) in zip(weights, LINKS, strict=True):
-        dz = step * step.new_tensor([i, j])
-        length = (dz @ metric @ dz).clamp(min=0).sqrt()
-        here = slice(max(0, -i), size - max(0, i)), slice(max(0, -j), size - max(0, j))
-        there = slice(max(0, i), size - max(0, -i)), slice(max(0, j), size - max(0, -j))
-        weight[here] = 0.5 * (length[here] + length[there])
-    weights = weights.nan_to_num(torch.inf, torch.inf)  # no way leads by where the decoder fails
-    finite = weights[weights.isfinite()]
-    weights += _LEAST * finite.sum() / max(1, len(finite)) + torch.finfo(torch.float64).tiny
-    return Graph(z.view(size, size, 2), weights)
+    axes = [torch.linspace(float(a), float(b), 2 * size - 1, dtype=low.dtype) for a, b in zip(low, high, strict=True)]
+    z = torch.cartesian_prod(*axes).to(low.device).view(2 * size - 1, 2 * size - 1, 2)  # the points and the middles
+    weights = z.new_full((len(LINKS), size, size), torch.inf, dtype=torch.float64)
+    for first, images in _bands(surface, z):
+        for weight, (i, j) in zip(weights, LINKS, strict=True):
+            count, left, right = min(_ROWS, size - i - first), max(0, -j), size - max(0, j)
+            if count > 0:
+                a, m, b = (
+                    images[k * i : k * i + 2 * count - 1 : 2, 2 * left + k * j : 2 * right - 1 + k * j : 2]
+                    for k in range(3)
+                )
+                weight[first : first + count, left:right] = (m - a).norm(dim=2) + (b - m).norm(dim=2)
+    return Graph(z[::2, ::2], tuple(_matrix(weights, reach) for reach in REACHES))
+
+
+def _bands(surface: Surface, z: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The first of every _ROWS rows of the grid, and the images of all points that the links from them pass."""
+    reach, images = max(map(max, LINKS)), surface.embed(z[0])[None][:0]
+    for first in range(0, (len(z) + 1) // 2, _ROWS):
+        rows = z[2 * first + len(images) : 2 * (first + _ROWS + reach) - 1]
+        images = torch.cat([images, *(surface.embed(row)[None] for row in rows)])
+        yield first, images
+        images = images[2 * _ROWS :]
+
+
+def _matrix(weights: Tensor, reach: int) -> csr_array:
+    """Weights (L, S, S) of LINKS from each point as a matrix, both ways; of links as long as `reach`, at most."""
+    size, steps = weights.shape[1], torch.tensor(LINKS, device=weights.device)
+    link, row, column = (weights.isfinite() & (steps.abs().amax(1) <= reach)[:, None, None]).nonzero().T
+    found = weights[link, row, column]
+    found += _LEAST * found.sum() / max(1, len(found)) + torch.finfo(torch.float64).tiny
+    ends = torch.stack([row * size + column, (row + steps[link, 0]) * size + column + steps[link, 1]])
+    both = torch.cat([ends, ends.flip(0)], 1).cpu().numpy()
+    return csr_array((found.repeat(2).cpu().numpy(), tuple(both)), shape=(size**2, size**2))
 
 
 def geodesic(surface: Surface, z0: Tensor, z1: Tensor, grid: Graph | None = None) -> Tensor:
-    """The corners (T, D) of a shortest curve from z0 to z1, (D,) each, at equal distances of decoded length.
+    """The corners (SAMPLES + 1, D) of a shortest curve from z0 to z1, (D,) each, at equal distances of decoded length.
 
-    Its start is the shortest path in `grid`, and the straight line where there is none or where that leads to nothing
-    shorter than the line. So it is never longer than the line, both measured with as many corners. It is a curve that
-    no small change makes much shorter. One far from it may be shorter: paths in 16 directions are too long by up to a
-    few hundredths, and the grid may miss what is finer than itself. From z1 to z0 it is the same curve backwards.
+    It starts from the shortest paths in `grid`, and from the straight line where there is none or where those lead to
+    nothing shorter than the line. So it is never longer than the line, both measured with as many corners. It is a
+    curve that no small change makes much shorter. One far from it may be shorter: the paths run in few directions, and
+    the grid may miss what is finer than itself. From z1 to z0 it is the same curve backwards.
     """
     if z1.tolist() < z0.tolist():  # else rounding, and where there are two, the choice, would depend on the direction
         return geodesic(surface, z1, z0, grid).flip(0)
     line = torch.stack([z0, z1])
-    straight = _even(line, None, (KNOTS - 1) * SAMPLES + 1)
-    with torch.no_grad():
-        limit = surface.length(straight)
-    if not limit.isfinite():
+    straight = _even(line, None, SAMPLES + 1)
+    limit = _length(surface, straight)
+    if not isfinite(limit):
         return straight
-    starts = [line] if grid is None else [grid.shortest(z0, z1), line]
-    for start in starts:
-        with torch.no_grad():
-            knots = _even(start, surface.steps(start), KNOTS)
-        curve = _sampled(_relaxed(surface, knots))
-        with torch.no_grad():
-            curve = _even(curve, surface.steps(curve), len(straight))
-            if surface.length(curve) < limit:
-                return curve
+    paths = [] if grid is None else grid.shortest(z0, z1)
+    for starts in filter(None, [paths, [line]]):
+        curve = _shortened(surface, starts)
+        if _length(surface, curve) < limit:
+            return curve
     return straight
 
 
-def _relaxed(surface: Surface, knots: Tensor) -> Tensor:
-    """The corners (K, D) moved to where the energy is least, or near it; the ends stay."""
+def _shortened(surface: Surface, starts: list[Tensor]) -> Tensor:
+    """The shortest curve (SAMPLES + 1, D) that one of some broken lines becomes, its corners evenly spaced."""
+    begun = [_relaxed(surface, _walked(surface, start, _BEGIN[0]), _FEW, _BEGIN[1]) for start in starts]
+    curves = [_sampled(knots, SAMPLES // _BEGIN[0]) for knots in begun]
+    curve = min(curves, key=lambda curve: _length(surface, curve)) if len(curves) > 1 else curves[0]
+    knots = _relaxed(surface, _walked(surface, curve, _END[0]), SAMPLES // _END[0], _END[1])
+    return _walked(surface, _sampled(knots, SAMPLES // _END[0]), SAMPLES)
+
+
+@torch.no_grad()
+def _length(surface: Surface, curve: Tensor) -> float:
+    return float(surface.length(curve).nan_to_num(torch.inf))
+
+
+@torch.no_grad()
+def _walked(surface: Surface, curve: Tensor, pieces: int) -> Tensor:
+    """The corners (pieces + 1, D) of a broken line in pieces of equal decoded length."""
+    return _even(curve, surface.steps(curve), pieces + 1)
+
+
+def _relaxed(surface: Surface, knots: Tensor, samples: int, iterations: int) -> Tensor:
+    """The corners (K, D) moved to where the energy is least, or near it; the ends stay.
+
+    Energy is measured at so many samples on each piece.
+    """
     first, inner, last = knots[:1], knots[1:-1], knots[-1:]
     basis = _round(surface, knots)
     u = torch.zeros(inner.numel(), dtype=knots.dtype, device=knots.device, requires_grad=True)
@@ -136,11 +176,11 @@ def _relaxed(surface: Surface, knots: Tensor) -> Tensor:
 
     def energy() -> Tensor:
         with torch.enable_grad():
-            found = surface.energy(_sampled(moved()))
+            found = surface.energy(_sampled(moved(), samples))
             (u.grad,) = torch.autograd.grad(found, u)
         return found
 
-    search = {"max_iter": _ITERATIONS, "max_eval": _ITERATIONS * 5 // 4, "line_search_fn": "strong_wolfe"}
+    search = {"max_iter": iterations, "max_eval": iterations * 5 // 4, "line_search_fn": "strong_wolfe"}
     torch.optim.LBFGS([u], tolerance_grad=0, tolerance_change=0, **search).step(energy)
     return moved().detach()
 
@@ -164,10 +204,10 @@ def _round(surface: Surface, knots: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(root.T, unit, upper=True).to(knots.dtype)
 
 
-def _sampled(knots: Tensor) -> Tensor:
-    """`SAMPLES` points on each piece of a broken line, and its end."""
-    t = torch.arange(SAMPLES, dtype=knots.dtype, device=knots.device)[:, None] / SAMPLES
-    pieces = knots[:-1, None] + t * knots.diff(dim=0)[:, None]  # (K - 1, SAMPLES, D)
+def _sampled(knots: Tensor, samples: int) -> Tensor:
+    """So many points on each piece of a broken line, and its end."""
+    t = torch.arange(samples, dtype=knots.dtype, device=knots.device)[:, None] / samples
+    pieces = knots[:-1, None] + t * knots.diff(dim=0)[:, None]  # (K - 1, samples, D)
     return torch.cat([pieces.flatten(0, 1), knots[-1:]])
 
 
