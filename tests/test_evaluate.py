@@ -1,6 +1,7 @@
 """Laws of the reported figures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,17 @@ def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, d
     assert torch.equal(after.codes, before.codes)
     row = evaluate.table([after]).splitlines()[-1]
     assert f"| {after.record['test']['log_px_nats']:.2f} |" in row
+
+
+def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, digits, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
+    before = checkpoint.read(folder / "two")
+    checkpoint.write(folder / "two", replace(before, codes=before.codes + 1))
+    evaluate.main([str(folder / "two"), "--codes"])
+    after = checkpoint.read(folder / "two")
+    assert torch.equal(after.codes, before.codes)
+    assert after.record == before.record
+    assert f"{len(after.codes)} codes moved" in capsys.readouterr().out
 
 
 def test_a_missing_checkpoint_is_one_sentence(tmp_path):

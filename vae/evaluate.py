@@ -261,6 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
+    parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint anew")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured figures here")
     parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
     flags.add_folder(parser, stored.FOLDER, "of models and classifier")
@@ -273,27 +274,46 @@ def _run(given: argparse.Namespace) -> None:
     if not paths:
         raise CheckpointError(f"there is no model in {given.folder}: train one with `python -m vae.train`")
     checkpoints = [checkpoint.read(path) for path in paths]
+    sets: dict[str, ImageSet] = {}
     if given.table:
         print(table(checkpoints))
         found = {each.name: each.record["test"] for each in checkpoints}
+    elif given.codes:
+        found = {path.name: _coded(path, sets, given.data_dir) for path in paths}
     else:
         hasten()
-        sets: dict[str, ImageSet] = {}
         found = {path.name: _measured(path, sets, given) for path in paths}
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Figures:
+    """Put the codes of a model into its checkpoint anew; how far they moved, printed."""
+    with locked(path):
+        each = checkpoint.read(path)
+        data = _data_of(each, sets, data_dir)
+        codes = encode(each.model, each.config, data.test_images, data.test_labels)
+        moved = (codes - each.codes).norm(dim=1)
+        checkpoint.write(path, replace(each, codes=codes))
+    print(f"{each.name}: {int((moved > 0).sum())} of {len(codes)} codes moved, by up to {moved.max():.4g}")
+    return each.record["test"]
+
+
+def _data_of(each: Checkpoint, sets: dict[str, ImageSet], data_dir: str | Path) -> ImageSet:
+    """The data set that a model was trained on; `sets` are those read so far."""
+    dataset = each.config.dataset
+    if dataset not in sets:
+        sets[dataset] = load_dataset(dataset, data_dir)
+    check_same(each, sets[dataset])
+    return sets[dataset]
 
 
 def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
     """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
     with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
-        dataset = each.config.dataset
-        if dataset not in sets:
-            sets[dataset] = load_dataset(dataset, given.data_dir)
-        data = sets[dataset]
-        check_same(each, data)
-        judge = judge_of(given.folder, dataset) if each.model.conditional else None
+        data = _data_of(each, sets, given.data_dir)
+        judge = judge_of(given.folder, each.config.dataset) if each.model.conditional else None
         found = measure(each.model, each.config, data, judge, not given.quick, tell)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in found.items():
