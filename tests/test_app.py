@@ -145,6 +145,7 @@ def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
     assert dict(app.query_params) == {"left": "vae", "z1_left": "0.5"}
 
 
+@pytest.mark.fault("two maps again had other models and points than before")
 @pytest.mark.parametrize(
     ("query", "two"),
     [
@@ -162,6 +163,7 @@ def test_two_maps_again_have_the_models_and_the_points_that_one_had(query, two):
     assert from_query(dict(app.query_params)) == from_query(two or query)
 
 
+@pytest.mark.fault("a link to a model that is not there showed another without a word")
 def test_a_link_to_what_is_not_there_says_so_as_long_as_something_else_is_shown():
     app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
     app.query_params.update(left="no-such", path="curve")

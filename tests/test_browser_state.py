@@ -100,6 +100,7 @@ def arrive(page, name):
     ready(page)
 
 
+@pytest.mark.fault("a chooser, toggle or field showed something else than the state after a change of the page")
 def test_between_any_two_pages_every_widget_the_charts_and_the_address_agree(page, address):
     visit(page, f"{address}/?{CHOSEN}", "map_left", "map_right")
     chosen = state_of(page)
@@ -131,6 +132,7 @@ def test_between_any_two_pages_every_widget_the_charts_and_the_address_agree(pag
     }
 
 
+@pytest.mark.fault("back and forward did nothing")
 def test_back_undoes_one_thing_and_forward_does_it_again(page, address):
     visit(page, address, "map_left", "map_right")
     seen = [page.url]
@@ -168,6 +170,7 @@ def test_back_undoes_one_thing_and_forward_does_it_again(page, address):
     page.wait_for_function("(last) => document.querySelector('.latent-clock')?.textContent === last", arg=last)
 
 
+@pytest.mark.fault("back and forward did nothing")
 def test_a_button_that_leads_to_another_page_is_one_entry_and_back_has_the_drawing(page, address):
     visit(page, f"{address}/draw", "draw_left", "draw_right")
     box = page.locator(".latent-pad canvas").first.bounding_box()
@@ -207,6 +210,7 @@ class Cut(Held):
         self.socket.close()
 
 
+@pytest.mark.fault("a page that was open while its session ended was dead")
 def test_a_page_whose_session_the_server_has_forgotten_goes_on(page, tmp_path):
     settings = ("--server.disconnectedSessionTTL", "1")
     with app(tmp_path / "log", ROOT, "explorer/app.py", settings=settings) as (address, _):
@@ -227,6 +231,7 @@ def test_a_page_whose_session_the_server_has_forgotten_goes_on(page, tmp_path):
         assert "does not exist anymore" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+@pytest.mark.fault("a number field made another number of what was typed")
 @pytest.mark.parametrize(
     ("path", "field", "typed"),
     [
@@ -278,6 +283,7 @@ EVERYTHING = """() => {
 }"""
 
 
+@pytest.mark.fault("what was touched before its data had come threw an error")
 @pytest.mark.parametrize("name", ["interpolate", "classes", "bound", "draw", "replay"])
 def test_whatever_is_touched_while_a_slow_line_brings_the_page_works_or_waits(page, address, name):
     held = Held(page)

@@ -38,6 +38,7 @@ def opened(name, content):
     return kind
 
 
+@pytest.mark.fault("a file that a page offers could not be made, and nothing said so")
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query):
@@ -80,6 +81,7 @@ exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec"))
 """
 
 
+@pytest.mark.fault("a file that a page offers could not be made, and nothing said so")
 @pytest.mark.browser
 def test_a_file_that_cannot_be_made_says_why(page, tmp_path):
     script = tmp_path / "broken.py"

@@ -46,9 +46,8 @@ def render() -> None:
     from views import pins
 
     for side, resource in shown.items():
-        flat = session.current().magnification and not pins.magnified(side, resource)
         with places[side]:
-            if flat:
+            if session.current().magnification and not pins.magnified(side, resource):
                 parts.said("No magnification: the decoder makes the same image everywhere.")
             pins.pinned(side, resource, tie)
     pins.offer_images(*shown.values())
