@@ -270,7 +270,7 @@ def test_a_number_field_takes_what_is_meant_or_keeps_its_value_and_says_which(pa
 
 EVERYTHING = """() => {
   const seen = [...document.querySelectorAll(".latent-button, .latent-range, .latent-class, .latent-choice, "
-    + ".latent-pad canvas, .latent-curves, .latent-theatre, .latent-window, .latent-check input, figure")];
+    + ".latent-pad canvas, .latent-curves, .latent-theatre, .latent-check input, figure")];
   for (const each of seen.filter((each) => !each.closest("[inert]"))) {
     const { left, top, width, height } = each.getBoundingClientRect();
     const at = { clientX: left + width / 2, clientY: top + height / 2, bubbles: true, pointerId: 1, button: 0 };
