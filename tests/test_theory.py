@@ -1,12 +1,14 @@
 """Laws that tie the reported figures to each other, on small models that were trained for a moment."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from vae import classifier, estimators, evaluate, theory, train
 from vae.config import TrainConfig
+from vae.measured import Measured
 from vae.models import build
 
 SETTINGS = {"likelihood": "bernoulli", "network": "small", "batch_size": 40, "epochs": 30}
@@ -51,6 +53,30 @@ def test_the_bounds_are_in_order(measured):
     assert found["iw500_below_nats"] == pytest.approx(found["log_px_nats"] - found["iw500_nats"])
 
 
+def test_figures_of_some_images_are_told_of_all(few, monkeypatch):
+    """The first half of the images is dark, so that log p(x) is another one; the differences from it are not."""
+    trained = train.train(TrainConfig(model="cvae", **SETTINGS), few)
+    x, y = (part[:8] for part in images(trained, few))
+    x[:4] *= 0.6
+
+    def figures():
+        measured = Measured(lambda what: None)
+        theory.of_images(trained.model, x, y, measured)
+        return measured.figures
+
+    whole = figures()
+    for name in ("IMAGES", "GAP_IMAGES"):
+        monkeypatch.setattr(theory, name, 4)
+    part = figures()
+    assert part["gap_n"] == part["iw500_n"] == part["log_px_summed_n"] == 4
+    for name in evaluate.OF_SOME:
+        assert abs(part[name] - whole[name]) < 4 * part[f"{name}_se"] + 0.01
+    assert max(part["hardest"]) >= 4
+    row = evaluate.table([replace(trained, record={**trained.record, "test": part})]).splitlines()[-1]
+    for name in evaluate.OF_SOME[:3]:
+        assert f"| {part[name]:.2f} ± {part[f'{name}_se']:.2f} |" in row
+
+
 def test_the_bits_are_those_of_the_elbo(measured):
     _, found = measured
     assert found["code_total_bits"] == pytest.approx(-found["elbo_nats"] / math.log(2))
@@ -76,6 +102,7 @@ def test_a_label_is_summed_out_and_found_again(measured):
         return
     # p(x) >= p(x|y) / 10, whatever the label; a trained model that knows bars from each other comes close to that
     assert found["log_px_summed_nats"] > found["log_px_nats"] - math.log(10) - 0.1
+    assert found["log_px_summed_nats"] == found["log_px_nats"] - found["log_px_summed_below_nats"]
     assert found["bayes_accuracy"] > 0.9
 
 

@@ -45,6 +45,7 @@ Model = AE | VAE | CVAE
 SEED = 0
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # between two values of a pixel, where x has a code
 SAMPLES_PER_CLASS = 1_000
+OF_SOME = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")  # of the test images
 NEIGHBOURS = (1, 5)  # that vote for a label
 _BLOCK = 1_000
 
@@ -198,7 +199,10 @@ def class_agreement(model: CVAE, judge: nn.Module) -> float:
 
 
 def table(checkpoints: list[Checkpoint]) -> str:
-    """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column."""
+    """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column.
+
+    All are of all test images. Where some of those had to do (`theory`), the standard error of that stands beside.
+    """
     columns = {  # figure: (heading, format)
         "squared_error": ("squared error", ".2f"),
         "squared_error_at_code": ("at the code", ".2f"),
@@ -206,8 +210,8 @@ def table(checkpoints: list[Checkpoint]) -> str:
         "elbo_nats": ("ELBO (nats)", ".2f"),
         "refined_elbo_nats": ("ELBO, q refined", ".2f"),
         "iw500_nats": ("IW-500", ".2f"),
-        "log_px_nats": ("log p(x), exact", ".2f"),
-        "log_px_summed_nats": ("label summed out", ".2f"),
+        "log_px_nats": ("log p(x), or p(x\\|y)", ".2f"),
+        "log_px_summed_nats": ("log p(x), label summed out", ".2f"),
         "aggregate_kl_nats": ("aggregate KL", ".3f"),
         "holes": ("holes", ".1%"),
         "knn5_accuracy": ("5-NN", ".1%"),
@@ -225,7 +229,7 @@ def table(checkpoints: list[Checkpoint]) -> str:
         lines += [f"Likelihood: {comparable}.", "", _row(header), _row(["---", "---", "---", *["---:"] * len(shown)])]
         for each in group:
             test, config = each.record["test"], each.config
-            numbers = [format(test[key], form) if key in test else "" for key, (_, form) in shown.items()]
+            numbers = [_number(test, key, form) for key, (_, form) in shown.items()]
             lines.append(_row([each.name, config.network, config.objective, *numbers]))
         lines.append("")
     return "\n".join(lines).rstrip()
@@ -244,6 +248,14 @@ def _likelihood(config: TrainConfig) -> str:
 
 def _of_data(config: TrainConfig) -> str:
     return "" if config.dataset == MNIST else f"; data: {config.dataset}"
+
+
+def _number(test: Figures, key: str, form: str) -> str:
+    """A figure, with its standard error if it is of some of the images."""
+    if key not in test:
+        return ""
+    error = test.get(f"{key}_se") if key in OF_SOME else None
+    return format(test[key], form) + ("" if error is None else f" ± {error:{form}}")
 
 
 def _row(cells: list[str]) -> str:

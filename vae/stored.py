@@ -45,13 +45,17 @@ class Figures(msgspec.Struct):
     kl_nats: Figure = UNSET
     elbo_nats: Figure = UNSET
     refined_elbo_nats: Figure = UNSET
+    refined_elbo_nats_se: Figure = UNSET
     iw500_nats: Figure = UNSET
+    iw500_nats_se: Figure = UNSET
     log_px_nats: Figure = UNSET
     log_px_summed_nats: Figure = UNSET
+    log_px_summed_nats_se: Figure = UNSET
     aggregate_kl_nats: Figure = UNSET
     holes: Figure = UNSET
     knn5_accuracy: Figure = UNSET
     bayes_accuracy: Figure = UNSET
+    bayes_accuracy_se: Figure = UNSET
     class_agreement: Figure = UNSET
     cas: Figure = UNSET
     hardest: list[Annotated[int, Meta(ge=0)]] = []  # indices of test images
