@@ -34,6 +34,18 @@ def test_the_shipped_one_is_small_and_knows_its_digits():
     assert not classifier.load(SHIPPED).training
 
 
+def test_what_it_says_of_an_image_hangs_on_no_other_image(digits):
+    x = digits.test_images[:20, None].float() / 255
+    for judge in (classifier.load(SHIPPED), classifier.train(digits)):
+        alone = torch.cat([judge(image[None]) for image in x])
+        torch.testing.assert_close(judge(x), alone, rtol=1e-4, atol=1e-4)
+        judge.train()
+        for layer in judge:
+            if isinstance(layer, torch.nn.Dropout):
+                layer.eval()
+        torch.testing.assert_close(judge(x), alone, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.mnist
 def test_the_recorded_accuracy_is_that_of_the_shipped_weights(mnist):
     found = classifier.accuracy(classifier.load(SHIPPED), mnist.test_images, mnist.test_labels)

@@ -8,6 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
+    judge_accuracy          share of real test images that it gets right: about the most that CAS could be
     used_dimensions         in how many directions the codes vary, see `collapse`; if fewer than D, some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
@@ -70,7 +71,7 @@ def measure(
     on_objective(dict(measured.figures))
     measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
     if model.conditional and judge is not None:
-        measured.take("class agreement", lambda: _class_agreement(model, judge))
+        measured.take("class agreement", lambda: _class_agreement(model, judge, data))
     if thorough and model.kind != "ae":
         measured.attempt("the figures that need integrals", lambda: _theory(model, config, data, measured))
     return measured.figures
@@ -102,8 +103,12 @@ def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor)
     return {f"knn{k}_accuracy": knn_accuracy(near[:, :k], test_labels) for k in NEIGHBOURS}
 
 
-def _class_agreement(model: CVAE, judge: nn.Module) -> Figures:
-    return {"class_agreement": class_agreement(model, judge), "class_agreement_n": SAMPLES_PER_CLASS * model.classes}
+def _class_agreement(model: CVAE, judge: nn.Module, data: ImageSet) -> Figures:
+    return {
+        "class_agreement": class_agreement(model, judge),
+        "class_agreement_n": SAMPLES_PER_CLASS * model.classes,
+        "judge_accuracy": classifier.accuracy(judge, data.test_images, data.test_labels),
+    }
 
 
 def collapse(config: TrainConfig, found: Figures) -> str:
@@ -218,6 +223,7 @@ def table(checkpoints: list[Checkpoint]) -> str:
         "bayes_accuracy": ("Bayes class", ".1%"),
         "class_agreement": ("class agreement", ".2%"),
         "cas": ("CAS", ".2%"),
+        "judge_accuracy": ("trained on real", ".2%"),
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:

@@ -58,6 +58,7 @@ class Figures(msgspec.Struct):
     bayes_accuracy_se: Figure = UNSET
     class_agreement: Figure = UNSET
     cas: Figure = UNSET
+    judge_accuracy: Figure = UNSET
     hardest: list[Annotated[int, Meta(ge=0)]] = []  # indices of test images
 
 

@@ -10,7 +10,8 @@
                              of the exact p(z|x) where the decoder was trained without q
     log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / C: log p(x|y) less log_px_summed_below_nats; and
                              bayes_accuracy of argmax_y p(x|y)
-    cas                      accuracy on real test images of a classifier that was trained on samples only
+    cas                      accuracy on real test images of a classifier that was trained on samples only; the same
+                             network trained on real images has the judge_accuracy of `evaluate`
 
 Quadrature needs D <= 2; with more dimensions only the importance-weighted bound and the code are left. What is dear is
 taken on as many images as the figure's _n says, spread evenly over the test set, whose first half is easier than its
