@@ -2,8 +2,8 @@
 
     log_px_nats              log p(x), for a CVAE log p(x|y), by quadrature; _se over images, _error_nats of the grid
     iw500_nats               the importance-weighted bound with 500 draws: log p(x) less iw500_below_nats
-    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds; each with
-                             gap_error_nats, how well it is known
+    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds; of the best
+                             that was found, so the first part errs upwards if at all; gap_error_nats of the grids
     refined_elbo_nats        the ELBO of that best normal, q refined for each image: log p(x) less what the family loses
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
@@ -17,8 +17,8 @@ Quadrature needs D <= 2; with more dimensions only the importance-weighted bound
 taken on as many images as the figure's _n says, spread evenly over the test set, whose first half is easier than its
 second. Images differ from each other by far more than two figures of one image do. So of log p(x) and what stands
 beside it the difference is taken on those images, and subtracted from the log p(x) of all; its error is the figure's.
-Ravuri and Vinyals, Classification accuracy score for
-conditional generative models, 2019.
+
+Ravuri and Vinyals, Classification accuracy score for conditional generative models, 2019.
 """
 
 import math
