@@ -1,9 +1,9 @@
 """The most probable code of each image, z* = argmax p(z|x), where there is no encoder to ask or none to trust.
 
-The space is looked at on a lattice, decoded once for many images. A posterior can have several peaks, each narrower
-than the lattice is fine, and the highest point of the lattice then need not lie on the highest peak. So of each image
-the `STARTS` highest points that no neighbour exceeds are climbed from, all of them at first, and half as many after
-every two rounds. A round looks at 3^D points, lays a parabola through what they say, and goes to where its top is:
+The space is looked at on a lattice, decoded once for all images. A posterior can have several peaks, each narrower than
+the lattice is fine, and the highest point of the lattice then need not lie on the highest peak. So of each image the
+`STARTS` highest points that no neighbour exceeds are climbed from, all of them at first, and ever fewer. A round looks
+at just so many points that a parabola goes through what they say, and moves to where its top is:
 
     f(u) = f + g . u + 1/2 u . H u       u = -H^-1 g
 
@@ -13,7 +13,7 @@ the code.
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool1d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from vae.estimators import by_label, log_joint
 from vae.hermite import product
@@ -21,15 +21,14 @@ from vae.models import VAE
 from vae.tiles import log_joint as log_joint_of_all
 
 REACH = 6.2  # the lattice covers [-REACH, REACH]^D, outside of which lies 1e-9 of the prior
-POINTS = {1: 4_096, 2: 400}  # along an axis, for each D
-STARTS = 16
+POINTS = {1: 4_096, 2: 512}  # along an axis, for each D
+STARTS = 24
 
-_ROUNDS = (16, 16, 16, 8, 8, 4, 2, 1, 1)  # how many starts of an image are still climbed from, in each round
+_ROUNDS = (24, 24, 12, 6, 3, 2, 1, 1)  # how many starts of an image are still climbed from, in each round
 _FARTHEST = 2.0  # a round goes, in steps of its points
 _FINEST = 0.25  # of the step, that the next round has
-_IMAGES = 500  # looked at together
-_POOLED = 50
-_DECODED = 4_096  # points of the lattice
+_STRIP = 16  # rows of the lattice decoded together
+_IMAGES = 1_000  # looked at together
 
 
 @torch.no_grad()
@@ -45,45 +44,50 @@ def posterior_modes(model: VAE, x: Tensor, y: Tensor | None = None) -> Tensor:
         )
     modes = x.new_zeros(len(x), model.latent_dim)
     for label, rows in by_label(model, x, y):
-        for some in rows.split(_IMAGES):
+        starts = _starts(model, x[rows], label)
+        for some, z in zip(rows.split(_IMAGES), starts.split(_IMAGES), strict=True):
             labels = None if label is None else label.expand(len(some), *label.shape)
-            modes[some] = _climb(model, x[some], labels, _starts(model, x[some], label))
+            modes[some] = _climb(model, x[some], labels, z)
     return modes.float()
 
 
 def _starts(model: VAE, x: Tensor, label: Tensor | None) -> Tensor:
     """The highest peaks of the lattice for each image, (N, STARTS, D)."""
-    d, count = model.latent_dim, POINTS[model.latent_dim]
+    count = POINTS[model.latent_dim]
     axis = REACH * ((torch.arange(count, device=x.device, dtype=torch.float64) + 0.5) * 2 / count - 1)
-    lattice = product(axis.to(x.dtype), d)
-    seen = [
-        log_joint_of_all(
-            model, model.likelihood(z, None if label is None else label.expand(len(z), *label.shape)), z, x
-        )
-        for z in lattice.split(_DECODED)
-    ]
-    highest = max_pool1d if d == 1 else max_pool2d
-    starts = []
-    for rows in torch.arange(len(x), device=x.device).split(_POOLED):
-        heights = torch.cat([part[rows] for part in seen], 1)
-        around = highest(heights.unflatten(1, (1, *[count] * d)), 3, stride=1, padding=1).flatten(1)
-        starts.append(heights.where(heights == around, -torch.inf).topk(STARTS).indices)
-    return lattice[torch.cat(starts)]
+    lattice = product(axis.to(x.dtype), model.latent_dim).unflatten(0, (count, -1))  # (R, C, D)
+    heights = x.new_full((len(x), STARTS), -torch.inf)
+    starts = x.new_zeros(len(x), STARTS, model.latent_dim)
+    for first in range(0, count, _STRIP):
+        strip = lattice[max(first - 1, 0) : first + _STRIP + 1]  # with the rows that are neighbours of its own
+        z = strip.flatten(0, 1)
+        likelihood = model.likelihood(z, None if label is None else label.expand(len(z), *label.shape))
+        own = torch.zeros(strip.shape[:2], dtype=torch.bool, device=x.device)
+        own[min(first, 1) :][:_STRIP] = True
+        for rows in torch.arange(len(x), device=x.device).split(_IMAGES):
+            seen = log_joint_of_all(model, likelihood, z, x[rows]).unflatten(1, (1, *own.shape))
+            peak = (seen == max_pool2d(seen, 3, stride=1, padding=1)) & own
+            top, which = seen.where(peak, -torch.inf).flatten(1).topk(min(STARTS, len(z)))
+            heights[rows], order = torch.cat([heights[rows], top], 1).topk(STARTS)
+            both = torch.cat([starts[rows], z[which]], 1)
+            starts[rows] = both.gather(1, order[..., None].expand(-1, -1, both.shape[2]))
+    return starts
 
 
 def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
     """The highest point (N, D) seen on the way up from starts z (N, K, D)."""
     d, device = model.latent_dim, x.device
-    around = product(torch.arange(-1.0, 2, device=device, dtype=torch.float64), d)  # (3^D, D)
+    unit = torch.eye(d, device=device, dtype=torch.float64)
     i, j = torch.triu_indices(d, d, device=device)
-    parabola = torch.linalg.pinv(torch.cat([torch.ones_like(around[:, :1]), around, around[:, i] * around[:, j]], 1))
+    around = torch.cat([0 * unit[:1], unit, -unit, (unit[i] + unit[j])[i < j]])  # (P, D), as many as there are terms
+    parabola = torch.cat([torch.ones_like(around[:, :1]), around, around[:, i] * around[:, j]], 1).inverse()
     centre, step = z.double(), z.new_full(z.shape[:2], 2 * REACH / POINTS[d], dtype=torch.float64)
     best, height = centre, torch.full_like(step, -torch.inf)
     for kept in _ROUNDS:
         height, order = height.topk(kept, 1)
         centre, best = (each.gather(1, order[..., None].expand(-1, -1, d)) for each in (centre, best))
         step = step.gather(1, order)
-        places = (centre[:, :, None] + step[..., None, None] * around).to(z)  # (N, K, 3^D, D)
+        places = (centre[:, :, None] + step[..., None, None] * around).to(z)  # (N, K, P, D)
         heights = log_joint(model, x, places.flatten(1, 2), y).view(*step.shape, -1)
         top, which = heights.max(2)
         higher = top > height
