@@ -41,7 +41,7 @@ def stroke(page, points):
 
 def answered(page):
     """Wait until the server has said what the drawing is."""
-    settle(page, "document.querySelector('.st-key-draw_style').textContent.includes('±')")
+    settle(page, "document.querySelector('.st-key-draw_style').textContent.includes('scatter')")
 
 
 def form(page):

@@ -117,7 +117,7 @@ def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, 
 
 def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished):
     visit(page, f"{address}/train?job={finished}")
-    width = "document.querySelector('.latent-plane .latent-canvas:not(.latent-under)').width"
+    width = "document.querySelector('.latent-plane .latent-canvas:not(.latent-under)')?.width"
     page.wait_for_function(f"{width} > 100")
     for display in ("none", ""):
         page.evaluate(f"document.querySelector('.latent-plane').style.display = '{display}'")

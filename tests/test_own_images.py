@@ -67,7 +67,7 @@ def test_the_command_measures_what_the_training_recorded(trained, capsys):
     found = json.loads((trained / "figures").read_text(encoding="utf-8"))["pets-cvae"]
     assert found == pytest.approx(checkpoint.read(path).record["test"])
     assert found["n"] == TESTED
-    assert found["class_agreement"] > 0.5  # a third would be chance
+    assert found["class_agreement"] > 0.4  # a third would be chance
     assert "; data:" in capsys.readouterr().out
     row = evaluate.table([checkpoint.read(path)])
     assert row.startswith(f"Likelihood: gaussian, sigma = 0.7071; data: {trained / 'pets'}.")

@@ -308,7 +308,7 @@ def thorough_figures(digits, monkeypatch):
     few = ImageSet(*(part[:2] for part in digits[:4]))
     config, said = TrainConfig(model="cvae", network="small", epochs=1), torch.eye(10)[3]
     monkeypatch.setattr(theory, "classification_accuracy_score", lambda *_: 0.5)
-    monkeypatch.setattr(theory, "gap", lambda model, x, y: Gap(*torch.ones(3, len(x))))
+    monkeypatch.setattr(theory, "gap", lambda model, x, y: Gap(*torch.ones(4, len(x))))
     evidence = LogEvidence(torch.ones(2), torch.zeros(2), 0.1, 1)
     monkeypatch.setattr(quadrature, "log_evidence", lambda *_: evidence)
 
