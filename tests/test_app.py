@@ -27,7 +27,7 @@ import results
 import shape
 import vae
 from state import ExplorerState, from_query, packed, unpacked
-from vae import checkpoint, datasets, tiles
+from vae import checkpoint, datasets, hermite, tiles
 from vae.checkpoint import Checkpoint
 from vae.mnist_form import mnist_form
 from views import parts
@@ -632,6 +632,7 @@ def test_a_decoder_that_no_grid_is_fine_enough_for_is_shown_as_far_as_it_is_know
     own_folder, monkeypatch, dimensions, likelihood
 ):
     monkeypatch.setattr(tiles, "MOST_POINTS", 10_000 if dimensions == 1 else 50_000)
+    monkeypatch.setattr(hermite, "MOST_NODES", 4_000)
     untrained(own_folder / "wild", latent_dim=dimensions, likelihood=likelihood)
     wild = checkpoint.read(own_folder / "wild")
     generator = torch.Generator().manual_seed(0)
