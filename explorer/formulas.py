@@ -174,10 +174,10 @@ def _off_levels(code: Code) -> str:
     """Why a Gaussian's code is long, where its pixels spread beyond black and white."""
     if code.on_levels > 0.95:
         return ""
-    so = ", so the code is longer than the raw image" if code.total_bits > RAW_BITS else ", so the code is longer"
+    than = f" than the raw image ({RAW_BITS:,} bits)" if code.total_bits > RAW_BITS else ""
     return (
         f" Only {code.on_levels:.0%} of a pixel's density lies on those levels, the rest is spent on values that no "
-        f"image has{so}{f' ({RAW_BITS:,} bits)' if code.total_bits > RAW_BITS else ''}."
+        f"image has, so the code is longer{than}."
     )
 
 

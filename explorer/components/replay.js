@@ -88,7 +88,7 @@ class Replay {
     const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "latent-coordinate", aside, { textContent: name });
-      const input = element("input", "latent-number", label, { inputMode: "decimal", step: 0.1, min: -1e12, max: 1e12 });
+      const input = element("input", "latent-number", label, { inputMode: "decimal", step: 0.1, min: -FARTHEST, max: FARTHEST });
       input.setAttribute("aria-label", `${side} z${axis + 1}`);
       input.onchange = () => {
         const z = inputs.map((each) => meant(each.value));

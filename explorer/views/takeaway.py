@@ -20,7 +20,6 @@ import pictures
 from export import Codes, Plane
 from resources import Resource
 from state import ExplorerState
-from vae.files import CheckpointError
 from views import parts, session
 
 if TYPE_CHECKING:
@@ -104,8 +103,7 @@ def file(
 
 def why_not(name: str, error: Exception) -> str:
     """A sentence on a file that could not be made; of an error that nobody foresaw it has the kind only."""
-    foreseen = isinstance(error, ValueError | CheckpointError)
-    why = parts.sentence(error) if foreseen else f"{type(error).__name__}, see the server's log"
+    why = parts.sentence(error) if isinstance(error, ValueError) else f"{type(error).__name__}, see the server's log"
     return f"{name} could not be made: {why}"
 
 
