@@ -35,10 +35,15 @@ function joinEntries() {
   const push = history.pushState.bind(history);
   let acted = true;
   let before = null; // the address before the last entry
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (acted = true), true);
+  const act = () => {
+    acted = true;
+    takenBack = false;
+  };
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, act, true);
   history.pushState = (state, title, url) => {
     const next = new URL(url, location);
     if (takenBack && next.href === before) {
+      takenBack = false;
       history.back();
     } else if (next.pathname !== location.pathname && !acted) {
       history.replaceState(state, title, url);
@@ -46,7 +51,7 @@ function joinEntries() {
       before = location.href;
       push(state, title, url);
     }
-    acted = takenBack = false;
+    acted = false;
   };
 }
 

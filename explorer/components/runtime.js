@@ -47,7 +47,7 @@ function bridge({ data, parentElement, setStateValue }) {
       unsent.set(parentElement, () => tell(value));
       return;
     }
-    takenBack = Boolean(value.undo);
+    if (value.undo) takenBack = true;
     newest += 1;
     const picks = [...(recent.get(parentElement) ?? []), [newest, value]].slice(-RECENT);
     recent.set(parentElement, picks);
