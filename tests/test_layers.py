@@ -54,7 +54,7 @@ VAE_ARROWS = {
     "networks": set(),
     "objectives": {"distributions"},
     "progress": {"files", "objectives"},
-    "population": {"estimators", "lattice", "models"},
+    "population": {"estimators", "lattice", "models", "modes"},
     "quadrature": {"estimators", "hermite", "tiles"},
     "snapshots": {"checkpoint", "config", "data", "evaluate", "files", "models", "objectives", "stored"},
     "stored": {"architecture", "config", "files", "flags"},

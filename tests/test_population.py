@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from browser import ROOT
 from linear_gaussian import LinearGaussian
 
-from vae import quadrature, train
+from vae import checkpoint, quadrature, train
 from vae.config import TrainConfig
+from vae.data import to_pixels
+from vae.estimators import log_joint
 from vae.population import population
 
 
@@ -28,7 +31,7 @@ def test_of_a_normal_posterior_all_is_known(precision, conditional, generator, d
             found.covariance,
             true.covariance_matrix[0].expand_as(found.covariance),
             rtol=0.3,
-            atol=0.05 * std.max() ** 2,
+            atol=0.1 * std.max() ** 2,
         )
 
 
@@ -51,3 +54,15 @@ def test_a_seed_gives_the_same_again():
     x = model.images(1, torch.Generator().manual_seed(1), torch.zeros(1, dtype=torch.long))
     first, again, other = (population(model, x, torch.Generator().manual_seed(s)).log_px_nats for s in (3, 3, 4))
     assert first == again != other
+
+
+@pytest.mark.mnist
+def test_far_and_narrow_peaks_are_found(mnist):
+    """Those of images whose codes a lattice under the prior passes by; it finds them, or higher places."""
+    rows = [38, 64, 119, 5001, 5086]
+    best = checkpoint.read(ROOT / "checkpoints" / "vae-best")
+    x = to_pixels(mnist.test_images[rows])
+    found = [population(best.model, image[None], torch.Generator().manual_seed(0)).mode for image in x]
+    with torch.no_grad():
+        here, code = (log_joint(best.model, x, z[:, None])[:, 0] for z in (torch.stack(found), best.codes[rows]))
+    assert (here > code - 0.5).all()

@@ -76,11 +76,8 @@ def _starts(model: VAE, x: Tensor, label: Tensor | None) -> Tensor:
 
 def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
     """The highest point (N, D) seen on the way up from starts z (N, K, D)."""
-    d, device = model.latent_dim, x.device
-    unit = torch.eye(d, device=device, dtype=torch.float64)
-    i, j = torch.triu_indices(d, d, device=device)
-    around = torch.cat([0 * unit[:1], unit, -unit, (unit[i] + unit[j])[i < j]])  # (P, D), as many as there are terms
-    parabola = torch.cat([torch.ones_like(around[:, :1]), around, around[:, i] * around[:, j]], 1).inverse()
+    d = model.latent_dim
+    around = stencil(d, x.device)
     centre, step = z.double(), z.new_full(z.shape[:2], 2 * REACH / POINTS[d], dtype=torch.float64)
     best, height = centre, torch.full_like(step, -torch.inf)
     for kept in _ROUNDS:
@@ -93,19 +90,33 @@ def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
         higher = top > height
         here = places.double().gather(2, which[..., None, None].expand(-1, -1, 1, d))[:, :, 0]
         best, height = here.where(higher[..., None], best), top.where(higher, height)
-        way = _uphill((heights - top[..., None]) @ parabola.T, d)
+        way = uphill(*parabola(heights - top[..., None], around))
         centre = (centre + step[..., None] * way).where(higher[..., None], best)
         step = step * way.norm(dim=2).clamp(_FINEST, 1).where(higher, _FINEST)
     return best[:, 0].to(z)
 
 
-def _uphill(parabola: Tensor, d: int) -> Tensor:
-    """Where a parabola rises to, from its coefficients (..., 1 + D + D (D + 1) / 2), in steps, (..., D)."""
-    gradient = parabola[..., 1 : 1 + d]
-    i, j = torch.triu_indices(d, d, device=parabola.device)
-    hessian = parabola.new_zeros(*parabola.shape[:-1], d, d)
-    hessian[..., i, j] += parabola[..., 1 + d :]
-    hessian[..., j, i] += parabola[..., 1 + d :]
+def stencil(d: int, device: torch.device) -> Tensor:
+    """Where a function is looked at for a parabola, (P, D) float64: at 0 and beside it, as often as there are terms."""
+    unit = torch.eye(d, device=device, dtype=torch.float64)
+    i, j = torch.triu_indices(d, d, device=device)
+    return torch.cat([0 * unit[:1], unit, -unit, (unit[i] + unit[j])[i < j]])
+
+
+def parabola(heights: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient (..., D) and Hessian (..., D, D) at 0 of the parabola that has these heights (..., P) on a stencil."""
+    d = around.shape[1]
+    i, j = torch.triu_indices(d, d, device=around.device)
+    terms = torch.cat([torch.ones_like(around[:, :1]), around, around[:, i] * around[:, j]], 1)
+    _, gradient, curved = (heights @ terms.inverse().T).split([1, d, len(i)], -1)
+    hessian = heights.new_zeros(*heights.shape[:-1], d, d)
+    hessian[..., i, j] += curved
+    hessian[..., j, i] += curved
+    return gradient, hessian
+
+
+def uphill(gradient: Tensor, hessian: Tensor) -> Tensor:
+    """How far a parabola rises, and in which direction, in steps of its stencil, (..., D)."""
     values, axes = torch.linalg.eigh(hessian)
     along = (axes.mT @ gradient[..., None])[..., 0] / values.abs().clamp(min=torch.finfo(torch.float64).tiny)
     return (axes @ along[..., None])[..., 0] * (_FARTHEST / along.norm(dim=-1, keepdim=True)).clamp(max=1)

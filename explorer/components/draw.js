@@ -269,7 +269,7 @@ class Draw {
     if (!known) return this.pad.pointer === null ? "Finding the class …" : "Its class comes when you lift the pen.";
     if (this.asked !== null) return "You say which digit it is. Click it again to leave that to Bayes' rule.";
     if (!known.final) return "p(y | x) by Bayes' rule, meanwhile from the ELBO.";
-    return `p(y | x) by Bayes' rule, log p(x | y) estimated, its draws scatter by ${known.error_nats.toFixed(2)} nats. Click a digit if it is another.`;
+    return `p(y | x) by Bayes' rule. log p(x | y) is estimated: its draws scatter by ${known.error_nats.toFixed(2)} nats, and it is too low where they miss a narrow peak. Click a digit if it is another.`;
   }
 
   hover(side, z, chart) {
