@@ -11,9 +11,9 @@ if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))  # Streamlit puts this folder on the path, but not the one that holds `vae`
 
 import access  # noqa: E402
-import components  # noqa: E402
 import opening  # noqa: E402
 import resources  # noqa: E402
+from explorer import browser  # noqa: E402
 from views import parts, session  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
@@ -39,7 +39,7 @@ def by_name(first: st.Page) -> st.Page:
 access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 st.html(HERE / "style.css")
-components.runtime()
+browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PAGE = Path(__file__).parent / "components" / "standalone.html"
-STYLES = (Path(__file__).parent / "style.css", Path(__file__).parent / "components" / "standalone.css")
+PAGE = Path(__file__).parent / "browser" / "standalone.html"
+STYLES = (Path(__file__).parent / "style.css", Path(__file__).parent / "browser" / "standalone.css")
 
 
 class Codes(NamedTuple):
@@ -69,7 +69,7 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
     """The explorer as one file; `planes` are its maps by side, and two sides may share a checkpoint.
 
     `view` is what the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths,
-    unless those are test images. `script` is the app's own (`components.standalone`).
+    unless those are test images. `script` is the app's own (`browser.standalone`).
     """
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from browser import CHROMIUM, LAUNCH, explorer
+from chromium import CHROMIUM, LAUNCH, explorer
 from hypothesis import HealthCheck, settings
 
 from vae.config import TrainConfig

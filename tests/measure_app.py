@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from browser import LAUNCH, READY, ROOT, app, visit
+from chromium import LAUNCH, READY, ROOT, app, visit
 from playwright.sync_api import Browser, Page, sync_playwright
 from visitors import Crowd
 
@@ -228,7 +228,8 @@ def replay(browser: Browser, address: str, query: str) -> None:
     page.goto(f"{address}/replay{query}")
     page.wait_for_selector(".latent-class")
     page.wait_for_selector(READY)
-    page.wait_for_function("Object.values(latentExplorer.replay.films).filter((f) => f.banks[f.k]).length === 2")
+    films = "Object.values(latentExplorer.controllerOf('replay').films)"
+    page.wait_for_function(f"{films}.filter((film) => film.banks[film.k]).length === 2")
     print(f"replay{query}: {sum(fetched) / 1e6:.2f} MB at first", end="")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(1000)

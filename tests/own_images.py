@@ -3,7 +3,7 @@
 import shutil
 
 import numpy as np
-from browser import ROOT
+from chromium import ROOT
 from PIL import Image
 
 from vae import classifier, train

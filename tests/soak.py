@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
-from browser import ROOT, app
+from chromium import ROOT, app
 from PIL import Image
 from visitors import Crowd, Visitor
 

@@ -1,7 +1,7 @@
 """What a visitor may change: all on this machine, nothing where others come, unless the owner of the server says so."""
 
 import pytest
-from browser import ROOT
+from chromium import ROOT
 from streamlit.testing.v1 import AppTest
 from training import over, wait
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import written
-from browser import ROOT
+from chromium import ROOT
 from forbidden import forbid
 from PIL import Image
 from streamlit.testing.v1 import AppTest

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
 from PIL import Image
 
 import compute

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from browser import ROOT, place, settle, visit
+from chromium import ROOT, place, settle, visit
 
 import evidence
 from vae import quadrature

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, canvas_pixels, explorer, place, settle, visit
+from chromium import CHROMIUM, canvas_pixels, explorer, place, settle, visit
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
 from test_browser_export import SVG, open_files, taken
 

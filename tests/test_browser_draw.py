@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
 
 import compute
 import drawing
@@ -75,7 +75,7 @@ def test_the_browsers_form_is_pythons_for_any_ink(page, address):
     for height, width in [(28, 28), (40, 13), (9, 120), (77, 50), (5, 3)]:
         image = np.where(rng.random((height, width)) < 0.3, rng.integers(1, 256, (height, width)), 0).astype(np.uint8)
         image = np.pad(image, ((7, 3), (4, 9)))
-        script = "([values, width, height]) => Array.from(latentExplorer.pages.draw.form(values, width, height))"
+        script = "([values, width, height]) => Array.from(latentExplorer.mnistForm(values, width, height))"
         shown = page.evaluate(script, [image.ravel().tolist(), image.shape[1], image.shape[0]])
         assert np.abs(np.array(shown).reshape(28, 28) - place(fit(crop(image / 255)))).max() <= 1
 
@@ -210,7 +210,7 @@ def test_the_browsers_encoder_is_torchs(page, address, mnist, name):
     find = "(name) => latentExplorer.bankIds().find((id) => id.startsWith(name + '-') && id.endsWith('-encoder'))"
     bank = page.evaluate(find, name)
     script = """([id, x]) => latentExplorer.bankOf(id).then(
-        (bank) => x.map((pixels) => latentExplorer.pages.draw.encode(bank, pixels, 7).code))"""
+        (bank) => x.map((pixels) => latentExplorer.encode(bank, pixels, 7).code))"""
     shown = torch.tensor(page.evaluate(script, [bank, x.flatten(1).tolist()]))
     codes = checkpoint.model.encode(x, torch.full((40,), 7))
     assert ((shown - codes).abs() < 5e-3 * checkpoint.codes.std(dim=0)).all()

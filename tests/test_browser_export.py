@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, canvas_pixels, place, ranges, ready, settle, visit
+from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 from PIL import Image
 from test_export import page as html_file
 

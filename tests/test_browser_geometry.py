@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, canvas_pixels, place, ranges, ready, settle, visit
+from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 
 import compute
 import shape

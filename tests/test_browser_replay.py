@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from browser import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
 
 import compute
 from vae import snapshots
@@ -11,6 +11,7 @@ from vae.checkpoint import read
 
 pytestmark = pytest.mark.browser
 TIME = "Time of training, in epochs"
+REPLAY = "latentExplorer.controllerOf('replay')"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,9 @@ def opened(page, address, query=""):
 
 def arrived(page):
     """Wait until the decoders of this instant are there, and what they decode is drawn."""
-    there = "Object.values(latentExplorer.replay.films).length === 2 && Object.values(latentExplorer.replay.films)"
-    page.wait_for_function(f"{there}.every((film) => film.banks[film.k] && (!film.share || film.banks[film.k + 1]))")
+    page.wait_for_function(f"Object.values({REPLAY}.films).length === 2")
+    there = "(film) => film.banks[film.k] && (!film.share || film.banks[film.k + 1])"
+    page.wait_for_function(f"Object.values({REPLAY}.films).every({there})")
     drawn(page)
 
 
@@ -105,7 +107,7 @@ def test_between_two_snapshots_codes_and_weights_are_between_theirs(page, addres
     assert_digits(page, [mixed(film, before, share) for film in films.values()])
     codes = [films["vae"].snapshots[at].codes.float().numpy() for at in (before, before + 1)]
     expected = (1 - share) * codes[0] + share * codes[1]
-    code = page.evaluate("latentExplorer.replay.films.right.code(4321)")
+    code = page.evaluate(f"{REPLAY}.films.right.code(4321)")
     assert np.abs(np.array(code) - expected[4321]).max() < 1e-3
 
 
@@ -173,14 +175,14 @@ def test_a_click_keeps_a_point_and_the_server_is_not_needed_to_decode_it(page, a
 def test_of_picks_in_a_burst_none_is_lost_and_the_page_stays(page, address):
     opened(page, address)
     page.evaluate("""async () => {
-      globalThis.first = latentExplorer.replay;
+      globalThis.first = latentExplorer.controllerOf("replay");
       for (let i = 0; i < 60; i++) {
-        latentExplorer.replay.pick(i % 2 ? 'left' : 'right', [i, -i]);
+        first.pick(i % 2 ? 'left' : 'right', [i, -i]);
         if (i < 57) await new Promise((resolve) => setTimeout(resolve, 30));
       }
     }""")
     settle(page, "['z1_replay_left=59', 'z1_replay_right=58'].every((each) => location.search.includes(each))")
-    assert page.evaluate("latentExplorer.replay === first")
+    assert page.evaluate(f"{REPLAY} === first")
     assert page.locator(".latent-replay").count() == 1
     assert (pinned(page, "left"), pinned(page, "right")) == ((59, -59), (58, -58))
 
@@ -254,12 +256,12 @@ def test_only_what_is_looked_at_is_fetched(page, address):
 
 def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
     opened(page, address, "?manifold=1&epoch=60&fit=0")
-    replay = "latentExplorer.replay.panels.right.theatre"
-    page.wait_for_function(f"{replay}.mosaic.fine.made.every((each) => each && each === {replay}.mosaic.instant)")
+    theatre = f"{REPLAY}.panels.right.theatre"
+    page.wait_for_function(f"{theatre}.mosaic.fine.made.every((each) => each && each === {theatre}.mosaic.instant)")
     z = page.evaluate(
-        f"(() => {{ const f = {replay}.frame(); return {replay}.toPlane([f.left + 5.5 * 28, f.top + 4.5 * 28]) }})()"
+        f"(() => {{ const f = {theatre}.frame(); return {theatre}.toPlane([f.left + 5.5 * 28, f.top + 4.5 * 28]) }})()"
     )
-    script = f"Array.from({replay}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
+    script = f"Array.from({theatre}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
     tile = np.array(page.evaluate(script)).reshape(28, 28, 4)[..., 0].astype(int)
     assert np.abs(tile - compute.decode(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
 

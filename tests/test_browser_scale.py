@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 import written
-from browser import CHROMIUM, explorer, place, ranges, ready, visit
+from chromium import CHROMIUM, ROOT, explorer, place, ranges, ready, visit
 from own_images import copy_of_the_app
 
+from explorer.browser import modules
 from vae.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -83,11 +84,8 @@ def test_its_ends_can_be_dragged_and_the_path_goes_between_them(page, scaled_add
 
 def test_the_ticks_of_our_own_axes_stay_short(page, scaled_address):
     visit(page, scaled_address, "map_left")
-    module = "import('data:text/javascript,' + encodeURIComponent(source + ';export { tickText, roundTicks }'))"
-    source = "\n".join(
-        (written.Path(__file__).parent.parent / "explorer" / "components" / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("element", "chart", "axes", "closeup")
-    )
+    module = "import('data:text/javascript,' + encodeURIComponent(source + ';export { roundTicks }'))"
+    source = modules.joined(ROOT / "explorer" / "browser" / "js" / "base" / "ticks.js")
     ticks_of = "(w) => m.roundTicks([-w, w], 6).map(({ value, text }) => [value, text])"
     script = f"([source, reaches]) => {module}.then((m) => reaches.map({ticks_of}))"
     for ticks in page.evaluate(script, [source, [1e-9, 3e-6, 0.02, 1, 40, 9e4, 2e8, 7e11]]):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from browser import ROOT, Held, app, place, ready, settle, visit, wait_until
+from chromium import ROOT, Held, app, place, ready, settle, visit, wait_until
 
 from explorer.figures import extent
 from explorer.state import from_query

@@ -7,7 +7,7 @@ import uuid
 
 import numpy as np
 import pytest
-from browser import ROOT, drawn, ready, settle, visit
+from chromium import ROOT, drawn, ready, settle, visit
 
 import figures
 import jobs

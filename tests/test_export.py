@@ -9,12 +9,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from browser import ROOT
+from chromium import ROOT
 
-import components
 import export
 import resources
 import results
+from explorer import browser
 from export import Codes
 from views import takeaway
 
@@ -27,7 +27,7 @@ def page(**names):
     """An HTML file of these checkpoints, by side."""
     shown = {side: resources.resource(name) for side, name in names.items()}
     planes = {side: takeaway.plane(resource, results.start(resource), 7) for side, resource in shown.items()}
-    return export.html(planes, VIEW, components.standalone()), planes
+    return export.html(planes, VIEW, browser.standalone()), planes
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -92,7 +92,7 @@ def test_an_html_file_needs_no_network_and_stays_below_8_mb():
     _, planes = page(left="cvae-best")
     largest = planes["left"]
     planes = {side: largest._replace(id=side) for side in ("left", "middle", "right")}  # three of the largest
-    made = export.html(planes, VIEW, components.standalone())
+    made = export.html(planes, VIEW, browser.standalone())
     assert len(made) < 8e6
     parsed = Scripts(made.decode())
     assert not [
@@ -126,6 +126,6 @@ def test_what_a_name_says_is_never_run():
     _, planes = page(left="vae")
     evil = "</script><script>alert(1)</script>"
     planes = {"left": planes["left"]._replace(label=evil, facts=evil)}
-    parsed = Scripts(export.html(planes, VIEW, components.standalone()).decode())
+    parsed = Scripts(export.html(planes, VIEW, browser.standalone()).decode())
     assert sum(tag == "script" for tag, _ in parsed.elements) == 3
     assert json.loads(parsed.scripts["spec"])["planes"]["left"]["label"] == evil

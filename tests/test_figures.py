@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from browser import ROOT
+from chromium import ROOT
 
 import figures
 from vae.architecture import DIGITS

@@ -7,7 +7,7 @@ from itertools import pairwise
 import dense_paths
 import pytest
 import torch
-from browser import ROOT
+from chromium import ROOT
 from linear_gaussian import LinearGaussian
 from surfaces import Bent, flat, hill, sphere
 

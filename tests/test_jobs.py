@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import training
-from browser import ROOT
+from chromium import ROOT
 from training import over, the, wait
 
 import jobs

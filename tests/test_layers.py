@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from explorer.browser import modules
+
 ROOT = Path(__file__).parent.parent
 VAE = {path.stem: path for path in (ROOT / "vae").glob("*.py")}
 EXPLORER = {
@@ -78,9 +80,9 @@ VAE_ARROWS = {
 }
 EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     "access": set(),
-    "app": {"access", "components", "opening", "resources", "views"},  # the views by their names
+    "app": {"access", "browser", "opening", "resources", "views"},  # the views by their names
     "bars": set(),
-    "components": set(),
+    "browser": {"browser"},
     "compute": {"vae"},
     "drawing": {"compute", "evidence", "vae"},
     "export": set(),
@@ -100,9 +102,19 @@ EXPLORER_ARROWS = {  # a folder's name stands for each module in it
     | {"pictures", "resources", "shape", "vae"},
     "shape": {"compute", "vae"},
     "state": set(),
-    "views": {"access", "bars", "components", "compute", "drawing", "evidence", "export", "figures", "formulas"}
+    "views": {"access", "bars", "browser", "compute", "drawing", "evidence", "export", "figures", "formulas"}
     | {"glimpse", "jobs", "landscape", "opening", "pictures", "recipe", "resources", "results", "shape", "state", "vae"}
     | {"views"},
+}
+SCRIPTS = ROOT / "explorer" / "browser" / "js"
+SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import from
+    "base": set(),
+    "model": {"base"},
+    "plane": {"base"},
+    "widgets": {"base", "model"},
+    "export": {"base", "plane"},
+    "pages": {"base", "export", "model", "plane", "widgets"},
+    "shell": {"base", "model", "pages", "plane"},
 }
 LIBRARIES = {  # library: the rooms that may import it, of both packages
     "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},
@@ -113,7 +125,7 @@ LIBRARIES = {  # library: the rooms that may import it, of both packages
     "scipy": {"vae.ink", "vae.geodesics"},
     "pandas": {"figures"},
     "plotly": {"figures"},
-    "streamlit": {"app", "components", "opening", "resources", "results", "views"},
+    "streamlit": {"app", "browser", "opening", "resources", "results", "views"},
     "PIL": {"vae.folder", "vae.grey", "pictures"},
     "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "packing"}
     | {"pictures", "results", "shape", "views"},
@@ -138,6 +150,13 @@ def vae_modules_used_by(path):
             yield module.split(".")[1]
 
 
+def rooms_used_by(path):
+    """The first part of each import: a room of explorer, named with the package or without, or another package."""
+    for module, name in imports(path):
+        package, _, rest = module.partition(".")
+        yield (rest.split(".")[0] or name) if package == "explorer" else package
+
+
 @pytest.mark.parametrize("module", VAE)
 def test_a_module_of_vae_uses_only_those_its_arrows_name(module):
     assert set(vae_modules_used_by(VAE[module])) <= VAE_ARROWS[module]
@@ -150,7 +169,7 @@ def test_the_arrows_of_vae_make_no_circle():
 @pytest.mark.parametrize("module", EXPLORER)
 def test_a_module_of_explorer_uses_only_those_its_arrows_name(module):
     room = module.split(".")[0]
-    used = {name.split(".")[0] for name, _ in imports(EXPLORER[module])}
+    used = set(rooms_used_by(EXPLORER[module]))
     assert used & (EXPLORER_ARROWS.keys() | {"vae"}) <= EXPLORER_ARROWS[room]
 
 
@@ -164,11 +183,36 @@ def test_a_view_takes_from_vae_only_the_errors_it_shows(module):
 def test_a_library_is_imported_only_where_it_belongs(path):
     inside = path.relative_to(ROOT).with_suffix("").parts
     rooms = {"vae", f"vae.{inside[1]}"} if inside[0] == "vae" else {inside[1]}
-    own = {"vae", *EXPLORER_ARROWS}
+    own = {"vae", "explorer", *EXPLORER_ARROWS}
     for module, _ in imports(path):
         library = module.split(".")[0]
         if library not in sys.stdlib_module_names and library not in own:
             assert rooms & LIBRARIES.get(library, set()), f"{path.relative_to(ROOT)} imports {library}"
+
+
+def scripts_used_by(room):
+    for path in (SCRIPTS / room).glob("*.js"):
+        yield from modules.read(path, default=True).imports
+
+
+def test_the_rooms_of_javascript_are_those_with_arrows():
+    assert {path.name for path in SCRIPTS.iterdir()} == SCRIPT_ARROWS.keys()
+
+
+@pytest.mark.parametrize("room", SCRIPT_ARROWS)
+def test_a_room_of_javascript_uses_just_those_that_its_arrows_name(room):
+    assert {path.parent.name for path in scripts_used_by(room)} - {room} == SCRIPT_ARROWS[room]
+
+
+def test_the_arrows_of_javascript_make_no_circle():
+    assert set(graphlib.TopologicalSorter(SCRIPT_ARROWS).static_order()) == SCRIPT_ARROWS.keys()  # raises on a circle
+
+
+def test_no_page_imports_from_another_and_every_module_is_reached():
+    assert not [path for path in scripts_used_by("pages") if path.parent.name == "pages"]
+    entries = [path for path in (SCRIPTS / "shell").glob("*.js") if path.stem == "standalone" or "mount" in path.stem]
+    reached = set().union(*map(modules.reached, entries))
+    assert reached == {path.resolve() for path in SCRIPTS.rglob("*.js")}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import written
-from browser import ROOT
+from chromium import ROOT
 from pages import show
 from streamlit.testing.v1 import AppTest
 

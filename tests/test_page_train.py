@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import training
-from browser import ROOT
+from chromium import ROOT
 from forbidden import forbid
 from PIL import Image
 from streamlit.testing.v1 import AppTest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import ROOT
+from chromium import ROOT
 
 import vae
 from vae import checkpoint, datasets, evaluate, flags

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import websockets
-from browser import ROOT, app
+from chromium import ROOT, app
 from streamlit import config
 from visitors import Crowd, put
 

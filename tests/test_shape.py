@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from browser import ROOT
+from chromium import ROOT
 
 import compute
 import shape

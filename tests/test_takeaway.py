@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import streamlit as st
-from browser import ROOT, app, ready, visit
+from chromium import ROOT, app, ready, visit
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from browser import ROOT
+from chromium import ROOT
 
 import jobs
 from jobs import Job

@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 
 import bars
-import components
 import compute
 import drawing
 import evidence
@@ -22,6 +21,7 @@ import resources
 import results
 from bars import Part
 from evidence import Evidence
+from explorer import browser
 from resources import Family
 from results import Precise, Subject
 from state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
@@ -244,11 +244,11 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
     with st.spinner("Integrating over the plane …"):
         found = results.look(model, subject)
     state = session.current()
-    components.banks({model.id: model.blob})
+    browser.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
         with st.container(width=IMAGES):
             images(model, subject, found)
-            components.bridge("bound", {"part": "again"}, picked, part="_again")
+            browser.bridge("bound", {"part": "again"}, picked, part="_again")
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
             with middle:
@@ -256,12 +256,12 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
                 figure = resources.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
-                components.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
+                browser.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.model.conditional
         terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
-        components.bridge("bound", {"part": "live"}, picked, part="_live")
+        browser.bridge("bound", {"part": "live"}, picked, part="_live")
     bernoulli_pair(model, subject, family)
     if evidence.fitted(model.checkpoint):
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")

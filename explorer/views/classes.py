@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-import components
 import compute
 import figures
 import pictures
 import resources
+from explorer import browser
 from resources import Resource
 from state import CLASSES, SAMPLES, ExplorerState, point, whole
 from views import parts, session, takeaway
@@ -34,7 +34,7 @@ def render() -> None:
             return
         parts.chart("style_map", resource)
         parts.figures_line(resource)
-        components.banks({resource.id: resource.blob})
+        browser.banks({resource.id: resource.blob})
     with right:
         one_style(resource)
     left, right = st.columns(2)
@@ -85,7 +85,7 @@ def one_style(resource: Resource) -> None:
     with parts.row():
         parts.coordinates("style", z, figures.step(resource.figure))
     shown = {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}
-    components.bridge("styles", shown, session.undoable(picked))
+    browser.bridge("styles", shown, session.undoable(picked))
     session.mirror()
 
 

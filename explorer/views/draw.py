@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
-import components
 import drawing
 import evidence
 import pictures
 import resources
 import results
+from explorer import browser
 from resources import Resource
 from state import coordinate, packed, unpacked, whole
 from views import bound, interpolate, parts, session
@@ -40,7 +40,7 @@ def render() -> None:
         for side, column in zip(SIDES, st.columns(2), strict=True):
             if side in shown:
                 with column:
-                    components.bridge("draw", {"part": side}, dropped, part=f"_{side}")
+                    browser.bridge("draw", {"part": side}, dropped, part=f"_{side}")
     style = ten()
     with left:
         drawn(shown, style)
@@ -78,9 +78,9 @@ def ten() -> Resource | None:
         with st.container(width=PAD, gap="xsmall"):
             st.html('<div class="latent-heading">Your style in all ten digits</div>')
             style = parts.choose("style", names, clears=("z1_style", "z2_style"))
-            components.bridge("draw", {"part": "note"}, dropped, part="_note")
+            browser.bridge("draw", {"part": "note"}, dropped, part="_note")
         if style:
-            components.bridge("draw", {"part": "ten"}, dropped, part="_ten")
+            browser.bridge("draw", {"part": "ten"}, dropped, part="_ten")
     return style
 
 
@@ -94,7 +94,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     blobs = [*map(results.encoder, used), *(results.test_sheet(each.checkpoint) for each in shown.values())]
     if style and style.id not in {resource.id for resource in shown.values()}:
         blobs.append(style)
-    components.banks({blob.id: blob.blob for blob in blobs if blob})
+    browser.banks({blob.id: blob.blob for blob in blobs if blob})
     pad = {
         "part": "pad",
         "loaded": st.session_state.get(LOADED, 0) + session.visit(),
@@ -105,7 +105,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
         "style": style and style_data(style),
         "classes": results.classes(style, levels)._asdict() if style and levels else None,
     }
-    components.bridge("draw", pad, picked, part="_pad")
+    browser.bridge("draw", pad, picked, part="_pad")
     upload()
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
         send(shown, style, levels)

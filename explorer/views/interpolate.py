@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-import components
 import compute
 import pictures
 import results
 import shape
+from explorer import browser
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
 from views import parts, session, takeaway
@@ -96,7 +96,7 @@ def travelled(shown: dict[str, Resource]) -> None:
             "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         }
     shared = {"kind": state.path, "snap": snap, "prior": state.prior}
-    components.bridge("paths", {"sides": sides, **shared}, session.undoable(picked))
+    browser.bridge("paths", {"sides": sides, **shared}, session.undoable(picked))
     for side, resource in shown.items():
         with places[side]:
             if snap and resource.stored.conditional:

@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-import components
 import opening
 import resources
+from explorer import browser
 from resources import Resource
 from state import ExplorerState, one_of, plane, point
 from views import parts, session, takeaway
@@ -90,7 +90,7 @@ def tie(side: str, resource: Resource, z: tuple[float, float] | None, announce: 
     state = session.current()
     shown = {"side": side, "bank": resource.id, "digit": getattr(state, f"digit_{side}"), "z": z}
     with_it = {"manifold": state.manifold, "prior": state.prior, "announce": announce}
-    components.bridge("maps", shown | with_it, session.undoable(picked), part=f"_{side}")
+    browser.bridge("maps", shown | with_it, session.undoable(picked), part=f"_{side}")
 
 
 def picked(value: Any) -> None:

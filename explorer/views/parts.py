@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-import components
 import figures
 import resources
+from explorer import browser
 from resources import Resource
 from state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
 from vae.files import CheckpointError
@@ -136,7 +136,7 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
                 chart(f"{charts}_{side}", resource)
                 if below:
                     below(resource)
-    components.banks({resource.id: resource.blob for resource in shown.values()})
+    browser.banks({resource.id: resource.blob for resource in shown.values()})
     return shown
 
 

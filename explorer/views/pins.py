@@ -6,11 +6,11 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-import components
 import compute
 import figures
 import pictures
 import results
+from explorer import browser
 from resources import Resource
 from results import Precise
 from state import coordinate
@@ -45,7 +45,7 @@ def magnified(side: str, resource: Resource) -> bool:
     if not found.high:
         return False
     picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
-    components.bridge("maps", {"part": "heat", "side": side, **picture}, lambda value: None, part=f"_heat_{side}")
+    browser.bridge("maps", {"part": "heat", "side": side, **picture}, lambda value: None, part=f"_heat_{side}")
     return True
 
 

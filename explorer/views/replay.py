@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-import components
 import figures
 import resources
 import results
+from explorer import browser
 from results import Film
 from state import coordinate, epoch, one_of, point
 from vae.files import CheckpointError
@@ -68,7 +68,7 @@ def choose(side: str, names: list[str]) -> Film | None:
 def addressed(film: Film) -> dict[str, Any]:
     """Where the browser finds the codes of a training, and the decoder of each moment."""
     blobs = {f"{film.id}-codes": film.codes} | {f"{film.id}-{i}": each for i, each in enumerate(film.decoders)}
-    at = components.served(blobs)
+    at = browser.served(blobs)
     codes, *decoders = (at.get(name, "") for name in blobs)
     return {"codes": codes, "decoders": decoders}
 
@@ -106,7 +106,7 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
         }
     shared = {"palette": figures.PALETTE, "prior": state.prior, "manifold": state.manifold, "fit": state.fit}
     told = {"sides": sides, "curves": curves(shown), "epoch": state.epoch, "visit": session.visit(), **shared}
-    components.bridge("replay", told, session.undoable(picked))
+    browser.bridge("replay", told, session.undoable(picked))
     session.mirror()
 
 

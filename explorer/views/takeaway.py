@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-import components
 import export
 import figures
 import pictures
+from explorer import browser
 from export import Codes, Plane
 from resources import Resource
 from state import ExplorerState
@@ -59,7 +59,7 @@ def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = Non
                 parts.said("digit")
                 file("PNG", f"digit_png_{key}", partial(digit, images[key]), f"{name}-digit.png", "image/png")
     names = {key: model.checkpoint.name for key, model in charts.items()}
-    components.bridge("pictures", {"charts": names}, lambda value: None)
+    browser.bridge("pictures", {"charts": names}, lambda value: None)
 
 
 def page(shown: Mapping[str, Resource], pins: Pins) -> None:
@@ -70,7 +70,7 @@ def page(shown: Mapping[str, Resource], pins: Pins) -> None:
     st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
 
     def made() -> bytes:
-        return export.html(planes, view, components.standalone())
+        return export.html(planes, view, browser.standalone())
 
     file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
 
@@ -109,7 +109,7 @@ def why_not(name: str, error: Exception) -> str:
 
 def problems(place: str) -> None:
     """Why the last files could not be made; the browser asks for the run that shows it."""
-    components.bridge("files", {}, lambda value: None, part=f"_{place}")
+    browser.bridge("files", {}, lambda value: None, part=f"_{place}")
     kept = st.session_state.get(PROBLEMS, {})
     while kept:
         st.error(kept.pop(next(iter(kept))))

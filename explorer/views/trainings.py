@@ -11,7 +11,6 @@ import numpy as np
 import streamlit as st
 
 import access
-import components
 import figures
 import glimpse
 import jobs
@@ -19,6 +18,7 @@ import pictures
 import recipe
 import resources
 import results
+from explorer import browser
 from jobs import Job, JobError
 from state import plane, to_query
 from vae.files import CheckpointError
@@ -98,10 +98,10 @@ def watch(job: Job) -> None:
         st.error(f"{job.name} ended too early: {in_words(job.said)}.")
     if job.config.latent_dim != 2:
         parts.said(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
-    components.bridge("train", curves(job), nothing, part="_curves")
+    browser.bridge("train", curves(job), nothing, part="_curves")
     seen = results.seen(job)
     if seen:
-        components.bridge("train", picture(job, seen), nothing, part="_map")
+        browser.bridge("train", picture(job, seen), nothing, part="_map")
     if job.state == "done":
         finished(job)
 

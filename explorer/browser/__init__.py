@@ -1,0 +1,84 @@
+"""The browser side of the app: the ES modules in `js/`, and the three components that carry them.
+
+`runtime` holds the decoder, the maps' overlays and one controller a page; it is mounted once and its data never change.
+`bank` hands the browser one checkpoint's decoder and codes, once. `bridge` ties a page to its controller: its data say
+what to show, its one state value, `picks`, says what the person did last. A bridge is resent with every change of its
+data, and so it holds no code of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime as server
+
+from explorer.browser import modules
+
+SHELL = Path(__file__).parent / "js" / "shell"
+
+
+def _component(name: str) -> Callable[..., Any]:
+    """One of the three; its styles are the page's."""
+    script = modules.joined(SHELL / f"mount_{name}.js")
+    return st.components.v2.component(f"explorer_{name}", js=script, isolate_styles=False)
+
+
+_runtime, _bank, _bridge = (_component(name) for name in ("runtime", "bank", "bridge"))
+
+
+def standalone() -> str:
+    """The script of a page that has neither Streamlit nor Plotly: maps and paths, and what stands in for both."""
+    return modules.joined(SHELL / "standalone.js")
+
+
+def runtime() -> None:
+    """Mount what all pages share; it asks for a run when the browser is back after a lost connection."""
+    _runtime(key="runtime", on_reconnected_change=lambda: None)
+
+
+def banks(blobs: Mapping[str, bytes]) -> None:
+    """Hand the browser checkpoints, each packed by `packing.pack` under its id.
+
+    The key is a hash, since an id contains a name and Streamlit refuses keys with `__` in them.
+    """
+    for identity, blob in blobs.items():
+        _bank(key=f"bank_{sha256(identity.encode()).hexdigest()[:16]}", data=blob)
+
+
+def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
+    """The address of each blob, relative to the app, for the browser to fetch it if and when it needs it.
+
+    Streamlit keeps them as it keeps the images of a page: until the visitor leaves it. Empty without a server.
+    """
+    if not server.exists():
+        return {}
+    files = server.get_instance().media_file_mgr
+    return {name: files.add(blob, "application/octet-stream", name).lstrip("/") for name, blob in blobs.items()}
+
+
+def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None], part: str = "") -> None:
+    """Tie a page, or the named part of it, to its controller.
+
+    `on_pick` is called with each thing that the browser sent, unchecked, in order, before the rerun.
+    """
+    key = f"bridge_{page}{part}"
+    seen = f"{key}_seen"  # the number of the newest pick that was
+
+    def changed() -> None:
+        for number, pick in unseen(st.session_state[key].get("picks"), st.session_state.get(seen, 0)):
+            st.session_state[seen] = number
+            on_pick(pick)
+
+    _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)
+
+
+def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:
+    """Those of the numbered picks from the browser that are newer than the last that was seen, oldest first."""
+    found = {}
+    for each in picks if isinstance(picks, list) else []:
+        match each:
+            case [int(number), pick] if number > last:
+                found[number] = pick
+    return sorted(found.items(), key=lambda item: item[0])

@@ -1,0 +1,31 @@
+// What a page is made of: elements, the colours of its theme, and canvases on which one draws in CSS pixels.
+
+export function element(tag, className, parent, properties = {}) {
+  const node = Object.assign(document.createElement(tag), { className }, properties);
+  parent?.append(node);
+  return node;
+}
+
+// A part of a page whose data are on their way takes no clicks and keys, and looks like it.
+export function wait(root, waiting) {
+  root.inert = waiting;
+  root.classList.toggle("latent-waiting", waiting);
+}
+
+export const page = () => document.querySelector("[data-testid=stApp]");
+
+export function theme() {
+  const { color: ink, backgroundColor: paper } = getComputedStyle(page());
+  return { ink, paper };
+}
+
+// A canvas emptied, in the size that it has on the screen.
+export function cleared(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
+  const ratio = window.devicePixelRatio;
+  const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+  const context = canvas.getContext("2d");
+  if (canvas.width === size.width && canvas.height === size.height) context.reset();
+  else Object.assign(canvas, size);
+  context.scale(ratio, ratio);
+  return context;
+}

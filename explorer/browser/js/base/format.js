@@ -1,0 +1,19 @@
+// Numbers and points as the pages write them.
+
+export const FARTHEST = 1e12; // no coordinate lies farther out, as in state.py
+
+export const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // as `coordinate` in state.py
+
+// A text with the minus sign of print in place of hyphens.
+export const withMinus = (text) => text.replace(/-/g, "−");
+
+// How many decimals tell points apart that are so far from each other, within reason.
+export const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
+
+export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(decimals));
+
+export const longNumber = (value) =>
+  withMinus(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
+
+// A point with the decimals that tell the pixels of a chart apart.
+export const shortPoint = (z, chart) => `z (${z.map((value) => shortNumber(value, chart.decimals())).join(", ")})`;

@@ -1,0 +1,105 @@
+// What a map shows as a file: SVG with a circle for each code in view, or that SVG as PNG, twice as fine as the screen.
+// What lies under the chart, tiles or a posterior, is one image in it.
+
+import { drawAxes } from "../base/axes.js";
+import { element, theme } from "../base/dom.js";
+import { mixed } from "../plane/cloud.js";
+import { escaped, SvgContext, short } from "./svg.js";
+
+const FINER = 2;
+
+const tiled = (chart) => chart.stage.classList.contains("latent-with-tiles");
+
+const painted = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+
+// Where a mark or a text of the legend is on the stage.
+function boxOf(node, stage) {
+  const [box, origin] = [node.getBoundingClientRect(), stage.getBoundingClientRect()];
+  return { left: box.left - origin.left, middle: box.top - origin.top + box.height / 2, width: box.width };
+}
+
+function drawLegend(svg, chart, ink) {
+  svg.font = "12px 'Source Sans', system-ui, sans-serif";
+  svg.textAlign = "left";
+  svg.textBaseline = "middle";
+  chart.plot.querySelectorAll(".legend .traces").forEach((entry, i) => {
+    const trace = chart.plot._fullData[i];
+    const mark = boxOf(entry.querySelector(".legendpoints"), chart.stage);
+    const text = entry.querySelector(".legendtext");
+    const { left, middle } = boxOf(text, chart.stage);
+    svg.globalAlpha = trace.visible === true ? 1 : 0.4;
+    svg.beginPath();
+    svg.arc(mark.left + mark.width / 2, middle, 3);
+    svg.fillStyle = trace.marker.color;
+    svg.fill();
+    svg.fillStyle = ink;
+    svg.fillText(text.textContent, left, middle);
+  });
+  svg.globalAlpha = 1;
+}
+
+// One circle for each code in view, in mixed order, as on the screen.
+function drawPoints(svg, chart) {
+  const bank = chart.handlers.codes?.();
+  if (!bank) return;
+  const { left, top, width, height } = chart.frame();
+  const faded = tiled(chart) ? 0.55 : 1; // as in style.css
+  const [shown, markers] = [chart.shown(), chart.plot._fullData.map(({ marker }) => marker)];
+  const names = bank.classes.map(escaped);
+  svg.open(`class="codes" fill-opacity="${markers[0].opacity * faded}"`);
+  for (const i of mixed(bank.count)) {
+    const label = bank.labels[i];
+    const [px, py] = chart.toPixel(bank.code(i));
+    const seen = px >= left && px <= left + width && py >= top && py <= top + height;
+    if (!seen || !shown[label]) continue;
+    const { color, size } = markers[label];
+    const place = `cx="${short(px)}" cy="${short(py)}" r="${size / 2}"`;
+    svg.parts.push(`<circle ${place} fill="${color}" data-class="${names[label]}"/>`);
+  }
+  svg.close();
+}
+
+export function svgOf(chart, title) {
+  const { clientWidth: wide, clientHeight: high } = chart.plot;
+  const { xaxis, yaxis } = chart.plot._fullLayout;
+  const frame = chart.frame();
+  const { ink, paper } = theme();
+  const svg = new SvgContext(wide, high);
+  svg.parts.push(`<title>${escaped(title)}</title>`);
+  svg.fillStyle = paper;
+  svg.fillRect(0, 0, wide, high);
+  if (painted(chart.under)) {
+    svg.imageSmoothingEnabled = !tiled(chart);
+    svg.drawImage(chart.under, 0, 0, chart.stage.clientWidth, chart.stage.clientHeight);
+    svg.imageSmoothingEnabled = true;
+  }
+  const label = drawAxes(svg, frame, xaxis, yaxis);
+  svg.save();
+  svg.beginPath();
+  svg.rect(frame.left, frame.top, frame.width, frame.height);
+  svg.clip();
+  drawPoints(svg, chart);
+  label();
+  chart.handlers.paint(svg, chart);
+  svg.restore();
+  drawLegend(svg, chart, ink);
+  return svg;
+}
+
+export async function pngOf(svg) {
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  await image.decode();
+  const canvas = element("canvas", "", null, { width: FINER * svg.width, height: FINER * svg.height });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((resolve) => canvas.toBlob(resolve));
+}
+
+export function saveAs(name, blob) {
+  const link = element("a", "", null, { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,79 @@
+// A checkpoint as `packing.pack` wrote it: codes, labels and the decoder's layers; or those of the encoder, for which
+// `logits` takes pixels and gives what the encoder gives.
+
+import { floatsFromHalves, unpack } from "../base/bytes.js";
+import { ACTIVATIONS, runLayer } from "./network.js";
+
+export class Bank {
+  constructor(bytes) {
+    const { buffer, facts, arrays } = unpack(bytes);
+    Object.assign(this, facts);
+    this.codes = new Float32Array(buffer, arrays[0], 2 * this.count);
+    this.labels = new Uint8Array(buffer, arrays[1], this.count);
+    this.layers.forEach((layer, i) => {
+      const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
+      const halves = () => floatsFromHalves(new Uint16Array(...weights));
+      layer.weight = layer.half ? halves() : new Float32Array(...weights);
+      layer.bias = new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs);
+      layer.activation = ACTIVATIONS[layer.act];
+      layer.sums = new Float64Array(layer.outputs);
+      layer.result = new Float32Array(layer.outputs);
+    });
+  }
+
+  code(index) {
+    return [this.codes[2 * index], this.codes[2 * index + 1]];
+  }
+
+  // Pixel means in [0, 1] at z; `label` is a class or a list of weights, one a class, and counts only for a conditional model.
+  decode(z, label) {
+    return this.run(z, label, ACTIVATIONS.sigmoid);
+  }
+
+  // The same before the sigmoid.
+  logits(z, label) {
+    return this.run(z, label, ACTIVATIONS.identity);
+  }
+
+  run(z, label, last) {
+    let values = z;
+    if (this.conditional) {
+      const weights = Array.isArray(label) ? label : this.classes.map((_, i) => Number(i === label));
+      values = [...z, ...weights];
+    }
+    const act = (rank) => (rank === this.layers.length - 1 ? last : this.layers[rank].activation);
+    return this.layers.reduce((input, layer, rank) => runLayer(layer, input, act(rank)), values);
+  }
+
+  // The index of the code nearest to z among the classes that `shown` lets through, or -1.
+  nearest(z, shown) {
+    const away = this.distances(z);
+    let best = -1;
+    for (let i = 0; i < this.count; i++) {
+      if (shown[this.labels[i]] && (best < 0 || away[i] < away[best])) best = i;
+    }
+    return best;
+  }
+
+  // How many codes lie within a distance of z, and the indices of the `count` nearest, the nearest first.
+  around(z, distance, count = 0) {
+    const away = this.distances(z);
+    const nearest = [];
+    let near = 0;
+    for (let i = 0; i < away.length; i++) {
+      if (away[i] <= distance * distance) near += 1;
+      if (nearest.length === count && (!count || away[i] >= away[nearest[count - 1]])) continue;
+      nearest.push(i);
+      nearest.sort((a, b) => away[a] - away[b]);
+      nearest.length = Math.min(nearest.length, count);
+    }
+    return { near, nearest };
+  }
+
+  // The squares of the codes' distances from z.
+  distances([x, y]) {
+    const squares = new Float64Array(this.count);
+    for (let i = 0; i < this.count; i++) squares[i] = (this.codes[2 * i] - x) ** 2 + (this.codes[2 * i + 1] - y) ** 2;
+    return squares;
+  }
+}

@@ -1,0 +1,31 @@
+// The banks and sheets that have come from the server, by their ids, and promises of those that have not.
+
+import { unpack } from "../base/bytes.js";
+import { Bank } from "./bank.js";
+import { Sheet } from "./sheet.js";
+
+const banks = new Map();
+
+function lobby(name) {
+  if (!banks.has(name)) {
+    let open;
+    const promise = new Promise((resolve) => (open = resolve));
+    banks.set(name, { promise, open });
+  }
+  return banks.get(name);
+}
+
+export const bankOf = (name) => lobby(name).promise;
+
+export const bankIds = () => [...banks.keys()];
+
+export async function banksOf(sides) {
+  const opened = Object.entries(sides).map(async ([side, { bank }]) => [side, await bankOf(bank)]);
+  return Object.fromEntries(await Promise.all(opened));
+}
+
+export function addBank(bytes) {
+  const bank = unpack(bytes).facts.sheet ? new Sheet(bytes) : new Bank(bytes);
+  lobby(bank.id).open(bank);
+  return bank;
+}

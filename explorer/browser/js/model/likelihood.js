@@ -1,0 +1,51 @@
+// The likelihood of an image, and draws for one: log p(x|z), z ~ q(z|x), and their log-weights.
+
+function normal() {
+  const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
+  const angle = 2 * Math.PI * Math.random();
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+// log p(x|z) in nats, from pixels x and the logits of their means.
+export function logLikelihood(x, logits, { bernoulli, sigma }) {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    const logit = logits[i];
+    if (bernoulli) {
+      sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
+    } else {
+      const off = x[i] - 1 / (1 + Math.exp(-logit));
+      sum -= (off * off) / (2 * sigma * sigma);
+    }
+  }
+  return bernoulli ? sum : sum - x.length * Math.log(sigma * Math.sqrt(2 * Math.PI));
+}
+
+// Draws for one image under one decoder, by the browser; or those that the server drew.
+export class Sampler {
+  // subject: { x, label, likelihood, q: { mean, std }, drawn }
+  constructor(bank, subject) {
+    Object.assign(this, { bank, ...subject });
+  }
+
+  // In nats, or null where the browser does not know the sigma of each pixel.
+  logLikelihood(z) {
+    if (this.drawn) return null;
+    return logLikelihood(this.x, this.bank.logits(z, this.label), this.likelihood);
+  }
+
+  // z ~ q(z|x), and log p(z) - log q(z|x) there.
+  encode() {
+    const noise = normal();
+    const z = noise.map((value, axis) => this.q.mean[axis] + value * this.q.std[axis]);
+    const ratios = z.map((value, axis) => (noise[axis] ** 2 - value ** 2) / 2 + Math.log(this.q.std[axis]));
+    return { z, logRatio: ratios[0] + ratios[1] };
+  }
+
+  // The log-weights of the draw of this rank: log p(x|z) p(z) / q(z|x) with z ~ q(z|x), and log p(x|z) with z ~ p(z).
+  weigh(rank) {
+    if (this.drawn) return this.drawn.map((values) => values[rank]);
+    const { z, logRatio } = this.encode();
+    return [this.logLikelihood(z) + logRatio, this.logLikelihood(normal())];
+  }
+}

@@ -1,0 +1,53 @@
+// The layers of a network, run by the browser: 0.2 ms for the 2-512-784 decoder, so that a digit follows the cursor.
+
+// Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, formula 7.1.26: within 1.5e-7.
+function erf(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return Math.sign(x) * (1 - tail * Math.exp(-x * x));
+}
+
+export const ACTIVATIONS = {
+  relu: (x) => (x > 0 ? x : 0),
+  gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
+  sine: Math.sin,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  identity: (x) => x,
+};
+
+// What the values add up to in each row of a layer's weights. Those that are 0, after a ReLU most, cost nothing, and four
+// rows at a time wait less for each other than one.
+export function multiply({ inputs, outputs, weight, sums }, values) {
+  const used = new Int32Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (values[i]) used[count++] = i;
+  let row = 0;
+  for (; row + 3 < outputs; row += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    const first = row * inputs;
+    for (let k = 0; k < count; k++) {
+      const value = values[used[k]];
+      const at = first + used[k];
+      a += weight[at] * value;
+      b += weight[at + inputs] * value;
+      c += weight[at + 2 * inputs] * value;
+      d += weight[at + 3 * inputs] * value;
+    }
+    sums[row] = a;
+    sums[row + 1] = b;
+    sums[row + 2] = c;
+    sums[row + 3] = d;
+  }
+  for (; row < outputs; row++) {
+    sums[row] = 0;
+    for (let k = 0; k < count; k++) sums[row] += weight[row * inputs + used[k]] * values[used[k]];
+  }
+  return sums;
+}
+
+export function runLayer(layer, values, activation) {
+  const { bias, result } = layer;
+  const sums = multiply(layer, values);
+  for (let row = 0; row < result.length; row++) result[row] = activation(sums[row] + bias[row]);
+  return result;
+}

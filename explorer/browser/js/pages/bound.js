@@ -1,0 +1,266 @@
+// Bound: one image's exact posterior and the encoder's q on the plane and close up, draws from q, and live estimates.
+
+import { element, page, theme, wait } from "../base/dom.js";
+import { longNumber, shortPoint } from "../base/format.js";
+import { drawDigit, greyLevels, SIDE } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { bankOf } from "../model/banks.js";
+import { Sampler } from "../model/likelihood.js";
+import { Chart } from "../plane/chart.js";
+import { CloseUp } from "../plane/close_up.js";
+import { drawCodes } from "../plane/cloud.js";
+import { Lens } from "../plane/lens.js";
+import { drawDot, drawEllipses, drawFrame, drawPrior, drawRing } from "../plane/marks.js";
+import { Landscape } from "../plane/posterior.js";
+import { Estimates } from "../widgets/estimates.js";
+
+const KEPT_DRAWS = 8;
+const GLIDE_MS = 350;
+const EDGE = 0.03; // of the view, between its edge and a draw
+const LEGEND = { "area exact": "p(z | x)", "line q": "q: 1σ, 2σ", "line best": "best Gaussian", draw: "draws" };
+
+export class Bound {
+  constructor() {
+    this.parents = new Map(); // of each part that is mounted
+    this.lens = new Lens();
+    this.draws = [];
+    this.map = new Chart("bound_map", this.handlers());
+  }
+
+  handlers() {
+    return {
+      paint: (context, chart) => this.data && this.paint(context, chart),
+      paintUnder: (chart) => this.data && this.paintUnder(chart),
+      hover: (z, chart) => this.data && this.hover(z, chart),
+      leave: () => this.leave(),
+      pick: (z) => this.data && this.pick(z),
+      moved: () => this.map.requestOver(),
+      filtered: () => this.close?.request(),
+    };
+  }
+
+  // The colours of the theme, once the style sheet is there: before, nothing has its size or its place.
+  async look() {
+    const probe = element("span", "latent-exact-ink", page());
+    while (!getComputedStyle(probe).getPropertyValue("--latent-exact")) await new Promise(requestAnimationFrame);
+    this.colours = { ...theme(), exact: getComputedStyle(probe).color };
+    probe.remove();
+  }
+
+  // data: { part } of three; what is to be shown comes with the part "close", see `views/bound.py`
+  async update(data, { tell, parentElement, mounted }) {
+    await this.look();
+    if (!mounted()) return;
+    if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
+    this.parents.set(parentElement, data.part);
+    if (data.part === "close") {
+      this.tell = tell;
+      const shades = data.posterior.map((each) => greyLevels(each.shades));
+      const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
+      if (!mounted()) return;
+      const landscapes = data.posterior.map((each, i) => new Landscape(each, grey[i], data.shadesANat));
+      this.take(data, bank, image.values.map((value) => value / 255), landscapes);
+    }
+    this.refresh();
+  }
+
+  build(part, parent) {
+    if (part === "again") this.buildAgain(parent);
+    if (part === "close") this.buildClose(parent);
+    if (part === "live") this.estimates = new Estimates(parent);
+  }
+
+  buildAgain(parent) {
+    const root = (this.drawn = element("div", "latent-again", parent));
+    wait(root, true);
+    const line = element("div", "latent-line", root);
+    const button = element("button", "latent-button", line, { type: "button", textContent: "encode again" });
+    button.title = "Draw a z from q and decode it";
+    button.onclick = () => this.again();
+    element("span", "", line, { textContent: "z ~ q, with log p(x | z)" });
+    this.tiles = element("div", "latent-drawn", root);
+  }
+
+  buildClose(parent) {
+    const root = element("div", "latent-close", parent);
+    this.close = new CloseUp(root, this.handlers());
+    const legend = element("div", "latent-legend", root);
+    for (const [kind, text] of Object.entries(LEGEND)) {
+      const item = element("span", "", legend);
+      element("span", `latent-key ${kind}`, item);
+      item.append(text);
+    }
+  }
+
+  take(data, bank, x, [wide, close]) {
+    const same = this.data?.bank === data.bank && this.data.subject === data.subject;
+    if (this.bank && this.bank !== bank) this.glide(this.bank);
+    Object.assign(this, { data, bank, wide, near: close });
+    if (same) return;
+    const { label, likelihood, q, drawn } = data;
+    if (this.close) this.close.box = this.close.home; // whatever part of another image's plane was looked at
+    this.sampler = new Sampler(bank, { x, label, likelihood, q, drawn });
+    this.draws = [];
+    for (let i = 0; i < KEPT_DRAWS; i++) this.draw();
+  }
+
+  // Codes of the same images go over from one model's plane to the next one's.
+  glide(from) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.from = still ? null : { bank: from, start: performance.now() };
+  }
+
+  codes() {
+    const { bank, from } = this;
+    const t = from ? (performance.now() - from.start) / GLIDE_MS : 1;
+    if (t >= 1 || from.bank.count !== bank.count) {
+      this.from = null;
+      return bank.codes;
+    }
+    const eased = t * t * (3 - 2 * t);
+    this.map.request();
+    this.close?.request();
+    return bank.codes.map((value, i) => from.bank.codes[i] + eased * (value - from.bank.codes[i]));
+  }
+
+  attach() {
+    if (this.data) this.map.attach();
+  }
+
+  unmount(parent) {
+    const part = this.parents.get(parent);
+    this.parents.delete(parent);
+    if (part === "close") this.close.detach();
+    if (part === "live") this.estimates.stop();
+    if (!this.parents.size) this.map.detach();
+  }
+
+  refresh() {
+    if (!this.data) return;
+    for (const each of [this.wide, this.near]) each.tint(this.colours.exact);
+    this.attach();
+    this.close?.look(this.view());
+    if (this.tiles) {
+      wait(this.drawn, false);
+      this.showTiles();
+    }
+    this.estimates?.show({ ...this.data, colours: this.colours }, this.sampler);
+    this.redraw();
+  }
+
+  // The close-up holds all that it shows: what the server says, and the draws.
+  view() {
+    return this.data.view.map(([low, high], axis) => {
+      const [places, edge] = [this.draws.map(({ z }) => z[axis]), EDGE * (high - low)];
+      return [Math.min(low, ...places.map((place) => place - edge)), Math.max(high, ...places.map((place) => place + edge))];
+    });
+  }
+
+  redraw() {
+    this.map.request();
+    this.close?.request();
+  }
+
+  draw() {
+    const { z } = this.sampler.encode();
+    this.draws.unshift({ z, logLikelihood: this.sampler.logLikelihood(z) });
+    this.draws.length = Math.min(this.draws.length, KEPT_DRAWS);
+  }
+
+  again() {
+    this.draw();
+    this.showTiles();
+    this.close?.look(this.view());
+    this.redraw();
+    probe.frames += 1;
+  }
+
+  showTiles() {
+    const { label } = this.data;
+    const figures = this.draws.map((draw) => {
+      const figure = element("figure", "");
+      const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
+      drawDigit(canvas.getContext("2d"), this.bank.decode(draw.z, label));
+      element("figcaption", "", figure, { textContent: this.inUnit(draw.logLikelihood) });
+      figure.title = shortPoint(draw.z, this.map);
+      figure.onpointerenter = () => this.point(draw);
+      figure.onpointerleave = () => this.point(null);
+      return figure;
+    });
+    this.tiles.replaceChildren(...figures);
+  }
+
+  inUnit(nats) {
+    return nats === null ? "" : longNumber(nats / this.data.unit.nats);
+  }
+
+  point(draw) {
+    this.pointed = draw;
+    this.map.requestOver();
+    this.close?.requestOver();
+  }
+
+  // Which classes the map's legend shows; all, until there is a map.
+  shown() {
+    return this.map.plot ? this.map.shown() : this.data.palette.map(() => true);
+  }
+
+  hover(z, chart) {
+    const other = chart === this.map ? this.close : this.map;
+    if (other) other.cursor = null;
+    this.hovered = { z, chart, image: this.bank.nearest(z, this.shown()) };
+    other?.requestOver();
+  }
+
+  leave() {
+    this.hovered = null;
+    this.lens.hide();
+    this.redraw();
+  }
+
+  pick(z) {
+    const image = this.bank.nearest(z, this.shown());
+    if (this.data.pick === "z") this.tell({ z });
+    else if (image >= 0) this.tell({ image });
+    else return null;
+    return () => this.tell({ undo: true });
+  }
+
+  paintUnder(chart) {
+    const context = chart.clear(chart.under);
+    const { left, top, width, height } = chart.frame();
+    if (chart === this.close) chart.drawAxes(context, this.colours.ink);
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    const size = (chart === this.close ? 3 : 2) * this.data.dot;
+    drawCodes(context, chart, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
+    this.wide.paint(context, chart, this.near);
+    this.near.paint(context, chart);
+    context.restore();
+  }
+
+  paint(context, chart) {
+    const { q, best, label } = this.data;
+    drawPrior(context, chart);
+    if (chart === this.close) {
+      this.near.paintLines(context, chart);
+      drawEllipses(context, chart, best, this.colours, [4, 3]);
+    } else if (this.close) {
+      const { x, y } = this.close.frame();
+      drawFrame(context, chart, [x, y], this.colours);
+    }
+    drawEllipses(context, chart, q, this.colours);
+    for (const { z } of this.draws.toReversed()) drawDot(context, chart, z, chart === this.close ? 3.5 : 2);
+    this.near.paintBeacon(context, chart, this.colours);
+    if (this.pointed) drawRing(context, chart, this.pointed.z);
+    if (!this.hovered) return;
+    const { z, image, chart: touched } = this.hovered;
+    if (this.data.pick === "image" && image >= 0) drawRing(context, chart, this.bank.code(image));
+    if (chart !== touched) return;
+    const text = this.data.drawn ? shortPoint(z, chart) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
+    this.lens.show(chart, z, this.bank.decode(z, label), text);
+    probe.frames += 1;
+  }
+}

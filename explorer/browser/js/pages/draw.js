@@ -1,0 +1,272 @@
+// Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
+// its style. Encoders and decoders run here while the pen moves; what takes longer the server answers once it is lifted.
+
+import { fromBase64, toBase64 } from "../base/bytes.js";
+import { element, theme } from "../base/dom.js";
+import { shortPoint } from "../base/format.js";
+import { blank, digitCanvas, drawDigit } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { SIDES } from "../base/sides.js";
+import { bankOf } from "../model/banks.js";
+import { Encoder } from "../model/encoder.js";
+import { logLikelihood } from "../model/likelihood.js";
+import { Chart } from "../plane/chart.js";
+import { Lens } from "../plane/lens.js";
+import { drawAim, drawEllipses, drawPrior, drawTrail } from "../plane/marks.js";
+import { DrawnPanel } from "../widgets/drawn_panel.js";
+import { Pad } from "../widgets/pad.js";
+
+const TRAIL = 90; // codes
+const TEN_MS = 4; // of a frame, for the ten digits
+const GUESS_MS = 100; // between two guesses of the class while the pen moves
+const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
+function softmax(values) {
+  const highest = Math.max(...values);
+  const weights = values.map((value) => Math.exp(value - highest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+export class Draw {
+  constructor() {
+    this.parents = new Map();
+    this.panels = {};
+    this.asked = null;
+    this.due = []; // of the ten digits, those that are to be drawn anew
+    this.found = {}; // of each side: { code, q }
+    this.trails = { left: [], right: [] };
+    this.lenses = {};
+    this.charts = {};
+    for (const side of SIDES) {
+      this.lenses[side] = new Lens();
+      this.charts[side] = new Chart(`draw_${side}`, {
+        codes: () => this.banks[this.data.sides[side].bank],
+        paint: (context, chart) => this.paint(side, context, chart),
+        hover: (z, chart) => this.hover(side, z, chart),
+        leave: () => this.lenses[side].hide(),
+        pick: () => {},
+      });
+    }
+  }
+
+  // data: { part } of four; all that is to be shown comes with the part "pad", see `views/draw.py`
+  async update(data, { tell, parentElement, mounted }) {
+    if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
+    this.parents.set(parentElement, data.part);
+    if (data.part === "pad") {
+      this.tell = tell;
+      const shown = [data.style, ...Object.values(data.sides)].filter(Boolean);
+      const names = shown.flatMap(({ bank, encoder, sheet }) => [bank, encoder, sheet]).filter(Boolean);
+      const opened = await Promise.all(names.map(async (name) => [name, await bankOf(name)]));
+      if (!mounted()) return;
+      this.banks = Object.fromEntries(opened);
+      const encoders = shown.map(({ encoder }) => encoder).filter(Boolean);
+      this.encoders = Object.fromEntries(encoders.map((name) => [name, new Encoder(this.banks[name])]));
+      if (this.data && SIDES.some((side) => this.data.sides[side]?.bank !== data.sides[side]?.bank)) this.forget();
+      this.data = data;
+      if (data.loaded !== this.loaded) this.load(data);
+    }
+    this.attach();
+    this.show();
+  }
+
+  // A drawing that was begun before the first word of the server came stays, unless there is one already.
+  load({ loaded, form, asked }) {
+    const begun = this.loaded === undefined && this.pixels && !form;
+    this.loaded = loaded;
+    if (begun) return this.send();
+    this.asked = asked;
+    this.forget();
+    this.pad.load(form ? fromBase64(form) : null);
+  }
+
+  forget() {
+    this.trails = { left: [], right: [] };
+  }
+
+  build(part, parent) {
+    if (part === "pad") this.buildPad(parent);
+    else if (part === "ten") this.buildTen(parent);
+    else if (part === "note") this.note = element("div", "latent-said", parent);
+    else this.panels[part] = new DrawnPanel(parent);
+  }
+
+  buildPad(parent) {
+    this.pad = new Pad(parent, { changed: () => this.changed(), lifted: () => this.send() });
+    const line = element("div", "latent-pad-line", parent);
+    const button = (text, run) => {
+      const made = element("button", "latent-button", line, { type: "button", textContent: text });
+      made.onclick = run;
+      return made;
+    };
+    const buttons = element("div", "latent-pad-buttons", line);
+    buttons.append(button("undo", () => this.pad.undo()), button("clear", () => this.clear()));
+    const figure = element("figure", "", line);
+    this.form = digitCanvas(figure, "latent-form");
+    element("figcaption", "", figure, { textContent: "as MNIST has it" });
+  }
+
+  buildTen(parent) {
+    const root = element("div", "latent-drawn-ten", parent);
+    this.choices = Array.from({ length: 10 }, (_, digit) => {
+      const button = element("button", "latent-choice", root, { type: "button" });
+      const context = digitCanvas(button);
+      const caption = element("span", "", button, { textContent: digit });
+      const bar = element("i", "", element("span", "latent-share", button));
+      button.onclick = () => this.ask(digit);
+      return { button, context, caption, bar };
+    });
+  }
+
+  attach() {
+    for (const side of Object.keys(this.data?.sides ?? {})) this.charts[side].attach();
+  }
+
+  unmount(parent) {
+    this.parents.delete(parent);
+    if (!this.parents.size) for (const side of SIDES) this.charts[side].detach();
+  }
+
+  clear() {
+    this.asked = null;
+    this.pad.clear();
+  }
+
+  // Ask for the drawing's style under this class, or let Bayes' rule choose again.
+  ask(digit) {
+    if (!this.pixels) return;
+    this.asked = this.asked === digit ? null : digit;
+    this.show();
+    this.send();
+  }
+
+  send() {
+    this.tell?.({ form: this.text, digit: this.asked });
+  }
+
+  changed() {
+    this.pixels = this.pad.form();
+    this.text = this.pixels ? toBase64(this.pixels) : "";
+    if (!this.pixels) this.forget();
+    if (this.data) this.show();
+    probe.frames += 1;
+  }
+
+  // Whether what the server said is of this very drawing.
+  get answered() {
+    return this.data.form === this.text;
+  }
+
+  show() {
+    if (!this.data) return;
+    if (this.pixels) drawDigit(this.form, numbers(this.pixels));
+    else blank(this.form);
+    this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
+    const x = this.pixels && numbers(this.pixels);
+    for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
+    if (this.choices && this.note && this.data.style) this.showTen(x);
+  }
+
+  showSide(side, x) {
+    const { bank, encoder, digit, radius, sheet, code, q } = this.data.sides[side];
+    if (!x) this.found[side] = null;
+    else if (encoder) this.found[side] = this.encoders[encoder].see(x).encode(digit);
+    else this.found[side] = this.answered && code ? { code, q } : null;
+    const found = this.found[side];
+    if (found) {
+      this.trails[side].push(found.code);
+      if (this.trails[side].length > TRAIL) this.trails[side].shift();
+    }
+    this.charts[side].request();
+    const panel = this.panels[side];
+    if (!panel) return;
+    if (found) panel.show(this.banks[bank], found, x, { chart: this.charts[side], digit, radius, sheet: this.banks[sheet] });
+    else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
+  }
+
+  // The ten classes' probabilities and codes: the server's, or meanwhile, where the encoder can be asked, from the ELBO
+  // at the mean of q(z|x, y): log p(x|z, y) - KL(q || p).
+  classes(x) {
+    if (this.answered && this.data.classes) return { ...this.data.classes, final: true };
+    const { bank, encoder, likelihood } = this.data.style;
+    if (!encoder || !(likelihood.bernoulli || likelihood.sigma)) return null;
+    this.encoders[encoder].see(x);
+    const found = this.banks[bank].classes.map((_, label) => this.encoders[encoder].encode(label));
+    const codes = found.map(({ code }) => code);
+    const now = performance.now();
+    if (this.guess && now - this.guess.at < GUESS_MS && this.pad.pointer !== null) return { ...this.guess, codes };
+    const nats = found.map(({ code, q }, label) => {
+      const kl = code.reduce((sum, z, i) => sum + (z * z + q.std[i] ** 2 - 1) / 2 - Math.log(q.std[i]), 0);
+      return logLikelihood(x, this.banks[bank].logits(code, label), likelihood) - kl;
+    });
+    this.guess = { probabilities: softmax(nats), final: false, at: now };
+    return { ...this.guess, codes };
+  }
+
+  showTen(x) {
+    const known = x && this.classes(x);
+    const root = this.choices[0].button.parentElement;
+    root.classList.toggle("latent-pending", Boolean(known) && !known.final);
+    root.classList.toggle("latent-stale", Boolean(x) && !known);
+    this.note.textContent = this.explained(x, known);
+    if (x && !known) return; // what is shown is of the drawing before, and pale
+    const asked = known && (this.asked ?? known.probabilities.indexOf(Math.max(...known.probabilities)));
+    const names = this.banks[this.data.style.bank].classes;
+    this.choices.forEach(({ button, context, caption, bar }, digit) => {
+      button.hidden = digit >= names.length;
+      if (button.hidden) return;
+      button.disabled = !known;
+      button.setAttribute("aria-pressed", digit === asked);
+      const share = known ? known.probabilities[digit] : 0;
+      bar.style.width = `${100 * share}%`;
+      caption.textContent = share < 0.005 ? names[digit] : `${names[digit]} · ${percent(share)}`;
+      button.setAttribute("aria-label", known ? `${names[digit]}, with probability ${percent(share)}` : names[digit]);
+      if (!known) blank(context);
+    });
+    if (!known) return void (this.due = []);
+    this.style = known.codes[asked];
+    this.due = [...this.due, ...names.keys()].filter((digit, i, all) => all.indexOf(digit) === i);
+    this.paintTen();
+  }
+
+  // As many of the ten as a frame has time for, those first that have waited longest.
+  paintTen() {
+    const deadline = performance.now() + TEN_MS;
+    while (this.due.length && performance.now() < deadline) {
+      const digit = this.due.shift();
+      drawDigit(this.choices[digit].context, this.banks[this.data.style.bank].decode(this.style, digit));
+    }
+    if (!this.due.length || this.painting) return;
+    this.painting = true;
+    requestAnimationFrame(() => {
+      this.painting = false;
+      this.paintTen();
+    });
+  }
+
+  explained(x, known) {
+    if (!x) return "Told the class, this model keeps the style.";
+    if (!known) return this.pad.pointer === null ? "Finding the class …" : "Its class comes when you lift the pen.";
+    if (this.asked !== null) return "You say which digit it is. Click it again to leave that to Bayes' rule.";
+    if (!known.final) return "p(y | x) by Bayes' rule, meanwhile from the ELBO.";
+    return `p(y | x) by Bayes' rule. log p(x | y) is estimated: its draws scatter by ${known.error_nats.toFixed(2)} nats, and it is too low where they miss a narrow peak. Click a digit if it is another.`;
+  }
+
+  hover(side, z, chart) {
+    const { bank, digit } = this.data.sides[side];
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z, chart));
+  }
+
+  paint(side, context, chart) {
+    const { bank } = this.data.sides[side];
+    if (this.data.prior && this.banks[bank].prior) drawPrior(context, chart);
+    const found = this.found[side];
+    if (!found) return;
+    const colours = theme();
+    drawTrail(context, chart, this.trails[side], colours.ink);
+    if (found.q) drawEllipses(context, chart, found.q, colours);
+    drawAim(context, chart, found);
+  }
+}
+
+const percent = (share) => (share > 0.995 ? "> 99 %" : share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`);

@@ -1,0 +1,15 @@
+// Asks for a run when a file could not be made, so that the server can say why: Streamlit only says that it could not.
+
+export class Files {
+  update(data, { tell }) {
+    this.tell = tell;
+  }
+
+  attach() {
+    const failed = document.querySelector("[data-testid=stDownloadButtonError]");
+    if (failed && failed !== this.failed) this.tell({ failed: true });
+    this.failed = failed;
+  }
+
+  unmount() {}
+}

@@ -1,0 +1,141 @@
+// Maps: two planes or three side by side. The digit under the cursor, the nearest test image ringed on all, pins, tiles.
+
+import { shortPoint } from "../base/format.js";
+import { greyLevels } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { PLACES } from "../base/sides.js";
+import { bankOf } from "../model/banks.js";
+import { Chart } from "../plane/chart.js";
+import { Heat } from "../plane/heat.js";
+import { Lens } from "../plane/lens.js";
+import { drawPin, drawPrior, drawRing } from "../plane/marks.js";
+import { Tiles } from "../plane/tiles.js";
+
+export class Maps {
+  constructor() {
+    this.charts = {};
+    this.lenses = {};
+    this.tiles = {};
+    this.sides = {};
+    this.heats = {};
+    this.hovered = null; // { side, z, image }
+    for (const side of PLACES) {
+      this.lenses[side] = new Lens();
+      this.charts[side] = new Chart(`map_${side}`, {
+        paint: (context, chart) => this.paint(side, context, chart),
+        codes: () => this.sides[side].bank,
+        paintUnder: (chart) => this.paintUnder(side, chart),
+        hover: (z, chart) => this.hover(side, z, chart),
+        leave: () => this.leave(),
+        pick: (z) => this.pick(side, z),
+      });
+    }
+  }
+
+  // data: { side, bank, digit, z, manifold, prior, announce }: each side is a mount of its own, and a broken checkpoint
+  // has none; z is null until the server knows the point that is pinned at first, and `announce` asks for a word to it
+  // when the map can be touched;
+  // or { part: "heat", side, window, shades, low, high }, another mount, there only while it is to be shown
+  async update(data, { tell, parentElement, mounted }) {
+    if (data.part === "heat") return this.heat(data, parentElement, mounted);
+    const bank = await bankOf(data.bank);
+    if (!mounted()) return;
+    const { side, digit } = data;
+    if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
+    this.sides[side] = { ...data, bank, tell, parentElement };
+    this.attach();
+    for (const each of PLACES) this.charts[each].request();
+  }
+
+  async heat(data, parentElement, mounted) {
+    const levels = await greyLevels(data.shades);
+    if (!mounted()) return;
+    this.heats[data.side]?.heat.remove();
+    this.heats[data.side] = { heat: new Heat(data, levels), parentElement };
+    this.charts[data.side].request();
+  }
+
+  attach() {
+    for (const side of Object.keys(this.sides)) this.charts[side].attach();
+  }
+
+  unmount(parentElement) {
+    for (const side of Object.keys(this.heats)) {
+      if (this.heats[side].parentElement !== parentElement) continue;
+      this.heats[side].heat.remove();
+      delete this.heats[side];
+      this.charts[side].request();
+    }
+    for (const side of Object.keys(this.sides)) {
+      if (this.sides[side].parentElement !== parentElement) continue;
+      this.charts[side].detach();
+      delete this.sides[side];
+      this.hovered = null;
+    }
+  }
+
+  hover(side, z, chart) {
+    const image = this.sides[side].bank.nearest(z, chart.shown());
+    const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
+    this.hovered = { side, z, image };
+    for (const other of PLACES.filter((each) => each !== side)) {
+      this.charts[other].cursor = null; // one cursor for all maps, be it the pointer's or the keys'
+      if (fresh) this.charts[other].requestOver();
+    }
+  }
+
+  leave() {
+    this.hovered = null;
+    for (const side of PLACES) {
+      this.lenses[side].hide();
+      this.charts[side].requestOver();
+    }
+  }
+
+  pick(side, z) {
+    const before = this.sides[side].z;
+    this.pin(side, z, { side, z });
+    return () => before && this.pin(side, before, { side, z: before, undo: true });
+  }
+
+  pin(side, z, picked) {
+    this.sides[side].z = z;
+    this.charts[side].requestOver();
+    this.sides[side].tell(picked);
+  }
+
+  // Once the browser has nothing else to do: what the server then begins takes a core for seconds.
+  announce(side) {
+    this.sides[side].announce = false;
+    const { tell } = this.sides[side];
+    (globalThis.requestIdleCallback ?? setTimeout)(() => tell({ touchable: side }));
+  }
+
+  paint(side, context, chart) {
+    const { bank, prior, digit, z: pinned, announce } = this.sides[side];
+    if (announce) this.announce(side);
+    if (prior && bank.prior) drawPrior(context, chart);
+    if (pinned) drawPin(context, chart, pinned);
+    if (!this.hovered) return;
+    const { side: touched, z, image } = this.hovered;
+    const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
+    if (known) drawRing(context, chart, bank.code(image));
+    if (side === touched) {
+      this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart));
+      probe.frames += 1;
+    } else if (known) {
+      const code = bank.code(image);
+      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image");
+    }
+  }
+
+  paintUnder(side, chart) {
+    const { manifold } = this.sides[side];
+    const heat = this.heats[side]?.heat;
+    chart.stage.classList.toggle("latent-with-tiles", manifold);
+    chart.stage.classList.toggle("latent-with-heat", Boolean(heat));
+    if (manifold) this.tiles[side].paint(chart);
+    else chart.clear(chart.under);
+    heat?.paint(chart.under.getContext("2d"), chart, manifold);
+  }
+}

@@ -1,0 +1,233 @@
+// Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player. While
+// an end moves, line and arc are found here; a geodesic is the server's, and until it comes a line stands pale in its place.
+
+import { element, wait } from "../base/dom.js";
+import { drawDigit, SIDE } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { SIDES } from "../base/sides.js";
+import { banksOf } from "../model/banks.js";
+import { along } from "../model/path.js";
+import { Chart } from "../plane/chart.js";
+import { drawChord, drawDot, drawEnd, drawPath, drawPrior } from "../plane/marks.js";
+
+const GRAB_PIXELS = 14;
+const FRAME_PIXELS = 60;
+const SECONDS = 4; // from one end to the other at normal speed
+
+export class Paths {
+  constructor(parent) {
+    this.charts = {};
+    this.t = 0.5;
+    this.forward = true;
+    this.playing = false;
+    this.sides = [];
+    for (const side of SIDES) {
+      this.charts[side] = new Chart(`path_${side}`, {
+        codes: () => this.banks[side],
+        paint: (context, chart) => this.paint(side, context, chart),
+        pick: (z) => this.moveNearerEnd(side, z),
+        grab: (at, chart) => this.grab(side, at, chart),
+      });
+    }
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-player", parent);
+    this.strips = {};
+    this.screens = {};
+    const strips = element("div", "latent-columns", this.root);
+    const bar = element("div", "latent-bar", this.root);
+    const controls = element("div", "latent-controls", bar);
+    for (const side of SIDES) {
+      this.strips[side] = element("div", "latent-strip", strips);
+      this.screens[side] = element("canvas", "latent-digit latent-screen", bar, { width: SIDE, height: SIDE });
+    }
+    bar.insertBefore(this.screens.left, controls);
+    this.button = element("button", "latent-button", controls, { type: "button" });
+    this.button.onclick = () => this.play(!this.playing);
+    this.scrubber = element("input", "latent-range", controls, { type: "range", min: 0, max: 1, step: 0.001 });
+    this.scrubber.setAttribute("aria-label", "Place on the path, from A to B");
+    this.scrubber.oninput = () => {
+      this.play(false);
+      this.seek(Number(this.scrubber.value));
+    };
+    this.speed = element("select", "latent-select", controls);
+    this.speed.setAttribute("aria-label", "Speed");
+    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
+    this.speed.value = 1;
+    const label = element("label", "latent-check", controls);
+    this.loop = element("input", "", label, { type: "checkbox", checked: true });
+    label.append("loop");
+    this.play(false);
+    this.resized = new ResizeObserver(() => this.data && this.film());
+    this.resized.observe(this.root);
+    wait(this.root, true);
+  }
+
+  // data: { sides: { left, right: { bank, digit, a, b, path, near, radius } }, kind, snap, prior }; a broken checkpoint's
+  // side is absent
+  async update(data, { tell, mounted }) {
+    this.tell = tell;
+    const banks = await banksOf(data.sides);
+    if (!mounted()) return;
+    this.banks = banks;
+    this.sides = Object.keys(data.sides);
+    this.data = data;
+    wait(this.root, false);
+    this.attach();
+    this.film();
+    this.seek(this.t);
+  }
+
+  attach() {
+    for (const side of this.sides) this.charts[side].attach();
+  }
+
+  unmount() {
+    this.play(false);
+    this.resized.disconnect();
+    for (const side of SIDES) this.charts[side].detach();
+  }
+
+  // The point of the path at t, between its two nearest samples.
+  at(side, t) {
+    const { path } = this.data.sides[side];
+    const place = t * (path.length - 1);
+    const i = Math.min(Math.floor(place), path.length - 2);
+    return path[i].map((value, axis) => value + (place - i) * (path[i + 1][axis] - value));
+  }
+
+  seek(t) {
+    this.t = t;
+    this.scrubber.value = t;
+    for (const side of this.sides) {
+      drawDigit(this.screens[side].getContext("2d"), this.banks[side].decode(this.at(side, t), this.data.sides[side].digit));
+      const frames = this.strips[side].querySelectorAll("figure");
+      const current = Math.round(t * (frames.length - 1));
+      frames.forEach((frame, i) => frame.classList.toggle("latent-current", i === current));
+      this.charts[side].requestOver();
+    }
+    probe.frames += 1;
+  }
+
+  play(playing) {
+    this.playing = playing;
+    this.button.textContent = playing ? "❚❚" : "▶";
+    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
+    if (!playing) return;
+    if (this.t >= 1 && !this.loop.checked) this.t = 0;
+    let before = performance.now();
+    const step = (now) => {
+      if (!this.playing) return;
+      const change = ((now - before) / 1000 / SECONDS) * Number(this.speed.value);
+      before = now;
+      let t = this.t + (this.forward || !this.loop.checked ? change : -change);
+      if (this.loop.checked && (t > 1 || t < 0)) this.forward = t < 0;
+      t = Math.min(Math.max(t, 0), 1);
+      this.seek(t);
+      if (t === 1 && !this.loop.checked) this.play(false);
+      else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  film() {
+    for (const side of this.sides) {
+      const strip = this.strips[side];
+      const count = Math.max(3, Math.floor(strip.clientWidth / FRAME_PIXELS));
+      if (strip.children.length !== count) strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
+      [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));
+    }
+  }
+
+  frame(t) {
+    const frame = element("figure", "");
+    element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
+    element("figcaption", "", frame);
+    frame.onclick = () => {
+      this.play(false);
+      this.seek(t);
+    };
+    return frame;
+  }
+
+  fillFrame(frame, side, t) {
+    const { path, near, digit, radius } = this.data.sides[side];
+    const index = Math.round(t * (path.length - 1));
+    const count = near?.[index] ?? this.banks[side].around(path[index], radius).near;
+    drawDigit(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], digit));
+    frame.classList.toggle("latent-lonely", !count);
+    frame.lastChild.textContent = count;
+    frame.title = `${count} codes near`;
+  }
+
+  // Ends that have moved, { side: { a or b: z } }, the paths between them, and the films of these in the next frame.
+  reroute(moved) {
+    for (const [side, ends] of Object.entries(moved)) {
+      const shown = Object.assign(this.data.sides[side], ends, { near: null, pale: this.data.kind === "geodesic" });
+      shown.path = along(this.data.kind, shown.a, shown.b);
+    }
+    if (this.rerouted) return;
+    this.rerouted = true;
+    requestAnimationFrame(() => {
+      this.rerouted = false;
+      this.film();
+      this.seek(this.t);
+    });
+  }
+
+  nearerEnd(side, pixel, chart) {
+    const distance = (z) => Math.hypot(...chart.toPixel(z).map((value, axis) => value - pixel[axis]));
+    const { a, b } = this.data.sides[side];
+    return distance(a) <= distance(b) ? ["a", distance(a)] : ["b", distance(b)];
+  }
+
+  moveNearerEnd(side, z) {
+    const chart = this.charts[side];
+    const [end] = this.nearerEnd(side, chart.toPixel(z), chart);
+    return this.drop(side, end, z);
+  }
+
+  grab(side, at, chart) {
+    const [end, distance] = this.nearerEnd(side, at, chart);
+    if (distance > GRAB_PIXELS) return null;
+    return {
+      move: (z) => this.reroute({ ...this.snapped(side, end, z)?.moved, [side]: { [end]: z } }),
+      drop: () => this.drop(side, end, chart.rounded(this.data.sides[side][end])),
+    };
+  }
+
+  // With "snap" an end is the test image whose code is nearest, on both maps.
+  snapped(side, end, z) {
+    const image = this.data.snap ? this.banks[side].nearest(z, this.charts[side].shown()) : -1;
+    if (image < 0) return null;
+    return { image, moved: Object.fromEntries(this.sides.map((each) => [each, { [end]: this.banks[each].code(image) }])) };
+  }
+
+  // Without it an end is a point of one map.
+  drop(side, end, z) {
+    const before = structuredClone(this.data.sides);
+    const image = this.snapped(side, end, z);
+    if (this.data.snap && !image) return null;
+    this.reroute(image ? image.moved : { [side]: { [end]: z } });
+    this.tell(image ? { end, image: image.image } : { side, end, z });
+    return () => {
+      this.data.sides = before;
+      this.reroute({});
+      this.tell({ undo: true });
+    };
+  }
+
+  paint(side, context, chart) {
+    const { path, a, b, pale } = this.data.sides[side];
+    if (this.data.prior && this.banks[side].prior) drawPrior(context, chart);
+    if (this.data.kind === "geodesic") drawChord(context, chart, a, b);
+    context.globalAlpha = pale ? 0.35 : 1;
+    drawPath(context, chart, path);
+    context.globalAlpha = 1;
+    drawEnd(context, chart, a, "A");
+    drawEnd(context, chart, b, "B");
+    drawDot(context, chart, this.at(side, this.t));
+  }
+}

@@ -1,0 +1,38 @@
+// Answers the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. It is not told of these
+// clicks: it would draw the buttons anew, and a click on one of the old, meanwhile, asks for a file that it has forgotten.
+
+import { pngOf, saveAs, svgOf } from "../export/picture.js";
+import { Chart } from "../plane/chart.js";
+import { say } from "../widgets/number_fields.js";
+
+export class Pictures {
+  // data: { charts: { key of a chart: name of its model } }
+  update({ charts }) {
+    this.listeners?.abort();
+    this.listeners = new AbortController();
+    const { signal } = this.listeners;
+    document.addEventListener("click", (event) => this.clicked(event, charts), { signal, capture: true });
+  }
+
+  attach() {}
+
+  unmount() {
+    this.listeners?.abort();
+  }
+
+  async clicked(event, charts) {
+    for (const [key, name] of Object.entries(charts)) {
+      const chart = Chart.attached.get(key);
+      const asked = ["svg", "png"].find((kind) => event.target.closest?.(`.st-key-${kind}_${key} button`));
+      if (!chart || !asked) continue;
+      event.stopPropagation();
+      try {
+        const svg = svgOf(chart, name);
+        if (asked === "svg") saveAs(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
+        else saveAs(`${name}.png`, await pngOf(svg));
+      } catch (error) {
+        say(event.target, `The picture could not be made: ${error.message ?? error}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,297 @@
+// Replay: two trainings at the same moment. Play or drag, and codes, tiles, digits and curves move together; all of it
+// happens here, and the server learns only of the moment at rest and of the pinned points.
+
+import { element, wait } from "../base/dom.js";
+import { exact, FARTHEST, shortPoint } from "../base/format.js";
+import { drawDigit, SIDE } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { SIDES } from "../base/sides.js";
+import { Film, fetched } from "../model/film.js";
+import { CloseUp } from "../plane/close_up.js";
+import { Lens } from "../plane/lens.js";
+import { drawPin, drawPrior, drawRing, drawTowards } from "../plane/marks.js";
+import { Mosaic } from "../plane/mosaic.js";
+import { meant } from "../widgets/number_fields.js";
+import { shortEpoch, Timeline } from "../widgets/timeline.js";
+
+const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
+
+// A map on a stage of our own, over codes that move.
+class Theatre extends CloseUp {
+  constructor(parent, handlers) {
+    super(parent, { ...handlers, grab: (at) => this.pan(this.toPlane(at)) });
+    this.stage.classList.replace("latent-window", "latent-theatre");
+    this.stage.setAttribute("aria-label", "Latent map at this moment. Arrow keys move over it, Enter keeps the point.");
+    this.under.after(this.cloud.canvas);
+    this.mosaic = new Mosaic();
+  }
+
+  pan(held) {
+    const move = (z) => {
+      this.box = this.box.map((range, axis) => range.map((end) => end + held[axis] - z[axis]));
+      this.request();
+    };
+    return { move, drop: () => {} };
+  }
+}
+
+export class Replay {
+  constructor(parent) {
+    Object.assign(this, { films: {}, pins: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-replay", parent);
+    const maps = element("div", "latent-columns", this.root);
+    this.panels = Object.fromEntries(SIDES.map((side) => [side, this.panel(side, maps)]));
+    const bar = element("div", "latent-bar", this.root);
+    this.button = element("button", "latent-button", bar, { type: "button" });
+    this.button.onclick = () => this.play(!this.playing);
+    this.speed = element("select", "latent-select", bar);
+    this.speed.setAttribute("aria-label", "Speed");
+    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
+    this.speed.value = 1;
+    this.clock = element("strong", "latent-clock", bar);
+    this.note = element("span", "latent-warning", bar);
+    this.legend = element("div", "latent-classes", bar);
+    this.timeline = new Timeline(this.root, {
+      seek: (epoch) => {
+        this.play(false);
+        this.seek(epoch);
+      },
+      dropped: () => this.rest(),
+      toggle: () => this.play(!this.playing),
+    });
+    this.play(false);
+    this.clock.textContent = "loading …";
+    wait(this.root, true);
+  }
+
+  panel(side, parent) {
+    const root = element("div", `latent-panel ${side}`, parent);
+    const theatre = new Theatre(root, {
+      paint: (context, chart) => this.paint(side, context, chart),
+      paintUnder: (chart) => this.paintUnder(side, chart),
+      hover: (z, chart) => this.hover(side, z, chart),
+      leave: () => this.leave(),
+      pick: (z) => this.pick(side, z),
+    });
+    theatre.shown = () => this.shown;
+    const aside = element("div", "latent-aside", root);
+    const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
+    const inputs = ["z₁", "z₂"].map((name, axis) => {
+      const label = element("label", "latent-coordinate", aside, { textContent: name });
+      const input = element("input", "latent-number", label, { inputMode: "decimal", step: 0.1, min: -FARTHEST, max: FARTHEST });
+      input.setAttribute("aria-label", `${side} z${axis + 1}`);
+      input.onchange = () => {
+        const z = inputs.map((each) => meant(each.value));
+        if (z.every(Number.isFinite)) this.pick(side, exact(z));
+      };
+      return input;
+    });
+    return { root, theatre, inputs, lens: new Lens(), context: screen.getContext("2d") };
+  }
+
+  // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
+  // palette, prior, manifold, fit, visit }; a training that cannot be shown is absent
+  async update(data, { tell, mounted }) {
+    this.tell = tell;
+    this.latest = data;
+    const sides = SIDES.filter((side) => data.sides[side]);
+    try {
+      const films = await Promise.all(sides.map((side) => this.film(data.sides[side])));
+      if (!mounted() || this.latest !== data) return;
+      this.films = Object.fromEntries(sides.map((side, i) => [side, films[i]]));
+    } catch (error) {
+      this.complain(error);
+      return;
+    }
+    if (data.visit !== this.visit) Object.assign(this, { visit: data.visit, epoch: null, pins: {} });
+    this.sides = sides;
+    this.data = data;
+    wait(this.root, false);
+    for (const side of SIDES) this.panels[side].root.classList.toggle("latent-absent", !data.sides[side]);
+    for (const side of sides) this.takePin(side);
+    this.showLegend();
+    const names = Object.fromEntries(sides.map((side) => [side, data.sides[side].name]));
+    this.timeline.show(data.curves, this.films, names);
+    this.seek(this.epoch ?? data.epoch);
+  }
+
+  // The film of a side; of two sides that show the same training, one.
+  async film({ id, codes, decoders }) {
+    this.opened ??= new Map();
+    if (!this.opened.has(id)) {
+      const arrived = (error) => (error ? this.complain(error) : this.redraw());
+      this.opened.set(id, fetched(codes).then((bytes) => new Film(bytes, decoders, arrived)));
+    }
+    return this.opened.get(id);
+  }
+
+  complain(error) {
+    this.opened = null;
+    this.note.textContent = `A part of the replay did not arrive (${error.message}): reload the page.`;
+  }
+
+  attach() {}
+
+  unmount() {
+    this.play(false);
+    this.timeline.resized.disconnect();
+    for (const { theatre } of Object.values(this.panels)) theatre.detach();
+  }
+
+  // The server's point for a training or a visit that is new here; later on the browser knows better: what the server
+  // says may be older than the last click, or than a number that is being typed. So it is with the moment.
+  takePin(side) {
+    const { id, z } = this.data.sides[side];
+    if (this.pins[side]?.id !== id) this.pin(side, { id, z });
+  }
+
+  pin(side, pin) {
+    this.pins[side] = pin;
+    this.panels[side].inputs.forEach((input, axis) => (input.value = pin.z[axis]));
+  }
+
+  showLegend() {
+    const named = Object.values(this.data.sides).map(({ classes }) => classes);
+    const most = named.reduce((one, other) => (other.length > one.length ? other : one));
+    const items = most.map((name, digit) => {
+      const item = element("button", "latent-class", null, { type: "button", textContent: name });
+      item.style.setProperty("--ink", this.data.palette[digit]);
+      item.setAttribute("aria-pressed", this.shown[digit]);
+      item.onclick = () => {
+        this.shown[digit] = !this.shown[digit];
+        item.setAttribute("aria-pressed", this.shown[digit]);
+        this.redraw();
+      };
+      return item;
+    });
+    this.legend.replaceChildren(...items);
+  }
+
+  seek(epoch) {
+    this.epoch = epoch;
+    for (const side of this.sides) this.films[side].seek(epoch);
+    this.clock.textContent = `epoch ${shortEpoch(epoch)}`;
+    this.redraw();
+  }
+
+  redraw() {
+    if (!this.data) return;
+    for (const side of this.sides) {
+      const { views, lastView } = this.data.sides[side];
+      this.panels[side].theatre.look(this.data.fit ? this.films[side].view(views) : lastView);
+      this.panels[side].theatre.request();
+    }
+    this.timeline.paint(this.epoch);
+  }
+
+  moving() {
+    return this.playing || this.timeline.held;
+  }
+
+  // Tell the server where time stands still, so that a link opens there.
+  rest() {
+    this.redraw();
+    const epoch = Math.round(1e6 * this.epoch) / 1e6;
+    this.tell?.({ epoch });
+  }
+
+  play(playing) {
+    const stopped = this.playing && !playing;
+    this.playing = playing;
+    this.button.textContent = playing ? "❚❚" : "▶";
+    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
+    if (stopped) this.rest();
+    if (!playing) return;
+    const { leader } = this.timeline;
+    if (this.timeline.position(this.epoch) >= leader.last) this.seek(0);
+    let before = performance.now();
+    const step = (now) => {
+      if (!this.playing) return;
+      const change = (Math.max(0, now - before) / 1000 / REPLAY_SECONDS) * Number(this.speed.value) * leader.last;
+      before = now;
+      const position = Math.min(this.timeline.position(this.epoch) + change, leader.last);
+      this.seek(leader.epoch(position));
+      for (const film of Object.values(this.films)) film.want(film.k + 2); // before it is needed
+      if (position === leader.last) this.play(false);
+      else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  hover(side, z, chart) {
+    const image = this.films[side].nearest(z, this.shown);
+    this.hovered = { side, z, image };
+    for (const other of this.sides.filter((each) => each !== side)) {
+      this.panels[other].theatre.cursor = null;
+      this.panels[other].theatre.requestOver();
+    }
+  }
+
+  leave() {
+    this.hovered = null;
+    for (const side of this.sides) {
+      this.panels[side].lens.hide();
+      this.panels[side].theatre.requestOver();
+    }
+  }
+
+  pick(side, z) {
+    const before = this.pins[side].z;
+    this.keep(side, z, { side, z });
+    return () => this.keep(side, before, { side, z: before, undo: true });
+  }
+
+  keep(side, z, picked) {
+    this.pin(side, { ...this.pins[side], z });
+    this.panels[side].theatre.requestOver();
+    this.tell(picked);
+  }
+
+  paintUnder(side, chart) {
+    const film = this.films[side];
+    if (!film) return;
+    const context = chart.clear(chart.under);
+    const decoder = film.decoder();
+    chart.stage.classList.toggle("latent-with-tiles", this.data.manifold);
+    const { left, top, width, height, x, y } = chart.frame();
+    chart.drawAxes(context, getComputedStyle(chart.stage).color);
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    if (this.data.manifold && decoder) {
+      const { digit } = this.data.sides[side];
+      const instant = [decoder.id, film.share, digit, ...x, ...y].join();
+      const decode = (z) => decoder.decode(z, digit);
+      if (!chart.mosaic.paint(context, chart, decode, instant, this.moving())) chart.request();
+    }
+    context.restore();
+    const now = { codes: film.codesNow(), labels: film.labels };
+    chart.cloud.paint(chart, now, this.data.palette, this.shown, { moving: this.moving() });
+  }
+
+  paint(side, context, chart) {
+    const film = this.films[side];
+    if (!film) return;
+    const { prior, digit } = this.data.sides[side];
+    const pinned = this.pins[side].z;
+    const decoder = film.decoder();
+    if (this.data.prior && prior) drawPrior(context, chart);
+    drawPin(context, chart, pinned);
+    drawTowards(context, chart, pinned);
+    if (decoder) drawDigit(this.panels[side].context, decoder.decode(pinned, digit));
+    if (side === this.sides[0]) probe.frames += 1;
+    if (!this.hovered || !decoder) return;
+    const { side: touched, z, image } = this.hovered;
+    const known = image >= 0 && this.data.sides[side].testSet === this.data.sides[touched].testSet;
+    const code = known && film.code(image);
+    if (known) drawRing(context, chart, code);
+    const { lens } = this.panels[side];
+    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z, chart));
+    else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
+  }
+}

@@ -1,0 +1,113 @@
+// Classes: one point of the plane of style, every class at it, and the way from one class to another.
+
+import { element, wait } from "../base/dom.js";
+import { drawDigit, SIDE } from "../base/images.js";
+import { probe } from "../base/probe.js";
+import { bankOf } from "../model/banks.js";
+import { Chart } from "../plane/chart.js";
+import { drawPin, drawPrior } from "../plane/marks.js";
+
+export class Styles {
+  constructor(parent) {
+    this.chart = new Chart("style_map", {
+      codes: () => this.bank,
+      paint: (context, chart) => this.paint(context, chart),
+      hover: (z) => this.show(z),
+      leave: () => this.show(this.data.z),
+      pick: (z) => this.pick(z),
+    });
+    this.build(parent);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-styles", parent);
+    this.every = element("div", "latent-ten", this.root);
+    const morph = element("div", "latent-morph", this.root);
+    element("span", "", morph, { textContent: "morph" });
+    this.from = this.choice(morph, "From class");
+    this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
+    this.slider.setAttribute("aria-label", "Label, from the first class to the second");
+    this.slider.oninput = () => this.show(this.z);
+    this.to = this.choice(morph, "Into class");
+    this.morphed = element("canvas", "latent-digit latent-screen", morph, { width: SIDE, height: SIDE });
+    wait(this.root, true);
+  }
+
+  // A screen and an option for each class of the model.
+  name(classes) {
+    const figures = classes.map((name) => {
+      const figure = element("figure", "", null, { title: name });
+      element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
+      element("figcaption", "", figure, { textContent: name });
+      return figure;
+    });
+    this.every.replaceChildren(...figures);
+    this.screens = figures.map((figure) => figure.firstChild.getContext("2d"));
+    for (const select of [this.from, this.to]) {
+      select.replaceChildren(...classes.map((name, i) => new Option(name, i)));
+    }
+  }
+
+  choice(parent, name) {
+    const select = element("select", "latent-select", parent);
+    select.setAttribute("aria-label", name);
+    select.onchange = () => {
+      Object.assign(this.data, { digit: Number(this.from.value), morph: Number(this.to.value) });
+      this.show(this.z);
+      this.tell({ digit: this.data.digit, morph: this.data.morph });
+    };
+    return select;
+  }
+
+  // data: { bank, z, digit, morph }
+  async update(data, { tell, mounted }) {
+    this.tell = tell;
+    this.bank = await bankOf(data.bank);
+    if (!mounted()) return;
+    if (this.data?.bank !== data.bank) this.name(this.bank.classes);
+    this.data = data;
+    this.from.value = data.digit;
+    this.to.value = data.morph;
+    wait(this.root, false);
+    this.attach();
+    this.show(data.z);
+    this.chart.requestOver();
+  }
+
+  attach() {
+    if (this.data) this.chart.attach();
+  }
+
+  unmount() {
+    this.chart.detach();
+  }
+
+  show(z) {
+    this.z = z;
+    this.screens.forEach((screen, digit) => drawDigit(screen, this.bank.decode(z, digit)));
+    const { digit, morph } = this.data;
+    const weights = new Array(this.screens.length).fill(0);
+    weights[digit] += 1 - this.slider.value;
+    weights[morph] += Number(this.slider.value);
+    drawDigit(this.morphed.getContext("2d"), this.bank.decode(z, weights));
+    probe.frames += 1;
+  }
+
+  pick(z) {
+    const before = this.data.z;
+    this.pin(z, { z });
+    return () => this.pin(before, { z: before, undo: true });
+  }
+
+  pin(z, picked) {
+    this.data.z = z;
+    this.show(z);
+    this.chart.requestOver();
+    this.tell(picked);
+  }
+
+  paint(context, chart) {
+    drawPrior(context, chart);
+    drawPin(context, chart, this.data.z);
+  }
+}

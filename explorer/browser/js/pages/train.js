@@ -1,0 +1,140 @@
+// Train: the curves of a training as it goes on, its map with the codes moving from epoch to epoch, what it decodes.
+
+import { fromBase64 } from "../base/bytes.js";
+import { element, theme } from "../base/dom.js";
+import { CloseUp } from "../plane/close_up.js";
+import { drawCodes } from "../plane/cloud.js";
+import { drawPrior } from "../plane/marks.js";
+import { Curve } from "../widgets/curve.js";
+
+const MOVE_MS = 700;
+export class Train {
+  constructor() {
+    this.parents = new Map(); // of each part that is mounted
+  }
+
+  // data: { part } of two, see `views/trainings.py`; the part "curves" has the place of both on the page
+  async update(data, { parentElement, mounted }) {
+    if (data.part === "curves" && !this.parents.has(parentElement)) this.build(parentElement);
+    this.parents.set(parentElement, data.part);
+    if (data.part === "curves") this.figures = data;
+    else this.take(data);
+    await this.styled();
+    if (mounted()) this.refresh();
+  }
+
+  // Before the style sheet is there, nothing has its size or its place.
+  async styled() {
+    while (this.root && getComputedStyle(this.root).display !== "grid") await new Promise(requestAnimationFrame);
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-train", parent);
+    this.plots = element("div", "latent-plots", this.root);
+    this.curves = [];
+    this.plane = element("div", "latent-plane", this.root);
+    this.heading = element("div", "latent-line", this.plane);
+    this.map = new CloseUp(this.plane, {
+      paint: (context, chart) => this.now?.prior && drawPrior(context, chart),
+      paintUnder: (chart) => this.paintUnder(chart),
+      pick: () => {},
+    });
+    this.map.stage.setAttribute("aria-label", "The codes of test images after the last whole epoch");
+    this.legend = element("div", "latent-legend", this.plane);
+    const decoded = element("div", "latent-decoded", this.root);
+    this.caption = element("div", "latent-line", decoded);
+    this.picture = element("img", "digit", decoded);
+  }
+
+  // The codes of one more epoch: those that are shown move there.
+  take(data) {
+    const same = this.now?.job === data.job;
+    const before = same && this.now.codes ? { codes: this.codes(), window: this.window() } : null;
+    this.now = { ...data, codes: null };
+    if (data.codes) {
+      const [across, up] = data.scale;
+      const whole = new Int16Array(fromBase64(data.codes).buffer);
+      this.now.codes = Float32Array.from(whole, (value, i) => value * (i % 2 ? up : across));
+      this.now.labels = new Uint8Array(fromBase64(data.labels).buffer);
+    }
+    if (same && before && data.epoch === this.epoch) return;
+    this.epoch = data.epoch;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.from = before && !still ? { ...before, start: performance.now() } : null;
+  }
+
+  // How far from the codes of the epoch before to those of this one, from 0 to 1.
+  get moved() {
+    const t = this.from ? (performance.now() - this.from.start) / MOVE_MS : 1;
+    if (t >= 1) this.from = null;
+    return t >= 1 ? 1 : t * t * (3 - 2 * t);
+  }
+
+  codes() {
+    const t = this.moved;
+    const { from } = this;
+    return from ? this.now.codes.map((value, i) => from.codes[i] + t * (value - from.codes[i])) : this.now.codes;
+  }
+
+  window() {
+    const t = this.moved;
+    const { from } = this;
+    const between = (value, axis, end) => from.window[axis][end] + t * (value - from.window[axis][end]);
+    return from ? this.now.window.map((range, axis) => range.map((value, end) => between(value, axis, end))) : this.now.window;
+  }
+
+  attach() {}
+
+  unmount(parent) {
+    const part = this.parents.get(parent);
+    this.parents.delete(parent);
+    if (part !== "curves") return;
+    this.map.detach();
+    for (const curve of this.curves) curve.stop();
+    this.root = null;
+  }
+
+  refresh() {
+    if (!this.root || !this.figures) return;
+    this.colours = theme();
+    const { curves, epochs, job } = this.figures;
+    if (this.curves.length !== curves.length) {
+      for (const curve of this.curves) curve.stop();
+      this.plots.replaceChildren();
+      this.curves = curves.map(() => new Curve(this.plots));
+    }
+    curves.forEach((curve, i) => this.curves[i].show(curve, epochs, this.colours));
+    const seen = this.now?.job === job ? this.now : null;
+    this.plane.style.display = seen?.codes ? "" : "none";
+    this.picture.parentElement.style.display = seen ? "" : "none";
+    this.root.dataset.epoch = seen?.epoch ?? "";
+    if (seen) this.showSeen(seen);
+  }
+
+  showSeen({ codes, epoch, picture, caption, palette, classes }) {
+    const when = epoch ? `after epoch ${epoch}` : "before the first epoch";
+    this.caption.textContent = caption;
+    this.picture.src = picture;
+    this.picture.alt = `${caption}, ${when}`;
+    if (!codes) return;
+    this.heading.textContent = `${(codes.length / 2).toLocaleString("en")} test images, ${when}`;
+    this.legend.replaceChildren(...classes.map((name, label) => {
+      const item = element("span", "", null, { textContent: name });
+      item.prepend(element("i", "latent-dot", null));
+      item.firstChild.style.background = palette[label];
+      return item;
+    }));
+    this.map.request();
+  }
+
+  paintUnder(chart) {
+    if (!this.now?.codes) return;
+    const zoomed = chart.box !== chart.home;
+    const window = this.window();
+    if (!zoomed && String(window) !== String(chart.home)) chart.home = window;
+    const context = chart.clear(chart.under);
+    chart.drawAxes(context, this.colours.ink);
+    drawCodes(context, chart, this.codes(), this.now.labels, this.now.palette, new Array(10).fill(true), 2.5);
+    if (this.from) chart.request();
+  }
+}

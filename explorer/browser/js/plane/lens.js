@@ -1,0 +1,29 @@
+// A small image beside a point of the map, with a line of text.
+
+import { element } from "../base/dom.js";
+import { digitCanvas, drawDigit } from "../base/images.js";
+
+export class Lens {
+  constructor() {
+    this.root = element("div", "latent-lens");
+    this.context = digitCanvas(this.root);
+    this.caption = element("span", "", this.root);
+  }
+
+  show(chart, z, pixels, text) {
+    if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
+    drawDigit(this.context, pixels);
+    this.caption.textContent = text;
+    const [x, y] = chart.toPixel(z);
+    const [width, height] = [92, 112];
+    const { left, top, width: plotWidth } = chart.frame();
+    const right = x + 18 + width < left + plotWidth;
+    const above = y - 18 - height > top;
+    this.root.style.transform = `translate(${right ? x + 18 : x - 18 - width}px, ${above ? y - 18 - height : y + 18}px)`;
+    this.root.style.visibility = "visible";
+  }
+
+  hide() {
+    this.root.style.visibility = "hidden";
+  }
+}

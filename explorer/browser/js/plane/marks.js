@@ -1,0 +1,163 @@
+// The marks that lie over a map: one for a pinned point, one for the hovered image, the prior's rings, a path.
+
+import { theme } from "../base/dom.js";
+
+export function outlined(context, width) {
+  context.lineCap = "round";
+  context.strokeStyle = "#000";
+  context.lineWidth = width + 2;
+  context.stroke();
+  context.strokeStyle = "#fff";
+  context.lineWidth = width;
+  context.stroke();
+}
+
+export function drawPin(context, chart, z) {
+  const [x, y] = chart.toPixel(z);
+  context.beginPath();
+  for (const [dx, dy] of [[1, 1], [1, -1]]) {
+    context.moveTo(x - 6 * dx, y - 6 * dy);
+    context.lineTo(x + 6 * dx, y + 6 * dy);
+  }
+  outlined(context, 2.5);
+}
+
+export function drawRing(context, chart, z) {
+  const [x, y] = chart.toPixel(z);
+  context.beginPath();
+  context.arc(x, y, 7, 0, 2 * Math.PI);
+  outlined(context, 2);
+}
+
+export function drawPrior(context, chart) {
+  const [x, y] = chart.toPixel([0, 0]);
+  const unit = chart.toPixel([1, 0])[0] - x;
+  const tiles = chart.stage.classList.contains("latent-with-tiles");
+  const { ink, paper } = tiles ? { ink: "#fff", paper: "#000" } : theme();
+  context.font = "600 12px sans-serif";
+  context.textAlign = "center";
+  for (const sigmas of [1, 2, 3]) {
+    context.beginPath();
+    context.arc(x, y, sigmas * unit, 0, 2 * Math.PI);
+    context.globalAlpha = 0.7;
+    context.lineWidth = 1.25;
+    context.strokeStyle = ink;
+    context.stroke();
+    context.globalAlpha = 1;
+    context.strokeStyle = paper;
+    context.fillStyle = ink;
+    context.lineWidth = 3;
+    context.strokeText(`${sigmas}σ`, x, y - sigmas * unit - 6);
+    context.fillText(`${sigmas}σ`, x, y - sigmas * unit - 6);
+  }
+}
+
+export function drawDot(context, chart, z, radius = 5) {
+  const [x, y] = chart.toPixel(z);
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  outlined(context, 2);
+  context.fillStyle = "#fff";
+  context.fill();
+}
+
+export function drawPath(context, chart, points) {
+  context.beginPath();
+  points.forEach((z, i) => context[i ? "lineTo" : "moveTo"](...chart.toPixel(z)));
+  outlined(context, 2);
+}
+
+// What the path is compared with.
+export function drawChord(context, chart, from, to) {
+  context.beginPath();
+  context.moveTo(...chart.toPixel(from));
+  context.lineTo(...chart.toPixel(to));
+  context.setLineDash([3, 5]);
+  outlined(context, 1);
+  context.setLineDash([]);
+}
+
+export function drawEnd(context, chart, z, name) {
+  const [x, y] = chart.toPixel(z);
+  context.beginPath();
+  context.arc(x, y, 9, 0, 2 * Math.PI);
+  context.fillStyle = "#000";
+  context.fill();
+  outlined(context, 1.5);
+  context.fillStyle = "#fff";
+  context.font = "600 11px sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(name, x, y + 0.5);
+  context.textBaseline = "alphabetic";
+}
+
+export function drawTrail(context, chart, codes, ink) {
+  context.strokeStyle = ink;
+  context.lineWidth = 1.5;
+  context.lineCap = "round";
+  for (let i = 1; i < codes.length; i++) {
+    context.globalAlpha = 0.5 * (i / codes.length) ** 2;
+    context.beginPath();
+    context.moveTo(...chart.toPixel(codes[i - 1]));
+    context.lineTo(...chart.toPixel(codes[i]));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+// The pin of a code, its arms outside of the ellipse: most are so small that a pin would hide them.
+export function drawAim(context, chart, { code, q }) {
+  if (!q) return drawPin(context, chart, code);
+  const [x, y] = chart.toPixel(code);
+  const unit = chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0];
+  const gaps = q.std.map((std) => 2 * std * unit * Math.SQRT1_2 + 3);
+  context.beginPath();
+  for (const [dx, dy] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) {
+    context.moveTo(x + dx * gaps[0], y + dy * gaps[1]);
+    context.lineTo(x + dx * (gaps[0] + 6), y + dy * (gaps[1] + 6));
+  }
+  outlined(context, 2.5);
+}
+
+// An arrow at the edge of a map towards a point that lies outside it.
+export function drawTowards(context, chart, z) {
+  const { left, top, width, height } = chart.frame();
+  const [x, y] = chart.toPixel(z);
+  const clamp = (value, low, size) => Math.min(Math.max(value, low + 12), low + size - 12);
+  const at = [clamp(x, left, width), clamp(y, top, height)];
+  if (at[0] === x && at[1] === y) return;
+  context.save();
+  context.translate(...at);
+  context.rotate(Math.atan2(y - at[1], x - at[0]));
+  context.beginPath();
+  context.moveTo(-4, -6);
+  context.lineTo(4, 0);
+  context.lineTo(-4, 6);
+  outlined(context, 2.5);
+  context.restore();
+}
+
+export function drawEllipses(context, chart, { mean, std }, { ink, paper }, dash = []) {
+  const [x, y] = chart.toPixel(mean);
+  const [right, top] = chart.toPixel([mean[0] + std[0], mean[1] + std[1]]);
+  context.setLineDash(dash);
+  for (const sigmas of [1, 2]) {
+    context.beginPath();
+    context.ellipse(x, y, Math.max(sigmas * (right - x), 1), Math.max(sigmas * (y - top), 1), 0, 0, 2 * Math.PI);
+    for (const [colour, width] of dash.length ? [[ink, 1.25]] : [[paper, 4], [ink, 1.75]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
+  context.setLineDash([]);
+}
+
+export function drawFrame(context, chart, [[x0, x1], [y0, y1]], { ink }) {
+  const [left, top] = chart.toPixel([x0, y1]);
+  const [right, bottom] = chart.toPixel([x1, y0]);
+  context.strokeStyle = ink;
+  context.lineWidth = 1.25;
+  context.strokeRect(left, top, right - left, bottom - top);
+}

@@ -1,0 +1,42 @@
+// What all pages share: the controller of each page, the banks, and the watch over the connection. It is mounted once.
+
+import { reveal } from "../base/probe.js";
+import { addBank, bankIds, bankOf } from "../model/banks.js";
+import { Encoder } from "../model/encoder.js";
+import { mnistForm } from "../model/mnist_form.js";
+import { Bound } from "../pages/bound.js";
+import { Draw } from "../pages/draw.js";
+import { Files } from "../pages/files.js";
+import { Maps } from "../pages/maps.js";
+import { Paths } from "../pages/paths.js";
+import { Pictures } from "../pages/pictures.js";
+import { Replay } from "../pages/replay.js";
+import { Styles } from "../pages/styles.js";
+import { Train } from "../pages/train.js";
+import { joinEntries, watchConnection } from "./connection.js";
+import { controllerOf, serve } from "./controllers.js";
+import { door } from "./door.js";
+import { bridge } from "./picks.js";
+
+serve({
+  bound: Bound,
+  draw: Draw,
+  files: Files,
+  maps: Maps,
+  paths: Paths,
+  pictures: Pictures,
+  replay: Replay,
+  styles: Styles,
+  train: Train,
+});
+door().open({ addBank, bridge });
+reveal({ bankIds, bankOf, controllerOf, encode: (bank, x, label) => new Encoder(bank).see(x).encode(label), mnistForm });
+
+let watched = false;
+
+export default function ({ setStateValue }) {
+  if (watched) return;
+  watched = true;
+  joinEntries();
+  watchConnection(() => setStateValue("reconnected", Date.now()));
+}

@@ -1,0 +1,179 @@
+// A pad to draw on with mouse, finger or pen: strokes with undo and clear, and what they show in MNIST's form.
+
+import { cleared, element } from "../base/dom.js";
+import { SIDE } from "../base/images.js";
+import { BOX, inkBox, mnistForm } from "../model/mnist_form.js";
+
+const PAD = 280;
+const SHOWN_PEN = 22; // pixels of the pad
+const PEN = 2.4; // pixels of the form, the median of MNIST; in the form a small drawing has a pen as wide as a large one
+const PEN_LIMITS = [3, 44];
+
+function traceStroke(context, points) {
+  context.beginPath();
+  context.moveTo(...points[0]);
+  for (let i = 1; i + 1 < points.length; i++) {
+    const middle = [0, 1].map((axis) => (points[i][axis] + points[i + 1][axis]) / 2);
+    context.quadraticCurveTo(...points[i], ...middle);
+  }
+  const [x, y] = points[points.length - 1];
+  context.lineTo(x + (points.length === 1 ? 0.01 : 0), y); // a tap is a dot, and a line without length is nothing
+  context.stroke();
+}
+
+export class Pad {
+  // changed(): the drawing is another one; lifted(): and will be for a while
+  constructor(parent, { changed, lifted }) {
+    Object.assign(this, { changed, lifted, items: [], past: [], pointer: null, pending: false });
+    this.root = element("div", "latent-pad", parent);
+    this.canvas = element("canvas", "", this.root, { tabIndex: 0 });
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", "Drawing pad. Draw a digit with the pointer; Control Z takes a stroke back.");
+    this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw a digit" });
+    this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
+    this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });
+    this.listen();
+    this.paint();
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.moved(event));
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      canvas.addEventListener(name, (event) => this.up(event));
+    }
+    canvas.addEventListener("keydown", (event) => {
+      if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.undo();
+    });
+  }
+
+  // Where an event lies on the pad; beyond its edge as well, where a stroke goes on unseen.
+  position(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) * (PAD / box.width), (event.clientY - box.top) * (PAD / box.height)];
+  }
+
+  down(event) {
+    if (event.button !== 0 || this.pointer !== null) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pointer = event.pointerId;
+    this.become([...this.items, { points: [this.position(event)] }]);
+  }
+
+  moved(event) {
+    if (event.pointerId !== this.pointer) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    for (const each of events.length ? events : [event]) this.items.at(-1).points.push(this.position(each));
+    this.request();
+  }
+
+  up(event) {
+    if (event.pointerId !== this.pointer) return;
+    this.pointer = null;
+    this.finish();
+  }
+
+  become(items) {
+    this.past.push(this.items);
+    this.items = items;
+    this.request();
+  }
+
+  undo() {
+    if (!this.past.length || this.pointer !== null) return;
+    this.items = this.past.pop();
+    this.finish();
+  }
+
+  clear() {
+    if (!this.items.length || this.pointer !== null) return;
+    this.become([]);
+    this.finish();
+  }
+
+  // An image in MNIST's form to begin with, or null for an empty pad.
+  load(form) {
+    this.pointer = null;
+    this.become(form ? [{ form, picture: alphaPicture(form) }] : []);
+    this.show();
+  }
+
+  finish() {
+    this.show();
+    this.lifted();
+  }
+
+  // Latest move wins: of all that happened before a frame only the last is shown.
+  request() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => this.pending && this.show());
+  }
+
+  show() {
+    this.pending = false;
+    this.paint();
+    this.changed();
+  }
+
+  paint() {
+    this.draw(cleared(this.canvas, PAD, PAD), SHOWN_PEN);
+    this.hint.hidden = this.items.length > 0;
+  }
+
+  draw(context, pen) {
+    context.clearRect(0, 0, PAD, PAD);
+    context.strokeStyle = "#fff";
+    context.lineCap = context.lineJoin = "round";
+    context.lineWidth = pen;
+    context.imageSmoothingEnabled = false;
+    for (const { points, picture } of this.items) {
+      if (points) traceStroke(context, points);
+      else context.drawImage(picture, 0, 0, PAD, PAD);
+    }
+  }
+
+  // The drawing in MNIST's form, 784 grey levels, or null of an empty pad.
+  form() {
+    if (!this.items.length) return null;
+    if (this.items.length === 1 && this.items[0].form) return this.items[0].form; // it is in that form already
+    this.draw(this.inkContext, this.pen());
+    const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
+    const ink = new Uint8Array(PAD * PAD);
+    for (let i = 0; i < ink.length; i++) ink[i] = data[4 * i + 3];
+    return mnistForm(ink, PAD, PAD);
+  }
+
+  // The pen that is PEN wide once the drawing is fitted in its box.
+  pen() {
+    const [low, high] = [[PAD, PAD], [0, 0]];
+    const reach = (point) => point.forEach((value, axis) => {
+      const inside = Math.min(Math.max(value, 0), PAD);
+      low[axis] = Math.min(low[axis], inside);
+      high[axis] = Math.max(high[axis], inside);
+    });
+    for (const { points, form } of this.items) {
+      if (points) {
+        points.forEach(reach);
+      } else {
+        const [top, bottom, left, right] = inkBox(form, SIDE, SIDE);
+        reach([(left * PAD) / SIDE, (top * PAD) / SIDE]);
+        reach([(right * PAD) / SIDE, (bottom * PAD) / SIDE]);
+      }
+    }
+    const longer = Math.max(high[0] - low[0], high[1] - low[1]);
+    return Math.min(Math.max((longer * PEN) / (BOX - PEN), PEN_LIMITS[0]), PEN_LIMITS[1]);
+  }
+}
+
+// Grey levels as white of that opacity.
+function alphaPicture(form) {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const data = new ImageData(SIDE, SIDE);
+  form.forEach((grey, i) => data.data.set([255, 255, 255, grey], 4 * i));
+  canvas.getContext("2d").putImageData(data, 0, 0);
+  return canvas;
+}
