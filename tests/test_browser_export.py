@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
+from chromium import ROOT, canvas_pixels, drawn, place, ranges, ready, settle, visit
 from PIL import Image
 from test_export import page as html_file
 
@@ -182,13 +182,19 @@ def pinned(page):
     return tuple(float(page.get_by_label(f"right {axis}").input_value()) for axis in ("z1", "z2"))
 
 
+def own_frame(page, chart):
+    """The rectangle of the plane on a chart of the file's own, and the range of each axis."""
+    return page.evaluate("(key) => latentExplorer.viewportOf(key).frame()", chart)
+
+
 def at(page, chart, across, up):
     """The screen position and the latent point at a fraction of a chart of the file's own."""
-    left, width, top, height = frame(page, chart)
-    box = page.locator(f".st-key-{chart} .js-plotly-plot").bounding_box()
-    (x0, x1), (y0, y1) = ranges(page, chart)
-    px, py = round(box["x"] + left + across * width), round(box["y"] + top + (1 - up) * height)
-    across, up = (px - box["x"] - left) / width, 1 - (py - box["y"] - top) / height
+    plane = own_frame(page, chart)
+    box = page.locator(f".st-key-{chart} .latent-plot").bounding_box()
+    left, top = box["x"] + plane["left"], box["y"] + plane["top"]
+    (x0, x1), (y0, y1) = plane["x"], plane["y"]
+    px, py = round(left + across * plane["width"]), round(top + (1 - up) * plane["height"])
+    across, up = (px - left) / plane["width"], 1 - (py - top) / plane["height"]
     return (px, py), (x0 + across * (x1 - x0), y0 + up * (y1 - y0))
 
 
@@ -240,17 +246,19 @@ def test_the_files_maps_zoom_about_the_pointer_pan_with_it_and_go_back(alone):
     page.get_by_label("manifold").check()
     page.wait_for_selector(".st-key-map_right .latent-with-tiles")
     spot, z = at(page, "map_right", 0.55, 0.4)
-    (x0, x1), (y0, y1) = ranges(page, "map_right")
+    first = own_frame(page, "map_right")
+    (x0, x1), (y0, y1) = first["x"], first["y"]
+    right_edge = "latentExplorer.viewportOf('map_right').frame().x[1]"
     page.mouse.move(*spot)
     page.mouse.wheel(0, -300)
-    page.wait_for_function(f"(x) => {RIGHT_EDGE} < x", arg=x1)
+    page.wait_for_function(f"(x) => {right_edge} < x", arg=x1)
     np.testing.assert_allclose(at(page, "map_right", 0.55, 0.4)[1], z, atol=1e-6)
     page.mouse.dblclick(*spot)
-    page.wait_for_function(f"(x) => {RIGHT_EDGE} === x", arg=x1)
+    page.wait_for_function(f"(x) => {right_edge} === x", arg=x1)
     page.mouse.down()
     page.mouse.move(spot[0] + 50, spot[1] - 30, steps=4)
     page.mouse.up()
-    width, height = frame(page, "map_right")[1::2]
+    width, height = first["width"], first["height"]
     assert (x1 - x0) / width == pytest.approx((y1 - y0) / height)
     moved = at(page, "map_right", 0.55 + 50 / width, 0.4 + 30 / height)
     assert moved[0] == (spot[0] + 50, spot[1] - 30)
@@ -261,6 +269,7 @@ def test_the_files_legend_filters_what_can_be_touched(alone):
     page = alone(html_file(left="ae", right="vae")[0])
     entries = page.locator(".st-key-map_right .traces")
     entries.nth(7).dblclick()
+    drawn(page)
     assert [i for i in range(10) if entries.nth(i).get_attribute("aria-pressed") == "true"] == [7]
     model = read(ROOT / "checkpoints" / "vae")
     spot, z = at(page, "map_right", 0.35, 0.3)

@@ -256,12 +256,11 @@ def test_only_what_is_looked_at_is_fetched(page, address):
 
 def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
     opened(page, address, "?manifold=1&epoch=60&fit=0")
-    theatre = f"{REPLAY}.panels.right.theatre"
-    page.wait_for_function(f"{theatre}.mosaic.fine.made.every((each) => each && each === {theatre}.mosaic.instant)")
-    z = page.evaluate(
-        f"(() => {{ const f = {theatre}.frame(); return {theatre}.toPlane([f.left + 5.5 * 28, f.top + 4.5 * 28]) }})()"
-    )
-    script = f"Array.from({theatre}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
+    panel = f"{REPLAY}.panels.right"
+    page.wait_for_function(f"{panel}.mosaic.fine.made.every((each) => each && each === {panel}.mosaic.instant)")
+    middle = "(view) => view.toPlane([view.frame().left + 5.5 * 28, view.frame().top + 4.5 * 28])"
+    z = page.evaluate(f"({middle})({panel}.theatre.view)")
+    script = f"Array.from({panel}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
     tile = np.array(page.evaluate(script)).reshape(28, 28, 4)[..., 0].astype(int)
     assert np.abs(tile - compute.decode(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
 

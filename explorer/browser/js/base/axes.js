@@ -1,23 +1,21 @@
-// Axes as the charts have them, on any context: the picture's, and the canvas of a chart of our own.
+// Axes of a plane, on any context: the picture's, and the canvas of a chart of our own.
 
 import { theme } from "./dom.js";
-import { multiples, tickText } from "./ticks.js";
 
 const TICK_INK = "rgba(128, 128, 128, 0.9)"; // as in figures.py
 const GRID_INK = "rgba(128, 128, 128, 0.16)";
-export const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
-
+const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
 const TICK_LETTER = 6; // the width of a digit
 
 // Whether a label under the plane, centred on px, lies on the chart as a whole.
-export function fits(text, px, { left, width }) {
+function fits(text, px, { left, width }) {
   const half = (TICK_LETTER / 2) * text.length;
   return px - half >= 0 && px + half <= left + width + 4;
 }
 
 // Upwards on an axis: in the margin where it has room for them, and else into the plane, over all that lies there, so that
 // nothing cuts them, however long they are.
-export function drawUpLabels(context, { left, top, height }, ticks, paper) {
+function drawUpLabels(context, { left, top, height }, ticks, paper) {
   context.font = TICK_FONT;
   context.textAlign = "left";
   context.strokeStyle = paper;
@@ -32,32 +30,41 @@ export function drawUpLabels(context, { left, top, height }, ticks, paper) {
   }
 }
 
-// xaxis and yaxis: { dtick, showgrid }; without a grid an axis has one line, at 0. The labels of the second are drawn by
-// what is returned, over all else.
-export function drawAxes(context, frame, xaxis, yaxis) {
+// How the axes of a chart look.
+export const CHART_STYLE = { line: GRID_INK, lineAlpha: 1, text: TICK_INK, textAlpha: 1, drop: 18 };
+
+// How those close up look, in an ink of the theme.
+export const closeUpStyle = (ink) => ({ line: ink, lineAlpha: 0.14, text: ink, textAlpha: 0.65, drop: 17 });
+
+// ticks: { x, y }, of each axis a list of { value, text, line: whether a line goes through the plane }. The labels of the
+// second axis are drawn by what is returned, over all else.
+export function drawAxes(context, frame, ticks, style) {
   const { left, top, width, height, x, y } = frame;
-  context.strokeStyle = GRID_INK;
-  context.fillStyle = TICK_INK;
+  context.fillStyle = style.text;
+  context.strokeStyle = style.line;
   context.font = TICK_FONT;
   context.lineWidth = 1;
   context.textBaseline = "alphabetic";
-  const line = (...ends) => {
-    context.beginPath();
-    context.moveTo(...ends[0]);
-    context.lineTo(...ends[1]);
-    context.stroke();
-  };
   context.textAlign = "center";
-  for (const value of multiples(x, xaxis.dtick)) {
-    const px = left + ((value - x[0]) / (x[1] - x[0])) * width;
-    if (xaxis.showgrid || value === 0) line([px, top], [px, top + height]);
-    const text = tickText(value, xaxis.dtick);
-    if (fits(text, px, frame)) context.fillText(text, px, top + height + 18);
+  const line = (from, to) => {
+    context.globalAlpha = style.lineAlpha;
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+    context.globalAlpha = style.textAlpha;
+  };
+  context.globalAlpha = style.textAlpha;
+  for (const tick of ticks.x) {
+    const px = left + ((tick.value - x[0]) / (x[1] - x[0])) * width;
+    if (tick.line) line([px, top], [px, top + height]);
+    if (fits(tick.text, px, frame)) context.fillText(tick.text, px, top + height + style.drop);
   }
-  const ticks = multiples(y, yaxis.dtick).map((value) => {
+  const upwards = ticks.y.map(({ value, text, line: through }) => {
     const py = top + ((y[1] - value) / (y[1] - y[0])) * height;
-    if (yaxis.showgrid || value === 0) line([left, py], [left + width, py]);
-    return { text: tickText(value, yaxis.dtick), py };
+    if (through) line([left, py], [left + width, py]);
+    return { text, py };
   });
-  return () => drawUpLabels(context, frame, ticks, theme().paper);
+  context.globalAlpha = 1;
+  return (over) => drawUpLabels(over, frame, upwards, theme().paper);
 }

@@ -19,6 +19,16 @@ export function theme() {
   return { ink, paper };
 }
 
+// Draw within a rectangle alone.
+export function clipped(context, { left, top, width, height }, draw) {
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
+  draw();
+  context.restore();
+}
+
 // A canvas emptied, in the size that it has on the screen.
 export function cleared(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const ratio = window.devicePixelRatio;

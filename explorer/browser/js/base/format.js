@@ -15,5 +15,4 @@ export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(deci
 export const longNumber = (value) =>
   withMinus(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
 
-// A point with the decimals that tell the pixels of a chart apart.
-export const shortPoint = (z, chart) => `z (${z.map((value) => shortNumber(value, chart.decimals())).join(", ")})`;
+export const shortPoint = (z, decimals) => `z (${z.map((value) => shortNumber(value, decimals)).join(", ")})`;

@@ -3,7 +3,7 @@
 import { withMinus } from "./format.js";
 
 // The multiples of a step within a range.
-export function multiples([low, high], step) {
+function multiples([low, high], step) {
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
@@ -14,14 +14,17 @@ export function niceStep(length) {
   return [1, 2, 5, 10].find((factor) => factor * power >= length * (1 - 1e-9)) * power;
 }
 
+// The multiples of a step as ticks; without a grid an axis has one line, at 0.
+export const stepTicks = (range, { step, grid }) =>
+  multiples(range, step).map((value) => ({ value, text: tickText(value, step), line: grid || value === 0 }));
+
 // Round numbers within a range, about `count` of them, at steps of 1, 2 or 5 times a power of ten.
-export function roundTicks(range, count) {
-  const step = niceStep((range[1] - range[0]) / count);
-  return multiples(range, step).map((value) => ({ value, text: tickText(value, step) }));
+export function roundTicks([low, high], count) {
+  return stepTicks([low, high], { step: niceStep((high - low) / count), grid: true });
 }
 
 // With the digits that tell it from the next: a number far from 1 as a power of ten.
-export function tickText(value, step) {
+function tickText(value, step) {
   const nearest = Math.round(value / step) * step;
   const power = Math.floor(Math.log10(step) + 1e-9);
   const size = nearest ? Math.floor(Math.log10(Math.abs(nearest)) + 1e-9) : 0;

@@ -1,14 +1,15 @@
 // What a map shows as a file: SVG with a circle for each code in view, or that SVG as PNG, twice as fine as the screen.
 // What lies under the chart, tiles or a posterior, is one image in it.
 
-import { drawAxes } from "../base/axes.js";
-import { element, theme } from "../base/dom.js";
+import { CHART_STYLE, drawAxes } from "../base/axes.js";
+import { clipped, element, theme } from "../base/dom.js";
+import { stepTicks } from "../base/ticks.js";
 import { mixed } from "../plane/cloud.js";
 import { escaped, SvgContext, short } from "./svg.js";
 
 const FINER = 2;
 
-const tiled = (chart) => chart.stage.classList.contains("latent-with-tiles");
+const tiled = ({ view }) => view.stage.classList.contains("latent-with-tiles");
 
 const painted = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 
@@ -18,19 +19,18 @@ function boxOf(node, stage) {
   return { left: box.left - origin.left, middle: box.top - origin.top + box.height / 2, width: box.width };
 }
 
-function drawLegend(svg, chart, ink) {
+function drawLegend(svg, view, ink) {
   svg.font = "12px 'Source Sans', system-ui, sans-serif";
   svg.textAlign = "left";
   svg.textBaseline = "middle";
-  chart.plot.querySelectorAll(".legend .traces").forEach((entry, i) => {
-    const trace = chart.plot._fullData[i];
-    const mark = boxOf(entry.querySelector(".legendpoints"), chart.stage);
-    const text = entry.querySelector(".legendtext");
-    const { left, middle } = boxOf(text, chart.stage);
-    svg.globalAlpha = trace.visible === true ? 1 : 0.4;
+  const classes = view.classes();
+  view.legend().forEach(({ mark, text }, i) => {
+    const { left: start, width } = boxOf(mark, view.stage);
+    const { left, middle } = boxOf(text, view.stage);
+    svg.globalAlpha = classes[i].shown ? 1 : 0.4;
     svg.beginPath();
-    svg.arc(mark.left + mark.width / 2, middle, 3);
-    svg.fillStyle = trace.marker.color;
+    svg.arc(start + width / 2, middle, 3);
+    svg.fillStyle = classes[i].colour;
     svg.fill();
     svg.fillStyle = ink;
     svg.fillText(text.textContent, left, middle);
@@ -42,27 +42,29 @@ function drawLegend(svg, chart, ink) {
 function drawPoints(svg, chart) {
   const bank = chart.handlers.codes?.();
   if (!bank) return;
-  const { left, top, width, height } = chart.frame();
+  const { view } = chart;
+  const { left, top, width, height } = view.frame();
   const faded = tiled(chart) ? 0.55 : 1; // as in style.css
-  const [shown, markers] = [chart.shown(), chart.plot._fullData.map(({ marker }) => marker)];
+  const classes = view.classes();
   const names = bank.classes.map(escaped);
-  svg.open(`class="codes" fill-opacity="${markers[0].opacity * faded}"`);
+  svg.open(`class="codes" fill-opacity="${classes[0].opacity * faded}"`);
   for (const i of mixed(bank.count)) {
     const label = bank.labels[i];
-    const [px, py] = chart.toPixel(bank.code(i));
+    const [px, py] = view.toPixel(bank.code(i));
     const seen = px >= left && px <= left + width && py >= top && py <= top + height;
-    if (!seen || !shown[label]) continue;
-    const { color, size } = markers[label];
+    const { colour, size, shown } = classes[label];
+    if (!seen || !shown) continue;
     const place = `cx="${short(px)}" cy="${short(py)}" r="${size / 2}"`;
-    svg.parts.push(`<circle ${place} fill="${color}" data-class="${names[label]}"/>`);
+    svg.parts.push(`<circle ${place} fill="${colour}" data-class="${names[label]}"/>`);
   }
   svg.close();
 }
 
 export function svgOf(chart, title) {
-  const { clientWidth: wide, clientHeight: high } = chart.plot;
-  const { xaxis, yaxis } = chart.plot._fullLayout;
-  const frame = chart.frame();
+  const { view } = chart;
+  const [wide, high] = view.size();
+  const frame = view.frame();
+  const [x, y] = view.axes();
   const { ink, paper } = theme();
   const svg = new SvgContext(wide, high);
   svg.parts.push(`<title>${escaped(title)}</title>`);
@@ -70,19 +72,17 @@ export function svgOf(chart, title) {
   svg.fillRect(0, 0, wide, high);
   if (painted(chart.under)) {
     svg.imageSmoothingEnabled = !tiled(chart);
-    svg.drawImage(chart.under, 0, 0, chart.stage.clientWidth, chart.stage.clientHeight);
+    svg.drawImage(chart.under, 0, 0, view.stage.clientWidth, view.stage.clientHeight);
     svg.imageSmoothingEnabled = true;
   }
-  const label = drawAxes(svg, frame, xaxis, yaxis);
-  svg.save();
-  svg.beginPath();
-  svg.rect(frame.left, frame.top, frame.width, frame.height);
-  svg.clip();
-  drawPoints(svg, chart);
-  label();
-  chart.handlers.paint(svg, chart);
-  svg.restore();
-  drawLegend(svg, chart, ink);
+  const ticks = { x: stepTicks(frame.x, x), y: stepTicks(frame.y, y) };
+  const drawLabels = drawAxes(svg, frame, ticks, CHART_STYLE);
+  clipped(svg, frame, () => {
+    drawPoints(svg, chart);
+    drawLabels(svg);
+    chart.handlers.paint(svg, chart);
+  });
+  drawLegend(svg, view, ink);
   return svg;
 }
 

@@ -1,6 +1,6 @@
 // Bound: one image's exact posterior and the encoder's q on the plane and close up, draws from q, and live estimates.
 
-import { element, page, theme, wait } from "../base/dom.js";
+import { clipped, element, page, theme, wait } from "../base/dom.js";
 import { longNumber, shortPoint } from "../base/format.js";
 import { drawDigit, greyLevels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -34,7 +34,6 @@ export class Bound {
       hover: (z, chart) => this.data && this.hover(z, chart),
       leave: () => this.leave(),
       pick: (z) => this.data && this.pick(z),
-      moved: () => this.map.requestOver(),
       filtered: () => this.close?.request(),
     };
   }
@@ -84,6 +83,7 @@ export class Bound {
   buildClose(parent) {
     const root = element("div", "latent-close", parent);
     this.close = new CloseUp(root, this.handlers());
+    this.close.view.listen(() => this.map.requestOver());
     const legend = element("div", "latent-legend", root);
     for (const [kind, text] of Object.entries(LEGEND)) {
       const item = element("span", "", legend);
@@ -98,7 +98,7 @@ export class Bound {
     Object.assign(this, { data, bank, wide, near: close });
     if (same) return;
     const { label, likelihood, q, drawn } = data;
-    if (this.close) this.close.box = this.close.home; // whatever part of another image's plane was looked at
+    this.close?.view.reset(); // whatever part of another image's plane was looked at
     this.sampler = new Sampler(bank, { x, label, likelihood, q, drawn });
     this.draws = [];
     for (let i = 0; i < KEPT_DRAWS; i++) this.draw();
@@ -139,7 +139,7 @@ export class Bound {
     if (!this.data) return;
     for (const each of [this.wide, this.near]) each.tint(this.colours.exact);
     this.attach();
-    this.close?.look(this.view());
+    this.close?.view.follow(this.closeView());
     if (this.tiles) {
       wait(this.drawn, false);
       this.showTiles();
@@ -149,7 +149,7 @@ export class Bound {
   }
 
   // The close-up holds all that it shows: what the server says, and the draws.
-  view() {
+  closeView() {
     return this.data.view.map(([low, high], axis) => {
       const [places, edge] = [this.draws.map(({ z }) => z[axis]), EDGE * (high - low)];
       return [Math.min(low, ...places.map((place) => place - edge)), Math.max(high, ...places.map((place) => place + edge))];
@@ -170,7 +170,7 @@ export class Bound {
   again() {
     this.draw();
     this.showTiles();
-    this.close?.look(this.view());
+    this.close?.view.follow(this.closeView());
     this.redraw();
     probe.frames += 1;
   }
@@ -182,7 +182,7 @@ export class Bound {
       const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
       drawDigit(canvas.getContext("2d"), this.bank.decode(draw.z, label));
       element("figcaption", "", figure, { textContent: this.inUnit(draw.logLikelihood) });
-      figure.title = shortPoint(draw.z, this.map);
+      figure.title = shortPoint(draw.z, this.map.decimals());
       figure.onpointerenter = () => this.point(draw);
       figure.onpointerleave = () => this.point(null);
       return figure;
@@ -202,7 +202,7 @@ export class Bound {
 
   // Which classes the map's legend shows; all, until there is a map.
   shown() {
-    return this.map.plot ? this.map.shown() : this.data.palette.map(() => true);
+    return this.map.view?.shown() ?? this.data.palette.map(() => true);
   }
 
   hover(z, chart) {
@@ -228,38 +228,36 @@ export class Bound {
 
   paintUnder(chart) {
     const context = chart.clear(chart.under);
-    const { left, top, width, height } = chart.frame();
+    const { view } = chart;
     if (chart === this.close) chart.drawAxes(context, this.colours.ink);
-    context.save();
-    context.beginPath();
-    context.rect(left, top, width, height);
-    context.clip();
-    const size = (chart === this.close ? 3 : 2) * this.data.dot;
-    drawCodes(context, chart, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
-    this.wide.paint(context, chart, this.near);
-    this.near.paint(context, chart);
-    context.restore();
+    clipped(context, view.frame(), () => {
+      const size = (chart === this.close ? 3 : 2) * this.data.dot;
+      drawCodes(context, view, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
+      this.wide.paint(context, view, this.near);
+      this.near.paint(context, view);
+    });
   }
 
   paint(context, chart) {
+    const { view } = chart;
     const { q, best, label } = this.data;
-    drawPrior(context, chart);
+    drawPrior(context, view);
     if (chart === this.close) {
-      this.near.paintLines(context, chart);
-      drawEllipses(context, chart, best, this.colours, [4, 3]);
+      this.near.paintLines(context, view);
+      drawEllipses(context, view, best, this.colours, [4, 3]);
     } else if (this.close) {
-      const { x, y } = this.close.frame();
-      drawFrame(context, chart, [x, y], this.colours);
+      const { x, y } = this.close.view.frame();
+      drawFrame(context, view, [x, y], this.colours);
     }
-    drawEllipses(context, chart, q, this.colours);
-    for (const { z } of this.draws.toReversed()) drawDot(context, chart, z, chart === this.close ? 3.5 : 2);
-    this.near.paintBeacon(context, chart, this.colours);
-    if (this.pointed) drawRing(context, chart, this.pointed.z);
+    drawEllipses(context, view, q, this.colours);
+    for (const { z } of this.draws.toReversed()) drawDot(context, view, z, chart === this.close ? 3.5 : 2);
+    this.near.paintBeacon(context, view, this.colours);
+    if (this.pointed) drawRing(context, view, this.pointed.z);
     if (!this.hovered) return;
     const { z, image, chart: touched } = this.hovered;
-    if (this.data.pick === "image" && image >= 0) drawRing(context, chart, this.bank.code(image));
+    if (this.data.pick === "image" && image >= 0) drawRing(context, view, this.bank.code(image));
     if (chart !== touched) return;
-    const text = this.data.drawn ? shortPoint(z, chart) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
+    const text = this.data.drawn ? shortPoint(z, chart.decimals()) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
     this.lens.show(chart, z, this.bank.decode(z, label), text);
     probe.frames += 1;
   }

@@ -180,7 +180,7 @@ export class Draw {
     this.charts[side].request();
     const panel = this.panels[side];
     if (!panel) return;
-    if (found) panel.show(this.banks[bank], found, x, { chart: this.charts[side], digit, radius, sheet: this.banks[sheet] });
+    if (found) panel.show(this.banks[bank], found, x, { decimals: this.charts[side].decimals(), digit, radius, sheet: this.banks[sheet] });
     else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
   }
 
@@ -254,18 +254,18 @@ export class Draw {
 
   hover(side, z, chart) {
     const { bank, digit } = this.data.sides[side];
-    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z, chart));
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z, chart.decimals()));
   }
 
-  paint(side, context, chart) {
+  paint(side, context, { view }) {
     const { bank } = this.data.sides[side];
-    if (this.data.prior && this.banks[bank].prior) drawPrior(context, chart);
+    if (this.data.prior && this.banks[bank].prior) drawPrior(context, view);
     const found = this.found[side];
     if (!found) return;
     const colours = theme();
-    drawTrail(context, chart, this.trails[side], colours.ink);
-    if (found.q) drawEllipses(context, chart, found.q, colours);
-    drawAim(context, chart, found);
+    drawTrail(context, view, this.trails[side], colours.ink);
+    if (found.q) drawEllipses(context, view, found.q, colours);
+    drawAim(context, view, found);
   }
 }
 

@@ -75,7 +75,7 @@ export class Maps {
   }
 
   hover(side, z, chart) {
-    const image = this.sides[side].bank.nearest(z, chart.shown());
+    const image = this.sides[side].bank.nearest(z, chart.view.shown());
     const fresh = this.hovered?.side !== side || this.hovered?.image !== image;
     this.hovered = { side, z, image };
     for (const other of PLACES.filter((each) => each !== side)) {
@@ -112,16 +112,17 @@ export class Maps {
   }
 
   paint(side, context, chart) {
+    const { view } = chart;
     const { bank, prior, digit, z: pinned, announce } = this.sides[side];
     if (announce) this.announce(side);
-    if (prior && bank.prior) drawPrior(context, chart);
-    if (pinned) drawPin(context, chart, pinned);
+    if (prior && bank.prior) drawPrior(context, view);
+    if (pinned) drawPin(context, view, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
     const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
-    if (known) drawRing(context, chart, bank.code(image));
+    if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
-      this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart));
+      this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart.decimals()));
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);
@@ -132,8 +133,8 @@ export class Maps {
   paintUnder(side, chart) {
     const { manifold } = this.sides[side];
     const heat = this.heats[side]?.heat;
-    chart.stage.classList.toggle("latent-with-tiles", manifold);
-    chart.stage.classList.toggle("latent-with-heat", Boolean(heat));
+    chart.view.stage.classList.toggle("latent-with-tiles", manifold);
+    chart.view.stage.classList.toggle("latent-with-heat", Boolean(heat));
     if (manifold) this.tiles[side].paint(chart);
     else chart.clear(chart.under);
     heat?.paint(chart.under.getContext("2d"), chart, manifold);

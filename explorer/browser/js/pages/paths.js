@@ -26,7 +26,7 @@ export class Paths {
         codes: () => this.banks[side],
         paint: (context, chart) => this.paint(side, context, chart),
         pick: (z) => this.moveNearerEnd(side, z),
-        grab: (at, chart) => this.grab(side, at, chart),
+        grab: (at, view) => this.grab(side, at, view),
       });
     }
     this.build(parent);
@@ -177,30 +177,30 @@ export class Paths {
     });
   }
 
-  nearerEnd(side, pixel, chart) {
-    const distance = (z) => Math.hypot(...chart.toPixel(z).map((value, axis) => value - pixel[axis]));
+  nearerEnd(side, pixel, view) {
+    const distance = (z) => Math.hypot(...view.toPixel(z).map((value, axis) => value - pixel[axis]));
     const { a, b } = this.data.sides[side];
     return distance(a) <= distance(b) ? ["a", distance(a)] : ["b", distance(b)];
   }
 
   moveNearerEnd(side, z) {
-    const chart = this.charts[side];
-    const [end] = this.nearerEnd(side, chart.toPixel(z), chart);
+    const { view } = this.charts[side];
+    const [end] = this.nearerEnd(side, view.toPixel(z), view);
     return this.drop(side, end, z);
   }
 
-  grab(side, at, chart) {
-    const [end, distance] = this.nearerEnd(side, at, chart);
+  grab(side, at, view) {
+    const [end, distance] = this.nearerEnd(side, at, view);
     if (distance > GRAB_PIXELS) return null;
     return {
       move: (z) => this.reroute({ ...this.snapped(side, end, z)?.moved, [side]: { [end]: z } }),
-      drop: () => this.drop(side, end, chart.rounded(this.data.sides[side][end])),
+      drop: () => this.drop(side, end, view.rounded(this.data.sides[side][end])),
     };
   }
 
   // With "snap" an end is the test image whose code is nearest, on both maps.
   snapped(side, end, z) {
-    const image = this.data.snap ? this.banks[side].nearest(z, this.charts[side].shown()) : -1;
+    const image = this.data.snap ? this.banks[side].nearest(z, this.charts[side].view.shown()) : -1;
     if (image < 0) return null;
     return { image, moved: Object.fromEntries(this.sides.map((each) => [each, { [end]: this.banks[each].code(image) }])) };
   }
@@ -219,15 +219,15 @@ export class Paths {
     };
   }
 
-  paint(side, context, chart) {
+  paint(side, context, { view }) {
     const { path, a, b, pale } = this.data.sides[side];
-    if (this.data.prior && this.banks[side].prior) drawPrior(context, chart);
-    if (this.data.kind === "geodesic") drawChord(context, chart, a, b);
+    if (this.data.prior && this.banks[side].prior) drawPrior(context, view);
+    if (this.data.kind === "geodesic") drawChord(context, view, a, b);
     context.globalAlpha = pale ? 0.35 : 1;
-    drawPath(context, chart, path);
+    drawPath(context, view, path);
     context.globalAlpha = 1;
-    drawEnd(context, chart, a, "A");
-    drawEnd(context, chart, b, "B");
-    drawDot(context, chart, this.at(side, this.t));
+    drawEnd(context, view, a, "A");
+    drawEnd(context, view, b, "B");
+    drawDot(context, view, this.at(side, this.t));
   }
 }

@@ -1,7 +1,7 @@
 // Replay: two trainings at the same moment. Play or drag, and codes, tiles, digits and curves move together; all of it
 // happens here, and the server learns only of the moment at rest and of the pinned points.
 
-import { element, wait } from "../base/dom.js";
+import { clipped, element, wait } from "../base/dom.js";
 import { exact, FARTHEST, shortPoint } from "../base/format.js";
 import { drawDigit, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -15,25 +15,6 @@ import { meant } from "../widgets/number_fields.js";
 import { shortEpoch, Timeline } from "../widgets/timeline.js";
 
 const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
-
-// A map on a stage of our own, over codes that move.
-class Theatre extends CloseUp {
-  constructor(parent, handlers) {
-    super(parent, { ...handlers, grab: (at) => this.pan(this.toPlane(at)) });
-    this.stage.classList.replace("latent-window", "latent-theatre");
-    this.stage.setAttribute("aria-label", "Latent map at this moment. Arrow keys move over it, Enter keeps the point.");
-    this.under.after(this.cloud.canvas);
-    this.mosaic = new Mosaic();
-  }
-
-  pan(held) {
-    const move = (z) => {
-      this.box = this.box.map((range, axis) => range.map((end) => end + held[axis] - z[axis]));
-      this.request();
-    };
-    return { move, drop: () => {} };
-  }
-}
 
 export class Replay {
   constructor(parent) {
@@ -70,14 +51,15 @@ export class Replay {
 
   panel(side, parent) {
     const root = element("div", `latent-panel ${side}`, parent);
-    const theatre = new Theatre(root, {
+    const handlers = {
       paint: (context, chart) => this.paint(side, context, chart),
       paintUnder: (chart) => this.paintUnder(side, chart),
       hover: (z, chart) => this.hover(side, z, chart),
       leave: () => this.leave(),
       pick: (z) => this.pick(side, z),
-    });
-    theatre.shown = () => this.shown;
+    };
+    const label = "Latent map at this moment. Arrow keys move over it, Enter keeps the point.";
+    const theatre = new CloseUp(root, handlers, { label, className: "latent-theatre", pans: true });
     const aside = element("div", "latent-aside", root);
     const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
@@ -90,7 +72,7 @@ export class Replay {
       };
       return input;
     });
-    return { root, theatre, inputs, lens: new Lens(), context: screen.getContext("2d") };
+    return { root, theatre, inputs, mosaic: new Mosaic(), lens: new Lens(), context: screen.getContext("2d") };
   }
 
   // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
@@ -182,7 +164,7 @@ export class Replay {
     if (!this.data) return;
     for (const side of this.sides) {
       const { views, lastView } = this.data.sides[side];
-      this.panels[side].theatre.look(this.data.fit ? this.films[side].view(views) : lastView);
+      this.panels[side].theatre.view.follow(this.data.fit ? this.films[side].view(views) : lastView);
       this.panels[side].theatre.request();
     }
     this.timeline.paint(this.epoch);
@@ -254,44 +236,44 @@ export class Replay {
   paintUnder(side, chart) {
     const film = this.films[side];
     if (!film) return;
+    const { view } = chart;
+    const frame = view.frame();
     const context = chart.clear(chart.under);
     const decoder = film.decoder();
-    chart.stage.classList.toggle("latent-with-tiles", this.data.manifold);
-    const { left, top, width, height, x, y } = chart.frame();
-    chart.drawAxes(context, getComputedStyle(chart.stage).color);
-    context.save();
-    context.beginPath();
-    context.rect(left, top, width, height);
-    context.clip();
+    view.stage.classList.toggle("latent-with-tiles", this.data.manifold);
+    chart.drawAxes(context, getComputedStyle(view.stage).color);
     if (this.data.manifold && decoder) {
       const { digit } = this.data.sides[side];
-      const instant = [decoder.id, film.share, digit, ...x, ...y].join();
+      const instant = [decoder.id, film.share, digit, ...frame.x, ...frame.y].join();
       const decode = (z) => decoder.decode(z, digit);
-      if (!chart.mosaic.paint(context, chart, decode, instant, this.moving())) chart.request();
+      const { mosaic } = this.panels[side];
+      clipped(context, frame, () => {
+        if (!mosaic.paint(context, view, decode, instant, this.moving())) chart.request();
+      });
     }
-    context.restore();
     const now = { codes: film.codesNow(), labels: film.labels };
-    chart.cloud.paint(chart, now, this.data.palette, this.shown, { moving: this.moving() });
+    chart.cloud.paint(view, now, this.data.palette, this.shown, { moving: this.moving() });
   }
 
   paint(side, context, chart) {
+    const { view } = chart;
     const film = this.films[side];
     if (!film) return;
     const { prior, digit } = this.data.sides[side];
     const pinned = this.pins[side].z;
     const decoder = film.decoder();
-    if (this.data.prior && prior) drawPrior(context, chart);
-    drawPin(context, chart, pinned);
-    drawTowards(context, chart, pinned);
+    if (this.data.prior && prior) drawPrior(context, view);
+    drawPin(context, view, pinned);
+    drawTowards(context, view, pinned);
     if (decoder) drawDigit(this.panels[side].context, decoder.decode(pinned, digit));
     if (side === this.sides[0]) probe.frames += 1;
     if (!this.hovered || !decoder) return;
     const { side: touched, z, image } = this.hovered;
     const known = image >= 0 && this.data.sides[side].testSet === this.data.sides[touched].testSet;
     const code = known && film.code(image);
-    if (known) drawRing(context, chart, code);
+    if (known) drawRing(context, view, code);
     const { lens } = this.panels[side];
-    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z, chart));
+    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z, chart.decimals()));
     else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
   }
 }

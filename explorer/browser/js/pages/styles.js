@@ -106,8 +106,8 @@ export class Styles {
     this.tell(picked);
   }
 
-  paint(context, chart) {
-    drawPrior(context, chart);
-    drawPin(context, chart, this.data.z);
+  paint(context, { view }) {
+    drawPrior(context, view);
+    drawPin(context, view, this.data.z);
   }
 }

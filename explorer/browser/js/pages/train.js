@@ -34,12 +34,12 @@ export class Train {
     this.curves = [];
     this.plane = element("div", "latent-plane", this.root);
     this.heading = element("div", "latent-line", this.plane);
-    this.map = new CloseUp(this.plane, {
-      paint: (context, chart) => this.now?.prior && drawPrior(context, chart),
+    const handlers = {
+      paint: (context, { view }) => this.now?.prior && drawPrior(context, view),
       paintUnder: (chart) => this.paintUnder(chart),
       pick: () => {},
-    });
-    this.map.stage.setAttribute("aria-label", "The codes of test images after the last whole epoch");
+    };
+    this.map = new CloseUp(this.plane, handlers, { label: "The codes of test images after the last whole epoch" });
     this.legend = element("div", "latent-legend", this.plane);
     const decoded = element("div", "latent-decoded", this.root);
     this.caption = element("div", "latent-line", decoded);
@@ -129,12 +129,11 @@ export class Train {
 
   paintUnder(chart) {
     if (!this.now?.codes) return;
-    const zoomed = chart.box !== chart.home;
-    const window = this.window();
-    if (!zoomed && String(window) !== String(chart.home)) chart.home = window;
+    const { view } = chart;
+    view.follow(this.window());
     const context = chart.clear(chart.under);
     chart.drawAxes(context, this.colours.ink);
-    drawCodes(context, chart, this.codes(), this.now.labels, this.now.palette, new Array(10).fill(true), 2.5);
+    drawCodes(context, view, this.codes(), this.now.labels, this.now.palette, new Array(10).fill(true), 2.5);
     if (this.from) chart.request();
   }
 }

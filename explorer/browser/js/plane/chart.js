@@ -1,36 +1,37 @@
-// A Plotly chart as a plane to touch: coordinates both ways, canvases under it and one over it, pointer and keys. Plotly
-// draws the axes and the legend, zooms and pans; the codes are drawn here, in mixed order and without WebGL.
-// The chart itself never changes; Streamlit may mount it anew at any time, and `attach` then finds the new one.
+// A plane to touch: canvases under it and over it, its codes, pointer and keys. Where it lies, and which classes it shows,
+// its viewport says; a chart that has a key finds that when `attach` is called, and anew when there is another one.
 
-import { cleared, element } from "../base/dom.js";
-import { decimalsOf, exact } from "../base/format.js";
+import { cleared, clipped, element } from "../base/dom.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
+import { viewportOf } from "./viewport.js";
 
 const CLICK_PIXELS = 5;
 const TAP_PIXELS = 25; // between the two taps of a finger
 const DOUBLE_CLICK_MS = 400; // as in figures.py
-const AXES = ["xaxis", "yaxis"];
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const KEY_PIXELS = { plain: 8, shift: 40 };
+const USUAL_DECIMALS = 2; // of a chart that is not there yet
+const MAP_HELP = "Latent map. Arrow keys move over it, Enter keeps the point.";
 const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
-
-// The ranges of both axes that show a box, and more along the axis that has more room: one unit for both.
-export function fitted(box, size) {
-  const unit = Math.max(...box.map(([low, high], axis) => (high - low) / size[axis]));
-  return box.map(([low, high], axis) => {
-    const [middle, half] = [(low + high) / 2, (unit * size[axis]) / 2];
-    return [middle - half, middle + half];
-  });
-}
 
 export class Chart {
   static attached = new Map(); // by key
-  static boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
 
-  // handlers: paint(context, chart), pick(z) -> what takes it back, and optionally codes() -> the bank whose codes the chart shows,
-  // paintUnder(chart), hover(z, chart), leave(), filtered(), grab(pixel, chart) -> null or a drag with move(z) and drop()
+  /**
+   * @param {string | null} key  as Streamlit has it; null where the viewport is given to `attachTo`
+   * @param {object} handlers
+   *   paint(context, chart), over all
+   *   pick(z) -> what takes it back
+   *   and if need be
+   *   codes() -> the bank whose codes are shown
+   *   paintUnder(chart), beneath the codes; it may ask for another frame
+   *   hover(z, chart), leave()
+   *   filtered(), when other classes are shown
+   *   grab(pixel, view) -> null, or a drag with move(z) and drop()
+   */
   constructor(key, handlers) {
-    Object.assign(this, { key, handlers, plot: null, cursor: null, lastClick: null, pending: false, stale: false });
+    Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null, pending: false, stale: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
@@ -38,127 +39,56 @@ export class Chart {
   }
 
   attach() {
-    const plot = document.querySelector(`.st-key-${this.key} .js-plotly-plot`);
-    if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return;
-    if (plot === this.plot && this.layers.isConnected) return;
+    const known = this.layers.isConnected ? this.view : null; // what was torn out of the page is found anew
+    const view = viewportOf(this.key, known);
+    if (view && view !== this.view) this.attachTo(view);
+  }
+
+  attachTo(view, label = MAP_HELP) {
     this.detach();
-    this.plot = plot;
-    Chart.attached.set(this.key, this);
-    this.stage = plot.parentElement;
-    this.stage.classList.add("latent-stage");
-    this.stage.prepend(this.under, this.cloud.canvas);
-    this.stage.append(this.layers);
-    this.stage.tabIndex = 0;
-    this.stage.setAttribute("role", "application");
-    this.stage.setAttribute("aria-label", "Latent map. Arrow keys move over it, Enter keeps the point.");
-    this.home = plot.layout?.meta?.home;
+    this.view = view;
+    if (this.key) Chart.attached.set(this.key, this);
+    const { stage } = view;
+    stage.classList.add("latent-stage");
+    stage.prepend(this.under, this.cloud.canvas);
+    stage.append(this.layers);
+    stage.tabIndex = 0;
+    stage.setAttribute("role", "application");
+    stage.setAttribute("aria-label", label);
     this.listen();
-    this.changed();
-    if (this.home && !this.shows(this.asked)) this.lookAt(this.asked);
+    this.request();
   }
 
   detach() {
     this.listeners?.abort();
     this.observer?.disconnect();
-    if (this.plot) {
-      for (const name of this.plotEvents) this.plot.removeListener?.(name, this.changed);
-    }
+    this.view?.stop();
     for (const layer of [this.layers, this.under, this.cloud.canvas]) layer.remove();
-    this.plot = null;
+    this.view = null;
     if (Chart.attached.get(this.key) === this) Chart.attached.delete(this.key);
   }
 
   listen() {
+    const { stage } = this.view;
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     const on = (target, name, run) => target.addEventListener(name, run, { signal, capture: true });
-    on(this.stage, "pointermove", (event) => this.pointerMoved(event));
-    on(this.stage, "pointerleave", () => this.left());
-    on(this.stage, "pointerdown", (event) => this.pointerDown(event));
+    on(stage, "pointermove", (event) => this.pointerMoved(event));
+    on(stage, "pointerleave", () => this.left());
+    on(stage, "pointerdown", (event) => this.pointerDown(event));
     on(window, "pointermove", (event) => this.dragged(event));
     on(window, "pointerup", (event) => this.pointerUp(event));
-    on(this.stage, "keydown", (event) => this.keyPressed(event));
-    on(this.stage, "click", (event) => this.legendClicked(event));
-    on(this.stage, "blur", () => this.left());
-    this.plotEvents = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"];
-    for (const name of this.plotEvents) this.plot.on(name, this.changed);
+    on(stage, "keydown", (event) => this.keyPressed(event));
+    on(stage, "click", (event) => this.legendClicked(event));
+    on(stage, "blur", () => this.left());
+    this.view.listen(() => this.request());
     this.observer = new ResizeObserver(() => this.request());
-    this.observer.observe(this.stage);
-  }
-
-  // Plotly widens the ranges to the chart's own ratio and forgets what they were, so that each change of its size would
-  // widen them again. It is told the box that was asked for, at first the figure's and then what someone zoomed or panned
-  // to, and where a double-click leads.
-  changed = (event = {}) => {
-    this.request();
-    const { layout, _fullLayout } = this.plot;
-    if (!this.home) return;
-    if (Object.keys(event).some((name) => /^[xy]axis.range/.test(name)) && !this.shows(this.asked)) {
-      const end = (name, i) => event[`${name}.range`]?.[i] ?? _fullLayout[name].range[i];
-      this.asked = AXES.map((name) => [end(name, 0), end(name, 1)]);
-    }
-    AXES.forEach((name, i) => {
-      layout[name].range = [...this.asked[i]];
-      [_fullLayout[name]._rangeInitial0, _fullLayout[name]._rangeInitial1] = this.home[i];
-    });
-  };
-
-  get asked() {
-    return Chart.boxes.get(`${this.key} ${this.home}`) ?? this.home;
-  }
-
-  set asked(box) {
-    Chart.boxes.set(`${this.key} ${this.home}`, box);
-  }
-
-  // Whether the axes show a box and no more than they must.
-  shows(box) {
-    const { width, height, x, y } = this.frame();
-    return fitted(box, [width, height]).every((range, axis) => {
-      const now = [x, y][axis];
-      return range.every((end, i) => Math.abs(end - now[i]) < 1e-6 * (now[1] - now[0]));
-    });
-  }
-
-  // Show a box, where a chart that was mounted anew does not. Only a wheel makes Plotly take other ranges, be it one that
-  // does not turn.
-  lookAt(box) {
-    const { width, height } = this.frame();
-    fitted(box, [width, height]).forEach((range, axis) => (this.plot._fullLayout[AXES[axis]].range = range));
-    this.plot.querySelector(".nsewdrag").dispatchEvent(new WheelEvent("wheel", { deltaY: 0 }));
-  }
-
-  // The plot's rectangle within the stage, in CSS pixels, and the range that each axis shows at this instant.
-  frame() {
-    const { xaxis, yaxis } = this.plot._fullLayout;
-    return {
-      left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length,
-      x: xaxis.range, y: yaxis.range,
-    };
-  }
-
-  toPixel([z1, z2]) {
-    const { left, top, width, height, x, y } = this.frame();
-    return [left + ((z1 - x[0]) / (x[1] - x[0])) * width, top + ((y[1] - z2) / (y[1] - y[0])) * height];
-  }
-
-  toPlane([px, py]) {
-    const { left, top, width, height, x, y } = this.frame();
-    return [x[0] + ((px - left) / width) * (x[1] - x[0]), y[1] - ((py - top) / height) * (y[1] - y[0])];
-  }
-
-  // Where an event lies on the stage, and null where that is not the plane (legend, axes).
-  position(event) {
-    const box = this.stage.getBoundingClientRect();
-    const at = [event.clientX - box.left, event.clientY - box.top];
-    const { left, top, width, height } = this.frame();
-    const inside = at[0] >= left && at[0] <= left + width && at[1] >= top && at[1] <= top + height;
-    return inside ? at : null;
+    this.observer.observe(stage);
   }
 
   pointerMoved(event) {
     if (event.buttons) return;
-    const at = this.position(event);
+    const at = this.view.position(event);
     if (at) this.hover(at);
     else this.left();
   }
@@ -176,9 +106,9 @@ export class Chart {
   }
 
   pointerDown(event) {
-    const at = event.button === 0 && this.position(event);
+    const at = event.button === 0 && this.view.position(event);
     this.pressed = at ? { x: event.clientX, y: event.clientY } : null;
-    this.held = at && this.handlers.grab?.(at, this);
+    this.held = at && this.handlers.grab?.(at, this.view);
     if (this.held) {
       event.stopPropagation();
       event.preventDefault();
@@ -187,8 +117,7 @@ export class Chart {
 
   dragged(event) {
     if (!this.held) return;
-    const box = this.stage.getBoundingClientRect();
-    this.held.move(this.toPlane([event.clientX - box.left, event.clientY - box.top]));
+    this.held.move(this.view.toPlane(this.view.at(event)));
     this.requestOver();
   }
 
@@ -202,10 +131,10 @@ export class Chart {
     } else if (!moved && this.repeats(event)) {
       this.lastClick = null;
       this.takeBack?.();
-      this.reset();
+      this.view.reset();
     } else if (!moved) {
       this.lastClick = event;
-      const at = this.position(event);
+      const at = this.view.position(event);
       this.takeBack = at && this.pick(at);
     }
   }
@@ -219,45 +148,26 @@ export class Chart {
     return near < limit && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
   }
 
-  // Plotly does it at a double-click that reaches it, and not at one on what is grabbed or by a finger.
-  reset() {
-    if (!this.home) return;
-    this.asked = this.home;
-    if (!this.shows(this.home)) this.lookAt(this.home);
-  }
-
-  // The length of a pixel on the plane.
-  unit() {
-    const { x, width } = this.frame();
-    return (x[1] - x[0]) / width;
-  }
-
   // The decimals that tell pixels apart.
   decimals() {
-    return this.plot ? decimalsOf(this.unit()) : 2;
-  }
-
-  // A point of the plane, rounded to a tenth of a pixel, to three decimals or more.
-  rounded(z) {
-    const decimals = Math.max(3, decimalsOf(this.unit() / 10));
-    return exact(z.map((value) => Number(value.toFixed(decimals))));
+    return this.view?.decimals() ?? USUAL_DECIMALS;
   }
 
   pick(at) {
     probe.picks += 1;
-    return this.handlers.pick(this.rounded(this.toPlane(at)));
+    return this.handlers.pick(this.view.rounded(this.view.toPlane(at)));
   }
 
   keyPressed(event) {
-    if (event.target !== this.stage) {
+    if (event.target !== this.view.stage) {
       if ([" ", "Enter"].includes(event.key) && this.legendClicked(event)) event.preventDefault();
       return;
     }
-    const { left, top, width, height } = this.frame();
+    const { left, top, width, height } = this.view.frame();
     const at = this.cursor ?? [left + width / 2, top + height / 2];
     const step = KEY_STEPS[event.key];
     if (step) {
-      const length = event.shiftKey ? 40 : 8;
+      const length = event.shiftKey ? KEY_PIXELS.shift : KEY_PIXELS.plain;
       const limit = (value, low, size) => Math.min(Math.max(value, low), low + size);
       this.hover([limit(at[0] + length * step[0], left, width), limit(at[1] - length * step[1], top, height)]);
     } else if (event.key === "Enter") {
@@ -271,43 +181,30 @@ export class Chart {
     event.preventDefault();
   }
 
-  // Which classes the legend shows.
-  shown() {
-    return (this.plot._fullData ?? []).map((trace) => trace.visible === true);
-  }
-
-  entries() {
-    return [...this.plot.querySelectorAll(".legend .traces")];
-  }
-
   // A click hides a class or shows it again, on all maps with these classes; the second of a double-click leaves the
   // class alone, or shows all where it is.
   legendClicked(event) {
-    const index = this.entries().indexOf(event.target.closest(".traces"));
+    const index = this.view.legend().findIndex(({ entry }) => entry.contains(event.target));
     if (index < 0) return false;
-    const shown = this.shown();
+    const shown = this.view.shown();
     const alone = shown.every((on, i) => on === (i === index));
     if (event.detail !== 2) this.before = { shown, alone };
     const twice = event.detail === 2 && shown.map((_, i) => this.before.alone || i === index);
     const chosen = twice || shown.map((on, i) => (i === index ? !on : on));
-    const names = (chart) => (chart.plot._fullData ?? []).map(({ name }) => name).join("\n");
+    const names = (chart) => chart.view.classes().map(({ name }) => name).join("\n");
     for (const chart of Chart.attached.values()) if (names(chart) === names(this)) chart.show(chosen);
     return true;
   }
 
-  // Plotly finds this where it draws the legend the next time.
   show(shown) {
-    shown.forEach((on, i) => {
-      for (const trace of [this.plot.data[i], this.plot._fullData[i]]) trace.visible = on ? true : "legendonly";
-    });
+    this.view.show(shown);
     this.handlers.filtered?.();
-    this.request();
   }
 
-  // What a legend entry says, does and shows, anew after Plotly has drawn it anew.
+  // What a legend entry says, does and shows, anew after it has been drawn anew.
   markLegend() {
-    const shown = this.shown();
-    this.entries().forEach((entry, i) => {
+    const shown = this.view.shown();
+    this.view.legend().forEach(({ entry }, i) => {
       Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: entry.textContent, ariaPressed: shown[i] });
       entry.style.opacity = shown[i] ? 1 : 0.4;
       if (entry.querySelector("title")) return;
@@ -328,42 +225,38 @@ export class Chart {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      if (this.plot?.isConnected) this.paint();
+      if (this.view?.connected()) this.paint();
     });
   }
 
   paint() {
-    const { left, top, width, height } = this.frame();
-    if (!(width > 0 && height > 0)) return; // hidden, or not laid out yet; a frame is asked for when it has a size
+    const frame = this.view.frame();
+    if (!(frame.width > 0 && frame.height > 0)) return; // hidden, or not laid out yet; a frame is asked for when it has a size
     if (this.stale) {
       this.stale = false;
       this.markLegend();
-      this.handlers.paintUnder?.(this); // may ask for another frame
+      this.handlers.paintUnder?.(this);
       const bank = this.handlers.codes?.();
       if (bank) this.paintCodes(bank);
     }
-    if (this.cursor) this.handlers.hover?.(this.toPlane(this.cursor), this);
+    if (this.cursor) this.handlers.hover?.(this.view.toPlane(this.cursor), this);
     const context = this.clear(this.over);
-    context.save();
-    context.beginPath();
-    context.rect(left, top, width, height);
-    context.clip();
-    this.handlers.paint(context, this);
-    context.restore();
+    clipped(context, frame, () => this.handlers.paint(context, this));
   }
 
   // The codes of a bank under the axes, unless they stand there as they are.
   paintCodes(bank) {
-    const [shown, traces] = [this.shown(), this.plot._fullData];
-    const view = JSON.stringify([bank.id, shown, this.frame(), window.devicePixelRatio]);
-    if (view === this.painted) return;
-    this.painted = view;
-    const { size, opacity } = traces[0].marker;
-    this.cloud.paint(this, bank, traces.map(({ marker }) => marker.color), shown, { point: { size, opacity } });
+    const { view } = this;
+    const classes = view.classes();
+    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio]);
+    if (state === this.painted) return;
+    this.painted = state;
+    const [{ size, opacity }] = classes;
+    this.cloud.paint(view, bank, classes.map(({ colour }) => colour), view.shown(), { point: { size, opacity } });
   }
 
   clear(canvas) {
-    const { clientWidth: width, clientHeight: height } = this.stage;
+    const { clientWidth: width, clientHeight: height } = this.view.stage;
     Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
     return cleared(canvas, width, height);
   }

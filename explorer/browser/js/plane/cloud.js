@@ -57,8 +57,8 @@ export class Cloud {
   }
 
   // codes: (2 N) coordinates; only those of the classes that are shown. What moves is drawn at one pixel a CSS pixel.
-  paint(chart, { codes, labels }, palette, shown, { point = POINT, moving = false } = {}) {
-    const frame = chart.frame();
+  paint(view, { codes, labels }, palette, shown, { point = POINT, moving = false } = {}) {
+    const frame = view.frame();
     const { x, y } = frame;
     this.fit(frame, point, moving ? 1 : window.devicePixelRatio);
     if (this.order.length !== labels.length) this.order = Uint32Array.from(mixed(labels.length));
@@ -96,8 +96,8 @@ export class Cloud {
 }
 
 // Codes as faint squares on a context of another's, beneath what is drawn there next.
-export function drawCodes(context, chart, codes, labels, palette, shown, size) {
-  const { left, top, width, height, x, y } = chart.frame();
+export function drawCodes(context, view, codes, labels, palette, shown, size) {
+  const { left, top, width, height, x, y } = view.frame();
   const [across, down] = [width / (x[1] - x[0]), height / (y[1] - y[0])];
   context.globalAlpha = 0.32;
   for (const i of mixed(labels.length)) {

@@ -1,6 +1,6 @@
 // The magnification behind a map: one hue, the stronger the more the decoder stretches the place, and its scale.
 
-import { element, theme } from "../base/dom.js";
+import { clipped, element, theme } from "../base/dom.js";
 import { withMinus } from "../base/format.js";
 
 const HEAT = { light: ["#ffffff", "#efdfc3", "#b98f5b", "#4a2f14"], dark: ["#0e1117", "#40301f", "#9a7549", "#f6e8cd"] };
@@ -42,21 +42,19 @@ export class Heat {
     const [red, green, blue] = theme().paper.match(/\d+/g).map(Number);
     this.tint(red + green + blue < 384 ? "dark" : "light");
     if (this.legend.parentElement !== chart.layers) chart.layers.append(this.legend);
-    const { left, top, width, height } = chart.frame();
-    const stage = chart.stage.getBoundingClientRect();
-    this.legend.style.right = `${stage.width - left - width + 8}px`;
-    this.legend.style.bottom = `${stage.height - top - height + 8}px`;
+    const { view } = chart;
+    const frame = view.frame();
+    const stage = view.stage.getBoundingClientRect();
+    this.legend.style.right = `${stage.width - frame.left - frame.width + 8}px`;
+    this.legend.style.bottom = `${stage.height - frame.top - frame.height + 8}px`;
     const [[x0, x1], [y0, y1]] = this.window;
-    const [from, to] = [chart.toPixel([x0, y1]), chart.toPixel([x1, y0])];
-    context.save();
-    context.beginPath();
-    context.rect(left, top, width, height);
-    context.clip();
-    context.globalAlpha = overTiles ? HEAT_ON_TILES : 1;
-    context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.canvas, ...from, to[0] - from[0], to[1] - from[1]);
-    context.restore();
+    const [from, to] = [view.toPixel([x0, y1]), view.toPixel([x1, y0])];
+    clipped(context, frame, () => {
+      context.globalAlpha = overTiles ? HEAT_ON_TILES : 1;
+      context.imageSmoothingEnabled = true;
+      context.imageSmoothingQuality = "high";
+      context.drawImage(this.canvas, ...from, to[0] - from[0], to[1] - from[1]);
+    });
   }
 
   remove() {

@@ -14,9 +14,10 @@ export class Lens {
     if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
     drawDigit(this.context, pixels);
     this.caption.textContent = text;
-    const [x, y] = chart.toPixel(z);
+    const { view } = chart;
+    const [x, y] = view.toPixel(z);
     const [width, height] = [92, 112];
-    const { left, top, width: plotWidth } = chart.frame();
+    const { left, top, width: plotWidth } = view.frame();
     const right = x + 18 + width < left + plotWidth;
     const above = y - 18 - height > top;
     this.root.style.transform = `translate(${right ? x + 18 : x - 18 - width}px, ${above ? y - 18 - height : y + 18}px)`;

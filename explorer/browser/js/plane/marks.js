@@ -12,8 +12,8 @@ export function outlined(context, width) {
   context.stroke();
 }
 
-export function drawPin(context, chart, z) {
-  const [x, y] = chart.toPixel(z);
+export function drawPin(context, view, z) {
+  const [x, y] = view.toPixel(z);
   context.beginPath();
   for (const [dx, dy] of [[1, 1], [1, -1]]) {
     context.moveTo(x - 6 * dx, y - 6 * dy);
@@ -22,17 +22,17 @@ export function drawPin(context, chart, z) {
   outlined(context, 2.5);
 }
 
-export function drawRing(context, chart, z) {
-  const [x, y] = chart.toPixel(z);
+export function drawRing(context, view, z) {
+  const [x, y] = view.toPixel(z);
   context.beginPath();
   context.arc(x, y, 7, 0, 2 * Math.PI);
   outlined(context, 2);
 }
 
-export function drawPrior(context, chart) {
-  const [x, y] = chart.toPixel([0, 0]);
-  const unit = chart.toPixel([1, 0])[0] - x;
-  const tiles = chart.stage.classList.contains("latent-with-tiles");
+export function drawPrior(context, view) {
+  const [x, y] = view.toPixel([0, 0]);
+  const unit = view.toPixel([1, 0])[0] - x;
+  const tiles = view.stage.classList.contains("latent-with-tiles");
   const { ink, paper } = tiles ? { ink: "#fff", paper: "#000" } : theme();
   context.font = "600 12px sans-serif";
   context.textAlign = "center";
@@ -52,8 +52,8 @@ export function drawPrior(context, chart) {
   }
 }
 
-export function drawDot(context, chart, z, radius = 5) {
-  const [x, y] = chart.toPixel(z);
+export function drawDot(context, view, z, radius = 5) {
+  const [x, y] = view.toPixel(z);
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   outlined(context, 2);
@@ -61,24 +61,24 @@ export function drawDot(context, chart, z, radius = 5) {
   context.fill();
 }
 
-export function drawPath(context, chart, points) {
+export function drawPath(context, view, points) {
   context.beginPath();
-  points.forEach((z, i) => context[i ? "lineTo" : "moveTo"](...chart.toPixel(z)));
+  points.forEach((z, i) => context[i ? "lineTo" : "moveTo"](...view.toPixel(z)));
   outlined(context, 2);
 }
 
 // What the path is compared with.
-export function drawChord(context, chart, from, to) {
+export function drawChord(context, view, from, to) {
   context.beginPath();
-  context.moveTo(...chart.toPixel(from));
-  context.lineTo(...chart.toPixel(to));
+  context.moveTo(...view.toPixel(from));
+  context.lineTo(...view.toPixel(to));
   context.setLineDash([3, 5]);
   outlined(context, 1);
   context.setLineDash([]);
 }
 
-export function drawEnd(context, chart, z, name) {
-  const [x, y] = chart.toPixel(z);
+export function drawEnd(context, view, z, name) {
+  const [x, y] = view.toPixel(z);
   context.beginPath();
   context.arc(x, y, 9, 0, 2 * Math.PI);
   context.fillStyle = "#000";
@@ -92,25 +92,25 @@ export function drawEnd(context, chart, z, name) {
   context.textBaseline = "alphabetic";
 }
 
-export function drawTrail(context, chart, codes, ink) {
+export function drawTrail(context, view, codes, ink) {
   context.strokeStyle = ink;
   context.lineWidth = 1.5;
   context.lineCap = "round";
   for (let i = 1; i < codes.length; i++) {
     context.globalAlpha = 0.5 * (i / codes.length) ** 2;
     context.beginPath();
-    context.moveTo(...chart.toPixel(codes[i - 1]));
-    context.lineTo(...chart.toPixel(codes[i]));
+    context.moveTo(...view.toPixel(codes[i - 1]));
+    context.lineTo(...view.toPixel(codes[i]));
     context.stroke();
   }
   context.globalAlpha = 1;
 }
 
 // The pin of a code, its arms outside of the ellipse: most are so small that a pin would hide them.
-export function drawAim(context, chart, { code, q }) {
-  if (!q) return drawPin(context, chart, code);
-  const [x, y] = chart.toPixel(code);
-  const unit = chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0];
+export function drawAim(context, view, { code, q }) {
+  if (!q) return drawPin(context, view, code);
+  const [x, y] = view.toPixel(code);
+  const unit = view.toPixel([1, 0])[0] - view.toPixel([0, 0])[0];
   const gaps = q.std.map((std) => 2 * std * unit * Math.SQRT1_2 + 3);
   context.beginPath();
   for (const [dx, dy] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) {
@@ -121,9 +121,9 @@ export function drawAim(context, chart, { code, q }) {
 }
 
 // An arrow at the edge of a map towards a point that lies outside it.
-export function drawTowards(context, chart, z) {
-  const { left, top, width, height } = chart.frame();
-  const [x, y] = chart.toPixel(z);
+export function drawTowards(context, view, z) {
+  const { left, top, width, height } = view.frame();
+  const [x, y] = view.toPixel(z);
   const clamp = (value, low, size) => Math.min(Math.max(value, low + 12), low + size - 12);
   const at = [clamp(x, left, width), clamp(y, top, height)];
   if (at[0] === x && at[1] === y) return;
@@ -138,9 +138,9 @@ export function drawTowards(context, chart, z) {
   context.restore();
 }
 
-export function drawEllipses(context, chart, { mean, std }, { ink, paper }, dash = []) {
-  const [x, y] = chart.toPixel(mean);
-  const [right, top] = chart.toPixel([mean[0] + std[0], mean[1] + std[1]]);
+export function drawEllipses(context, view, { mean, std }, { ink, paper }, dash = []) {
+  const [x, y] = view.toPixel(mean);
+  const [right, top] = view.toPixel([mean[0] + std[0], mean[1] + std[1]]);
   context.setLineDash(dash);
   for (const sigmas of [1, 2]) {
     context.beginPath();
@@ -154,9 +154,9 @@ export function drawEllipses(context, chart, { mean, std }, { ink, paper }, dash
   context.setLineDash([]);
 }
 
-export function drawFrame(context, chart, [[x0, x1], [y0, y1]], { ink }) {
-  const [left, top] = chart.toPixel([x0, y1]);
-  const [right, bottom] = chart.toPixel([x1, y0]);
+export function drawFrame(context, view, [[x0, x1], [y0, y1]], { ink }) {
+  const [left, top] = view.toPixel([x0, y1]);
+  const [right, bottom] = view.toPixel([x1, y0]);
   context.strokeStyle = ink;
   context.lineWidth = 1.25;
   context.strokeRect(left, top, right - left, bottom - top);

@@ -26,8 +26,8 @@ class MosaicLayer {
   }
 
   // Decode what is not of this instant, until the deadline; true when all is.
-  make(chart, decode, instant, deadline) {
-    const { left, top } = chart.frame();
+  make(view, decode, instant, deadline) {
+    const { left, top } = view.frame();
     const context = this.canvas.getContext("2d");
     const count = this.made.length;
     for (let seen = 0; seen < count; seen++) {
@@ -35,7 +35,7 @@ class MosaicLayer {
       const at = this.order[this.next];
       if (this.made[at] !== instant) {
         const [column, row] = [at % this.columns, Math.floor(at / this.columns)];
-        const z = chart.toPlane([left + (column + 0.5) * this.side, top + (row + 0.5) * this.side]);
+        const z = view.toPlane([left + (column + 0.5) * this.side, top + (row + 0.5) * this.side]);
         drawDigit(context, decode(z), column * SIDE, row * SIDE);
         this.made[at] = instant;
       }
@@ -56,14 +56,14 @@ export class Mosaic {
   }
 
   // `instant` tells a decoder and view from all others. True when every tile is of this instant.
-  paint(context, chart, decode, instant, moving) {
-    const frame = chart.frame();
+  paint(context, view, decode, instant, moving) {
+    const frame = view.frame();
     const deadline = performance.now() + MOSAIC_MS[moving ? "moving" : "resting"];
     for (const layer of [this.coarse, this.fine]) layer.fit(frame);
     if (moving || this.instant !== instant) this.fine.clear();
     this.instant = instant;
-    const covered = this.coarse.make(chart, decode, instant, deadline);
-    const refined = covered && !moving && this.fine.make(chart, decode, instant, deadline);
+    const covered = this.coarse.make(view, decode, instant, deadline);
+    const refined = covered && !moving && this.fine.make(view, decode, instant, deadline);
     context.imageSmoothingEnabled = false;
     context.fillStyle = "#000";
     context.fillRect(frame.left, frame.top, frame.width, frame.height);

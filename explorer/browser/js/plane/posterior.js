@@ -46,35 +46,35 @@ export class Landscape {
     return lines;
   }
 
-  // Left, top, width and height of the window on a chart.
-  place(chart) {
+  // Left, top, width and height of the window on the stage.
+  place(view) {
     const [[x0, x1], [y0, y1]] = this.window;
-    const [left, top] = chart.toPixel([x0, y1]);
-    const [right, bottom] = chart.toPixel([x1, y0]);
+    const [left, top] = view.toPixel([x0, y1]);
+    const [right, bottom] = view.toPixel([x1, y0]);
     return [left, top, right - left, bottom - top];
   }
 
   // All of it, but for the window of another one that is to be painted there.
-  paint(context, chart, other = null) {
+  paint(context, view, other = null) {
     context.save();
     if (other) {
       context.beginPath();
-      context.rect(...this.place(chart));
-      context.rect(...other.place(chart));
+      context.rect(...this.place(view));
+      context.rect(...other.place(view));
       context.clip("evenodd");
     }
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.canvas, ...this.place(chart));
+    context.drawImage(this.canvas, ...this.place(view));
     context.restore();
   }
 
   // A ring about the peak of a posterior that is too small to be seen, or towards one that lies outside.
-  paintBeacon(context, chart, { paper, exact }) {
-    const { left, top, width, height } = chart.frame();
-    const at = chart.toPixel(this.peak);
+  paintBeacon(context, view, { paper, exact }) {
+    const { left, top, width, height } = view.frame();
+    const at = view.toPixel(this.peak);
     const [x, y] = [Math.min(Math.max(at[0], left), left + width), Math.min(Math.max(at[1], top), top + height)];
-    const seen = this.size * (chart.toPixel([1, 0])[0] - chart.toPixel([0, 0])[0]) > 8;
+    const seen = this.size * (view.toPixel([1, 0])[0] - view.toPixel([0, 0])[0]) > 8;
     if (seen && x === at[0] && y === at[1]) return;
     context.beginPath();
     context.arc(x, y, 9, 0, 2 * Math.PI);
@@ -85,13 +85,13 @@ export class Landscape {
     }
   }
 
-  paintLines(context, chart) {
+  paintLines(context, view) {
     context.strokeStyle = this.colour;
     context.lineWidth = 1.5;
     context.beginPath();
     for (const [from, to] of this.lines.flat()) {
-      context.moveTo(...chart.toPixel(from));
-      context.lineTo(...chart.toPixel(to));
+      context.moveTo(...view.toPixel(from));
+      context.lineTo(...view.toPixel(to));
     }
     context.stroke();
   }

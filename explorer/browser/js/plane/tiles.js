@@ -1,6 +1,7 @@
 // The decoded manifold behind a map: the plane cut in tiles of 28 pixels, each the digit at its middle. The lattice is
 // fixed to the plane, so that panning reuses tiles, and its step follows the zoom, so that zooming refines.
 
+import { clipped } from "../base/dom.js";
 import { drawDigit, SIDE } from "../base/images.js";
 
 const SLICE_MS = 8;
@@ -11,36 +12,39 @@ export class Tiles {
   }
 
   paint(chart) {
+    const { view } = chart;
     const context = chart.clear(chart.under);
-    const { left, top, width, height, x, y } = chart.frame();
-    const step = (SIDE * (x[1] - x[0])) / width;
+    const frame = view.frame();
+    const step = (SIDE * (frame.x[1] - frame.x[0])) / frame.width;
     if (Math.abs(step / this.step - 1) > 1e-6) {
       this.step = step;
       this.tiles.clear();
     }
     context.imageSmoothingEnabled = false;
-    context.save();
-    context.beginPath();
-    context.rect(left, top, width, height);
-    context.clip();
-    context.fillStyle = "#000";
-    context.fillRect(left, top, width, height);
+    clipped(context, frame, () => {
+      context.fillStyle = "#000";
+      context.fillRect(frame.left, frame.top, frame.width, frame.height);
+      if (!this.paintTiles(context, view, frame)) chart.request();
+    });
+  }
+
+  // As many as there is time for; true when all are there.
+  paintTiles(context, view, { x, y }) {
     const deadline = performance.now() + SLICE_MS;
-    let unfinished = false;
+    let finished = true;
     for (const [i, j] of this.lattice(x, y)) {
       const name = `${i},${j}`;
       if (!this.tiles.has(name)) {
         if (performance.now() > deadline) {
-          unfinished = true;
+          finished = false;
           continue;
         }
         this.tiles.set(name, this.tile([i * this.step, j * this.step]));
       }
-      const [px, py] = chart.toPixel([i * this.step, j * this.step]);
+      const [px, py] = view.toPixel([i * this.step, j * this.step]);
       context.drawImage(this.tiles.get(name), Math.round(px - SIDE / 2), Math.round(py - SIDE / 2), SIDE, SIDE);
     }
-    context.restore();
-    if (unfinished) chart.request();
+    return finished;
   }
 
   // The tiles in view, from the middle outwards.

@@ -13,6 +13,8 @@ import { Pictures } from "../pages/pictures.js";
 import { Replay } from "../pages/replay.js";
 import { Styles } from "../pages/styles.js";
 import { Train } from "../pages/train.js";
+import { plotlyViewport } from "../plane/plotly_viewport.js";
+import { findViewportsBy } from "../plane/viewport.js";
 import { joinEntries, watchConnection } from "./connection.js";
 import { controllerOf, serve } from "./controllers.js";
 import { door } from "./door.js";
@@ -29,6 +31,7 @@ serve({
   styles: Styles,
   train: Train,
 });
+findViewportsBy(plotlyViewport);
 door().open({ addBank, bridge });
 reveal({ bankIds, bankOf, controllerOf, encode: (bank, x, label) => new Encoder(bank).see(x).encode(label), mnistForm });
 

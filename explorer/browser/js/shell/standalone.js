@@ -12,8 +12,10 @@ import { along } from "../model/path.js";
 import { Maps } from "../pages/maps.js";
 import { Paths } from "../pages/paths.js";
 import { Plot } from "../plane/plot.js";
+import { findViewportsBy, viewportOf } from "../plane/viewport.js";
 import { serve, update } from "./controllers.js";
 
+const viewports = new Map(); // by the keys of their charts
 const spec = JSON.parse(document.getElementById("spec").textContent);
 const NEIGHBOURS = 5;
 const KINDS = ["line", "arc"];
@@ -83,7 +85,9 @@ class Standalone {
       const section = element("section", "", maps);
       const name = element("h2", "alone-name", section, { textContent: label });
       if (this.banks[id].conditional) this.classes(name, side);
-      new Plot(element("div", `st-key-${charts}_${side}`, section).appendChild(element("div", "")), this.planes[side]);
+      const key = `${charts}_${side}`;
+      const stage = element("div", "", element("div", `st-key-${key}`, section));
+      viewports.set(key, new Plot(stage, this.planes[side]).view);
       return section;
     });
   }
@@ -235,7 +239,8 @@ class Standalone {
 }
 
 serve({ maps: Maps, paths: Paths });
-reveal({ bankOf });
+findViewportsBy((key) => viewports.get(key));
+reveal({ bankOf, viewportOf });
 const packed = JSON.parse(document.getElementById("banks").textContent);
 for (const text of Object.values(packed)) unpacked(text).then(addBank);
 const opened = await Promise.all(Object.keys(packed).map(bankOf));

@@ -19,14 +19,14 @@ export class DrawnPanel {
     this.empty("");
   }
 
-  show(bank, { code, q }, x, { chart, digit, radius, sheet }) {
+  show(bank, { code, q }, x, { decimals, digit, radius, sheet }) {
     this.root.classList.remove("latent-vacant");
     const decoded = bank.decode(code, digit).slice();
     drawDigit(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
-    const spread = q?.std.map((std) => shortNumber(std, Math.max(2, chart.decimals())));
-    const lines = [shortPoint(code, chart), q && `σ (${spread.join(", ")})`, `error ${error.toFixed(1)}`];
+    const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
+    const lines = [shortPoint(code, decimals), q && `σ (${spread.join(", ")})`, `error ${error.toFixed(1)}`];
     this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
     const words = near ? `${near} codes near` : "extrapolated: no code near";
     element("div", near ? "" : "latent-warning", this.said, { textContent: words });

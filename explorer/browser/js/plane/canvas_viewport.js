@@ -1,0 +1,118 @@
+// The viewport of a chart on a canvas of our own: drag to pan, wheel or pinch to zoom, double-click to go back.
+
+import { fitted, Viewport } from "./viewport.js";
+
+const WHEEL_PIXELS = 500; // that zoom by a factor of e
+const LINE_PIXELS = 20; // of a wheel that counts in lines
+const MOST_PIXELS = 200; // of one turn
+
+export class CanvasViewport extends Viewport {
+  // home: the box to begin with, which is in view whatever the stage's size; margin: the room around the plane;
+  // pans: whether a drag pans
+  constructor(stage, { home, margin, pans = false, classes = [], legend = [] }) {
+    super(stage);
+    Object.assign(this, { home, box: home, margin, pans, pointers: new Map() });
+    this.keys = { classes, legend };
+    this.abort = new AbortController();
+    const on = (target, name, run) => target.addEventListener(name, run, { passive: false, signal: this.abort.signal });
+    on(stage, "wheel", (event) => this.wheelTurned(event));
+    on(stage, "dblclick", (event) => this.onLegend(event) || this.reset());
+    if (!pans) return;
+    on(stage, "pointerdown", (event) => this.pointerDown(event));
+    on(window, "pointermove", (event) => this.pointerMoved(event));
+    for (const end of ["pointerup", "pointercancel"]) on(window, end, (event) => this.pointers.delete(event.pointerId));
+  }
+
+  stop() {
+    this.listeners.clear();
+    this.abort.abort();
+  }
+
+  classes() {
+    return this.keys.classes;
+  }
+
+  legend() {
+    return this.keys.legend;
+  }
+
+  show(shown) {
+    shown.forEach((on, i) => (this.keys.classes[i].shown = on));
+    this.changed();
+  }
+
+  // The box and whatever of the plane around it the stage has room for, in one unit on both axes.
+  frame() {
+    const { left, right, top, bottom } = this.margin;
+    const [width, height] = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];
+    const [x, y] = fitted(this.box, [width, height]);
+    return { left, top, width, height, x, y };
+  }
+
+  look(box) {
+    this.box = box;
+    this.changed();
+  }
+
+  reset() {
+    this.look(this.home);
+  }
+
+  // Take another home; it is shown, unless someone has panned or zoomed.
+  follow(home) {
+    if (String(home) === String(this.home)) return;
+    const still = this.box === this.home;
+    this.home = home;
+    if (still) this.look(home);
+  }
+
+  // Move the plane by so many pixels.
+  pan(across, down) {
+    const { x, y } = this.frame();
+    const [right, up] = [across * this.unit(), down * this.unit()];
+    this.look([x.map((end) => end - right), y.map((end) => end + up)]);
+  }
+
+  // Show a part that is so many times as wide, the plane staying where it is at a pixel of the stage.
+  zoom(at, factor) {
+    const { x, y } = this.frame();
+    const z = this.toPlane(at);
+    this.look([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
+  }
+
+  wheelTurned(event) {
+    const at = this.position(event);
+    if (!at) return;
+    event.preventDefault();
+    const pixels = event.deltaY * (event.deltaMode ? LINE_PIXELS : 1);
+    this.zoom(at, Math.exp(Math.max(-MOST_PIXELS, Math.min(MOST_PIXELS, pixels)) / WHEEL_PIXELS));
+  }
+
+  onLegend(event) {
+    return this.legend().some(({ entry }) => entry.contains(event.target));
+  }
+
+  // So that a drag neither marks text nor takes the focus from where it is.
+  pointerDown(event) {
+    if (event.button !== 0 || !this.position(event)) return;
+    event.preventDefault();
+    this.pointers.set(event.pointerId, this.at(event));
+  }
+
+  // One pointer pans; two pan, and zoom about what lies between them.
+  pointerMoved(event) {
+    if (!this.pointers.has(event.pointerId)) return;
+    const before = this.between();
+    this.pointers.set(event.pointerId, this.at(event));
+    const now = this.between();
+    this.pan(now.middle[0] - before.middle[0], now.middle[1] - before.middle[1]);
+    if (this.pointers.size > 1 && now.spread > 0) this.zoom(now.middle, before.spread / now.spread);
+  }
+
+  // What lies between the pointers that are down, and how far they are from it.
+  between() {
+    const places = [...this.pointers.values()];
+    const middle = [0, 1].map((axis) => places.reduce((sum, at) => sum + at[axis], 0) / places.length);
+    return { middle, spread: Math.hypot(...places.flatMap((at) => [at[0] - middle[0], at[1] - middle[1]])) };
+  }
+}

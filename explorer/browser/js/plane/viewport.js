@@ -1,0 +1,122 @@
+// Where a point of the plane is on the screen, which classes are shown, and when either changes. Whatever draws on a plane
+// or listens to it takes a Viewport; Plotly's chart and our own canvas each make one.
+
+import { decimalsOf, exact } from "../base/format.js";
+
+/**
+ * @typedef {object} Frame  The plane's rectangle on the stage, in CSS pixels, and the range that each axis shows.
+ * @property {number} left
+ * @property {number} top
+ * @property {number} width
+ * @property {number} height
+ * @property {[number, number]} x
+ * @property {[number, number]} y
+ *
+ * @typedef {object} PlaneClass  How the codes of a class are drawn, and whether they are.
+ * @property {string} name
+ * @property {string} colour  "#rrggbb"
+ * @property {number} size  the diameter of a point, in CSS pixels
+ * @property {number} opacity
+ * @property {boolean} shown
+ *
+ * @typedef {object} LegendEntry  The element of a class in the legend, and in it the mark and the text.
+ * @property {Element} entry
+ * @property {Element} mark
+ * @property {Element} text
+ */
+
+// The ranges of both axes that show a box, and more along the axis that has more room: one unit for both.
+export function fitted(box, size) {
+  const unit = Math.max(...box.map(([low, high], axis) => (high - low) / size[axis]));
+  return box.map(([low, high], axis) => {
+    const [middle, half] = [(low + high) / 2, (unit * size[axis]) / 2];
+    return [middle - half, middle + half];
+  });
+}
+
+/**
+ * A maker has these of its own:
+ *   frame() -> Frame, at this instant
+ *   classes() -> PlaneClass[], by label
+ *   legend() -> LegendEntry[], in the order of the classes; none where it has no legend
+ *   show(shown), which draws these classes and no others
+ *   reset(), which goes back to the view that it began with
+ *   stop(), after which it listens to nothing any more
+ */
+export class Viewport {
+  // stage: the element that holds the plane, and what is drawn over and under it
+  constructor(stage) {
+    this.stage = stage;
+    this.listeners = new Set();
+  }
+
+  // Whether the plane is on the page.
+  connected() {
+    return this.stage.isConnected;
+  }
+
+  // Run something after each change of the frame or of the classes that are shown.
+  listen(run) {
+    this.listeners.add(run);
+  }
+
+  changed() {
+    for (const run of this.listeners) run();
+  }
+
+  // Whether each class is shown.
+  shown() {
+    return this.classes().map(({ shown }) => shown);
+  }
+
+  toPixel([z1, z2]) {
+    const { left, top, width, height, x, y } = this.frame();
+    return [left + ((z1 - x[0]) / (x[1] - x[0])) * width, top + ((y[1] - z2) / (y[1] - y[0])) * height];
+  }
+
+  toPlane([px, py]) {
+    const { left, top, width, height, x, y } = this.frame();
+    return [x[0] + ((px - left) / width) * (x[1] - x[0]), y[1] - ((py - top) / height) * (y[1] - y[0])];
+  }
+
+  // Where an event lies on the stage.
+  at({ clientX, clientY }) {
+    const box = this.stage.getBoundingClientRect();
+    return [clientX - box.left, clientY - box.top];
+  }
+
+  // The same, but null where that is not the plane (legend, axes).
+  position(event) {
+    const at = this.at(event);
+    const { left, top, width, height } = this.frame();
+    const inside = at[0] >= left && at[0] <= left + width && at[1] >= top && at[1] <= top + height;
+    return inside ? at : null;
+  }
+
+  // The length of a pixel on the plane.
+  unit() {
+    const { x, width } = this.frame();
+    return (x[1] - x[0]) / width;
+  }
+
+  // The decimals that tell pixels apart.
+  decimals() {
+    return decimalsOf(this.unit());
+  }
+
+  // A point of the plane, rounded to a tenth of a pixel, to three decimals or more.
+  rounded(z) {
+    const decimals = Math.max(3, decimalsOf(this.unit() / 10));
+    return exact(z.map((value) => Number(value.toFixed(decimals))));
+  }
+}
+
+let find = () => null;
+
+// Say how the viewport of a chart is found: way(key of the chart, the viewport that was found last) -> viewport or null.
+export function findViewportsBy(way) {
+  find = way;
+}
+
+// The viewport of a chart that is on the page, or null; the known one, for as long as the chart is the same.
+export const viewportOf = (key, known) => find(key, known);
