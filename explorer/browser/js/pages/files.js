@@ -1,4 +1,4 @@
-// Asks for a run when a file could not be made, so that the server can say why: Streamlit only says that it could not.
+// Files: asks for a run when one could not be made, so that the server can say why: Streamlit only says that it could not.
 
 export class Files {
   update(data, { tell }) {
@@ -10,6 +10,4 @@ export class Files {
     if (failed && failed !== this.failed) this.tell({ failed: true });
     this.failed = failed;
   }
-
-  unmount() {}
 }

@@ -1,4 +1,4 @@
-// Answers the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. It is not told of these
+// Pictures: the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. That is not told of these
 // clicks: it would draw the buttons anew, and a click on one of the old, meanwhile, asks for a file that it has forgotten.
 
 import { pngOf, saveAs, svgOf } from "../export/picture.js";
@@ -13,8 +13,6 @@ export class Pictures {
     const { signal } = this.listeners;
     document.addEventListener("click", (event) => this.clicked(event, charts), { signal, capture: true });
   }
-
-  attach() {}
 
   unmount() {
     this.listeners?.abort();

@@ -1,6 +1,23 @@
 // One controller for each page that is on the screen: told of what is to be shown, of mounts that go, and of all else that
 // changes in the document.
 
+/**
+ * @typedef {object} Mount  The place of a page, or of a part of it, in the document.
+ * @property {Element} parentElement  what the controller fills, the same one for as long as the mount is there
+ * @property {(pick: object) => void} tell  takes what a person did: plain values, in the form that the page's view reads;
+ *   with `undo: true` it takes back the pick before it
+ * @property {() => boolean} mounted  whether the mount is still there, to be asked after each wait
+ *
+ * @typedef {object} Controller  What shows a page. `serve` is given its class.
+ * @property {(parentElement: Element) => void} constructor  called for the first mount of the page
+ * @property {(data: object, mount: Mount) => void | Promise<void>} update  shows what the page's view sends, of which mount
+ *   it may be; called at least once for each mount and again whenever its data or the theme have changed
+ * @property {() => void} [attach]  called whenever the document has changed: it finds charts that were mounted anew, and
+ *   does nothing where all is as it was
+ * @property {(parentElement: Element) => void} [unmount]  called when a mount is gone; after the last one the controller
+ *   holds on to nothing outside of it
+ */
+
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 let kinds = {};
 
@@ -13,7 +30,7 @@ export function serve(pages) {
 // The controller of a page that is on the screen.
 export const controllerOf = (name) => [...controllers.values()].find((controller) => controller instanceof kinds[name]);
 
-// `tell` takes what a person picked.
+// Let the controller of a page show its data, in a mount; see Controller.
 export function update({ data, parentElement, tell }) {
   if (!controllers.has(parentElement)) {
     controllers.set(parentElement, controllerOf(data.page) ?? new kinds[data.page](parentElement));
@@ -25,8 +42,8 @@ export function update({ data, parentElement, tell }) {
 function look() {
   for (const [parentElement, controller] of controllers) {
     if (parentElement.isConnected) continue;
-    controller.unmount(parentElement);
+    controller.unmount?.(parentElement);
     controllers.delete(parentElement);
   }
-  for (const controller of new Set(controllers.values())) controller.attach();
+  for (const controller of new Set(controllers.values())) controller.attach?.();
 }
