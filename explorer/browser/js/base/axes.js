@@ -1,9 +1,11 @@
-// Axes of a plane, on any context: the picture's, and the canvas of a chart of our own.
+// Axes: those of a plane on any context, the picture's too, and those of curves.
 
 import { theme } from "./dom.js";
 
 const TICK_INK = "rgba(128, 128, 128, 0.9)"; // as in figures.py
 const GRID_INK = "rgba(128, 128, 128, 0.16)";
+export const FAINT = 0.14; // the opacity of lines that lie behind what is shown
+export const PALE = 0.65; // and of what stands beside them
 const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
 const TICK_LETTER = 6; // the width of a digit
 
@@ -34,7 +36,7 @@ function drawUpLabels(context, { left, top, height }, ticks, paper) {
 export const CHART_STYLE = { line: GRID_INK, lineAlpha: 1, text: TICK_INK, textAlpha: 1, drop: 18 };
 
 // How those close up look, in an ink of the theme.
-export const closeUpStyle = (ink) => ({ line: ink, lineAlpha: 0.14, text: ink, textAlpha: 0.65, drop: 17 });
+export const closeUpStyle = (ink) => ({ line: ink, lineAlpha: FAINT, text: ink, textAlpha: PALE, drop: 17 });
 
 // ticks: { x, y }, of each axis a list of { value, text, line: whether a line goes through the plane }. The labels of the
 // second axis are drawn by what is returned, over all else.
@@ -67,4 +69,17 @@ export function drawAxes(context, frame, ticks, style) {
   });
   context.globalAlpha = 1;
   return (over) => drawUpLabels(over, frame, upwards, theme().paper);
+}
+
+// Lines behind curves, from left to right, each with a label before it. levels: [{ y, text }]; a label that is wider than
+// `room` is drawn narrower than it is.
+export function drawLevels(context, levels, { left, width, gap, room }) {
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  for (const { y, text } of levels) {
+    context.globalAlpha = FAINT;
+    context.fillRect(left, Math.round(y), width, 1);
+    context.globalAlpha = PALE;
+    context.fillText(text, left - gap, y, room);
+  }
 }

@@ -3,6 +3,7 @@
 import { clipped, element, page, theme, wait } from "../base/dom.js";
 import { longNumber, shortPoint } from "../base/format.js";
 import { drawDigit, greyLevels, SIDE } from "../base/images.js";
+import { between, Glide, wantsStill } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { bankOf } from "../model/banks.js";
 import { Sampler } from "../model/likelihood.js";
@@ -11,8 +12,9 @@ import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
 import { Lens } from "../plane/lens.js";
 import { drawDot, drawEllipses, drawFrame, drawPrior, drawRing } from "../plane/marks.js";
-import { Landscape } from "../plane/posterior.js";
+import { Posterior } from "../plane/posterior.js";
 import { Estimates } from "../widgets/estimates.js";
+import { lineKeys } from "../widgets/legend.js";
 
 const KEPT_DRAWS = 8;
 const GLIDE_MS = 350;
@@ -57,8 +59,8 @@ export class Bound {
       const shades = data.posterior.map((each) => greyLevels(each.shades));
       const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
       if (!mounted()) return;
-      const landscapes = data.posterior.map((each, i) => new Landscape(each, grey[i], data.shadesANat));
-      this.take(data, bank, image.values.map((value) => value / 255), landscapes);
+      const posteriors = data.posterior.map((each, i) => new Posterior(each, grey[i], data.shadesANat));
+      this.take(data, bank, image.values.map((value) => value / 255), posteriors);
     }
     this.refresh();
   }
@@ -85,11 +87,7 @@ export class Bound {
     this.close = new CloseUp(root, this.handlers());
     this.close.view.listen(() => this.map.requestOver());
     const legend = element("div", "latent-legend", root);
-    for (const [kind, text] of Object.entries(LEGEND)) {
-      const item = element("span", "", legend);
-      element("span", `latent-key ${kind}`, item);
-      item.append(text);
-    }
+    lineKeys(legend, Object.keys(LEGEND)).forEach((text, i) => text.append(Object.values(LEGEND)[i]));
   }
 
   take(data, bank, x, [wide, close]) {
@@ -106,21 +104,18 @@ export class Bound {
 
   // Codes of the same images go over from one model's plane to the next one's.
   glide(from) {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.from = still ? null : { bank: from, start: performance.now() };
+    this.from = wantsStill() ? null : { bank: from, glide: new Glide(GLIDE_MS) };
   }
 
   codes() {
     const { bank, from } = this;
-    const t = from ? (performance.now() - from.start) / GLIDE_MS : 1;
-    if (t >= 1 || from.bank.count !== bank.count) {
+    const share = from?.glide.share ?? 1;
+    if (share === 1 || from.bank.count !== bank.count) {
       this.from = null;
       return bank.codes;
     }
-    const eased = t * t * (3 - 2 * t);
-    this.map.request();
-    this.close?.request();
-    return bank.codes.map((value, i) => from.bank.codes[i] + eased * (value - from.bank.codes[i]));
+    this.redraw();
+    return bank.codes.map((value, i) => between(from.bank.codes[i], value, share));
   }
 
   attach() {

@@ -9,6 +9,7 @@ import { banksOf } from "../model/banks.js";
 import { along } from "../model/path.js";
 import { Chart } from "../plane/chart.js";
 import { drawChord, drawDot, drawEnd, drawPath, drawPrior } from "../plane/marks.js";
+import { Player } from "../widgets/player.js";
 
 const GRAB_PIXELS = 14;
 const FRAME_PIXELS = 60;
@@ -19,7 +20,6 @@ export class Paths {
     this.charts = {};
     this.t = 0.5;
     this.forward = true;
-    this.playing = false;
     this.sides = [];
     for (const side of SIDES) {
       this.charts[side] = new Chart(`path_${side}`, {
@@ -44,22 +44,17 @@ export class Paths {
       this.screens[side] = element("canvas", "latent-digit latent-screen", bar, { width: SIDE, height: SIDE });
     }
     bar.insertBefore(this.screens.left, controls);
-    this.button = element("button", "latent-button", controls, { type: "button" });
-    this.button.onclick = () => this.play(!this.playing);
+    this.player = new Player(controls, { began: () => this.began(), advance: (seconds) => this.advance(seconds) });
     this.scrubber = element("input", "latent-range", controls, { type: "range", min: 0, max: 1, step: 0.001 });
     this.scrubber.setAttribute("aria-label", "Place on the path, from A to B");
     this.scrubber.oninput = () => {
-      this.play(false);
+      this.player.pause();
       this.seek(Number(this.scrubber.value));
     };
-    this.speed = element("select", "latent-select", controls);
-    this.speed.setAttribute("aria-label", "Speed");
-    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
-    this.speed.value = 1;
+    controls.append(this.player.speed);
     const label = element("label", "latent-check", controls);
     this.loop = element("input", "", label, { type: "checkbox", checked: true });
     label.append("loop");
-    this.play(false);
     this.resized = new ResizeObserver(() => this.data && this.film());
     this.resized.observe(this.root);
     wait(this.root, true);
@@ -85,7 +80,7 @@ export class Paths {
   }
 
   unmount() {
-    this.play(false);
+    this.player.pause();
     this.resized.disconnect();
     for (const side of SIDES) this.charts[side].detach();
   }
@@ -111,25 +106,17 @@ export class Paths {
     probe.frames += 1;
   }
 
-  play(playing) {
-    this.playing = playing;
-    this.button.textContent = playing ? "❚❚" : "▶";
-    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (!playing) return;
+  began() {
     if (this.t >= 1 && !this.loop.checked) this.t = 0;
-    let before = performance.now();
-    const step = (now) => {
-      if (!this.playing) return;
-      const change = ((now - before) / 1000 / SECONDS) * Number(this.speed.value);
-      before = now;
-      let t = this.t + (this.forward || !this.loop.checked ? change : -change);
-      if (this.loop.checked && (t > 1 || t < 0)) this.forward = t < 0;
-      t = Math.min(Math.max(t, 0), 1);
-      this.seek(t);
-      if (t === 1 && !this.loop.checked) this.play(false);
-      else requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
+  }
+
+  advance(seconds) {
+    const loop = this.loop.checked;
+    const change = seconds / SECONDS;
+    const t = this.t + (this.forward || !loop ? change : -change);
+    if (loop && (t > 1 || t < 0)) this.forward = t < 0;
+    this.seek(Math.min(Math.max(t, 0), 1));
+    return loop || this.t < 1;
   }
 
   film() {
@@ -146,7 +133,7 @@ export class Paths {
     element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
     element("figcaption", "", frame);
     frame.onclick = () => {
-      this.play(false);
+      this.player.pause();
       this.seek(t);
     };
     return frame;

@@ -11,14 +11,16 @@ import { CloseUp } from "../plane/close_up.js";
 import { Lens } from "../plane/lens.js";
 import { drawPin, drawPrior, drawRing, drawTowards } from "../plane/marks.js";
 import { Mosaic } from "../plane/mosaic.js";
+import { classButtons } from "../widgets/legend.js";
 import { meant } from "../widgets/number_fields.js";
+import { Player } from "../widgets/player.js";
 import { shortEpoch, Timeline } from "../widgets/timeline.js";
 
 const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
 
 export class Replay {
   constructor(parent) {
-    Object.assign(this, { films: {}, pins: {}, sides: [], epoch: null, playing: false, shown: new Array(10).fill(true) });
+    Object.assign(this, { films: {}, pins: {}, sides: [], epoch: null, shown: new Array(10).fill(true) });
     this.build(parent);
   }
 
@@ -27,24 +29,23 @@ export class Replay {
     const maps = element("div", "latent-columns", this.root);
     this.panels = Object.fromEntries(SIDES.map((side) => [side, this.panel(side, maps)]));
     const bar = element("div", "latent-bar", this.root);
-    this.button = element("button", "latent-button", bar, { type: "button" });
-    this.button.onclick = () => this.play(!this.playing);
-    this.speed = element("select", "latent-select", bar);
-    this.speed.setAttribute("aria-label", "Speed");
-    for (const speed of [0.25, 0.5, 1, 2]) element("option", "", this.speed, { value: speed, textContent: `${speed}×` });
-    this.speed.value = 1;
+    this.player = new Player(bar, {
+      began: () => this.began(),
+      advance: (seconds) => this.advance(seconds),
+      stopped: () => this.rest(),
+    });
+    bar.append(this.player.speed);
     this.clock = element("strong", "latent-clock", bar);
     this.note = element("span", "latent-warning", bar);
     this.legend = element("div", "latent-classes", bar);
     this.timeline = new Timeline(this.root, {
       seek: (epoch) => {
-        this.play(false);
+        this.player.pause();
         this.seek(epoch);
       },
       dropped: () => this.rest(),
-      toggle: () => this.play(!this.playing),
+      toggle: () => this.player.toggle(),
     });
-    this.play(false);
     this.clock.textContent = "loading …";
     wait(this.root, true);
   }
@@ -116,10 +117,8 @@ export class Replay {
     this.note.textContent = `A part of the replay did not arrive (${error.message}): reload the page.`;
   }
 
-  attach() {}
-
   unmount() {
-    this.play(false);
+    this.player.pause();
     this.timeline.resized.disconnect();
     for (const { theatre } of Object.values(this.panels)) theatre.detach();
   }
@@ -139,18 +138,11 @@ export class Replay {
   showLegend() {
     const named = Object.values(this.data.sides).map(({ classes }) => classes);
     const most = named.reduce((one, other) => (other.length > one.length ? other : one));
-    const items = most.map((name, digit) => {
-      const item = element("button", "latent-class", null, { type: "button", textContent: name });
-      item.style.setProperty("--ink", this.data.palette[digit]);
-      item.setAttribute("aria-pressed", this.shown[digit]);
-      item.onclick = () => {
-        this.shown[digit] = !this.shown[digit];
-        item.setAttribute("aria-pressed", this.shown[digit]);
-        this.redraw();
-      };
-      return item;
-    });
-    this.legend.replaceChildren(...items);
+    const toggled = (label) => {
+      this.shown[label] = !this.shown[label];
+      this.redraw();
+    };
+    this.legend.replaceChildren(...classButtons(most, this.data.palette, this.shown, toggled));
   }
 
   seek(epoch) {
@@ -171,7 +163,7 @@ export class Replay {
   }
 
   moving() {
-    return this.playing || this.timeline.held;
+    return this.player.playing || this.timeline.held;
   }
 
   // Tell the server where time stands still, so that a link opens there.
@@ -181,27 +173,17 @@ export class Replay {
     this.tell?.({ epoch });
   }
 
-  play(playing) {
-    const stopped = this.playing && !playing;
-    this.playing = playing;
-    this.button.textContent = playing ? "❚❚" : "▶";
-    this.button.setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (stopped) this.rest();
-    if (!playing) return;
+  began() {
+    if (this.timeline.position(this.epoch) >= this.timeline.leader.last) this.seek(0);
+  }
+
+  advance(seconds) {
     const { leader } = this.timeline;
-    if (this.timeline.position(this.epoch) >= leader.last) this.seek(0);
-    let before = performance.now();
-    const step = (now) => {
-      if (!this.playing) return;
-      const change = (Math.max(0, now - before) / 1000 / REPLAY_SECONDS) * Number(this.speed.value) * leader.last;
-      before = now;
-      const position = Math.min(this.timeline.position(this.epoch) + change, leader.last);
-      this.seek(leader.epoch(position));
-      for (const film of Object.values(this.films)) film.want(film.k + 2); // before it is needed
-      if (position === leader.last) this.play(false);
-      else requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
+    const change = (seconds / REPLAY_SECONDS) * leader.last;
+    const position = Math.min(this.timeline.position(this.epoch) + change, leader.last);
+    this.seek(leader.epoch(position));
+    for (const film of Object.values(this.films)) film.want(film.k + 2); // before it is needed
+    return position < leader.last;
   }
 
   hover(side, z, chart) {

@@ -2,10 +2,12 @@
 
 import { fromBase64 } from "../base/bytes.js";
 import { element, theme } from "../base/dom.js";
+import { between, Glide, wantsStill } from "../base/motion.js";
 import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
 import { drawPrior } from "../plane/marks.js";
 import { Curve } from "../widgets/curve.js";
+import { classDots } from "../widgets/legend.js";
 
 const MOVE_MS = 700;
 export class Train {
@@ -59,31 +61,26 @@ export class Train {
     }
     if (same && before && data.epoch === this.epoch) return;
     this.epoch = data.epoch;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.from = before && !still ? { ...before, start: performance.now() } : null;
+    this.from = before && !wantsStill() ? { ...before, glide: new Glide(MOVE_MS) } : null;
   }
 
   // How far from the codes of the epoch before to those of this one, from 0 to 1.
   get moved() {
-    const t = this.from ? (performance.now() - this.from.start) / MOVE_MS : 1;
-    if (t >= 1) this.from = null;
-    return t >= 1 ? 1 : t * t * (3 - 2 * t);
+    const share = this.from?.glide.share ?? 1;
+    if (share === 1) this.from = null;
+    return share;
   }
 
   codes() {
-    const t = this.moved;
-    const { from } = this;
-    return from ? this.now.codes.map((value, i) => from.codes[i] + t * (value - from.codes[i])) : this.now.codes;
+    const { moved, from, now } = this;
+    return from ? now.codes.map((value, i) => between(from.codes[i], value, moved)) : now.codes;
   }
 
   window() {
-    const t = this.moved;
-    const { from } = this;
-    const between = (value, axis, end) => from.window[axis][end] + t * (value - from.window[axis][end]);
-    return from ? this.now.window.map((range, axis) => range.map((value, end) => between(value, axis, end))) : this.now.window;
+    const { moved, from, now } = this;
+    if (!from) return now.window;
+    return now.window.map((range, axis) => range.map((value, end) => between(from.window[axis][end], value, moved)));
   }
-
-  attach() {}
 
   unmount(parent) {
     const part = this.parents.get(parent);
@@ -118,12 +115,7 @@ export class Train {
     this.picture.alt = `${caption}, ${when}`;
     if (!codes) return;
     this.heading.textContent = `${(codes.length / 2).toLocaleString("en")} test images, ${when}`;
-    this.legend.replaceChildren(...classes.map((name, label) => {
-      const item = element("span", "", null, { textContent: name });
-      item.prepend(element("i", "latent-dot", null));
-      item.firstChild.style.background = palette[label];
-      return item;
-    }));
+    this.legend.replaceChildren(...classDots(classes, palette));
     this.map.request();
   }
 

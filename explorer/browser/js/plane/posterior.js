@@ -1,6 +1,6 @@
 // The exact posterior as shades of one hue and two lines.
 
-export class Landscape {
+export class Posterior {
   // window: [[low1, high1], [low2, high2]]; grey levels: `shadesANat` for each nat below the peak, the first row at the top
   constructor({ window, levels }, { width, height, values }, shadesANat) {
     Object.assign(this, { window, width, height, levels, nats: values.map((value) => value / shadesANat) });

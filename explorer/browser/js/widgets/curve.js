@@ -1,6 +1,7 @@
 // One figure of the objective: its means within the epochs as a line, those of whole epochs as dots in their middle.
 
-import { cleared, element } from "../base/dom.js";
+import { drawLevels } from "../base/axes.js";
+import { cleared, clipped, element } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { roundTicks } from "../base/ticks.js";
 
@@ -37,12 +38,8 @@ export class Curve {
     const x = (epoch) => left + (epoch / this.epochs) * (width - left - right);
     const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
     this.drawAxes(context, { x, y, width, height, low, high });
-    context.save();
-    context.beginPath();
-    context.rect(left - 4, 0, width - left - right + 8, height - bottom + 1);
-    context.clip();
-    this.drawPoints(context, { x, y, low, high });
-    context.restore();
+    const frame = { left: left - 4, top: 0, width: width - left - right + 8, height: height - bottom + 1 };
+    clipped(context, frame, () => this.drawPoints(context, { x, y, low, high }));
   }
 
   // All values but those of the first steps, which are far out; what leaves the range is cut off.
@@ -64,14 +61,8 @@ export class Curve {
     const { left, right, bottom } = CURVE_MARGIN;
     context.font = "11px sans-serif";
     context.fillStyle = this.colours.ink;
-    context.textBaseline = "middle";
-    context.textAlign = "right";
-    for (const { value, text } of roundTicks([low, high], 4)) {
-      context.globalAlpha = 0.14;
-      context.fillRect(left, Math.round(y(value)), width - left - right, 1);
-      context.globalAlpha = 0.65;
-      context.fillText(text, left - 6, y(value), left - 8); // a long one narrower than it is
-    }
+    const levels = roundTicks([low, high], 4).map(({ value, text }) => ({ y: y(value), text }));
+    drawLevels(context, levels, { left, width: width - left - right, gap: 6, room: left - 8 });
     context.textAlign = "center";
     const whole = roundTicks([0, this.epochs], 6).filter(({ value }) => Number.isInteger(value));
     for (const { value } of whole) context.fillText(String(value), x(value), height - bottom + 11);

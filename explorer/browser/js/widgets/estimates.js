@@ -1,8 +1,11 @@
 // The estimates of log p(x) as they come: IW-K rising to the exact value, and the naive estimator's scatter below it.
 
+import { drawLevels } from "../base/axes.js";
 import { cleared, element } from "../base/dom.js";
 import { longNumber, withMinus } from "../base/format.js";
+import { wantsStill } from "../base/motion.js";
 import { Ladder } from "../model/ladder.js";
+import { lineKeys } from "./legend.js";
 
 const FRAME_MS = 8;
 const GROWTH = 0.04; // of what is drawn already, in a frame: on a logarithmic axis the curve then grows evenly
@@ -13,12 +16,8 @@ export class Estimates {
   constructor(parent) {
     this.root = element("div", "latent-estimates", parent);
     this.said = element("div", "latent-legend", this.root);
-    this.items = {};
-    for (const [name, kind] of [["exact", "line"], ["q", "line"], ["prior", "dots"]]) {
-      const item = element("span", "", this.said);
-      element("span", `latent-key ${kind} ${name}`, item);
-      this.items[name] = element("span", "", item);
-    }
+    const [exact, q, prior] = lineKeys(this.said, ["line exact", "line q", "dots prior"]);
+    this.items = { exact, q, prior };
     this.items.count = element("span", "latent-count", this.said);
     this.canvas = element("canvas", "", this.root);
     this.canvas.setAttribute("role", "img");
@@ -39,7 +38,7 @@ export class Estimates {
     this.range = [-1, 0.3];
     this.q = new Ladder(this.view.draws);
     this.prior = new Ladder(this.view.draws);
-    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.still = wantsStill();
     this.go();
   }
 
@@ -110,21 +109,15 @@ export class Estimates {
 
   drawAxes() {
     const { context, size } = this;
-    const { ink } = this.view.colours;
     const { left, right } = ESTIMATES_MARGIN;
     context.font = "11px sans-serif";
-    context.fillStyle = context.strokeStyle = ink;
-    context.textBaseline = "middle";
-    context.textAlign = "right";
+    context.fillStyle = this.view.colours.ink;
     const [low, high] = this.range;
-    const marks = [1, 10, 100, 1000, 1e4, 1e5].flatMap((mark) => [-mark, mark]);
-    for (const mark of [0, ...marks].filter((each) => low <= each && each <= high)) {
-      const y = this.y(mark);
-      context.globalAlpha = 0.14;
-      context.fillRect(left, Math.round(y), size.width - left - right, 1);
-      context.globalAlpha = 0.65;
-      context.fillText(withMinus(`${mark > 0 ? "+" : ""}${mark.toLocaleString("en")}`), left - 8, y);
-    }
+    const marks = [0, ...[1, 10, 100, 1000, 1e4, 1e5].flatMap((mark) => [-mark, mark])];
+    const levels = marks
+      .filter((mark) => low <= mark && mark <= high)
+      .map((mark) => ({ y: this.y(mark), text: withMinus(`${mark > 0 ? "+" : ""}${mark.toLocaleString("en")}`) }));
+    drawLevels(context, levels, { left, width: size.width - left - right, gap: 8 });
     context.textAlign = "center";
     for (let rung = 0; rung < this.q.rungs.length; rung += 2) {
       context.fillText((2 ** rung).toLocaleString("en"), this.x(rung), size.height - 24);

@@ -1,6 +1,7 @@
 // Time from before the first step to the last, and over it the curves; pointer and keys move through it.
 // The moments of the longer training stand at equal distances: the axis is the logarithm of time.
 
+import { FAINT, PALE } from "../base/axes.js";
 import { cleared, element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { between } from "../base/motion.js";
@@ -124,12 +125,12 @@ export class Timeline {
     context.lineWidth = 1;
     for (const epoch of [...ticks, end]) {
       const x = this.across(this.position(epoch));
-      context.globalAlpha = 0.14;
+      context.globalAlpha = FAINT;
       context.beginPath();
       context.moveTo(x, 0);
       context.lineTo(x, height - AXIS_HEIGHT);
       context.stroke();
-      context.globalAlpha = 0.65;
+      context.globalAlpha = PALE;
       context.textAlign = epoch === 0 ? "left" : epoch === end ? "right" : "center";
       const text = epoch === end ? `${Math.round(end)} epochs` : String(epoch);
       context.fillText(text, epoch === 0 ? x - 3 : epoch === end ? x + 3 : x, height - 6);
