@@ -33,5 +33,9 @@ export async function greyLevels(url) {
   const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
   context.drawImage(image, 0, 0);
   const { data } = context.getImageData(0, 0, image.width, image.height);
-  return { width: image.width, height: image.height, values: Float32Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]) };
+  return {
+    width: image.width,
+    height: image.height,
+    values: Float32Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]),
+  };
 }

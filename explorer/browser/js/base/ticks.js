@@ -29,6 +29,8 @@ function tickText(value, step) {
   const power = Math.floor(Math.log10(step) + 1e-9);
   const size = nearest ? Math.floor(Math.log10(Math.abs(nearest)) + 1e-9) : 0;
   const plain = (Math.abs(power) <= 3 || Math.abs(size) <= 3) && size <= 6;
-  const text = plain ? nearest.toFixed(Math.min(Math.max(0, -power), 20)) : nearest.toExponential(Math.min(Math.max(0, size - power), 20));
+  const text = plain
+    ? nearest.toFixed(Math.min(Math.max(0, -power), 20))
+    : nearest.toExponential(Math.min(Math.max(0, size - power), 20));
   return nearest ? withMinus(text) : "0";
 }

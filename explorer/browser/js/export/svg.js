@@ -13,13 +13,26 @@ function inked(property, colour) {
   return `${property}="rgb(${red}, ${green}, ${blue})" ${property}-opacity="${alpha}"`;
 }
 
-
 export class SvgContext {
   constructor(width, height) {
     Object.assign(this, {
-      width, height, parts: [], path: [], states: [], dash: [], groups: 0, clips: 0, fillStyle: "#000",
-      strokeStyle: "#000", lineWidth: 1, lineCap: "butt", globalAlpha: 1, font: "10px sans-serif", textAlign: "start",
-      textBaseline: "alphabetic", imageSmoothingEnabled: true,
+      width,
+      height,
+      parts: [],
+      path: [],
+      states: [],
+      dash: [],
+      groups: 0,
+      clips: 0,
+      fillStyle: "#000",
+      strokeStyle: "#000",
+      lineWidth: 1,
+      lineCap: "butt",
+      globalAlpha: 1,
+      font: "10px sans-serif",
+      textAlign: "start",
+      textBaseline: "alphabetic",
+      imageSmoothingEnabled: true,
     });
   }
 

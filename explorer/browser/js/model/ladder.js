@@ -4,7 +4,11 @@
 export class Ladder {
   constructor(most, kept = 96) {
     this.rungs = Array.from({ length: Math.round(Math.log2(most)) + 1 }, () => ({
-      count: 0, mean: 0, squares: 0, waiting: null, recent: [],
+      count: 0,
+      mean: 0,
+      squares: 0,
+      waiting: null,
+      recent: [],
     }));
     this.kept = kept;
   }

@@ -60,7 +60,12 @@ export class Bound {
       const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
       if (!mounted()) return;
       const posteriors = data.posterior.map((each, i) => new Posterior(each, grey[i], data.shadesANat));
-      this.take(data, bank, image.values.map((value) => value / 255), posteriors);
+      this.take(
+        data,
+        bank,
+        image.values.map((value) => value / 255),
+        posteriors,
+      );
     }
     this.refresh();
   }
@@ -147,7 +152,10 @@ export class Bound {
   closeView() {
     return this.data.view.map(([low, high], axis) => {
       const [places, edge] = [this.draws.map(({ z }) => z[axis]), EDGE * (high - low)];
-      return [Math.min(low, ...places.map((place) => place - edge)), Math.max(high, ...places.map((place) => place + edge))];
+      return [
+        Math.min(low, ...places.map((place) => place - edge)),
+        Math.max(high, ...places.map((place) => place + edge)),
+      ];
     });
   }
 
@@ -252,7 +260,9 @@ export class Bound {
     const { z, image, chart: touched } = this.hovered;
     if (this.data.pick === "image" && image >= 0) drawRing(context, view, this.bank.code(image));
     if (chart !== touched) return;
-    const text = this.data.drawn ? shortPoint(z, chart.decimals()) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
+    const text = this.data.drawn
+      ? shortPoint(z, chart.decimals())
+      : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
     this.lens.show(chart, z, this.bank.decode(z, label), text);
     probe.frames += 1;
   }

@@ -100,7 +100,10 @@ export class Draw {
       return made;
     };
     const buttons = element("div", "latent-pad-buttons", line);
-    buttons.append(button("undo", () => this.pad.undo()), button("clear", () => this.clear()));
+    buttons.append(
+      button("undo", () => this.pad.undo()),
+      button("clear", () => this.clear()),
+    );
     const figure = element("figure", "", line);
     this.form = digitCanvas(figure, "latent-form");
     element("figcaption", "", figure, { textContent: "as MNIST has it" });
@@ -180,7 +183,13 @@ export class Draw {
     this.charts[side].request();
     const panel = this.panels[side];
     if (!panel) return;
-    if (found) panel.show(this.banks[bank], found, x, { decimals: this.charts[side].decimals(), digit, radius, sheet: this.banks[sheet] });
+    if (found)
+      panel.show(this.banks[bank], found, x, {
+        decimals: this.charts[side].decimals(),
+        digit,
+        radius,
+        sheet: this.banks[sheet],
+      });
     else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
   }
 

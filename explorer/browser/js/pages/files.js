@@ -1,7 +1,7 @@
 // Files: asks for a run when one could not be made, so that the server can say why: Streamlit only says that it could not.
 
 export class Files {
-  update(data, { tell }) {
+  update(_data, { tell }) {
     this.tell = tell;
   }
 

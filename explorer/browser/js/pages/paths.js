@@ -97,7 +97,10 @@ export class Paths {
     this.t = t;
     this.scrubber.value = t;
     for (const side of this.sides) {
-      drawDigit(this.screens[side].getContext("2d"), this.banks[side].decode(this.at(side, t), this.data.sides[side].digit));
+      drawDigit(
+        this.screens[side].getContext("2d"),
+        this.banks[side].decode(this.at(side, t), this.data.sides[side].digit),
+      );
       const frames = this.strips[side].querySelectorAll("figure");
       const current = Math.round(t * (frames.length - 1));
       frames.forEach((frame, i) => frame.classList.toggle("latent-current", i === current));
@@ -123,7 +126,8 @@ export class Paths {
     for (const side of this.sides) {
       const strip = this.strips[side];
       const count = Math.max(3, Math.floor(strip.clientWidth / FRAME_PIXELS));
-      if (strip.children.length !== count) strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
+      if (strip.children.length !== count)
+        strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
       [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));
     }
   }
@@ -189,7 +193,10 @@ export class Paths {
   snapped(side, end, z) {
     const image = this.data.snap ? this.banks[side].nearest(z, this.charts[side].view.shown()) : -1;
     if (image < 0) return null;
-    return { image, moved: Object.fromEntries(this.sides.map((each) => [each, { [end]: this.banks[each].code(image) }])) };
+    return {
+      image,
+      moved: Object.fromEntries(this.sides.map((each) => [each, { [end]: this.banks[each].code(image) }])),
+    };
   }
 
   // Without it an end is a point of one map.

@@ -55,7 +55,7 @@ export class Replay {
     const handlers = {
       paint: (context, chart) => this.paint(side, context, chart),
       paintUnder: (chart) => this.paintUnder(side, chart),
-      hover: (z, chart) => this.hover(side, z, chart),
+      hover: (z) => this.hover(side, z),
       leave: () => this.leave(),
       pick: (z) => this.pick(side, z),
     };
@@ -65,7 +65,12 @@ export class Replay {
     const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "latent-coordinate", aside, { textContent: name });
-      const input = element("input", "latent-number", label, { inputMode: "decimal", step: 0.1, min: -FARTHEST, max: FARTHEST });
+      const input = element("input", "latent-number", label, {
+        inputMode: "decimal",
+        step: 0.1,
+        min: -FARTHEST,
+        max: FARTHEST,
+      });
       input.setAttribute("aria-label", `${side} z${axis + 1}`);
       input.onchange = () => {
         const z = inputs.map((each) => meant(each.value));
@@ -107,7 +112,10 @@ export class Replay {
     this.opened ??= new Map();
     if (!this.opened.has(id)) {
       const arrived = (error) => (error ? this.complain(error) : this.redraw());
-      this.opened.set(id, fetched(codes).then((bytes) => new Film(bytes, decoders, arrived)));
+      this.opened.set(
+        id,
+        fetched(codes).then((bytes) => new Film(bytes, decoders, arrived)),
+      );
     }
     return this.opened.get(id);
   }
@@ -186,7 +194,7 @@ export class Replay {
     return position < leader.last;
   }
 
-  hover(side, z, chart) {
+  hover(side, z) {
     const image = this.films[side].nearest(z, this.shown);
     this.hovered = { side, z, image };
     for (const other of this.sides.filter((each) => each !== side)) {

@@ -191,7 +191,11 @@ export class Chart {
     if (event.detail !== 2) this.before = { shown, alone };
     const twice = event.detail === 2 && shown.map((_, i) => this.before.alone || i === index);
     const chosen = twice || shown.map((on, i) => (i === index ? !on : on));
-    const names = (chart) => chart.view.classes().map(({ name }) => name).join("\n");
+    const names = (chart) =>
+      chart.view
+        .classes()
+        .map(({ name }) => name)
+        .join("\n");
     for (const chart of Chart.attached.values()) if (names(chart) === names(this)) chart.show(chosen);
     return true;
   }
@@ -252,7 +256,13 @@ export class Chart {
     if (state === this.painted) return;
     this.painted = state;
     const [{ size, opacity }] = classes;
-    this.cloud.paint(view, bank, classes.map(({ colour }) => colour), view.shown(), { point: { size, opacity } });
+    this.cloud.paint(
+      view,
+      bank,
+      classes.map(({ colour }) => colour),
+      view.shown(),
+      { point: { size, opacity } },
+    );
   }
 
   clear(canvas) {

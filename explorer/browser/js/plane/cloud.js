@@ -53,7 +53,12 @@ export class Cloud {
       this.pixels = new Uint32Array(this.image.data.buffer);
       this.stamped = this.stamps(point, ratio, this.image.width);
     }
-    Object.assign(this.canvas.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+    Object.assign(this.canvas.style, {
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+    });
   }
 
   // codes: (2 N) coordinates; only those of the classes that are shown. What moves is drawn at one pixel a CSS pixel.
@@ -65,7 +70,9 @@ export class Cloud {
     const { image, pixels, reach, canvas } = this;
     const [across, down] = [canvas.width / (x[1] - x[0]), canvas.height / (y[1] - y[0])];
     const [right, bottom] = [canvas.width + 2 * reach, canvas.height + 2 * reach];
-    const inks = palette.map((colour) => [5, 3, 1].reduce((ink, at) => 256 * ink + parseInt(colour.slice(at, at + 2), 16), 0));
+    const inks = palette.map((colour) =>
+      [5, 3, 1].reduce((ink, at) => 256 * ink + parseInt(colour.slice(at, at + 2), 16), 0),
+    );
     pixels.fill(0);
     for (const i of this.order) {
       if (!shown[labels[i]]) continue;
@@ -80,7 +87,8 @@ export class Cloud {
   stamp(px, py, ink) {
     const { pixels, image } = this;
     const [column, row] = [Math.floor(px), Math.floor(py)];
-    const { places, alphas } = this.stamped[Math.floor((px - column) * PHASES) + PHASES * Math.floor((py - row) * PHASES)];
+    const { places, alphas } =
+      this.stamped[Math.floor((px - column) * PHASES) + PHASES * Math.floor((py - row) * PHASES)];
     const first = row * image.width + column;
     const [oddInk, evenInk] = [ink & 0xff00ff, ink & 0x00ff00];
     for (let i = 0; i < places.length; i++) {

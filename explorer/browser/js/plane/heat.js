@@ -3,7 +3,10 @@
 import { clipped, element, theme } from "../base/dom.js";
 import { withMinus } from "../base/format.js";
 
-const HEAT = { light: ["#ffffff", "#efdfc3", "#b98f5b", "#4a2f14"], dark: ["#0e1117", "#40301f", "#9a7549", "#f6e8cd"] };
+const HEAT = {
+  light: ["#ffffff", "#efdfc3", "#b98f5b", "#4a2f14"],
+  dark: ["#0e1117", "#40301f", "#9a7549", "#f6e8cd"],
+};
 const HEAT_ON_TILES = 0.6; // opacity
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 }).format;
 const brief = (value) => (value < 1e-3 || value >= 1e12 ? withMinus(value.toExponential(1)) : compact(value));
@@ -12,7 +15,9 @@ function heatColour(stops, share) {
   const place = share * (stops.length - 1);
   const i = Math.min(Math.floor(place), stops.length - 2);
   const channel = (stop, at) => parseInt(stop.slice(1 + 2 * at, 3 + 2 * at), 16);
-  return [0, 1, 2].map((at) => channel(stops[i], at) + (place - i) * (channel(stops[i + 1], at) - channel(stops[i], at)));
+  return [0, 1, 2].map(
+    (at) => channel(stops[i], at) + (place - i) * (channel(stops[i + 1], at) - channel(stops[i], at)),
+  );
 }
 
 export class Heat {

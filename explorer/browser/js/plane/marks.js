@@ -15,7 +15,10 @@ export function outlined(context, width) {
 export function drawPin(context, view, z) {
   const [x, y] = view.toPixel(z);
   context.beginPath();
-  for (const [dx, dy] of [[1, 1], [1, -1]]) {
+  for (const [dx, dy] of [
+    [1, 1],
+    [1, -1],
+  ]) {
     context.moveTo(x - 6 * dx, y - 6 * dy);
     context.lineTo(x + 6 * dx, y + 6 * dy);
   }
@@ -113,7 +116,12 @@ export function drawAim(context, view, { code, q }) {
   const unit = view.toPixel([1, 0])[0] - view.toPixel([0, 0])[0];
   const gaps = q.std.map((std) => 2 * std * unit * Math.SQRT1_2 + 3);
   context.beginPath();
-  for (const [dx, dy] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) {
+  for (const [dx, dy] of [
+    [1, 1],
+    [1, -1],
+    [-1, 1],
+    [-1, -1],
+  ]) {
     context.moveTo(x + dx * gaps[0], y + dy * gaps[1]);
     context.lineTo(x + dx * (gaps[0] + 6), y + dy * (gaps[1] + 6));
   }
@@ -145,7 +153,12 @@ export function drawEllipses(context, view, { mean, std }, { ink, paper }, dash 
   for (const sigmas of [1, 2]) {
     context.beginPath();
     context.ellipse(x, y, Math.max(sigmas * (right - x), 1), Math.max(sigmas * (y - top), 1), 0, 0, 2 * Math.PI);
-    for (const [colour, width] of dash.length ? [[ink, 1.25]] : [[paper, 4], [ink, 1.75]]) {
+    for (const [colour, width] of dash.length
+      ? [[ink, 1.25]]
+      : [
+          [paper, 4],
+          [ink, 1.75],
+        ]) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.stroke();

@@ -85,8 +85,12 @@ class PlotlyViewport extends Viewport {
   frame() {
     const { xaxis, yaxis } = this.plot._fullLayout;
     return {
-      left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length,
-      x: xaxis.range, y: yaxis.range,
+      left: xaxis._offset,
+      top: yaxis._offset,
+      width: xaxis._length,
+      height: yaxis._length,
+      x: xaxis.range,
+      y: yaxis.range,
     };
   }
 

@@ -30,7 +30,12 @@ export class Posterior {
     const lines = [];
     for (let j = 0; j + 1 < this.height; j++) {
       for (let i = 0; i + 1 < this.width; i++) {
-        const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+        const corners = [
+          [i, j],
+          [i + 1, j],
+          [i + 1, j + 1],
+          [i, j + 1],
+        ];
         const above = corners.map(([a, b]) => this.nats[b * this.width + a] - level);
         const crossings = [];
         for (let k = 0; k < 4; k++) {
@@ -78,7 +83,10 @@ export class Posterior {
     if (seen && x === at[0] && y === at[1]) return;
     context.beginPath();
     context.arc(x, y, 9, 0, 2 * Math.PI);
-    for (const [colour, width] of [[paper, 5], [exact, 2.5]]) {
+    for (const [colour, width] of [
+      [paper, 5],
+      [exact, 2.5],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.stroke();

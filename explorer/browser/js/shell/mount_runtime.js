@@ -33,7 +33,13 @@ serve({
 });
 findViewportsBy(plotlyViewport);
 door().open({ addBank, bridge });
-reveal({ bankIds, bankOf, controllerOf, encode: (bank, x, label) => new Encoder(bank).see(x).encode(label), mnistForm });
+reveal({
+  bankIds,
+  bankOf,
+  controllerOf,
+  encode: (bank, x, label) => new Encoder(bank).see(x).encode(label),
+  mnistForm,
+});
 
 let watched = false;
 

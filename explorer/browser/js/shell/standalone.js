@@ -55,7 +55,10 @@ class Standalone {
     this.tabs = element("nav", "alone-tabs", head);
     this.pages = { maps: this.maps(), interpolate: this.interpolate() };
     for (const name of Object.keys(this.pages)) {
-      const tab = element("button", "", this.tabs, { type: "button", textContent: name[0].toUpperCase() + name.slice(1) });
+      const tab = element("button", "", this.tabs, {
+        type: "button",
+        textContent: name[0].toUpperCase() + name.slice(1),
+      });
       tab.onclick = () => this.open(name);
     }
     this.open("maps");
@@ -95,7 +98,9 @@ class Standalone {
   classes(parent, side) {
     const select = element("select", "latent-select", parent);
     select.setAttribute("aria-label", `Class to decode, ${side}`);
-    this.planes[side].classes.forEach(([name], label) => element("option", "", select, { value: label, textContent: name }));
+    this.planes[side].classes.forEach(([name], label) =>
+      element("option", "", select, { value: label, textContent: name }),
+    );
     this.selects.push(() => (select.value = this.planes[side].digit));
     select.onchange = () => {
       this.planes[side].digit = Number(select.value);
@@ -204,7 +209,11 @@ class Standalone {
       this.view.snap = on;
       this.updatePaths();
     });
-    this.planesOf("path", this.sides.filter((side) => SIDES.includes(side)), page);
+    this.planesOf(
+      "path",
+      this.sides.filter((side) => SIDES.includes(side)),
+      page,
+    );
     this.mounts.paths = element("div", "", page);
     return page;
   }

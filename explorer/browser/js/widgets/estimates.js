@@ -77,7 +77,7 @@ export class Estimates {
   paint() {
     if (!this.view || !this.canvas.clientWidth) return;
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const context = (this.context = cleared(this.canvas));
+    this.context = cleared(this.canvas);
     this.fit();
     const { left, right, top, bottom } = ESTIMATES_MARGIN;
     const bend = (value) => Math.asinh(value / LINEAR);
@@ -159,7 +159,9 @@ export class Estimates {
   drawBound() {
     const { context } = this;
     const { ink, paper } = this.view.colours;
-    const points = this.q.rungs.map((rung, i) => ({ ...rung, x: this.x(i), error: this.q.error(rung) })).filter(({ count }) => count);
+    const points = this.q.rungs
+      .map((rung, i) => ({ ...rung, x: this.x(i), error: this.q.error(rung) }))
+      .filter(({ count }) => count);
     if (!points.length) return;
     const known = points.filter(({ error }) => error >= 0);
     context.beginPath();
@@ -171,7 +173,10 @@ export class Estimates {
     context.globalAlpha = 1;
     context.beginPath();
     points.forEach(({ x, mean }) => context.lineTo(x, this.y(this.off(mean))));
-    for (const [colour, width] of [[paper, 4], [ink, 2]]) {
+    for (const [colour, width] of [
+      [paper, 4],
+      [ink, 2],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.stroke();

@@ -39,7 +39,8 @@ function settleNumber(input) {
   let kept = old;
   if (!text.trim()) say(input, `Empty: ${old} stays.`);
   else if (Number.isNaN(number)) say(input, `“${text.trim()}” is not a ${whole ? "whole " : ""}number: ${old} stays.`);
-  else if (number < min || number > max) say(input, `${text.trim()} is not within ${limit(min)} to ${limit(max)}: ${old} stays.`);
+  else if (number < min || number > max)
+    say(input, `${text.trim()} is not within ${limit(min)} to ${limit(max)}: ${old} stays.`);
   else {
     kept = /^[+-]?[\d.]+$/.test(text) ? text : String(number);
     if (kept !== text) say(input, `Read as ${kept}.`);
@@ -74,9 +75,10 @@ if (!globalThis.latentNumbers) {
   globalThis.latentNumbers = true;
   new MutationObserver(openNumberFields).observe(document.body, { childList: true, subtree: true });
   const field = (event) => (event.target.matches?.(NUMBER_FIELDS) ? event.target : null);
-  const listen = (kind, act) => document.addEventListener(kind, (event) => field(event) && act(event, field(event)), true);
-  listen("focusin", (event, input) => taken.set(input, input.value));
-  listen("focusout", (event, input) => settleNumber(input));
+  const listen = (kind, act) =>
+    document.addEventListener(kind, (event) => field(event) && act(event, field(event)), true);
+  listen("focusin", (_event, input) => taken.set(input, input.value));
+  listen("focusout", (_event, input) => settleNumber(input));
   listen("keydown", (event, input) => {
     if (event.key === "Enter") settleNumber(input);
     if (event.key === "Escape") write(input, taken.get(input));

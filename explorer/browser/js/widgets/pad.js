@@ -28,7 +28,10 @@ export class Pad {
     this.root = element("div", "latent-pad", parent);
     this.canvas = element("canvas", "", this.root, { tabIndex: 0 });
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", "Drawing pad. Draw a digit with the pointer; Control Z takes a stroke back.");
+    this.canvas.setAttribute(
+      "aria-label",
+      "Drawing pad. Draw a digit with the pointer; Control Z takes a stroke back.",
+    );
     this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw a digit" });
     this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
     this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });
@@ -149,12 +152,16 @@ export class Pad {
 
   // The pen that is PEN wide once the drawing is fitted in its box.
   pen() {
-    const [low, high] = [[PAD, PAD], [0, 0]];
-    const reach = (point) => point.forEach((value, axis) => {
-      const inside = Math.min(Math.max(value, 0), PAD);
-      low[axis] = Math.min(low[axis], inside);
-      high[axis] = Math.max(high[axis], inside);
-    });
+    const [low, high] = [
+      [PAD, PAD],
+      [0, 0],
+    ];
+    const reach = (point) =>
+      point.forEach((value, axis) => {
+        const inside = Math.min(Math.max(value, 0), PAD);
+        low[axis] = Math.min(low[axis], inside);
+        high[axis] = Math.max(high[axis], inside);
+      });
     for (const { points, form } of this.items) {
       if (points) {
         points.forEach(reach);

@@ -87,10 +87,10 @@ export class Timeline {
     if (step) this.go(event.shiftKey ? at + 0.1 * step : nextMoment);
     else if (event.key === "Home") this.go(0);
     else if (event.key === "End") this.go(this.leader.last);
-    else if (event.key === " " || event.key === "Enter") return event.preventDefault(), this.handlers.toggle();
-    else return;
+    else if (![" ", "Enter"].includes(event.key)) return;
     event.preventDefault();
-    this.handlers.dropped();
+    if ([" ", "Enter"].includes(event.key)) this.handlers.toggle();
+    else this.handlers.dropped();
   }
 
   across(position) {
