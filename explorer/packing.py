@@ -48,7 +48,7 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
     facts = {
         "count": count,
         "classes": stored.class_names,
-        "testSet": stored.test_set,
+        "test_set": stored.test_set,
         "conditional": stored.conditional,
         "prior": stored.prior,
         "layers": described,

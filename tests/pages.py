@@ -1,5 +1,8 @@
 """One page of the app, without a browser."""
 
+import json
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
 
@@ -16,3 +19,9 @@ def show(page: str, seconds: float = 60, **query: str) -> AppTest:
     app.run()
     assert not app.exception
     return app
+
+
+def payloads(app: AppTest, **facts: Any) -> list[dict[str, Any]]:
+    """What a page hands its controllers in the browser, of those mounts whose data say so."""
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return [data for data in sent if data.items() >= facts.items()]

@@ -16,6 +16,7 @@ import torch
 import written
 from chromium import ROOT
 from forbidden import forbid
+from pages import payloads
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -196,8 +197,7 @@ def test_a_number_field_decodes_its_point(monkeypatch):
 
 def bridged(app, field):
     """What the page sends to its controller, in every mount whose data have a field."""
-    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
-    return [data for data in found if field in data]
+    return [data for data in payloads(app) if field in data]
 
 
 def test_the_magnification_is_sent_once_and_only_while_it_is_asked_for():
@@ -471,8 +471,7 @@ def said(app):
 
 def sent(app, part):
     """What the page sends to one part of its controller."""
-    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
-    return next(data for data in found if data.get("part") == part)
+    return payloads(app, part=part)[0]
 
 
 @pytest.mark.mnist
@@ -483,7 +482,7 @@ def test_bound_shows_what_is_found_of_the_image(mnist):
     found = evidence.look(model, mnist.test_images[18].numpy(), 3)
     for nats in found.terms[:6]:
         assert f"{abs(nats):.2f}" in said(app)
-    assert found.terms.log_px == pytest.approx(sent(app, "close")["logPx"])
+    assert found.terms.log_px == pytest.approx(sent(app, "close")["log_px"])
     assert len(app.latex) >= 12
     assert any(f"{found.terms.amortisation:.2f}" in latex.value for latex in app.latex)
 
@@ -491,12 +490,12 @@ def test_bound_shows_what_is_found_of_the_image(mnist):
 @pytest.mark.mnist
 def test_bits_are_nats_divided_by_log_2(mnist):
     app = run_page("bound")
-    nats = sent(app, "close")["logPx"]
+    nats = sent(app, "close")["log_px"]
     app.get("button_group")[0].set_value("bits").run()
     assert errors(app) == []
     assert app.query_params["unit"] == "bits"
     assert f"{abs(nats) / np.log(2):.2f}" in said(app)
-    assert sent(app, "close")["logPx"] == nats
+    assert sent(app, "close")["log_px"] == nats
 
 
 @pytest.mark.mnist
@@ -554,7 +553,7 @@ def test_the_knob_walks_the_family(family, mnist):
         shown[sigma] = sent(app, "close")
         assert shown[sigma]["likelihood"]["sigma"] == pytest.approx(sigma)
     assert shown[0.5]["bank"] != shown[1.0]["bank"]
-    assert shown[0.5]["logPx"] != shown[1.0]["logPx"]
+    assert shown[0.5]["log_px"] != shown[1.0]["log_px"]
     assert said(app).count("β = ") >= 3  # and what another beta does to black and white pixels
 
 
@@ -860,8 +859,7 @@ def test_bound_takes_the_drawing_for_a_class_that_the_model_has(own_folder):
 
 def replayed(app):
     """What the page sends to the browser."""
-    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
-    return next(data for data in found if data.get("page") == "replay")
+    return payloads(app, page="replay")[0]
 
 
 def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others():

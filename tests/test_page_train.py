@@ -8,6 +8,7 @@ import pytest
 import training
 from chromium import ROOT
 from forbidden import forbid
+from pages import payloads
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from training import over, the, wait
@@ -67,8 +68,7 @@ def bar(app):
 
 def sent(app, part):
     """What the page sends to one part of its controller; None where it has none."""
-    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
-    return next((data for data in found if data.get("part") == part), None)
+    return next(iter(payloads(app, part=part)), None)
 
 
 def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):

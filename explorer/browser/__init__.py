@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit import runtime as server
 
 from explorer.browser import modules
+from explorer.browser.payloads import Payload
 
 SHELL = Path(__file__).parent / "js" / "shell"
 
@@ -58,7 +59,7 @@ def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
     return {name: files.add(blob, "application/octet-stream", name).lstrip("/") for name, blob in blobs.items()}
 
 
-def bridge(page: str, data: dict[str, Any], on_pick: Callable[[Any], None], part: str = "") -> None:
+def bridge(page: str, data: Payload, on_pick: Callable[[Any], None], part: str = "") -> None:
     """Tie a page, or the named part of it, to its controller.
 
     `on_pick` is called with each thing that the browser sent, unchecked, in order, before the rerun.

@@ -22,6 +22,7 @@ import results
 from bars import Part
 from evidence import Evidence
 from explorer import browser
+from explorer.browser import payloads
 from resources import Family
 from results import Precise, Subject
 from state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
@@ -311,11 +312,11 @@ def images(model: Precise, subject: Subject, found: Evidence) -> None:
         st.html(pictures.strip(columns))
 
 
-def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str, Any]:
+def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.BoundClose:
     """What the page's controller needs to draw the plane and to sample."""
     config = model.checkpoint.config
     sigma = evidence.shared_sigma(config, model.checkpoint.model)
-    data = {
+    data: payloads.BoundClose = {
         "part": "close",
         "bank": model.id,
         "subject": repr(subject.key),
@@ -328,12 +329,11 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> dict[str,
             {"window": each.window, "shades": pictures.data_url(each.shades), "levels": each.levels_nats}
             for each in (found.landscape.wide, found.landscape.close)
         ],
-        "shadesANat": landscape.SHADES_A_NAT,
+        "shades_a_nat": landscape.SHADES_A_NAT,
         "view": found.view,
-        "logPx": found.terms.log_px,
+        "log_px": found.terms.log_px,
         "error": found.terms.error,
         "settled": found.terms.settled,
-        "elbo": found.terms.elbo,
         "draws": evidence.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],

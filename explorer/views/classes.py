@@ -11,6 +11,7 @@ import figures
 import pictures
 import resources
 from explorer import browser
+from explorer.browser import payloads
 from resources import Resource
 from state import CLASSES, SAMPLES, ExplorerState, point, whole
 from views import parts, session, takeaway
@@ -84,7 +85,7 @@ def one_style(resource: Resource) -> None:
     z = pin(state)
     with parts.row():
         parts.coordinates("style", z, figures.step(resource.figure))
-    shown = {"bank": resource.id, "z": z, "digit": state.digit, "morph": state.morph}
+    shown = payloads.Styles(bank=resource.id, z=z, digit=state.digit, morph=state.morph)
     browser.bridge("styles", shown, session.undoable(picked))
     session.mirror()
 

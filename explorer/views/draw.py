@@ -14,6 +14,7 @@ import pictures
 import resources
 import results
 from explorer import browser
+from explorer.browser import payloads
 from resources import Resource
 from state import coordinate, packed, unpacked, whole
 from views import bound, interpolate, parts, session
@@ -95,16 +96,16 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     if style and style.id not in {resource.id for resource in shown.values()}:
         blobs.append(style)
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
-    pad = {
-        "part": "pad",
-        "loaded": st.session_state.get(LOADED, 0) + session.visit(),
-        "form": base64.b64encode(levels or b"").decode(),
-        "asked": state.digit_drawing,
-        "prior": state.prior,
-        "sides": {side: side_data(side, resource, levels) for side, resource in shown.items()},
-        "style": style and style_data(style),
-        "classes": results.classes(style, levels)._asdict() if style and levels else None,
-    }
+    pad = payloads.DrawPad(
+        part="pad",
+        loaded=st.session_state.get(LOADED, 0) + session.visit(),
+        form=base64.b64encode(levels or b"").decode(),
+        asked=state.digit_drawing,
+        prior=state.prior,
+        sides={side: side_data(side, resource, levels) for side, resource in shown.items()},
+        style=style and style_data(style),
+        classes=payloads.DrawnClasses(**results.classes(style, levels)._asdict()) if style and levels else None,
+    )
     browser.bridge("draw", pad, picked, part="_pad")
     upload()
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
@@ -116,30 +117,30 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     session.mirror()
 
 
-def side_data(side: str, resource: Resource, levels: bytes | None) -> dict[str, Any]:
+def side_data(side: str, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
     encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
-    data = {
-        "bank": resource.id,
-        "encoder": encoder and encoder.id,
-        "digit": digit,
-        "radius": results.radius(resource),
-        "sheet": getattr(results.test_sheet(resource.checkpoint), "id", None),
-    }
+    data = payloads.DrawSide(
+        bank=resource.id,
+        encoder=encoder and encoder.id,
+        digit=digit,
+        radius=results.radius(resource),
+        sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
+    )
     if levels and not encoder:
         reading = results.reading(resource, levels, digit)
-        data |= {"code": reading.code, "q": reading.q and reading.q._asdict()}
+        data["code"], data["q"] = reading.code, reading.q and payloads.Normal(**reading.q._asdict())
     return data
 
 
-def style_data(style: Resource) -> dict[str, Any]:
+def style_data(style: Resource) -> payloads.DrawStyle:
     """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
     encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
-    likelihood = {
-        "bernoulli": config.likelihood.startswith("bernoulli"),
-        "sigma": evidence.shared_sigma(config, style.checkpoint.model),
-    }
-    return {"bank": style.id, "encoder": encoder and encoder.id, "likelihood": likelihood}
+    likelihood = payloads.Likelihood(
+        bernoulli=config.likelihood.startswith("bernoulli"),
+        sigma=evidence.shared_sigma(config, style.checkpoint.model),
+    )
+    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood)
 
 
 # From elsewhere, and to elsewhere

@@ -11,6 +11,7 @@ import pictures
 import results
 import shape
 from explorer import browser
+from explorer.browser import payloads
 from resources import Resource
 from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
 from views import parts, session, takeaway
@@ -86,17 +87,17 @@ def travelled(shown: dict[str, Resource]) -> None:
         digit = getattr(state, f"digit_{side}")
         with places[side]:
             path = results.travel(resource, digit, state.path, a, b).points
-        sides[side] = {
-            "bank": resource.id,
-            "digit": digit,
-            "a": a,
-            "b": b,
-            "path": [list(map(rounded, z)) for z in path.tolist()],
-            "radius": results.radius(resource),
-            "near": compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
-        }
-    shared = {"kind": state.path, "snap": snap, "prior": state.prior}
-    browser.bridge("paths", {"sides": sides, **shared}, session.undoable(picked))
+        sides[side] = payloads.Path(
+            bank=resource.id,
+            digit=digit,
+            a=a,
+            b=b,
+            path=[list(map(rounded, z)) for z in path.tolist()],
+            radius=results.radius(resource),
+            near=compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
+        )
+    told = payloads.Paths(sides=sides, kind=state.path, snap=snap, prior=state.prior)
+    browser.bridge("paths", told, session.undoable(picked))
     for side, resource in shown.items():
         with places[side]:
             if snap and resource.stored.conditional:
@@ -122,7 +123,7 @@ def decoded_as(resource: Resource, state: ExplorerState, digit: int) -> None:
     parts.said(f"Decoded as {asked} all along: A is the style of a test image of {a}, B that of one of {b}.")
 
 
-def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
+def compared(resource: Resource, shown: payloads.Path, chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
     travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
     unit, meaning = shape.unit(resource.checkpoint)
@@ -141,7 +142,7 @@ def compared(resource: Resource, shown: dict[str, Any], chosen: str) -> None:
         parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
 
 
-def download(side: str, resource: Resource, shown: dict[str, Any]) -> None:
+def download(side: str, resource: Resource, shown: payloads.Path) -> None:
     """A button that makes the GIF of one path when it is pressed."""
     name = resource.checkpoint.name
 

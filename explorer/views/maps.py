@@ -12,6 +12,7 @@ import streamlit as st
 import opening
 import resources
 from explorer import browser
+from explorer.browser import payloads
 from resources import Resource
 from state import ExplorerState, one_of, plane, point
 from views import parts, session, takeaway
@@ -88,9 +89,16 @@ def arrange(models: dict[str, str], before: ExplorerState | None = None) -> None
 def tie(side: str, resource: Resource, z: tuple[float, float] | None, announce: bool = False) -> None:
     """Tie a map to its controller in the browser; with `announce`, a run is asked for once the map can be touched."""
     state = session.current()
-    shown = {"side": side, "bank": resource.id, "digit": getattr(state, f"digit_{side}"), "z": z}
-    with_it = {"manifold": state.manifold, "prior": state.prior, "announce": announce}
-    browser.bridge("maps", shown | with_it, session.undoable(picked), part=f"_{side}")
+    shown = payloads.Map(
+        side=side,
+        bank=resource.id,
+        digit=getattr(state, f"digit_{side}"),
+        z=z,
+        manifold=state.manifold,
+        prior=state.prior,
+        announce=announce,
+    )
+    browser.bridge("maps", shown, session.undoable(picked), part=f"_{side}")
 
 
 def picked(value: Any) -> None:

@@ -11,6 +11,7 @@ import figures
 import pictures
 import results
 from explorer import browser
+from explorer.browser import payloads
 from resources import Resource
 from results import Precise
 from state import coordinate
@@ -44,8 +45,15 @@ def magnified(side: str, resource: Resource) -> bool:
     found = results.magnification(resource, digit)
     if not found.high:
         return False
-    picture = {"window": found.window, "shades": pictures.data_url(found.shades), "low": found.low, "high": found.high}
-    browser.bridge("maps", {"part": "heat", "side": side, **picture}, lambda value: None, part=f"_heat_{side}")
+    shown = payloads.Heat(
+        part="heat",
+        side=side,
+        window=found.window,
+        shades=pictures.data_url(found.shades),
+        low=found.low,
+        high=found.high,
+    )
+    browser.bridge("maps", shown, lambda value: None, part=f"_heat_{side}")
     return True
 
 

@@ -8,6 +8,7 @@ import figures
 import resources
 import results
 from explorer import browser
+from explorer.browser import payloads
 from results import Film
 from state import coordinate, epoch, one_of, point
 from vae.files import CheckpointError
@@ -92,25 +93,33 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
     sides = {}
     for side, film in shown.items():
         z = tuple(getattr(state, field) for field in fields(side))
-        sides[side] = {
+        sides[side] = payloads.Film(
             **addresses[side],
-            "id": film.id,
-            "name": film.checkpoint.name,
-            "classes": film.checkpoint.class_names,
-            "testSet": film.checkpoint.test_set,
-            "prior": hasattr(film.checkpoint.model, "prior"),
-            "digit": getattr(state, f"digit_replay_{side}"),
-            "z": tuple(map(coordinate, film.start)) if None in z else z,
-            "views": film.views,
-            "lastView": film.last_view,
-        }
-    shared = {"palette": figures.PALETTE, "prior": state.prior, "manifold": state.manifold, "fit": state.fit}
-    told = {"sides": sides, "curves": curves(shown), "epoch": state.epoch, "visit": session.visit(), **shared}
+            id=film.id,
+            name=film.checkpoint.name,
+            classes=film.checkpoint.class_names,
+            test_set=film.checkpoint.test_set,
+            prior=hasattr(film.checkpoint.model, "prior"),
+            digit=getattr(state, f"digit_replay_{side}"),
+            z=tuple(map(coordinate, film.start)) if None in z else z,
+            views=film.views,
+            last_view=film.last_view,
+        )
+    told = payloads.Replay(
+        sides=sides,
+        curves=curves(shown),
+        epoch=state.epoch,
+        visit=session.visit(),
+        palette=figures.PALETTE,
+        prior=state.prior,
+        manifold=state.manifold,
+        fit=state.fit,
+    )
     browser.bridge("replay", told, session.undoable(picked))
     session.mirror()
 
 
-def curves(shown: dict[str, Film]) -> list[dict[str, Any]]:
+def curves(shown: dict[str, Film]) -> list[payloads.FilmCurve]:
     """What is drawn over time: for each figure its values at each moment on each side that has it.
 
     Losses under different likelihoods are no measure of each other, and get a curve each.
@@ -121,7 +130,7 @@ def curves(shown: dict[str, Film]) -> list[dict[str, Any]]:
         alone = figure == "loss_nats" and len({likelihood(film) for film in shown.values()}) > 1
         for group in [{side: values} for side, values in lines.items()] if alone else [lines]:
             if group:
-                rows.append({"title": title, "falls": figure != "kl_nats", "lines": group})
+                rows.append(payloads.FilmCurve(title=title, falls=figure != "kl_nats", lines=group))
     return rows
 
 

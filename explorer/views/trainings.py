@@ -19,6 +19,7 @@ import recipe
 import resources
 import results
 from explorer import browser
+from explorer.browser import payloads
 from jobs import Job, JobError
 from state import plane, to_query
 from vae.files import CheckpointError
@@ -172,7 +173,7 @@ def actions(job: Job, where: str) -> None:
         button("Delete", jobs.remove, "With the model that it made; it can be undone for a day")
 
 
-def curves(job: Job) -> dict[str, Any]:
+def curves(job: Job) -> payloads.TrainCurves:
     """The figures of the objective over the epochs, as the browser draws them."""
     named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
     if job.config.model == "ae":
@@ -186,43 +187,44 @@ def curves(job: Job) -> dict[str, Any]:
         sign = -1 if name == "log_likelihood_nats" else 1
         return [[row["epoch"], round(sign * row[name], 3)] for row in rows if name in row]
 
-    return {
-        "part": "curves",
-        "job": f"{job.name} {job.created}",
-        "epochs": job.config.epochs,
-        "curves": [
-            {
-                "title": title,
-                "unit": "nats" if name.endswith("_nats") else "",
-                "within": points(within, name),
-                "rows": points(job.story.rows, name),
-            }
+    return payloads.TrainCurves(
+        part="curves",
+        job=f"{job.name} {job.created}",
+        epochs=job.config.epochs,
+        curves=[
+            payloads.TrainCurve(
+                title=title,
+                unit="nats" if name.endswith("_nats") else "",
+                within=points(within, name),
+                rows=points(job.story.rows, name),
+            )
             for title, name in named
         ],
-    }
+    )
 
 
-def picture(job: Job, seen: glimpse.Glimpse) -> dict[str, Any]:
+def picture(job: Job, seen: glimpse.Glimpse) -> payloads.TrainPicture | payloads.TrainMap:
     """The codes of the test images and what the model decodes, as the browser draws them."""
-    data = {
-        "part": "map",
-        "job": f"{job.name} {job.created}",
-        "epoch": seen.epoch,
-        "picture": pictures.data_url(pictures.joined(seen.picture)),
-        "caption": seen.caption,
-    }
+    decoded = payloads.TrainPicture(
+        part="map",
+        job=f"{job.name} {job.created}",
+        epoch=seen.epoch,
+        picture=pictures.data_url(pictures.joined(seen.picture)),
+        caption=seen.caption,
+    )
     if seen.window is None:
-        return data
+        return decoded
     codes, scale = glimpse.quantised(seen)
-    return data | {
-        "codes": b64encode(codes).decode(),
-        "scale": scale,
-        "labels": b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
-        "window": seen.window,
-        "prior": job.config.model != "ae",
-        "palette": figures.PALETTE,
-        "classes": seen.class_names,
-    }
+    return payloads.TrainMap(
+        **decoded,
+        codes=b64encode(codes).decode(),
+        scale=scale,
+        labels=b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
+        window=seen.window,
+        prior=job.config.model != "ae",
+        palette=figures.PALETTE,
+        classes=seen.class_names,
+    )
 
 
 def finished(job: Job) -> None:

@@ -48,7 +48,7 @@ export class Bound {
     probe.remove();
   }
 
-  // data: { part } of three; what is to be shown comes with the part "close", see `views/bound.py`
+  // data: BoundPart or BoundClose of `payloads.py`
   async update(data, { tell, parentElement, mounted }) {
     await this.look();
     if (!mounted()) return;
@@ -59,7 +59,7 @@ export class Bound {
       const shades = data.posterior.map((each) => greyLevels(each.shades));
       const [bank, image, ...grey] = await Promise.all([bankOf(data.bank), greyLevels(data.image), ...shades]);
       if (!mounted()) return;
-      const posteriors = data.posterior.map((each, i) => new Posterior(each, grey[i], data.shadesANat));
+      const posteriors = data.posterior.map((each, i) => new Posterior(each, grey[i], data.shades_a_nat));
       this.take(
         data,
         bank,

@@ -49,7 +49,7 @@ export class Draw {
     }
   }
 
-  // data: { part } of four; all that is to be shown comes with the part "pad", see `views/draw.py`
+  // data: DrawPart or DrawPad of `payloads.py`
   async update(data, { tell, parentElement, mounted }) {
     if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
     this.parents.set(parentElement, data.part);

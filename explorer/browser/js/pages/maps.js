@@ -32,10 +32,7 @@ export class Maps {
     }
   }
 
-  // data: { side, bank, digit, z, manifold, prior, announce }: each side is a mount of its own, and a broken checkpoint
-  // has none; z is null until the server knows the point that is pinned at first, and `announce` asks for a word to it
-  // when the map can be touched;
-  // or { part: "heat", side, window, shades, low, high }, another mount, there only while it is to be shown
+  // data: Map or Heat of `payloads.py`, each in a mount of its own; the side of a broken checkpoint has none
   async update(data, { tell, parentElement, mounted }) {
     if (data.part === "heat") return this.heat(data, parentElement, mounted);
     const bank = await bankOf(data.bank);
@@ -119,7 +116,7 @@ export class Maps {
     if (pinned) drawPin(context, view, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;
-    const known = image >= 0 && bank.testSet === this.sides[touched].bank.testSet; // else the maps show different images
+    const known = image >= 0 && bank.test_set === this.sides[touched].bank.test_set; // else the maps show different images
     if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
       this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart.decimals()));

@@ -60,8 +60,7 @@ export class Paths {
     wait(this.root, true);
   }
 
-  // data: { sides: { left, right: { bank, digit, a, b, path, near, radius } }, kind, snap, prior }; a broken checkpoint's
-  // side is absent
+  // data: Paths of `payloads.py`
   async update(data, { tell, mounted }) {
     this.tell = tell;
     const banks = await banksOf(data.sides);

@@ -6,7 +6,7 @@ import { Chart } from "../plane/chart.js";
 import { say } from "../widgets/number_fields.js";
 
 export class Pictures {
-  // data: { charts: { key of a chart: name of its model } }
+  // data: Pictures of `payloads.py`
   update({ charts }) {
     this.listeners?.abort();
     this.listeners = new AbortController();

@@ -81,8 +81,7 @@ export class Replay {
     return { root, theatre, inputs, mosaic: new Mosaic(), lens: new Lens(), context: screen.getContext("2d") };
   }
 
-  // data: { sides: { left, right: { id, codes, decoders, name, prior, digit, z, views, lastView } }, curves, epoch,
-  // palette, prior, manifold, fit, visit }; a training that cannot be shown is absent
+  // data: Replay of `payloads.py`
   async update(data, { tell, mounted }) {
     this.tell = tell;
     this.latest = data;
@@ -163,8 +162,8 @@ export class Replay {
   redraw() {
     if (!this.data) return;
     for (const side of this.sides) {
-      const { views, lastView } = this.data.sides[side];
-      this.panels[side].theatre.view.follow(this.data.fit ? this.films[side].view(views) : lastView);
+      const { views, last_view } = this.data.sides[side];
+      this.panels[side].theatre.view.follow(this.data.fit ? this.films[side].view(views) : last_view);
       this.panels[side].theatre.request();
     }
     this.timeline.paint(this.epoch);
@@ -259,7 +258,7 @@ export class Replay {
     if (side === this.sides[0]) probe.frames += 1;
     if (!this.hovered || !decoder) return;
     const { side: touched, z, image } = this.hovered;
-    const known = image >= 0 && this.data.sides[side].testSet === this.data.sides[touched].testSet;
+    const known = image >= 0 && this.data.sides[side].test_set === this.data.sides[touched].test_set;
     const code = known && film.code(image);
     if (known) drawRing(context, view, code);
     const { lens } = this.panels[side];

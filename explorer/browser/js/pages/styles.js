@@ -59,7 +59,7 @@ export class Styles {
     return select;
   }
 
-  // data: { bank, z, digit, morph }
+  // data: Styles of `payloads.py`
   async update(data, { tell, mounted }) {
     this.tell = tell;
     this.bank = await bankOf(data.bank);

@@ -15,7 +15,7 @@ export class Train {
     this.parents = new Map(); // of each part that is mounted
   }
 
-  // data: { part } of two, see `views/trainings.py`; the part "curves" has the place of both on the page
+  // data: TrainCurves, TrainPicture or TrainMap of `payloads.py`
   async update(data, { parentElement, mounted }) {
     if (data.part === "curves" && !this.parents.has(parentElement)) this.build(parentElement);
     this.parents.set(parentElement, data.part);

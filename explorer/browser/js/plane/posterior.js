@@ -1,9 +1,9 @@
 // The exact posterior as shades of one hue and two lines.
 
 export class Posterior {
-  // window: [[low1, high1], [low2, high2]]; grey levels: `shadesANat` for each nat below the peak, the first row at the top
-  constructor({ window, levels }, { width, height, values }, shadesANat) {
-    Object.assign(this, { window, width, height, levels, nats: values.map((value) => value / shadesANat) });
+  // window: [[low1, high1], [low2, high2]]; grey levels: `levelsANat` for each nat below the peak, the first row at the top
+  constructor({ window, levels }, { width, height, values }, levelsANat) {
+    Object.assign(this, { window, width, height, levels, nats: values.map((value) => value / levelsANat) });
     this.lines = levels.map((level) => this.contour(level));
     const [[x0, x1], [y0, y1]] = window;
     const highest = this.nats.indexOf(Math.min(...this.nats));

@@ -25,7 +25,7 @@ export class Estimates {
     this.resized.observe(this.root);
   }
 
-  // view: { logPx, error, settled, elbo, draws, unit, colours }
+  // view: BoundClose of `payloads.py`, and the colours of the theme
   show(view, sampler) {
     this.view = view;
     if (sampler !== this.sampler) this.start(sampler);
@@ -71,7 +71,7 @@ export class Estimates {
 
   // How far a value in nats lies from the exact one, in the unit.
   off(nats) {
-    return (nats - this.view.logPx) / this.view.unit.nats;
+    return (nats - this.view.log_px) / this.view.unit.nats;
   }
 
   paint() {
@@ -189,11 +189,11 @@ export class Estimates {
   }
 
   say() {
-    const { logPx, error, settled, unit, draws } = this.view;
+    const { log_px, error, settled, unit, draws } = this.view;
     const number = (nats) => longNumber(nats / unit.nats);
     const top = this.q.top;
     const k = (2 ** top).toLocaleString("en");
-    this.items.exact.textContent = `${settled ? "exact" : "not settled:"} ${number(logPx)} ± ${(error / unit.nats).toFixed(3)}`;
+    this.items.exact.textContent = `${settled ? "exact" : "not settled:"} ${number(log_px)} ± ${(error / unit.nats).toFixed(3)}`;
     this.items.q.textContent = top < 0 ? "from q" : `from q: IW-${k} ${number(this.q.rungs[top].mean)}`;
     const prior = top < 0 ? "" : `: ${number(this.prior.rungs[top].mean)} at K = ${k}`;
     this.items.prior.textContent = `from the prior${prior}`;

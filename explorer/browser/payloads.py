@@ -1,0 +1,277 @@
+"""What each page hands its controller in the browser: one type for each mount, whose fields have the same names there.
+
+Points and codes are [z1, z2], ranges [low, high], boxes [range of z1, range of z2]; an address is what a browser can
+open, a `data:` URL mostly. Ids name what `banks` has handed over.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+Pair = Sequence[float]
+Box = Sequence[Pair]
+Side = Literal["left", "middle", "right"]
+
+
+class Map(TypedDict):
+    """One map of the page Maps."""
+
+    side: Side
+    bank: str
+    digit: int  # the class asked of a conditional model
+    z: Pair | None  # the pinned point; None until the server knows it
+    manifold: bool
+    prior: bool
+    announce: bool  # whether to tell the server when the map can be touched
+
+
+class Heat(TypedDict):
+    """The magnification behind a map, mounted only while it is to be shown."""
+
+    part: Literal["heat"]
+    side: Side
+    window: Box
+    shades: str  # the address of a grey picture, 0 at `low` and 255 at `high`, its first row at the top
+    low: float
+    high: float
+
+
+class Path(TypedDict):
+    """The path of one map."""
+
+    bank: str
+    digit: int
+    a: Pair
+    b: Pair
+    path: Sequence[Pair]
+    radius: float  # the distance within which codes are near
+    near: Sequence[int]  # how many are, of each point of the path
+
+
+class Paths(TypedDict):
+    """The page Interpolate; a side whose checkpoint is broken is absent."""
+
+    sides: dict[str, Path]
+    kind: str
+    snap: bool  # whether the ends are test images
+    prior: bool
+
+
+class Styles(TypedDict):
+    """The page Classes."""
+
+    bank: str
+    z: Pair
+    digit: int
+    morph: int  # the class that the first one goes over into
+
+
+class Normal(TypedDict):
+    """A diagonal normal in the plane."""
+
+    mean: Pair
+    std: Pair
+
+
+class Likelihood(TypedDict):
+    """p(x|z) as the browser computes it."""
+
+    bernoulli: bool  # else Gaussian
+    sigma: float | None  # None where each pixel has its own, which the browser does not have
+
+
+class Shades(TypedDict):
+    """The exact posterior on a part of the plane."""
+
+    window: Box
+    shades: str  # the address of a grey picture, see `shades_a_nat`, its first row at the top
+    levels: Sequence[float]  # of its two lines, in nats below the peak
+
+
+class Unit(TypedDict):
+    """A unit of information, and how many nats it has."""
+
+    name: str
+    nats: float
+
+
+class BoundPart(TypedDict):
+    """A place on the page Bound; what to show there comes with `BoundClose`."""
+
+    part: Literal["again", "live"]
+
+
+class BoundClose(TypedDict):
+    """All that the page Bound shows of one image under one model; likelihoods are in nats."""
+
+    part: Literal["close"]
+    bank: str
+    subject: str  # tells the image from all others
+    label: int
+    image: str  # its address
+    likelihood: Likelihood
+    q: Normal
+    best: Normal  # the Gaussian nearest to the posterior
+    posterior: Sequence[Shades]  # wide, close up
+    shades_a_nat: float
+    view: Box  # what to look at close up
+    log_px: float
+    error: float
+    settled: bool
+    draws: int  # how many the estimates come to
+    unit: Unit  # in which they are shown
+    palette: Sequence[str]
+    dot: float  # the size of a code, 1 on a map of ten thousand
+    pick: Literal["z", "image"]  # what a click takes
+    drawn: NotRequired[Sequence[Sequence[float]]]  # log-weights by encoder and prior, where the browser cannot draw
+
+
+class DrawPart(TypedDict):
+    """A place on the page Draw; what to show there comes with `DrawPad`."""
+
+    part: Literal["left", "right", "note", "ten"]
+
+
+class DrawSide(TypedDict):
+    """One map of the page Draw."""
+
+    bank: str
+    encoder: str | None  # its id; None where only the server can encode
+    digit: int
+    radius: float
+    sheet: str | None  # the id of its test images
+    code: NotRequired[Pair]  # of the drawing, where only the server can encode it
+    q: NotRequired[Normal | None]
+
+
+class DrawStyle(TypedDict):
+    """The conditional model that draws the ten digits."""
+
+    bank: str
+    encoder: str | None
+    likelihood: Likelihood
+
+
+class DrawnClasses(TypedDict):
+    """The class of a drawing by Bayes' rule."""
+
+    probabilities: Sequence[float]
+    codes: Sequence[Pair]  # given each class
+    error_nats: float
+
+
+class DrawPad(TypedDict):
+    """All that the page Draw shows."""
+
+    part: Literal["pad"]
+    loaded: int  # another number for another drawing that did not come from the pad
+    form: str  # the drawing that the rest is said of: 784 grey levels in base64, or nothing
+    asked: int | None  # the class that it is said to be
+    prior: bool
+    sides: dict[str, DrawSide]
+    style: DrawStyle | None
+    classes: DrawnClasses | None
+
+
+class Film(TypedDict):
+    """The replay of one training."""
+
+    id: str
+    name: str
+    codes: str  # the address of the codes of all moments
+    decoders: Sequence[str]  # the address of the decoder of each
+    classes: Sequence[str]
+    test_set: str
+    prior: bool
+    digit: int
+    z: Pair  # the pinned point
+    views: Sequence[Box]  # the part of the plane that holds the codes of each moment
+    last_view: Box
+
+
+class FilmCurve(TypedDict):
+    """A figure over time."""
+
+    title: str
+    falls: bool  # whether it only falls
+    lines: dict[str, Sequence[float]]  # by side, a value a moment
+
+
+class Replay(TypedDict):
+    """The page Replay; a training that cannot be shown is absent."""
+
+    sides: dict[str, Film]
+    curves: Sequence[FilmCurve]
+    epoch: float
+    visit: int
+    palette: Sequence[str]
+    prior: bool
+    manifold: bool
+    fit: bool  # whether the view follows the codes
+
+
+class TrainCurve(TypedDict):
+    """A figure of the objective; points are [epoch, value]."""
+
+    title: str
+    unit: str
+    within: Sequence[Pair]  # the means of some steps
+    rows: Sequence[Pair]  # of whole epochs
+
+
+class TrainCurves(TypedDict):
+    """The curves of a training on the page Train, and the place of its map."""
+
+    part: Literal["curves"]
+    job: str
+    epochs: int
+    curves: Sequence[TrainCurve]
+
+
+class TrainPicture(TypedDict):
+    """What a training has come to after an epoch."""
+
+    part: Literal["map"]
+    job: str
+    epoch: int
+    picture: str  # the address of what is decoded
+    caption: str
+
+
+class TrainMap(TrainPicture):
+    """The same with the codes of test images, where these have two dimensions."""
+
+    codes: str  # (N, 2) int16 in base64
+    scale: Pair  # what 1 of them is, along each axis
+    labels: str  # (N,) uint8 in base64
+    window: Box
+    prior: bool
+    palette: Sequence[str]
+    classes: Sequence[str]
+
+
+class Pictures(TypedDict):
+    """The maps of a page that can be taken away as pictures."""
+
+    charts: dict[str, str]  # the name of the model on each, by the key of its chart
+
+
+class Files(TypedDict):
+    """The files of a page, of which the browser needs to know nothing."""
+
+
+Payload = (
+    Map
+    | Heat
+    | Paths
+    | Styles
+    | BoundPart
+    | BoundClose
+    | DrawPart
+    | DrawPad
+    | Replay
+    | TrainCurves
+    | TrainPicture
+    | TrainMap
+    | Pictures
+    | Files
+)
