@@ -215,6 +215,14 @@ def test_no_page_imports_from_another_and_every_module_is_reached():
     assert reached == {path.resolve() for path in SCRIPTS.rglob("*.js")}
 
 
+def test_what_a_module_of_javascript_exports_is_imported_somewhere():
+    scripts = {path.resolve(): modules.read(path, default=True) for path in SCRIPTS.rglob("*.js")}
+    taken = {
+        (source, name) for script in scripts.values() for source, names in script.imports.items() for name in names
+    }
+    assert {(path, name) for path, script in scripts.items() for name in script.exports} == taken
+
+
 @pytest.mark.parametrize(
     "shown",
     [

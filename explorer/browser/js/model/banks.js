@@ -1,17 +1,14 @@
 // The banks and sheets that have come from the server, by their ids, and promises of those that have not.
 
 import { unpack } from "../base/bytes.js";
+import { pending } from "../base/pending.js";
 import { Bank } from "./bank.js";
 import { Sheet } from "./sheet.js";
 
 const banks = new Map();
 
 function lobby(name) {
-  if (!banks.has(name)) {
-    let open;
-    const promise = new Promise((resolve) => (open = resolve));
-    banks.set(name, { promise, open });
-  }
+  if (!banks.has(name)) banks.set(name, pending());
   return banks.get(name);
 }
 

@@ -2,7 +2,7 @@
 
 import { theme } from "../base/dom.js";
 
-export function outlined(context, width) {
+function outlined(context, width) {
   context.lineCap = "round";
   context.strokeStyle = "#000";
   context.lineWidth = width + 2;

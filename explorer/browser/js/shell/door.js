@@ -1,9 +1,8 @@
 // A promise of the runtime, made by whichever component is mounted first.
+
+import { pending } from "../base/pending.js";
+
 export function door() {
-  if (!globalThis.latentExplorerDoor) {
-    let open;
-    const promise = new Promise((resolve) => (open = resolve));
-    globalThis.latentExplorerDoor = { promise, open };
-  }
+  globalThis.latentExplorerDoor ??= pending();
   return globalThis.latentExplorerDoor;
 }
