@@ -86,13 +86,13 @@ def pick_of(chance: random.Random, kind: str, visitor: Visitor) -> dict:
 
 async def on_interpolate(visitor: Visitor, chance: random.Random) -> None:
     """Move an end of the path, to a test image."""
-    await visitor.pick("bridge_paths", {"end": chance.choice("ab"), "image": chance.randrange(10_000)})
+    await visitor.pick("bridge_interpolate", {"end": chance.choice("ab"), "image": chance.randrange(10_000)})
 
 
 async def on_classes(visitor: Visitor, chance: random.Random) -> None:
     """Choose a style, or a class."""
     pick = {"z": point(chance)} if chance.random() < 0.7 else {"digit": chance.randrange(10)}
-    await visitor.pick("bridge_styles", pick)
+    await visitor.pick("bridge_classes", pick)
 
 
 async def on_bound(visitor: Visitor, chance: random.Random) -> None:

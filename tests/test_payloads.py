@@ -17,8 +17,8 @@ DRAWING = packed(bytes([0] * 300 + [255, 90] * 20 + [0] * 444))
 TYPES = {
     ("maps", None): types.Map,
     ("maps", "heat"): types.Heat,
-    ("paths", None): types.Paths,
-    ("styles", None): types.Styles,
+    ("interpolate", None): types.Interpolate,
+    ("classes", None): types.Classes,
     ("bound", "again"): types.BoundPart,
     ("bound", "close"): types.BoundClose,
     ("bound", "live"): types.BoundPart,
@@ -50,8 +50,8 @@ def checked(app):
     ("page", "query", "mounts"),
     [
         ("maps", {"magnification": "1"}, {("maps", None), ("maps", "heat")}),
-        ("interpolate", {}, {("paths", None)}),
-        ("classes", {}, {("styles", None)}),
+        ("interpolate", {}, {("interpolate", None)}),
+        ("classes", {}, {("classes", None)}),
         ("bound", {}, {("bound", part) for part in ("again", "close", "live")}),
         ("draw", {"drawing": DRAWING}, {("draw", part) for part in ("left", "right", "note", "ten", "pad")}),
         ("replay", {}, {("replay", None)}),

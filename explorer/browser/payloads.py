@@ -47,7 +47,7 @@ class Path(TypedDict):
     near: Sequence[int]  # how many are, of each point of the path
 
 
-class Paths(TypedDict):
+class Interpolate(TypedDict):
     """The page Interpolate; a side whose checkpoint is broken is absent."""
 
     sides: dict[str, Path]
@@ -56,7 +56,7 @@ class Paths(TypedDict):
     prior: bool
 
 
-class Styles(TypedDict):
+class Classes(TypedDict):
     """The page Classes."""
 
     bank: str
@@ -262,8 +262,8 @@ class Files(TypedDict):
 Payload = (
     Map
     | Heat
-    | Paths
-    | Styles
+    | Interpolate
+    | Classes
     | BoundPart
     | BoundClose
     | DrawPart

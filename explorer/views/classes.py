@@ -85,8 +85,8 @@ def one_style(resource: Resource) -> None:
     z = pin(state)
     with parts.row():
         parts.coordinates("style", z, figures.step(resource.figure))
-    shown = payloads.Styles(bank=resource.id, z=z, digit=state.digit, morph=state.morph)
-    browser.bridge("styles", shown, session.undoable(picked))
+    shown = payloads.Classes(bank=resource.id, z=z, digit=state.digit, morph=state.morph)
+    browser.bridge("classes", shown, session.undoable(picked))
     session.mirror()
 
 

@@ -96,8 +96,8 @@ def travelled(shown: dict[str, Resource]) -> None:
             radius=results.radius(resource),
             near=compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         )
-    told = payloads.Paths(sides=sides, kind=state.path, snap=snap, prior=state.prior)
-    browser.bridge("paths", told, session.undoable(picked))
+    told = payloads.Interpolate(sides=sides, kind=state.path, snap=snap, prior=state.prior)
+    browser.bridge("interpolate", told, session.undoable(picked))
     for side, resource in shown.items():
         with places[side]:
             if snap and resource.stored.conditional:

@@ -5,13 +5,13 @@ import { addBank, bankIds, bankOf } from "../model/banks.js";
 import { Encoder } from "../model/encoder.js";
 import { mnistForm } from "../model/mnist_form.js";
 import { Bound } from "../pages/bound.js";
+import { Classes } from "../pages/classes.js";
 import { Draw } from "../pages/draw.js";
 import { Files } from "../pages/files.js";
+import { Interpolate } from "../pages/interpolate.js";
 import { Maps } from "../pages/maps.js";
-import { Paths } from "../pages/paths.js";
 import { Pictures } from "../pages/pictures.js";
 import { Replay } from "../pages/replay.js";
-import { Styles } from "../pages/styles.js";
 import { Train } from "../pages/train.js";
 import { plotlyViewport } from "../plane/plotly_viewport.js";
 import { findViewportsBy } from "../plane/viewport.js";
@@ -22,13 +22,13 @@ import { bridge } from "./picks.js";
 
 serve({
   bound: Bound,
+  classes: Classes,
   draw: Draw,
   files: Files,
+  interpolate: Interpolate,
   maps: Maps,
-  paths: Paths,
   pictures: Pictures,
   replay: Replay,
-  styles: Styles,
   train: Train,
 });
 findViewportsBy(plotlyViewport);

@@ -9,8 +9,8 @@ import { reveal } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { addBank, bankOf } from "../model/banks.js";
 import { along } from "../model/path.js";
+import { Interpolate } from "../pages/interpolate.js";
 import { Maps } from "../pages/maps.js";
-import { Paths } from "../pages/paths.js";
 import { Plot } from "../plane/plot.js";
 import { findViewportsBy, viewportOf } from "../plane/viewport.js";
 import { serve, update } from "./controllers.js";
@@ -242,12 +242,12 @@ class Standalone {
       this.before = before;
       this.updatePaths();
     };
-    const data = { page: "paths", sides, kind: this.view.path, snap: this.view.snap, prior: this.view.prior };
+    const data = { page: "interpolate", sides, kind: this.view.path, snap: this.view.snap, prior: this.view.prior };
     update({ data, parentElement: this.mounts.paths, tell });
   }
 }
 
-serve({ maps: Maps, paths: Paths });
+serve({ interpolate: Interpolate, maps: Maps });
 findViewportsBy((key) => viewports.get(key));
 reveal({ bankOf, viewportOf });
 const packed = JSON.parse(document.getElementById("banks").textContent);

@@ -15,7 +15,7 @@ const GRAB_PIXELS = 14;
 const FRAME_PIXELS = 60;
 const SECONDS = 4; // from one end to the other at normal speed
 
-export class Paths {
+export class Interpolate {
   constructor(parent) {
     this.charts = {};
     this.t = 0.5;
@@ -60,7 +60,7 @@ export class Paths {
     wait(this.root, true);
   }
 
-  // data: Paths of `payloads.py`
+  // data: Interpolate of `payloads.py`
   async update(data, { tell, mounted }) {
     this.tell = tell;
     const banks = await banksOf(data.sides);

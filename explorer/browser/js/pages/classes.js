@@ -7,7 +7,7 @@ import { bankOf } from "../model/banks.js";
 import { Chart } from "../plane/chart.js";
 import { drawPin, drawPrior } from "../plane/marks.js";
 
-export class Styles {
+export class Classes {
   constructor(parent) {
     this.chart = new Chart("style_map", {
       codes: () => this.bank,
@@ -59,7 +59,7 @@ export class Styles {
     return select;
   }
 
-  // data: Styles of `payloads.py`
+  // data: Classes of `payloads.py`
   async update(data, { tell, mounted }) {
     this.tell = tell;
     this.bank = await bankOf(data.bank);
