@@ -71,7 +71,6 @@ export class Interpolate {
     wait(this.root, false);
     this.attach();
     this.film();
-    this.seek(this.t);
   }
 
   attach() {
@@ -121,6 +120,7 @@ export class Interpolate {
     return loop || this.t < 1;
   }
 
+  // The film strips, anew, with the frame of this instant marked.
   film() {
     for (const side of this.sides) {
       const strip = this.strips[side];
@@ -129,6 +129,7 @@ export class Interpolate {
         strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
       [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));
     }
+    this.seek(this.t);
   }
 
   frame(t) {
@@ -163,7 +164,6 @@ export class Interpolate {
     requestAnimationFrame(() => {
       this.rerouted = false;
       this.film();
-      this.seek(this.t);
     });
   }
 
