@@ -305,7 +305,8 @@ def test_whatever_is_touched_while_a_slow_line_brings_the_page_works_or_waits(pa
             held.answers.remove(answer)
             held.socket.send(answer)
         touched += page.evaluate(EVERYTHING)
-        if page.locator(".latent-layers, .latent-replay:not(.latent-waiting)").count() and not held.answers:
+        there = page.locator(".latent-layers, .latent-replay:not(.latent-waiting)").count()
+        if there and touched and not held.answers:
             break
     held.late = False
     held.release()
