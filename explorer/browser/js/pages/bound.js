@@ -130,7 +130,10 @@ export class Bound {
   unmount(parent) {
     const part = this.parents.get(parent);
     this.parents.delete(parent);
-    if (part === "close") this.close.detach();
+    if (part === "close") {
+      this.close.detach();
+      this.close = null;
+    }
     if (part === "live") this.estimates.stop();
     if (!this.parents.size) this.map.detach();
   }

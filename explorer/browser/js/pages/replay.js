@@ -126,6 +126,7 @@ export class Replay {
 
   unmount() {
     this.player.pause();
+    this.data = null; // whatever of it arrives yet is drawn no more
     this.timeline.resized.disconnect();
     for (const { theatre } of Object.values(this.panels)) theatre.detach();
   }
