@@ -1,5 +1,7 @@
 """What the tests share: a small synthetic data set, every kind of model and likelihood, a browser, `--device cuda`."""
 
+import os
+
 import pytest
 import torch
 from chromium import CHROMIUM, LAUNCH, explorer
@@ -11,7 +13,7 @@ from vae.datasets import load_dataset
 from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
-
+os.environ["OMP_NUM_THREADS"] = "1"  # and so it is for the apps and commands that tests start
 
 # The same inputs in every run of the suite; `--hypothesis-profile search` looks for new ones, and keeps what fails in
 # `.hypothesis`. Whatever it finds becomes an @example beside its test.
