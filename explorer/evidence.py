@@ -188,12 +188,6 @@ def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0)
     return Bounds(*found, (exact.log_px_nats.item(), max(exact.error_nats.item(), TOLERANCE_NATS)))
 
 
-def log_evidence_nats(checkpoint: Checkpoint, image: np.ndarray, label: int) -> float:
-    """The exact log p(x) of one image, alone."""
-    model = checkpoint.model
-    return quadrature.log_evidence(model, _pixels(model, image), classes(label, 1, model)).log_px_nats.item()
-
-
 def perfect_nats(config: TrainConfig, model: VAE) -> float:
     """The highest value that log p(x|z) can have, in nats: 0 for Bernoulli pixels; a Gaussian's is at its own mean.
 

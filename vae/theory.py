@@ -8,8 +8,8 @@
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
                              of the exact p(z|x) where the decoder was trained without q
-    log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / C: log p(x|y) less log_px_summed_below_nats; and
-                             bayes_accuracy of argmax_y p(x|y)
+    log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / C: log p(x|y) less log_px_summed_below_nats;
+                             log_px_summed_error_nats of the grids; and bayes_accuracy of argmax_y p(x|y)
     cas                      accuracy on real test images of a classifier that was trained on samples only; the same
                              network trained on real images has the judge_accuracy of `evaluate`
 
@@ -93,15 +93,18 @@ def summed_out(model: CVAE, x: Tensor, y: Tensor, before: Figures) -> Figures:
     log p(x) is told of all images, if log p(x|y) is among the figures of `before`.
     """
     each = [
-        quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS).log_px_nats
+        quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS)
         for label in range(model.classes)
     ]
-    joint = torch.stack(each, 1) - math.log(model.classes)  # (N, C)
-    given = torch.stack(each, 1).gather(1, y.cpu()[:, None])[:, 0]
+    log_px, errors = (torch.stack([getattr(one, name) for one in each], 1) for name in ("log_px_nats", "error_nats"))
+    joint = log_px - math.log(model.classes)  # (N, C)
+    given = log_px.gather(1, y.cpu()[:, None])[:, 0]
+    error = (joint.softmax(1) * errors).sum(1)  # by which each p(x|y) moves their sum
     found = _mean("log_px_summed_below_nats", given - joint.logsumexp(1))
     found |= _less("log_px_summed_nats", before, found, "log_px_summed_below_nats")
     right = (joint.argmax(1) == y.cpu()).double()
-    return found | _mean("bayes_accuracy", right) | {"log_px_summed_n": len(x)}
+    found |= {"log_px_summed_error_nats": error.mean().item(), "log_px_summed_n": len(x)}
+    return found | _mean("bayes_accuracy", right)
 
 
 def _less(name: str, before: Figures, found: Figures, difference: str) -> Figures:
