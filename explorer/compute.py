@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vae import aggregate, interpolation
-from vae.checkpoint import Checkpoint
+from vae import interpolation
+from vae.inference import aggregate
+from vae.storage.checkpoint import Checkpoint
 
 NEAR = 20
 NEIGHBOURS = 5

@@ -12,13 +12,13 @@ from torch import Tensor
 
 import compute
 from evidence import Gaussian, fitted
-from vae import gap
-from vae.checkpoint import Checkpoint
-from vae.data import to_pixels
-from vae.mnist_form import Form, form_of
+from vae.images.mnist_form import Form, form_of
+from vae.images.tensors import to_pixels
+from vae.inference import inference_gap
+from vae.inference.population_monte_carlo import Population, population
+from vae.inference.quadrature import Moments
 from vae.models import VAE
-from vae.population import Population, population
-from vae.quadrature import Moments
+from vae.storage.checkpoint import Checkpoint
 
 POINTS_A_CLASS = 2_048  # of the lattice; a class fills its plane with a tenth of what fills a plane without classes
 SEED = 0
@@ -86,7 +86,7 @@ def _best(model: VAE, x: Tensor, y: Tensor | None, found: Population) -> Gaussia
     log_px = torch.tensor([found.log_px_nats], dtype=torch.float64)
     error = torch.tensor([found.error_nats], dtype=torch.float64)
     exact = Moments(found.mean[None], found.covariance[None], found.mode[None].double(), log_px, error)
-    best = gap.best_gaussian(model, x, y, exact)
+    best = inference_gap.best_gaussian(model, x, y, exact)
     return Gaussian(_pair(best.mean[0]), _pair(best.log_std[0].exp()))
 
 

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from compute import classes
 from landscape import Landscape, Window, landscape, view
-from vae import estimators, gap, quadrature
 from vae.architecture import PIXELS
-from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import binarize, to_pixels
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
+from vae.images.tensors import binarize, to_pixels
+from vae.inference import estimators, inference_gap, quadrature
 from vae.models import VAE
 from vae.objectives import kl_closed_form
+from vae.storage.checkpoint import Checkpoint
 
 TOLERANCE_NATS = quadrature.TOLERANCE_NATS  # log p(x) is known to within this
 DRAWS = 4096
@@ -59,7 +59,7 @@ class Terms(NamedTuple):
 
 
 class Code(NamedTuple):
-    """The image's description in two parts, as `vae.estimators.two_part_code_bits` has it."""
+    """The image's description in two parts, as `vae.inference.estimators.two_part_code_bits` has it."""
 
     latent_bits: float
     pixel_bits: float
@@ -115,12 +115,15 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     log_px = torch.tensor([exact.log_px_nats], dtype=torch.float64)
     error = torch.tensor([exact.error_nats], dtype=torch.float64)
     moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
-    best = gap.best_gaussian(model, x, y, moments)
+    best = inference_gap.best_gaussian(model, x, y, moments)
     if fitted(checkpoint):
-        q, elbo = DiagonalNormal(best.mean.to(x), best.log_std.to(x)), gap.Elbo(best.elbo_nats, best.error_nats)
+        q, elbo = (
+            DiagonalNormal(best.mean.to(x), best.log_std.to(x)),
+            inference_gap.Elbo(best.elbo_nats, best.error_nats),
+        )
     else:
         q = model.posterior(x, y)
-        elbo = gap.expected_elbo(model, x, q, y)
+        elbo = inference_gap.expected_elbo(model, x, q, y)
     elbo, elbo_error = elbo.nats, max(elbo.error_nats.item(), best.error_nats.item(), TOLERANCE_NATS)
     guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
     kl = kl_closed_form(q).double()

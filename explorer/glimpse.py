@@ -14,11 +14,11 @@ from torch import Tensor
 
 import compute
 from figures import Box, extent
-from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import Split, to_pixels
-from vae.files import CheckpointError, read_tensors
+from vae.images.tensors import Split, to_pixels
 from vae.models import AE, CVAE, VAE, build, skeleton
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError, read_tensors
 
 COUNT = 5_000  # test images
 SIDE = 10  # of the picture, in digits

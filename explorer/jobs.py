@@ -8,10 +8,10 @@ in a folder beside the checkpoints, where any later process finds it:
     checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.progress`), log, and lock
 
 The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
-and whoever can knows that it does not, however it ended. Like every training it also holds its name, see `vae.files`:
-a name that is being trained from the command line cannot be trained from here, nor the other way round. One more lock,
-over all jobs, allows one change at a time, so that of two visitors who want the same name, or the last free place, only
-one gets it.
+and whoever can knows that it does not, however it ended. Like every training it also holds its name, see
+`vae.storage.file_pair`: a name that is being trained from the command line cannot be trained from here, nor the other
+way round. One more lock, over all jobs, allows one change at a time, so that of two visitors who want the same name, or
+the last free place, only one gets it.
 
 No name is ever trained over: not that of a model, nor that of a training. What is removed lies in `jobs/.removed` for a
 day, and can be brought back.
@@ -34,11 +34,12 @@ import msgspec
 from msgspec import Meta
 
 import access
-from vae import files, flags, progress, stored
+from vae import flags, progress
 from vae.config import TrainConfig
-from vae.files import checked_name, is_busy, read_at_most, suffixed
 from vae.progress import Story
 from vae.snapshots import SNAPSHOTS
+from vae.storage import file_pair, stored_checkpoint
+from vae.storage.file_pair import checked_name, is_busy, read_at_most, suffixed
 
 try:
     import fcntl
@@ -253,7 +254,9 @@ def _look(folder: Path, place: Path) -> Job | None:
     except (JobError, ValueError):  # just removed, or damaged
         return None
     story = _story(place / "progress.jsonl")
-    model = bool(story.written) and not removed and stored.summary(folder / place.name).run_id == story.written
+    model = (
+        bool(story.written) and not removed and stored_checkpoint.summary(folder / place.name).run_id == story.written
+    )
     if removed:
         state = "removed"
     elif running:
@@ -266,11 +269,11 @@ def _look(folder: Path, place: Path) -> Job | None:
     return Job(place.name, config, state, facts.created, story, said, model)
 
 
-_stories: dict[Path, tuple[files.Stamp, Story]] = {}  # of each file: its stamp, and what it told
+_stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # of each file: its stamp, and what it told
 
 
 def _story(file: Path) -> Story:
-    stamp = files.stamp(file)
+    stamp = file_pair.stamp(file)
     if _stories.get(file, (None,))[0] != stamp:
         _stories[file] = stamp, progress.read(file)
     return _stories[file][1]

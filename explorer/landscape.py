@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from vae.distributions import pairwise_log_prob
+from vae.inference.adaptive import midpoints
+from vae.inference.quadrature import Posterior
 from vae.models import VAE
-from vae.quadrature import Posterior
-from vae.tiles import midpoints
 
 SIZE = 112  # cells along a side of a picture
 SHADES_A_NAT = 16

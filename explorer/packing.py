@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae.architecture import DenseLayer
-from vae.stored import Stored
+from vae.storage.stored_checkpoint import Stored
 
 if TYPE_CHECKING:
     from vae.snapshots import Replay

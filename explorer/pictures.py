@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from vae import grey
+from vae.images import grey
 
 LONGEST = 1_000  # pixels of the longer side of an image that is read
 _ONE_AT_A_TIME = Lock()

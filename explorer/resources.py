@@ -16,15 +16,15 @@ import figures
 import packing
 from keeping import Version, kept
 from state import NAME
-from vae import files, stored
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
 from vae.config import MNIST
-from vae.files import suffixed
-from vae.stored import Stored, names
+from vae.storage import file_pair, stored_checkpoint
+from vae.storage.file_pair import suffixed
+from vae.storage.stored_checkpoint import Stored, names
 
 if TYPE_CHECKING:
-    from vae.checkpoint import Checkpoint
+    from vae.storage.checkpoint import Checkpoint
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 FAMILY = "family"  # a folder within it
@@ -85,12 +85,12 @@ def nothing() -> str:
 
 @kept(opening)
 def _stored(version: Version) -> Stored:
-    return stored.read(FOLDER / version.subject)
+    return stored_checkpoint.read(FOLDER / version.subject)
 
 
 @kept(opening)
 def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
-    from vae.checkpoint import revive
+    from vae.storage.checkpoint import revive
 
     return revive(_stored)
 
@@ -117,30 +117,30 @@ def _resource(version: Version) -> Resource:
 def _title(dataset: str) -> str:
     if dataset == MNIST:
         return ""
-    from vae import datasets
+    from vae.images import sources
 
-    return datasets.title(dataset)
+    return sources.title(dataset)
 
 
 def resource(name: str) -> Resource:
-    """Everything of one checkpoint; raises what `vae.stored.read` raises, and ValueError unless it is 2-D."""
+    """Everything of one checkpoint; raises what `stored_checkpoint.read` raises, and ValueError unless it is 2-D."""
     return _resource(version(name))
 
 
 def contents(name: str) -> Stored:
-    """What is stored of a checkpoint of any number of latent dimensions; raises what `vae.stored.read` raises."""
+    """What is stored of a checkpoint of any number of latent dimensions; raises what `stored_checkpoint.read` does."""
     return _stored(version(name))
 
 
 def checkpoint(name: str) -> "Checkpoint":
-    """A checkpoint of any number of latent dimensions, with its networks; raises what `vae.stored.read` raises."""
+    """A checkpoint of any number of latent dimensions, with its networks; raises what `stored_checkpoint.read` does."""
     now = version(name)
     return _checkpoint(now, _stored(now))
 
 
 def version(name: str, suffixes: Iterable[str] = PAIR) -> Version:
     """A checkpoint as its files are now."""
-    return Version(name, tuple(files.stamp(suffixed(FOLDER / name, suffix)) for suffix in suffixes))
+    return Version(name, tuple(file_pair.stamp(suffixed(FOLDER / name, suffix)) for suffix in suffixes))
 
 
 def family() -> Family:

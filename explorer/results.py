@@ -31,12 +31,14 @@ from jobs import Job
 from keeping import Version, kept
 from resources import Resource, checkpoint, contents, version
 from shape import Magnification, Travel
-from vae import datasets, files, snapshots
-from vae.checkpoint import Checkpoint
-from vae.data import DataError, Split, fingerprint
-from vae.files import CheckpointError, suffixed
+from vae import snapshots
 from vae.geodesics import Graph
-from vae.stored import Stored
+from vae.images import sources
+from vae.images.tensors import DataError, Split, fingerprint
+from vae.storage import file_pair
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError, suffixed
+from vae.storage.stored_checkpoint import Stored
 
 SHEET_COLUMNS = 100
 
@@ -147,7 +149,7 @@ def _precise(version: Version, _checkpoint: Checkpoint, _stored: Stored) -> Prec
 
 
 def precise(name: str) -> Precise:
-    """A checkpoint with its decoder to the last digit; raises what `vae.stored.read` raises."""
+    """A checkpoint with its decoder to the last digit; raises what `stored_checkpoint.read` raises."""
     return _precise(version(name), checkpoint(name), contents(name))
 
 
@@ -248,9 +250,9 @@ def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
 def _test_split(version: Version) -> Split | None:
     dataset, place = version.subject
     try:
-        return datasets.load_test_split(dataset, place)
+        return sources.load_test_split(dataset, place)
     except (DataError, OSError):
-        if dataset in datasets.SOURCES:
+        if dataset in sources.SOURCES:
             raise  # and look again the next time
         return None  # a folder is not searched again until it changes
 
@@ -273,10 +275,10 @@ def test_images(of: Checkpoint) -> np.ndarray | None:
 def _images_version(dataset: str) -> Version:
     """A set as it is now; a folder is known by the times at which it and its subfolders changed."""
     stamps = ()
-    if dataset not in datasets.SOURCES:
+    if dataset not in sources.SOURCES:
         with suppress(OSError):
-            stamps = tuple(map(files.stamp, [Path(dataset), *sorted(Path(dataset).iterdir())]))
-    return Version((dataset, datasets.data_dir()), stamps)
+            stamps = tuple(map(file_pair.stamp, [Path(dataset), *sorted(Path(dataset).iterdir())]))
+    return Version((dataset, sources.data_dir()), stamps)
 
 
 @kept(most=4)
@@ -292,22 +294,22 @@ def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
 
 def title(of: Checkpoint) -> str:
     """The name of the images that a checkpoint has seen, as a person reads it."""
-    return datasets.title(of.config.dataset)
+    return sources.title(of.config.dataset)
 
 
 def to_fetch(of: Checkpoint) -> str | None:
     """What to download for a checkpoint's test images, with its size; None where that is impossible or not allowed."""
-    source = datasets.SOURCES.get(of.config.dataset)
-    if source is None or access.read_only() or datasets.is_here(of.config.dataset):
+    source = sources.SOURCES.get(of.config.dataset)
+    if source is None or access.read_only() or sources.is_here(of.config.dataset):
         return None
     return f"{source.title} ({source.megabytes} MB)"
 
 
 def fetch(dataset: str) -> None:
-    """Download a named data set; raises `vae.data.DataError` without a network, or if that is not allowed."""
+    """Download a named data set; raises `vae.images.tensors.DataError` without a network, or if that is not allowed."""
     if access.read_only():
         raise DataError(access.SENTENCE)
-    datasets.load_dataset(dataset, datasets.data_dir(), download=True)
+    sources.load_dataset(dataset, sources.data_dir(), download=True)
 
 
 @kept()

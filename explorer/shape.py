@@ -10,9 +10,9 @@ import torch
 
 import compute
 from vae import geodesics, interpolation
-from vae.checkpoint import Checkpoint
 from vae.geodesics import Graph
 from vae.geometry import Surface, volume
+from vae.storage.checkpoint import Checkpoint
 
 CELLS = 160  # of the map of the magnification, along its longer side
 

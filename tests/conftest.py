@@ -8,8 +8,8 @@ from chromium import CHROMIUM, LAUNCH, explorer
 from hypothesis import HealthCheck, settings
 
 from vae.config import TrainConfig
-from vae.data import DataError, ImageSet
-from vae.datasets import load_dataset
+from vae.images.sources import load_dataset
+from vae.images.tensors import DataError, ImageSet
 from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
@@ -37,7 +37,7 @@ def device(request):
 
 @pytest.fixture(autouse=True)
 def usual_arithmetic():
-    """What a command has set for its process, see `vae.arithmetic`, does not last beyond the test that ran it."""
+    """What a command has set for its process, see `vae.matmul_precision`, does not last beyond the test that ran it."""
     yield
     torch.set_float32_matmul_precision("highest")
     torch.set_flush_denormal(False)

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "explorer")]
 
 import shape  # noqa: E402
-from vae import checkpoint, geodesics  # noqa: E402
+from vae import geodesics  # noqa: E402
+from vae.storage import checkpoint  # noqa: E402
 
 MODELS = "ae", "vae", "vae-best", "cvae-best"
 LABEL = 3  # the class that a conditional model is asked for

@@ -31,9 +31,10 @@ from visitors import Crowd
 sys.path.insert(0, str(ROOT))
 
 from explorer.figures import latent_map
-from vae import checkpoint, evaluate
-from vae.data import ImageSet
-from vae.datasets import load_dataset
+from vae import evaluate
+from vae.images.sources import load_dataset
+from vae.images.tensors import ImageSet
+from vae.storage import checkpoint
 
 MODELS = {"left": "ae", "right": "vae"}  # of the start page
 STARTS = 5  # of each server

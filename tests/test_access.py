@@ -10,9 +10,9 @@ import jobs
 import resources
 import results
 from jobs import JobError
-from vae import checkpoint
 from vae.config import TrainConfig
-from vae.data import DataError
+from vae.images.tensors import DataError
+from vae.storage import checkpoint
 
 ADDRESSES = {None: False, "localhost": False, "127.0.0.1": False, "::1": False}
 ADDRESSES |= {"0.0.0.0": True, "::": True, "192.168.1.7": True, "lab.example.org": True, "": True}

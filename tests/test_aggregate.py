@@ -7,14 +7,14 @@ import torch
 from linear_gaussian import LinearGaussian
 
 import vae
-from vae.aggregate import (
+from vae.distributions import DiagonalNormal
+from vae.inference.aggregate import (
     aggregate_posterior,
     density_of_codes,
     exact_aggregate,
     kl_excess_nats,
     log_density_at_codes,
 )
-from vae.distributions import DiagonalNormal
 from vae.objectives import kl_closed_form
 
 
@@ -113,7 +113,7 @@ def test_of_posteriors_that_add_up_to_the_prior_the_kl_is_nothing_but_excess(wid
 
 def test_the_blocks_do_not_matter(posteriors, monkeypatch):
     whole = aggregate_posterior(*posteriors)
-    monkeypatch.setattr("vae.aggregate._BLOCK", 7)
+    monkeypatch.setattr("vae.inference.aggregate._BLOCK", 7)
     torch.testing.assert_close(aggregate_posterior(*posteriors).density, whole.density)
 
 

@@ -28,9 +28,11 @@ import results
 import shape
 import vae
 from state import ExplorerState, from_query, packed, unpacked
-from vae import checkpoint, datasets, hermite, tiles
-from vae.checkpoint import Checkpoint
-from vae.mnist_form import mnist_form
+from vae.images import sources
+from vae.images.mnist_form import mnist_form
+from vae.inference import adaptive, gauss_hermite
+from vae.storage import checkpoint
+from vae.storage.checkpoint import Checkpoint
 from views import parts
 
 PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2, "replay": 0}  # and their charts
@@ -345,7 +347,7 @@ def test_a_folder_that_is_gone_or_may_not_be_looked_into_is_one_sentence(own_fol
 def test_what_may_not_be_read_any_more_takes_no_page_with_it(own_folder, monkeypatch, page, lost):
     app = run_page(page)
     assert errors(app) == []
-    raw = datasets.data_dir().absolute() / "MNIST"
+    raw = sources.data_dir().absolute() / "MNIST"
     for name in ("vae", "cvae"):
         forbid(monkeypatch, {"images": raw, "all": own_folder}.get(lost, own_folder / f"{name}{lost}"))
     assert not app.run().exception
@@ -458,7 +460,7 @@ def test_without_any_checkpoint_the_app_names_the_command(own_folder):
 
 def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "is_here", lambda *_: False)
     app = run()
     assert errors(app) == []
     assert len(app.get("plotly_chart")) == 2
@@ -630,8 +632,8 @@ def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatc
 def test_a_decoder_that_no_grid_is_fine_enough_for_is_shown_as_far_as_it_is_known(
     own_folder, monkeypatch, dimensions, likelihood
 ):
-    monkeypatch.setattr(tiles, "MOST_POINTS", 10_000 if dimensions == 1 else 50_000)
-    monkeypatch.setattr(hermite, "MOST_NODES", 4_000)
+    monkeypatch.setattr(adaptive, "MOST_POINTS", 10_000 if dimensions == 1 else 50_000)
+    monkeypatch.setattr(gauss_hermite, "MOST_NODES", 4_000)
     untrained(own_folder / "wild", latent_dim=dimensions, likelihood=likelihood)
     wild = checkpoint.read(own_folder / "wild")
     generator = torch.Generator().manual_seed(0)
@@ -659,7 +661,7 @@ def test_a_broken_model_leaves_the_choice_of_another(own_folder):
 @pytest.mark.parametrize("model", ["cvae", "black"])
 def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "is_here", lambda *_: False)
     untrained(own_folder / "black", likelihood="bernoulli")
     app = run_page("bound")
     app.selectbox("bound").set_value(model).run()
@@ -675,7 +677,7 @@ def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypat
 
 def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(datasets, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "is_here", lambda *_: False)
     untrained(own_folder / "pixel", likelihood="gaussian-pixel")
     app = run_page("bound")
     assert "drawn" not in sent(app, "close")

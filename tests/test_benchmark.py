@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vae import benchmark, distributions, evaluate, objectives
-from vae.data import to_pixels
+from vae.images.tensors import to_pixels
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import compute
 import figures
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map", "draw": "draw_left"}

@@ -8,9 +8,9 @@ import torch
 from chromium import ROOT, place, settle, visit
 
 import evidence
-from vae import quadrature
-from vae.checkpoint import read
-from vae.data import to_pixels
+from vae.images.tensors import to_pixels
+from vae.inference import quadrature
+from vae.storage.checkpoint import read
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 

@@ -11,7 +11,7 @@ from own_images import NAMES, copy_of_the_app, draw_pets, train_on
 from test_browser_export import SVG, open_files, taken
 
 import compute
-from vae import checkpoint
+from vae.storage import checkpoint
 
 pytestmark = pytest.mark.browser
 

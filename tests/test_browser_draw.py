@@ -12,9 +12,9 @@ from chromium import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
 import compute
 import drawing
 import state
-from vae.checkpoint import read
-from vae.data import to_pixels
-from vae.mnist_form import crop, fit, mnist_form, place
+from vae.images.mnist_form import crop, fit, mnist_form, place
+from vae.images.tensors import to_pixels
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ from test_export import page as html_file
 
 import compute
 import figures
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 SVG = "{http://www.w3.org/2000/svg}"

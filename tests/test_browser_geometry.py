@@ -7,7 +7,7 @@ from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 
 import compute
 import shape
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 

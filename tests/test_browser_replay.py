@@ -7,7 +7,7 @@ from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wai
 
 import compute
 from vae import snapshots
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 TIME = "Time of training, in epochs"

@@ -11,7 +11,7 @@ from chromium import CHROMIUM, ROOT, explorer, place, ranges, ready, visit
 from own_images import copy_of_the_app
 
 from explorer.browser import modules
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 SCALES = {"far": 1e8, "tiny": 1e-6}

@@ -13,7 +13,7 @@ from chromium import ROOT, Held, app, place, ready, settle, visit, wait_until
 from explorer.figures import extent
 from explorer.state import from_query
 from explorer.views.parts import label
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 

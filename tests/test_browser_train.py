@@ -11,7 +11,7 @@ from chromium import ROOT, drawn, ready, settle, visit
 
 import figures
 import jobs
-from vae import checkpoint, stored
+from vae.storage import checkpoint, stored_checkpoint
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 FOLDER = ROOT / "checkpoints"
@@ -82,7 +82,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
     visit(page, f"{address}/train?job={name}")
     page.get_by_role("button", name="Delete").first.click()
     page.get_by_role("button", name="Undo").wait_for()
-    assert name not in stored.names(FOLDER)
+    assert name not in stored_checkpoint.names(FOLDER)
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("Trained: 2 of 2 epochs").first.wait_for()
     assert checkpoint.read(FOLDER / name).record == made.record

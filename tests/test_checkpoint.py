@@ -24,15 +24,17 @@ from hypothesis import strategies as st
 
 import figures
 import vae
-from vae import arrays, checkpoint, classifier, estimators, evaluate, flags, modes, quadrature, stored
-from vae.checkpoint import Checkpoint
+from vae import classifier, evaluate, flags
 from vae.config import TrainConfig
-from vae.data import to_pixels
-from vae.files import CheckpointError, checked_name
+from vae.images.tensors import to_pixels
+from vae.inference import estimators, map_codes, quadrature
 from vae.models import build
+from vae.storage import checkpoint, stored_checkpoint, torch_zip
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError, checked_name
 from views import bound, parts, trainings
 
-SHIPPED = Path(__file__).parent.parent / stored.FOLDER
+SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 SHIPPED_MODELS = ("ae", "vae", "cvae")
 
 
@@ -73,10 +75,10 @@ def test_names_are_those_of_models_and_of_what_cannot_be_read(path):
     shutil.copy(SHIPPED / "classifier.json", folder)
     (folder / "notes.json").write_text("[1, 2]", encoding="utf-8")
     (folder / "half.json").write_text('{"format": 1, "run', encoding="utf-8")
-    assert stored.names(folder) == ["b.2", "half", "notes", "vae"]
-    assert stored.names(folder, "vae") == ["b.2", "vae"]
-    assert stored.names(folder, "cvae") == []
-    assert stored.names(folder / "nowhere") == []
+    assert stored_checkpoint.names(folder) == ["b.2", "half", "notes", "vae"]
+    assert stored_checkpoint.names(folder, "vae") == ["b.2", "vae"]
+    assert stored_checkpoint.names(folder, "cvae") == []
+    assert stored_checkpoint.names(folder / "nowhere") == []
 
 
 def truncated(path):
@@ -137,7 +139,7 @@ def configured(command):
     parser = argparse.ArgumentParser()
     flags.add_config(parser)
     parser.add_argument("--name")
-    parser.add_argument("--folder", default=stored.FOLDER)
+    parser.add_argument("--folder", default=stored_checkpoint.FOLDER)
     given = parser.parse_args(words[3:])
     assert re.fullmatch(r"[\w-]+", given.name)
     assert not given.name.startswith(classifier.NAME)
@@ -192,7 +194,7 @@ def test_the_command_is_short_where_the_defaults_hold():
 def refused(path, file):
     """The sentence with which a checkpoint is refused, which names the file."""
     with pytest.raises(CheckpointError) as caught:
-        stored.read(path)
+        stored_checkpoint.read(path)
     message = str(caught.value)
     assert message.startswith(f"{path}{file}")
     assert "python -m vae.train" in message
@@ -225,7 +227,7 @@ def test_each_field_that_is_not_what_it_must_be_is_named(path, field, value):
     assert field in message or field == "run_id" or file == ".pt"
 
 
-SHOWN = [field.name for field in msgspec.structs.fields(stored.Figures)]
+SHOWN = [field.name for field in msgspec.structs.fields(stored_checkpoint.Figures)]
 
 
 @pytest.mark.fault("the JSON of a checkpoint was believed")
@@ -259,7 +261,7 @@ def test_a_number_that_is_not_finite_is_refused(path, number):
 def test_what_a_later_version_adds_is_let_through(path):
     rewrite(path, lambda record: record.update(more=[None, {"a": "b"}]))
     rewrite(path, lambda record: record["test"].update(more="words", hardest=[11, 0]))
-    assert stored.read(path).record["more"] == [None, {"a": "b"}]
+    assert stored_checkpoint.read(path).record["more"] == [None, {"a": "b"}]
 
 
 FOREIGN = {
@@ -279,8 +281,8 @@ FOREIGN = {
 def test_foreign_bytes_in_place_of_the_json_are_refused(path, content):
     Path(f"{path}.json").write_bytes(content)
     refused(path, ".json")
-    assert stored.names(path.parent) == ["vae"]
-    assert stored.names(path.parent, "vae") == []
+    assert stored_checkpoint.names(path.parent) == ["vae"]
+    assert stored_checkpoint.names(path.parent, "vae") == []
 
 
 NO_FILE = {
@@ -303,7 +305,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(path, suffix, put, monke
     file.unlink()
     put(file)
     refused(path, suffix)
-    assert stored.names(path.parent) == (["other"] if suffix == ".json" else ["other", "vae"])
+    assert stored_checkpoint.names(path.parent) == (["other"] if suffix == ".json" else ["other", "vae"])
 
 
 @pytest.mark.fault("a strange file in the folder of checkpoints hung or slowed every page")
@@ -312,7 +314,7 @@ def test_a_json_that_is_too_long_is_not_read(path):
     began = time.perf_counter()
     assert "longer than 16 MB" in refused(path, ".json")
     for _ in range(100):
-        stored.names(path.parent, "vae")
+        stored_checkpoint.names(path.parent, "vae")
     assert time.perf_counter() - began < 1
 
 
@@ -329,7 +331,7 @@ def test_what_may_not_be_read_is_told_so(path, suffix, monkeypatch):
             patch.setattr(Path, method, forbidden)
             assert "may not be read (Permission denied)" in refused(path, suffix)
     monkeypatch.setattr(os, "listdir", lambda folder: forbidden(Path(f"x{suffix}")))
-    assert stored.names(path.parent) == []
+    assert stored_checkpoint.names(path.parent) == []
 
 
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
@@ -353,21 +355,21 @@ def test_without_codes_there_is_no_model_and_with_one_there_is(path):
         return lambda tensors: tensors.update(codes=tensors["codes"][:count], labels=tensors["labels"][:count])
 
     repack(path, few(1))
-    assert stored.read(path).codes.shape == (1, 2)
+    assert stored_checkpoint.read(path).codes.shape == (1, 2)
     repack(path, few(0))
     assert "it has no codes" in refused(path, ".pt")
 
 
 def test_a_summary_is_read_once_and_anew_when_the_file_is(path, monkeypatch):
     reads = []
-    whole = stored.read_record
-    monkeypatch.setattr(stored, "read_record", lambda file: reads.append(file) or whole(file))
+    whole = stored_checkpoint.read_record
+    monkeypatch.setattr(stored_checkpoint, "read_record", lambda file: reads.append(file) or whole(file))
     for _ in range(3):
-        assert stored.names(path.parent, "vae") == ["vae"]
+        assert stored_checkpoint.names(path.parent, "vae") == ["vae"]
     assert len(reads) == 1
     rewrite(path, lambda record: record["config"].update(model="cvae", seed=11))
-    assert stored.names(path.parent, "cvae") == ["vae"]
-    assert stored.summary(path).config.seed == 11
+    assert stored_checkpoint.names(path.parent, "cvae") == ["vae"]
+    assert stored_checkpoint.summary(path).config.seed == 11
     assert len(reads) == 2
 
 
@@ -414,7 +416,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     finally:
         Path(f"{pair}.json").write_bytes(whole)
     assert evaluate.table([found])
-    kept = stored.Stored("vae", found.config, {}, found.codes.numpy(), found.labels.numpy(), found.record)
+    kept = stored_checkpoint.Stored("vae", found.config, {}, found.codes.numpy(), found.labels.numpy(), found.record)
     resource = SimpleNamespace(stored=kept, dataset="", architecture="2-128-784", used_dimensions=2)
     assert parts.facts(resource)
     assert trainings.test_figures(found.record["test"])
@@ -433,17 +435,17 @@ def same(one, other):
 @given(bit=st.integers(0, 10**9))
 def test_a_bit_that_has_flipped_is_noticed_or_changes_nothing(pair, bit):
     whole = Path(f"{pair}.pt").read_bytes()
-    known = arrays.read(Path(f"{pair}.pt"))
+    known = torch_zip.read(Path(f"{pair}.pt"))
     changed = bytearray(whole)
     bit %= 8 * len(whole)
     changed[bit // 8] ^= 1 << bit % 8
     try:
         Path(f"{pair}.pt").write_bytes(changed)
-        found = arrays.read(Path(f"{pair}.pt"))
-        stored.read(pair)
+        found = torch_zip.read(Path(f"{pair}.pt"))
+        stored_checkpoint.read(pair)
     except Exception:
         with pytest.raises(CheckpointError, match=r"vae\.pt"):
-            stored.read(pair)
+            stored_checkpoint.read(pair)
         return
     finally:
         Path(f"{pair}.pt").write_bytes(whole)
@@ -508,7 +510,7 @@ def test_the_best_models_reach_their_targets(name):
 
 
 def test_the_family_is_one_network_along_sigma_and_a_pair_along_beta():
-    family = [checkpoint.read(SHIPPED / "family" / name) for name in stored.names(SHIPPED / "family")]
+    family = [checkpoint.read(SHIPPED / "family" / name) for name in stored_checkpoint.names(SHIPPED / "family")]
     sigmas = sorted(each.config.sigma for each in family if each.config.likelihood == "gaussian")
     betas = sorted(each.config.beta for each in family if each.config.likelihood == "bernoulli")
     assert len(sigmas) >= 5
@@ -542,7 +544,7 @@ def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
 @pytest.mark.mnist
 @pytest.mark.parametrize("name", ["vae-best", "cvae-best"])
 def test_a_best_model_has_the_log_p_and_the_codes_that_are_recorded(name, mnist, monkeypatch):
-    monkeypatch.setitem(modes.POINTS, 2, 256)  # a quarter of the work, which finds the same of these images
+    monkeypatch.setitem(map_codes.POINTS, 2, 256)  # a quarter of the work, which finds the same of these images
     shipped = checkpoint.read(SHIPPED / name)
     rows = (mnist.test_labels == 7).nonzero()[:10, 0]  # of one class, for which one plane is decoded
     few = mnist.test_images[rows], mnist.test_labels[rows]

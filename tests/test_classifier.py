@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vae import classifier
-from vae.files import CheckpointError, read_record, write_pair
-from vae.stored import FOLDER
+from vae.storage.file_pair import CheckpointError, read_record, write_pair
+from vae.storage.stored_checkpoint import FOLDER
 
 SHIPPED = Path(__file__).parent.parent / FOLDER / classifier.NAME
 

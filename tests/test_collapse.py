@@ -18,9 +18,9 @@ import results
 import shape
 from state import coordinate
 from vae import snapshots
-from vae.checkpoint import read
 from vae.collapse import used_dimensions
 from vae.snapshots import Recorder, Snapshot
+from vae.storage.checkpoint import read
 from views import takeaway
 
 SECONDS = 120

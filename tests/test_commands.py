@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from vae import benchmark, classifier, commands, datasets, evaluate, train
-from vae.files import locked
+from vae.images import sources
+from vae.storage.file_pair import locked
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
@@ -121,7 +122,7 @@ def test_a_data_set_that_is_not_there_is_named(command, said, tmp_path, monkeypa
 
 @pytest.mark.parametrize("command", ["train", "datasets", "classifier", "benchmark"])
 def test_a_data_set_that_cannot_be_fetched_names_the_ways_out(command, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "torchvision_parts", lambda: (_ for _ in ()).throw(OSError(errno.EACCES, "no", "x")))
+    monkeypatch.setattr(sources, "torchvision_parts", lambda: (_ for _ in ()).throw(OSError(errno.EACCES, "no", "x")))
     monkeypatch.chdir(tmp_path)
     code, last = said(command, "--data-dir", tmp_path / "none")
     assert code == 1
@@ -192,9 +193,9 @@ def test_home_folders_are_found_wherever_a_path_is_given(images, monkeypatch, ca
     assert (images.parent / "models" / "vae.json").is_file()
     assert (images.parent / "figures").is_file()
     monkeypatch.setenv("VAE_DATA_DIR", "~/data")
-    assert datasets.data_dir() == images.parent / "data"
-    assert datasets.data_dir("~/other") == images.parent / "other"
-    assert datasets.is_here("~/pets")
+    assert sources.data_dir() == images.parent / "data"
+    assert sources.data_dir("~/other") == images.parent / "other"
+    assert sources.is_here("~/pets")
 
 
 def run(*arguments, **more):

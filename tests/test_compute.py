@@ -9,7 +9,7 @@ import torch
 import compute
 import resources
 import results
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 CHECKPOINTS = "checkpoints"
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vae.checkpoint import read
-from vae.data import to_pixels
 from vae.distributions import pairwise_log_prob
-from vae.lattice import shifted_lattice
-from vae.mnist_form import already_fitted, form_of
+from vae.images.mnist_form import already_fitted, form_of
+from vae.images.tensors import to_pixels
+from vae.quasi_random import shifted_lattice
+from vae.storage.checkpoint import read
 
 POINTS = 2_048
 TOLD = {"thin_frame", "thick_frame", "cell", "desk", "scanner_edge", "rules", "tilted_rules", "squares"}

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 import drawing
-from vae import quadrature
-from vae.checkpoint import read
-from vae.data import to_pixels
+from vae.images.tensors import to_pixels
+from vae.inference import quadrature
+from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.mnist
 

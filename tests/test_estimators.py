@@ -8,9 +8,9 @@ import torch
 from linear_gaussian import LinearGaussian
 from torch.distributions import Normal, kl_divergence
 
-from vae import estimators
 from vae.config import TrainConfig
-from vae.estimators import elbo, importance, log_joint, naive, two_part_code_bits
+from vae.inference import estimators
+from vae.inference.estimators import elbo, importance, log_joint, naive, two_part_code_bits
 from vae.models import build
 from vae.objectives import kl_closed_form
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from vae import checkpoint, evaluate, train
+from vae import evaluate, train
 from vae.config import TrainConfig
 from vae.models import build
+from vae.storage import checkpoint
 
 
 def test_knn_accuracy_is_that_of_looking_at_every_distance(generator, device):

@@ -10,9 +10,9 @@ from linear_gaussian import LinearGaussian
 
 import evidence
 import vae
-from vae.checkpoint import read
-from vae.data import binarize, to_pixels
+from vae.images.tensors import binarize, to_pixels
 from vae.objectives import kl_closed_form
+from vae.storage.checkpoint import read
 
 CHECKPOINTS = "checkpoints"
 PRECISION = torch.tensor([[60.0, -25.0], [-25.0, 40.0]])

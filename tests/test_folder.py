@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
 
-from vae import folder
-from vae.data import DataError
-from vae.datasets import load_dataset, load_test_split
+from vae.images import folder
+from vae.images.sources import load_dataset, load_test_split
+from vae.images.tensors import DataError
 
 
 def blob(width, height, seed=0, ink=255, ground=0):

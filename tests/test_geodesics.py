@@ -11,12 +11,12 @@ from chromium import ROOT
 from linear_gaussian import LinearGaussian
 from surfaces import Bent, flat, hill, sphere
 
-from vae import checkpoint
 from vae.config import TrainConfig
 from vae.geodesics import LINKS, REACHES, SAMPLES, geodesic, graph
 from vae.geometry import Surface
 from vae.interpolation import linear
 from vae.models import build
+from vae.storage import checkpoint
 
 CORNERS = SAMPLES + 1
 

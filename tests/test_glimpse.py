@@ -10,10 +10,10 @@ import torch
 import compute
 import glimpse
 from vae import train
-from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
-from vae.data import Split
-from vae.files import CheckpointError
+from vae.images.tensors import Split
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image, features
 
-from vae import grey
+from vae.images import grey
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it then reads
 ROOT = Path(__file__).parent.parent

@@ -18,8 +18,9 @@ from training import over, the, wait
 
 import jobs
 from jobs import JobError
-from vae import checkpoint, stored, train
+from vae import train
 from vae.config import TrainConfig
+from vae.storage import checkpoint, stored_checkpoint
 
 CONFIG = TrainConfig(batch_size=32, epochs=3, network="small")
 LONG = TrainConfig(batch_size=32, epochs=100_000, network="small")
@@ -52,7 +53,7 @@ def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
     job = wait(folder, "mine", over)
     assert (job.state, job.said, job.model) == ("done", "", True)
     made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits)
-    assert stored.names(folder) == ["mine"]
+    assert stored_checkpoint.names(folder) == ["mine"]
     assert list(job.story.rows) == made.record["history"]
     for row, same in zip(made.record["history"], known.record["history"], strict=True):
         assert row == pytest.approx(same)
@@ -70,7 +71,7 @@ def test_stopped_and_resumed_equals_never_stopped(folder, program):
     cut = the(folder, "cut")
     assert cut.state == "stopped"
     assert 1 <= len(cut.story.rows) < 3
-    assert stored.names(folder) in ([], ["whole"])
+    assert stored_checkpoint.names(folder) in ([], ["whole"])
     jobs.resume(folder, "cut")
     assert wait(folder, "cut", over).state == "done"
     assert wait(folder, "whole", over).state == "done"
@@ -159,7 +160,7 @@ def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, p
     jobs.stop(folder, "cut")
     job = the(folder, "cut")
     assert (job.state, job.model, job.resumes) == ("stopped", True, True)
-    assert stored.names(folder) == ["cut"]
+    assert stored_checkpoint.names(folder) == ["cut"]
     program()
     jobs.resume(folder, "cut")
     assert wait(folder, "cut", over).state == "done"
@@ -232,7 +233,7 @@ def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
     assert re.search(said, job.said)
     assert "\n" not in job.said
     assert "Traceback" not in job.said
-    assert stored.names(folder) == []
+    assert stored_checkpoint.names(folder) == []
 
 
 def test_a_job_that_was_killed_goes_on(folder):
@@ -281,7 +282,7 @@ def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):
     checkpoint.write(folder / "mine", train.train(CONFIG, digits))
     assert not the(folder, "mine").model
     jobs.remove(folder, "mine")
-    assert stored.names(folder) == ["mine"]
+    assert stored_checkpoint.names(folder) == ["mine"]
 
 
 GOOD = {"config": CONFIG.to_dict(), "created": 1.5, "threads": 1, "process": 1234, "stopped": True}

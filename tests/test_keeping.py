@@ -16,10 +16,10 @@ import resources
 import results
 from keeping import Version, kept
 from results import Subject
-from vae import checkpoint
-from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.models import build
+from vae.storage import checkpoint
+from vae.storage.checkpoint import Checkpoint
 
 
 class Thing:

@@ -9,7 +9,7 @@ from linear_gaussian import LinearGaussian
 
 import landscape
 import vae
-from vae import quadrature
+from vae.inference import quadrature
 
 GREY = torch.full((1, 1, 28, 28), 0.36, dtype=torch.float64)
 

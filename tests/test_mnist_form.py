@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vae.mnist_form import CENTRE, mnist_form, place
+from vae.images.mnist_form import CENTRE, mnist_form, place
 
 
 def drawn(height=150, width=90, at=(40, 30), size=(300, 300)):

@@ -7,9 +7,9 @@ import torch
 from torch.nn.functional import one_hot
 
 from vae.config import TrainConfig
-from vae.lattice import shifted_lattice
 from vae.models import AE, KEPT, build
 from vae.objectives import loss
+from vae.quasi_random import shifted_lattice
 
 
 def test_encode_and_decode_are_the_means_of_posterior_and_likelihood(model, x, y, z):

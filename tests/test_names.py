@@ -15,7 +15,7 @@ import resources
 import results
 import state
 from state import ExplorerState, from_query
-from vae import files, stored
+from vae.storage import file_pair, stored_checkpoint
 from views import takeaway
 
 SECONDS = 60
@@ -134,5 +134,5 @@ def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch)
 
 def test_the_pages_and_the_library_have_one_rule_for_names_and_one_for_how_far_codes_reach():
     """`state` imports nothing of `vae`, and so says both again."""
-    assert state.NAME == files.NAME
-    assert state.FARTHEST == stored.FARTHEST
+    assert state.NAME == file_pair.NAME
+    assert state.FARTHEST == stored_checkpoint.FARTHEST

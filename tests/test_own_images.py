@@ -13,10 +13,11 @@ from test_app import SECONDS, errors, run, run_page, said
 
 import resources
 import results
-from vae import checkpoint, classifier, evaluate, stored, theory
-from vae.data import fingerprint
-from vae.datasets import load_dataset
-from vae.files import CheckpointError
+from vae import classifier, evaluate, exact_metrics
+from vae.images.sources import load_dataset
+from vae.images.tensors import fingerprint
+from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.file_pair import CheckpointError
 
 TESTED = 3 * COUNT // 5
 
@@ -74,8 +75,8 @@ def test_the_command_measures_what_the_training_recorded(trained, capsys):
 
 
 def test_the_theory_holds_with_three_classes(trained, monkeypatch):
-    monkeypatch.setattr(theory, "SAMPLES_PER_CLASS", 100)
-    monkeypatch.setattr(theory, "GAP_IMAGES", 6)
+    monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 100)
+    monkeypatch.setattr(exact_metrics, "GAP_IMAGES", 6)
     monkeypatch.setattr(classifier, "BATCH_SIZE", 16)
     found = checkpoint.read(trained / "checkpoints" / "pets-cvae")
     figures = evaluate.measure(found.model, found.config, load_dataset(str(trained / "pets")), None, thorough=True)
@@ -87,12 +88,12 @@ def test_the_theory_holds_with_three_classes(trained, monkeypatch):
 
 
 def test_a_judge_of_other_images_is_not_asked(trained, tmp_path, capsys):
-    shipped = stored.FOLDER
+    shipped = stored_checkpoint.FOLDER
     assert evaluate.judge_of(shipped, "fashion-mnist") is None
     assert "python -m vae.classifier --dataset fashion-mnist" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match=r"has seen mnist only"):
         classifier.load(f"{shipped}/{classifier.NAME}", "kmnist")
-    assert stored.names(trained / "checkpoints") == ["pets-ae", "pets-cvae", "pets-vae"]
+    assert stored_checkpoint.names(trained / "checkpoints") == ["pets-ae", "pets-cvae", "pets-vae"]
 
 
 def test_a_folder_that_changed_is_not_measured_on_in_silence(trained, tmp_path):

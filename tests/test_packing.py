@@ -11,8 +11,8 @@ import written
 import figures
 import packing
 from vae.architecture import decoder_name
-from vae.checkpoint import revive
-from vae.stored import read
+from vae.storage.checkpoint import revive
+from vae.storage.stored_checkpoint import read
 
 
 @pytest.fixture(scope="module", params=["ae", "vae", "cvae"])

@@ -15,9 +15,10 @@ from training import over, the, wait
 
 import jobs
 import resources
-from vae import checkpoint, stored, train
+from vae import train
 from vae.config import TrainConfig
-from vae.datasets import load_dataset
+from vae.images.sources import load_dataset
+from vae.storage import checkpoint, stored_checkpoint
 
 SECONDS = 60
 QUICK = {"train_network": "small", "train_batch_size": "32"}
@@ -143,11 +144,11 @@ def test_what_is_deleted_can_be_brought_back(folder):
     press(visit(**QUICK, train_epochs="1"), "Train vae-1")
     wait(folder, "vae-1", over)
     app = press(visit(), "Delete")
-    assert stored.names(folder) == ["ae", "vae"]
+    assert stored_checkpoint.names(folder) == ["ae", "vae"]
     assert "job" not in app.query_params
     press(app, "Undo")
     assert bar(app) == "Trained: 1 of 1 epochs"
-    assert stored.names(folder) == ["ae", "vae", "vae-1"]
+    assert stored_checkpoint.names(folder) == ["ae", "vae", "vae-1"]
 
 
 def test_only_what_was_trained_here_can_be_deleted(folder):

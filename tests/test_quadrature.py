@@ -7,12 +7,13 @@ import torch
 from linear_gaussian import LinearGaussian
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae import checkpoint, tiles
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, pairwise_log_prob
+from vae.inference import adaptive
+from vae.inference.quadrature import kl_to_posterior, log_evidence, moments, posterior
 from vae.models import build
 from vae.objectives import kl_closed_form
-from vae.quadrature import kl_to_posterior, log_evidence, moments, posterior
+from vae.storage import checkpoint
 
 PRECISIONS = {  # of p(z|x): standard deviations from .5 down to .003, which ask for steps from .05 down to .003
     "broad line": [[4.0]],
@@ -211,7 +212,7 @@ def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
 def test_what_takes_too_much_ends_with_an_error_that_says_so(kinked, most, monkeypatch):
     model, x = kinked
     exact, settled = brute_force(model, x, 300), log_evidence(model, x)
-    monkeypatch.setattr(tiles, "MOST_POINTS", most)
+    monkeypatch.setattr(adaptive, "MOST_POINTS", most)
     found = log_evidence(model, x)
     given_up = found.error_nats > 0.01
     assert given_up.any()
@@ -227,7 +228,7 @@ def test_what_takes_too_much_ends_with_an_error_that_says_so(kinked, most, monke
 @pytest.mark.parametrize("steeper", [1e2, 1e3, 1e5])
 @pytest.mark.parametrize("network", ["seed", "fourier"])
 def test_a_decoder_of_which_no_grid_is_fine_enough_takes_no_more_than_is_allowed(network, steeper, monkeypatch):
-    monkeypatch.setattr(tiles, "MOST_POINTS", 100_000)
+    monkeypatch.setattr(adaptive, "MOST_POINTS", 100_000)
     torch.manual_seed(0)
     model = build(TrainConfig(network=network, likelihood="bernoulli")).requires_grad_(False)
     for weight in model.decoder.parameters():

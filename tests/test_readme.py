@@ -10,7 +10,9 @@ import torch
 from chromium import ROOT
 
 import vae
-from vae import checkpoint, datasets, evaluate, flags
+from vae import evaluate, flags
+from vae.images import sources
+from vae.storage import checkpoint
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -20,7 +22,7 @@ TRAINING = re.findall(r"^    python -m vae\.train (.+)$", README, re.MULTILINE)
 def test_every_file_it_names_exists():
     named = set(re.findall(r"\b(?:vae|explorer|tests|checkpoints|\.ci)/[\w./-]*\w", README))
     named |= set(re.findall(r"\b(\w+\.py)\b", README))
-    places = [ROOT, ROOT / "explorer", ROOT / "tests", ROOT / "vae", ROOT / "checkpoints"]
+    places = [ROOT, ROOT / "explorer", ROOT / "tests", ROOT / "checkpoints", *(ROOT / "vae").glob("**/")]
     made_by_its_commands = {"checkpoints/vae-deep.pt", "checkpoints/vae-deep.replay.pt"}
     for name in named - made_by_its_commands:
         assert any((place / name).exists() or (place / f"{name}.pt").exists() for place in places), name
@@ -50,7 +52,7 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
 
 @pytest.mark.mnist
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
-    monkeypatch.setattr(datasets, "load_dataset", lambda: mnist)
+    monkeypatch.setattr(sources, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
     assert len(EXAMPLES) == 6
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)

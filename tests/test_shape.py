@@ -7,7 +7,7 @@ from chromium import ROOT
 
 import compute
 import shape
-from vae.checkpoint import read
+from vae.storage.checkpoint import read
 
 KINDS = ("line", "arc", "geodesic")
 

@@ -13,16 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compute
-from vae import checkpoint, evaluate, flags, snapshots, stored, train
+from vae import evaluate, flags, snapshots, train
 from vae.config import TrainConfig
-from vae.data import to_pixels
 from vae.distributions import squared_error
-from vae.files import CheckpointError, read_tensors
+from vae.images.tensors import to_pixels
 from vae.models import build
 from vae.snapshots import Recorder
+from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.file_pair import CheckpointError, read_tensors
 from vae.train import TrainingError
 
-SHIPPED = Path(__file__).parent.parent / stored.FOLDER
+SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 QUICK = {"batch_size": 32, "epochs": 4}
 
 
@@ -115,7 +116,7 @@ def test_the_command_line_keeps_a_replay(digits, tmp_path, monkeypatch):
     train.main([*settings, "--snapshots", "4"])
     found = snapshots.read(tmp_path / "vae", checkpoint.read(tmp_path / "vae"))
     assert [snapshot.step for snapshot in found.snapshots] == snapshots.moments(14, 7, 4)
-    assert stored.names(tmp_path) == ["vae"]
+    assert stored_checkpoint.names(tmp_path) == ["vae"]
     train.main(settings)
     assert not snapshots.exists(tmp_path / "vae")
 

@@ -16,7 +16,7 @@ import compute
 import drawing
 import evidence
 import shape
-from vae import checkpoint
+from vae.storage import checkpoint
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 THREADS = 4

@@ -17,22 +17,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import vae
-from vae import (
-    aggregate,
-    checkpoint,
-    data,
-    estimators,
-    evaluate,
-    flags,
-    quadrature,
-    snapshots,
-    theory,
-    train,
-)
+from vae import evaluate, exact_metrics, flags, snapshots, train
 from vae.config import TrainConfig
-from vae.data import VALIDATION_IMAGES, ImageSet
-from vae.gap import Gap
-from vae.quadrature import LogEvidence
+from vae.images import tensors
+from vae.images.tensors import VALIDATION_IMAGES, ImageSet
+from vae.inference import aggregate, estimators, quadrature
+from vae.inference.inference_gap import Gap
+from vae.inference.quadrature import LogEvidence
+from vae.storage import checkpoint
 from vae.train import TrainingError
 
 QUICK = {"batch_size": 32, "epochs": 4}
@@ -297,9 +289,9 @@ def broken(*_, **__):
 
 
 DEAR = [(evaluate, name) for name in ("nearest_labels", "squared_error_at_code", "used_dimensions", "_of_objective")]
-DEAR += [(evaluate, "class_agreement"), (evaluate, "_of_codes"), (estimators, "importance"), (theory, "gap")]
+DEAR += [(evaluate, "class_agreement"), (evaluate, "_of_codes"), (estimators, "importance"), (exact_metrics, "gap")]
 DEAR += [(quadrature, "log_evidence"), (aggregate, "aggregate_posterior"), (aggregate, "kl_excess_nats")]
-DEAR += [(theory, "code_bits"), (theory, "summed_out")]
+DEAR += [(exact_metrics, "code_bits"), (exact_metrics, "summed_out")]
 
 
 @pytest.fixture
@@ -307,8 +299,8 @@ def thorough_figures(digits, monkeypatch):
     """All figures of a model of next to no images; what takes minutes is not integrated but made up."""
     few = ImageSet(*(part[:2] for part in digits[:4]))
     config, said = TrainConfig(model="cvae", network="small", epochs=1), torch.eye(10)[3]
-    monkeypatch.setattr(theory, "classification_accuracy_score", lambda *_: 0.5)
-    monkeypatch.setattr(theory, "gap", lambda model, x, y: Gap(*torch.ones(4, len(x))))
+    monkeypatch.setattr(exact_metrics, "classification_accuracy_score", lambda *_: 0.5)
+    monkeypatch.setattr(exact_metrics, "gap", lambda model, x, y: Gap(*torch.ones(4, len(x))))
     evidence = LogEvidence(torch.ones(2), torch.zeros(2), 0.1, 1)
     monkeypatch.setattr(quadrature, "log_evidence", lambda *_: evidence)
 
@@ -385,7 +377,7 @@ def test_too_few_images_are_refused_at_the_start(digits, monkeypatch):
 
 
 def test_the_validation_images_are_not_trained_on(digits, monkeypatch):
-    monkeypatch.setattr(data, "VALIDATION_IMAGES", 40)
+    monkeypatch.setattr(tensors, "VALIDATION_IMAGES", 40)
     config = TrainConfig(**QUICK)
     held_out = train.train(dataclasses.replace(config, validation=True), digits)
     rest = digits._replace(train_images=digits.train_images[:-40], train_labels=digits.train_labels[:-40])

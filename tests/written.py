@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae import checkpoint
 from vae.architecture import DIGITS
-from vae.checkpoint import Checkpoint
 from vae.config import TrainConfig
 from vae.models import build
+from vae.storage import checkpoint
+from vae.storage.checkpoint import Checkpoint
 
 COUNT = 2_000
 

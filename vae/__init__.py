@@ -22,15 +22,20 @@ _MODULES = {
     "AE": "models",
     "CVAE": "models",
     "VAE": "models",
-    "CheckpointError": "files",
+    "CheckpointError": "storage.file_pair",
     "TrainConfig": "config",
     "build": "models",
-    "load": "checkpoint",
-    "read": "checkpoint",
-    "to_pixels": "data",
-}  # where the public names are; their modules, and with them PyTorch, are imported when they are first asked for
+    "estimators": "inference.estimators",
+    "geodesics": "geodesics",
+    "geometry": "geometry",
+    "interpolation": "interpolation",
+    "load": "storage.checkpoint",
+    "quadrature": "inference.quadrature",
+    "read": "storage.checkpoint",
+    "to_pixels": "images.tensors",
+}  # where public names and modules are; they, and with them PyTorch, are imported when they are first asked for
 
-__all__ = [*_MODULES, "estimators", "geodesics", "geometry", "interpolation", "quadrature"]
+__all__ = [*_MODULES]
 
 
 if sys.argv[:1] == ["-m"]:  # what argv[0] is under `python -m vae.train` until Python has found that module
@@ -40,4 +45,5 @@ if sys.argv[:1] == ["-m"]:  # what argv[0] is under `python -m vae.train` until 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"vae.{_MODULES[name]}"), name) if name in _MODULES else import_module(f"vae.{name}")
+    module = import_module(f"vae.{_MODULES[name]}")
+    return module if module.__name__.endswith(f".{name}") else getattr(module, name)

@@ -40,11 +40,11 @@ from torch.nn.functional import relu
 from torch.utils.data import DataLoader
 
 from vae import commands, evaluate, flags, objectives
-from vae.arithmetic import hasten
 from vae.config import TrainConfig
-from vae.data import ImageSet
-from vae.datasets import MNIST, data_dir, load_dataset, torchvision_parts
-from vae.files import expanded
+from vae.images.sources import MNIST, data_dir, load_dataset, torchvision_parts
+from vae.images.tensors import ImageSet
+from vae.matmul_precision import hasten
+from vae.storage.file_pair import expanded
 from vae.train import Run
 
 BATCH = 128

@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from vae import commands, flags, stored
+from vae import commands, flags
 from vae.architecture import DIGITS
-from vae.data import ImageSet, batches, to_pixels
-from vae.datasets import MNIST, load_dataset, title
-from vae.files import RESERVED_PREFIX, CheckpointError, locked, read_pair, suffixed, write_pair
-from vae.stored import ClassNames, conforming
+from vae.images.sources import MNIST, load_dataset, title
+from vae.images.tensors import ImageSet, batches, to_pixels
+from vae.storage import stored_checkpoint
+from vae.storage.file_pair import RESERVED_PREFIX, CheckpointError, locked, read_pair, suffixed, write_pair
+from vae.storage.stored_checkpoint import ClassNames, conforming
 
 NAME = RESERVED_PREFIX
 COMMAND = "python -m vae.classifier"
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dataset", default=MNIST, help="as of `python -m vae.train` (default: %(default)s)")
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    flags.add_folder(parser, stored.FOLDER, "where to write it")
+    flags.add_folder(parser, stored_checkpoint.FOLDER, "where to write it")
     commands.run(parser, _run, arguments)
 
 

@@ -13,7 +13,7 @@
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
-minutes, log p(x) itself before all, is in `theory`.
+minutes, log p(x) itself before all, is in `exact_metrics`.
 """
 
 import argparse
@@ -28,18 +28,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from vae import aggregate, checkpoint, classifier, commands, flags, modes, stored, theory
-from vae.arithmetic import hasten
-from vae.checkpoint import Checkpoint
+from vae import classifier, commands, exact_metrics, flags
 from vae.collapse import used_dimensions
 from vae.config import TrainConfig
-from vae.data import DataError, ImageSet, binarize, fingerprint, to_pixels
-from vae.datasets import MNIST, load_dataset
 from vae.distributions import squared_error
-from vae.files import CheckpointError, bare, expanded, locked
+from vae.images.sources import MNIST, load_dataset
+from vae.images.tensors import DataError, ImageSet, binarize, fingerprint, to_pixels
+from vae.inference import aggregate, map_codes
+from vae.matmul_precision import hasten
 from vae.measured import Figures, Measured, Tell
 from vae.models import AE, CVAE, VAE
 from vae.objectives import Terms, figures
+from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError, bare, expanded, locked
 
 Model = AE | VAE | CVAE
 
@@ -60,7 +62,7 @@ def measure(
     tell: Tell = lambda what: None,
     on_objective: Callable[[Figures], object] = lambda found: None,
 ) -> Figures:
-    """The figures of a model on the test set, on the CPU; if `thorough`, those of `theory` as well, in minutes.
+    """The figures of a model on the test set, on the CPU; if `thorough`, those of `exact_metrics` as well, in minutes.
 
     `judge` is the classifier, None where there is none; `tell` is called with what is being measured, `on_objective`
     with the first figures, which take next to no time and memory, before any other. A figure that cannot be measured is
@@ -123,22 +125,22 @@ def collapse(config: TrainConfig, found: Figures) -> str:
 
 
 def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
-    """The figures of `theory`."""
+    """The figures of `exact_metrics`."""
     x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
-    theory.of_images(model, x, y, measured)
+    exact_metrics.of_images(model, x, y, measured)
     if model.latent_dim == 2:
         blocks = list(_blocks(config, data.train_images, data.train_labels))
         images, labels = (torch.cat(part) for part in zip(*blocks, strict=True))
         exact = config.objective == "exact"
-        measured.attempt("aggregate posterior", lambda: theory.of_codes(model, images, labels, exact, measured))
+        measured.attempt("aggregate posterior", lambda: exact_metrics.of_codes(model, images, labels, exact, measured))
     if config.likelihood in CODE_STEPS:
         found, step = measured.figures, CODE_STEPS[config.likelihood]
         nats = [found.get(name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats")]
-        measured.take("the two-part code", lambda: theory.code_bits(*nats, step))
+        measured.take("the two-part code", lambda: exact_metrics.code_bits(*nats, step))
     if model.conditional:
         measured.take(
             "a classifier trained on samples only",
-            lambda: {"cas": theory.classification_accuracy_score(model, data)},
+            lambda: {"cas": exact_metrics.classification_accuracy_score(model, data)},
         )
 
 
@@ -168,7 +170,7 @@ def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) ->
     its decoder has never heard of its encoder, which is only the quicker way there.
     """
     if config.objective == "exact" and model.latent_dim <= 2:
-        return modes.posterior_modes(model, to_pixels(images), labels)
+        return map_codes.posterior_modes(model, to_pixels(images), labels)
     return encoded(model, images, labels)
 
 
@@ -206,7 +208,8 @@ def class_agreement(model: CVAE, judge: nn.Module) -> float:
 def table(checkpoints: list[Checkpoint]) -> str:
     """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column.
 
-    All are of all test images. Where some of those had to do (`theory`), the standard error of that stands beside.
+    All are of all test images. Where some of those had to do (`exact_metrics`), the standard error of that stands
+    beside.
     """
     columns = {  # figure: (heading, format)
         "squared_error": ("squared error", ".2f"),
@@ -282,13 +285,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint anew")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured figures here")
     parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
-    flags.add_folder(parser, stored.FOLDER, "of models and classifier")
+    flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
     flags.add_data_dir(parser)
     commands.run(parser, _run, arguments)
 
 
 def _run(given: argparse.Namespace) -> None:
-    paths = given.paths or [given.folder / name for name in stored.names(given.folder)]
+    paths = given.paths or [given.folder / name for name in stored_checkpoint.names(given.folder)]
     if not paths:
         raise CheckpointError(f"there is no model in {given.folder}: train one with `python -m vae.train`")
     checkpoints = [checkpoint.read(path) for path in paths]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from vae.commands import WrongArgument, sentence
 from vae.config import TrainConfig
-from vae.files import expanded
+from vae.storage.file_pair import expanded
 
 if TYPE_CHECKING:
     import torch  # which is imported where it is needed: the flags of a configuration do without
@@ -57,7 +57,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """--data-dir, as `vae.datasets.data_dir` takes it."""
+    """--data-dir, as `vae.images.sources.data_dir` takes it."""
     parser.add_argument("--data-dir", help="the folder of MNIST/raw and its like (default: VAE_DATA_DIR, else data)")
 
 

@@ -21,7 +21,7 @@ from vae import networks, objectives
 from vae.architecture import CLASSES, PIXELS, activations, widths
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels, pairwise_log_prob
-from vae.lattice import shifted_lattice
+from vae.quasi_random import shifted_lattice
 
 KEPT = 0.99
 """Share of the posterior weight of a batch that the exact objective decodes with a gradient.

@@ -24,8 +24,8 @@ from typing import Annotated, Any, NamedTuple, TextIO
 import msgspec
 from msgspec import Meta
 
-from vae.files import read_at_most
 from vae.objectives import Terms, figures
+from vae.storage.file_pair import read_at_most
 
 EVERY_SECONDS = 0.5
 EVERY_SHARE = 1 / 500  # of the time so far

@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae import evaluate, objectives, stored
-from vae.checkpoint import Checkpoint
+from vae import evaluate, objectives
 from vae.config import TrainConfig
-from vae.files import CheckpointError, read_tensors, suffixed, write_atomically
 from vae.models import AE, CVAE, VAE, skeleton
+from vae.storage import stored_checkpoint
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
 
 FIRST = 1 / 32  # of an epoch: before that the step size, which starts from 0, has moved nothing that could be seen
 SNAPSHOTS = 15  # of the shipped models
@@ -208,4 +209,4 @@ def _check_numbers(values: list[Any]) -> None:
 
 def command(path: str | Path, checkpoint: Checkpoint) -> str:
     """The command that trains a model again just as it was trained, and keeps snapshots."""
-    return stored.command(Path(path), checkpoint.config, "--snapshots", str(SNAPSHOTS))
+    return stored_checkpoint.command(Path(path), checkpoint.config, "--snapshots", str(SNAPSHOTS))

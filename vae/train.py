@@ -22,17 +22,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vae import __version__, checkpoint, classifier, commands, evaluate, flags, objectives, snapshots, stored
-from vae.arithmetic import hasten
-from vae.checkpoint import Checkpoint
+from vae import __version__, classifier, commands, evaluate, flags, objectives, snapshots
 from vae.config import TrainConfig
-from vae.data import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
-from vae.datasets import load_dataset
-from vae.files import checked_name, expanded, locked, read_tensors, suffixed, write_atomically, write_record
+from vae.images.sources import load_dataset
+from vae.images.tensors import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
+from vae.matmul_precision import hasten
 from vae.measured import Figures
 from vae.models import build
 from vae.progress import Progress
 from vae.snapshots import Recorder
+from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.checkpoint import Checkpoint
+from vae.storage.file_pair import checked_name, expanded, locked, read_tensors, suffixed, write_atomically, write_record
 
 RISE = 0.1  # share of the steps in which the step size rises
 SOME = 10_000  # images, enough to know their mean and deviation
@@ -177,9 +178,9 @@ def train(
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left; with `thorough`, the figures of `theory` as well, which take minutes. `report` is told of each step,
-    `recorder` takes snapshots. `on_trained` is given the checkpoint before the figures that take long are measured.
-    Raises TrainingError when the loss is not finite, there is nothing to resume, or there are too few images.
+    the time left; with `thorough`, the figures of `exact_metrics` as well, which take minutes. `report` is told of each
+    step, `recorder` takes snapshots. `on_trained` is given the checkpoint before the figures that take long are
+    measured. Raises TrainingError when the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
     run = Run(config, device, data, recorder)
@@ -296,7 +297,7 @@ def main(arguments: list[str] | None = None) -> None:
     flags.add_config(parser)
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    flags.add_folder(parser, stored.FOLDER, "of the checkpoints")
+    flags.add_folder(parser, stored_checkpoint.FOLDER, "of the checkpoints")
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     parser.add_argument(

@@ -26,7 +26,7 @@ from explorer.browser import payloads
 from resources import Family
 from results import Precise, Subject
 from state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
-from vae.files import CheckpointError
+from vae.storage.file_pair import CheckpointError
 from views import parts, session, takeaway
 from views.pins import offer_images
 

@@ -14,7 +14,7 @@ import resources
 from explorer import browser
 from resources import Resource
 from state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
-from vae.files import CheckpointError
+from vae.storage.file_pair import CheckpointError
 from views import session
 
 NAMES = {

@@ -15,7 +15,7 @@ from explorer.browser import payloads
 from resources import Resource
 from results import Precise
 from state import coordinate
-from vae.data import DataError
+from vae.images.tensors import DataError
 from views import parts, session
 
 SCALE = 4

@@ -11,7 +11,7 @@ from explorer import browser
 from explorer.browser import payloads
 from results import Film
 from state import coordinate, epoch, one_of, point
-from vae.files import CheckpointError
+from vae.storage.file_pair import CheckpointError
 from views import parts, session
 
 SIDES = ("left", "right")

@@ -22,7 +22,7 @@ from explorer import browser
 from explorer.browser import payloads
 from jobs import Job, JobError
 from state import plane, to_query
-from vae.files import CheckpointError
+from vae.storage.file_pair import CheckpointError
 from views import parts, session
 
 KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from vae import hermite
-from vae.hermite import derivatives, expectation, rule
+from vae.inference import gauss_hermite
+from vae.inference.gauss_hermite import derivatives, expectation, rule
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -55,7 +55,7 @@ def test_a_large_constant_costs_a_derivative_no_digits(device):
 @pytest.mark.parametrize("most", [2_000, 220_000])
 def test_of_waves_of_any_length_an_expectation_is_known_as_well_as_it_says(d, most, device, generator, monkeypatch):
     """E[cos(w . t + phase)] = exp(-|w|^2 / 2) cos(phase): two rules agree on some of these by chance."""
-    monkeypatch.setattr(hermite, "MOST_NODES", most)
+    monkeypatch.setattr(gauss_hermite, "MOST_NODES", most)
     k = 400
     octave = 5 * torch.rand(k, 1, generator=generator, device=device).double()
     direction = torch.nn.functional.normalize(torch.randn(k, d, generator=generator, device=device).double())

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.ink import LEAST_CONTRAST, WEIGHS, digit_ink
+from vae.images.ink import LEAST_CONTRAST, WEIGHS, digit_ink
 
 SIDE = 28
 BOX = 20

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae.lattice import shifted_lattice
+from vae.quasi_random import shifted_lattice
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])

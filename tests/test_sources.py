@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from vae import datasets
-from vae.data import DataError, fingerprint
-from vae.datasets import SOURCES, load_dataset, load_test_split
-from vae.stored import MNIST_TEST_SHA256
+from vae.images import sources
+from vae.images.sources import SOURCES, load_dataset, load_test_split
+from vae.images.tensors import DataError, fingerprint
+from vae.storage.stored_checkpoint import MNIST_TEST_SHA256
 
 
 def write_raw(root, source, seed=0, exist_ok=False):
@@ -41,9 +42,7 @@ def test_a_named_set_is_what_torchvision_reads(small_set):
     found = load_dataset(name, root, download=False)
     parts = (found[:2], found[2:4])
     for train, (images, labels) in zip((True, False), parts, strict=True):
-        theirs = getattr(datasets.torchvision_parts()[0], source.torchvision)(
-            str(root), train=train, **source.arguments
-        )
+        theirs = getattr(sources.torchvision_parts()[0], source.torchvision)(str(root), train=train, **source.arguments)
         assert torch.equal(images.transpose(1, 2) if source.transposed else images, theirs.data)
         assert torch.equal(labels, theirs.targets)
         assert list(found.class_names) == list(theirs.classes)
@@ -83,10 +82,10 @@ def test_whatever_has_mnists_size_but_not_its_pixels_is_refused(tmp_path):
 
 def test_the_flag_goes_before_the_environment_and_that_before_the_default(monkeypatch):
     monkeypatch.delenv("VAE_DATA_DIR", raising=False)
-    assert str(datasets.data_dir()) == "data"
+    assert str(sources.data_dir()) == "data"
     monkeypatch.setenv("VAE_DATA_DIR", "elsewhere")
-    assert str(datasets.data_dir()) == "elsewhere"
-    assert str(datasets.data_dir("here")) == "here"
+    assert str(sources.data_dir()) == "elsewhere"
+    assert str(sources.data_dir("here")) == "here"
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -98,7 +97,7 @@ def test_absent_without_a_network_names_all_ways_out(tmp_path, monkeypatch, name
 
             return download
 
-    monkeypatch.setattr(datasets, "torchvision_parts", lambda: (Unreachable(), None))
+    monkeypatch.setattr(sources, "torchvision_parts", lambda: (Unreachable(), None))
     for download in (True, False):
         with pytest.raises(DataError) as caught:
             load_dataset(name, tmp_path, download=download)
@@ -120,7 +119,7 @@ class Torchvision:
         write_raw(Path(root), self.source, exist_ok=True)
         time.sleep(0.2)
         if self.files < 4:
-            files = datasets._files(self.source, Path(root))
+            files = sources._files(self.source, Path(root))
             for file in files[self.files :]:
                 file.write_bytes(file.read_bytes()[:1000])
             raise EOFError("Compressed file ended before the end-of-stream marker was reached")
@@ -134,7 +133,7 @@ def fetched(monkeypatch):
 
     def use(files=4):
         torchvision = Torchvision(source, files)
-        monkeypatch.setattr(datasets, "torchvision_parts", lambda: (torchvision, None))
+        monkeypatch.setattr(sources, "torchvision_parts", lambda: (torchvision, None))
         return torchvision
 
     return use
@@ -156,7 +155,7 @@ def test_a_fetch_that_dies_half_way_leaves_nothing_that_passes_for_whole(fetched
     fetched(files)
     with pytest.raises(DataError, match=r"download failed \(EOFError: Compressed file ended"):
         load_dataset("kmnist", tmp_path)
-    assert not datasets.is_here("kmnist", tmp_path)
+    assert not sources.is_here("kmnist", tmp_path)
     assert list((tmp_path / "KMNIST" / "raw").iterdir()) == []
     (tmp_path / ".KMNIST.part" / "KMNIST" / "raw").mkdir(parents=True)  # as a kill leaves it
     fetched()
@@ -190,12 +189,12 @@ def test_what_may_not_be_read_is_a_data_error_that_names_it(read, tmp_path, monk
     for name, file in ((str(tmp_path / "pets"), "pets"), ("mnist", "train-images-idx3-ubyte")):
         with pytest.raises(DataError, match=f"{file}: Permission denied"):
             read(name, tmp_path)
-        assert not datasets.is_here(name, tmp_path)
+        assert not sources.is_here(name, tmp_path)
 
 
 def test_torchvision_is_there_to_download_with():
     for source in SOURCES.values():
-        assert callable(getattr(datasets.torchvision_parts()[0], source.torchvision))
+        assert callable(getattr(sources.torchvision_parts()[0], source.torchvision))
 
 
 def test_a_name_that_is_neither_set_nor_folder_is_answered_with_those_that_are(tmp_path):

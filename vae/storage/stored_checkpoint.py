@@ -21,14 +21,23 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
-from vae import files
 from vae.architecture import DIGITS, MOST_CLASSES, DenseLayer, Part, dense_layers, shapes
 from vae.config import TrainConfig
-from vae.files import RESERVED_PREFIX, CheckpointError, Stamp, bare, checked_name, read_pair, read_record, suffixed
 from vae.flags import arguments_of
+from vae.storage import file_pair
+from vae.storage.file_pair import (
+    RESERVED_PREFIX,
+    CheckpointError,
+    Stamp,
+    bare,
+    checked_name,
+    read_pair,
+    read_record,
+    suffixed,
+)
 
 FOLDER = "checkpoints"
-MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `data.fingerprint`
+MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `tensors.fingerprint`
 FARTHEST = 1e12  # from 0, of a code; no map is drawn beyond
 
 Figure = float | UnsetType
@@ -97,7 +106,7 @@ class Described:
 
     @property
     def test_sha256(self) -> str:
-        """The `data.fingerprint` of the test images."""
+        """The `tensors.fingerprint` of the test images."""
         return self.record.get("test_sha256", MNIST_TEST_SHA256)
 
     @property
@@ -183,7 +192,7 @@ class Summary(NamedTuple):
 def summary(path: str | Path) -> Summary:
     """The summary of a checkpoint; its JSON is read again only when it has changed."""
     file = suffixed(path, ".json")
-    return _summary(file, files.stamp(file))
+    return _summary(file, file_pair.stamp(file))
 
 
 @lru_cache(maxsize=1024)

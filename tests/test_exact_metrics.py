@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vae import classifier, estimators, evaluate, theory, train
+from vae import classifier, evaluate, exact_metrics, train
 from vae.config import TrainConfig
+from vae.inference import estimators
 from vae.measured import Measured
 from vae.models import build
 
@@ -24,7 +25,7 @@ def few(digits):
 def measured(request, few):
     trained = train.train(TrainConfig(model=request.param, **SETTINGS), few)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theory, "classification_accuracy_score", lambda *_: 0.5)
+        patch.setattr(exact_metrics, "classification_accuracy_score", lambda *_: 0.5)
         found = evaluate.measure(trained.model, trained.config, few, judge=None, thorough=True)
     return trained, found
 
@@ -61,12 +62,12 @@ def test_figures_of_some_images_are_told_of_all(few, monkeypatch):
 
     def figures():
         measured = Measured(lambda what: None)
-        theory.of_images(trained.model, x, y, measured)
+        exact_metrics.of_images(trained.model, x, y, measured)
         return measured.figures
 
     whole = figures()
     for name in ("IMAGES", "GAP_IMAGES"):
-        monkeypatch.setattr(theory, name, 4)
+        monkeypatch.setattr(exact_metrics, name, 4)
     part = figures()
     assert part["gap_n"] == part["iw500_n"] == part["log_px_summed_n"] == 4
     for name in evaluate.OF_SOME:
@@ -85,8 +86,8 @@ def test_the_bits_are_those_of_the_elbo(measured):
 
 def test_the_hardest_images_are_those_of_the_largest_gap(measured, few):
     trained, found = measured
-    gaps = theory.gap(trained.model, *images(trained, few)).gap_nats
-    assert gaps[found["hardest"]].min() >= gaps.sort(descending=True).values[theory.HARDEST - 1]
+    gaps = exact_metrics.gap(trained.model, *images(trained, few)).gap_nats
+    assert gaps[found["hardest"]].min() >= gaps.sort(descending=True).values[exact_metrics.HARDEST - 1]
 
 
 def test_holes_and_the_aggregate_say_how_the_codes_fill_the_prior(measured):
@@ -104,7 +105,7 @@ def test_a_label_is_summed_out_and_found_again(measured):
     assert found["log_px_summed_nats"] > found["log_px_nats"] - math.log(10) - 0.1
     assert found["log_px_summed_nats"] == found["log_px_nats"] - found["log_px_summed_below_nats"]
     assert found["bayes_accuracy"] > 0.9
-    assert 0 < found["log_px_summed_error_nats"] < theory.SUMMED_TOLERANCE_NATS
+    assert 0 < found["log_px_summed_error_nats"] < exact_metrics.SUMMED_TOLERANCE_NATS
 
 
 class Painter:
@@ -123,10 +124,10 @@ class Painter:
 
 
 def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, monkeypatch):
-    monkeypatch.setattr(theory, "SAMPLES_PER_CLASS", 200)
+    monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 200)
     monkeypatch.setattr(classifier, "_shift", lambda x, _: x)  # the bars of two classes are two rows apart
-    assert theory.classification_accuracy_score(Painter(lambda y: y), digits) > 0.95
-    assert theory.classification_accuracy_score(Painter(lambda y: (y + 1) % 10), digits) < 0.1
+    assert exact_metrics.classification_accuracy_score(Painter(lambda y: y), digits) > 0.95
+    assert exact_metrics.classification_accuracy_score(Painter(lambda y: (y + 1) % 10), digits) < 0.1
 
 
 def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):

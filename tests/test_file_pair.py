@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from vae import files
-from vae.files import BusyError, checked_name, is_busy, locked, read_pair, write_atomically, write_pair, write_record
+from vae.storage import file_pair
+from vae.storage.file_pair import (
+    BusyError,
+    checked_name,
+    is_busy,
+    locked,
+    read_pair,
+    write_atomically,
+    write_pair,
+    write_record,
+)
 
 ROOT = Path(__file__).parent.parent
 RUNS = {"one": 1, "two": 2, "three": 3}
@@ -88,7 +97,7 @@ def test_killed_twice_in_a_row_at_any_event_a_pair_is_whole(path):
 @pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_of_two_who_write_a_pair_again_and_again_neither_spoils_it(path):
     script = (
-        "import sys; sys.path[:0] = [{root!r}, {tests!r}]; from pathlib import Path; from test_files import write\n"
+        "import sys; sys.path[:0] = [{root!r}, {tests!r}]; from pathlib import Path; from test_file_pair import write\n"
         "for _ in range(10): write(Path({path!r}), {run!r})"
     )
     processes = [
@@ -195,5 +204,5 @@ def test_what_is_no_name_is_refused_in_one_sentence(name):
 @pytest.mark.parametrize("given", ["~/models/vae", "~"])
 def test_a_home_folder_is_found(given, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert str(files.expanded(given)) == given.replace("~", str(tmp_path))
-    assert str(files.expanded("a~b/~")) == "a~b/~"
+    assert str(file_pair.expanded(given)) == given.replace("~", str(tmp_path))
+    assert str(file_pair.expanded("a~b/~")) == "a~b/~"

@@ -8,13 +8,15 @@ from linear_gaussian import LinearGaussian
 from scipy.optimize import minimize
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae import checkpoint, estimators, evaluate
+from vae import evaluate
 from vae.config import TrainConfig
-from vae.data import to_pixels
 from vae.distributions import DiagonalNormal, pairwise_log_prob
-from vae.gap import best_gaussian, expected_elbo, gap
+from vae.images.tensors import to_pixels
+from vae.inference import estimators
+from vae.inference.inference_gap import best_gaussian, expected_elbo, gap
+from vae.inference.quadrature import moments
 from vae.models import build
-from vae.quadrature import moments
+from vae.storage import checkpoint
 
 LOG_PX = 0.01  # nats to which the quadrature knows log p(x)
 
@@ -213,7 +215,7 @@ def test_the_blocks_do_not_matter_and_progress_counts_the_images(device, generat
     model = linear(device, 2, 0.6, shift=1.0)
     x = model.images(7, generator)
     whole, told = gap(model, x), []
-    monkeypatch.setattr("vae.gap._IMAGES", 3)
+    monkeypatch.setattr("vae.inference.inference_gap._IMAGES", 3)
     cut = gap(model, x, on_progress=lambda points, images: told.append((points, images)))
     torch.testing.assert_close(cut.gap_nats, whole.gap_nats, rtol=0, atol=1e-3)
     assert told == sorted(told)

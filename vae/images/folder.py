@@ -27,9 +27,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from vae import grey
 from vae.architecture import MOST_CLASSES
-from vae.data import DataError, ImageSet, Split
+from vae.images import grey
+from vae.images.tensors import DataError, ImageSet, Split
 
 SUFFIXES = grey.suffixes()
 SIDE = 28

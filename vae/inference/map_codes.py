@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from vae.estimators import by_label, log_joint
-from vae.hermite import product
+from vae.inference.adaptive import log_joint as log_joint_of_all
+from vae.inference.estimators import by_label, log_joint
+from vae.inference.gauss_hermite import product
 from vae.models import VAE
-from vae.tiles import log_joint as log_joint_of_all
 
 REACH = 6.2  # the lattice covers [-REACH, REACH]^D, outside of which lies 1e-9 of the prior
 POINTS = {1: 4_096, 2: 512}  # along an axis, for each D

@@ -5,7 +5,7 @@
     gap          KL(q(z|x) || p(z|x)) = integral of q(z|x) log(q(z|x) / p(z|x)) dz = log p(x) - elbo(x)
 
 In a plane, what is called intractable is a sum: of p(x|z) p(z) over a grid, refined where posteriors are narrow until
-that moves nothing. `tiles` says how, and how it is known that nothing was missed.
+that moves nothing. `adaptive` says how, and how it is known that nothing was missed.
 """
 
 import math
@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae.estimators import log_joint as log_joint_of_each
-from vae.hermite import expectation
-from vae.tiles import Integral, LatentVariableModel, Plane, Tally, decode, log_joint, midpoints
+from vae.inference.adaptive import Integral, LatentVariableModel, Plane, Tally, decode, log_joint, midpoints
+from vae.inference.estimators import log_joint as log_joint_of_each
+from vae.inference.gauss_hermite import expectation
 
 TOLERANCE_NATS = 0.01
 MAP_SIZE = 200
@@ -32,7 +32,7 @@ class LogEvidence(NamedTuple):
     """log p(x) of N images, and how well it is known."""
 
     log_px_nats: Tensor  # (N,) float64
-    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it, at most (see `tiles`);
+    error_nats: Tensor  # (N,) float64, by how much the last halving of the step moved it, at most (see `adaptive`);
     # above the tolerance where it has not settled
     step: float  # the finest that any image needed
     points: int  # latent points decoded
@@ -79,7 +79,7 @@ def log_evidence(
 
     x is (N, 1, 28, 28); y is (N,) int64, for a conditional model only, and images of several labels may be mixed. The
     step is halved until that moves the log p(x) of each single image by at most tolerance_nats (which in float32 cannot
-    be below 1e-3 or so). An image that would take more than `tiles.MOST_POINTS` points is not refined further, and
+    be below 1e-3 or so). An image that would take more than `adaptive.MOST_POINTS` points is not refined further, and
     its error_nats says by how much its value may be off. on_progress is called with the number of points decoded and of
     images settled or given up, so far.
 
@@ -156,8 +156,8 @@ def kl_to_posterior(
 
         KL = log p(x) - integral of q(z|x) log p(x, z) dz - entropy of q(z|x)
 
-    The integral is a sum over a grid of each image's own (`hermite.expectation`), refined until that moves it by no
-    more than tolerance_nats, or that many standard deviations of log p(x, z) under q where these are more than 1.
+    The integral is a sum over a grid of each image's own (`gauss_hermite.expectation`), refined until that moves it by
+    no more than tolerance_nats, or that many standard deviations of log p(x, z) under q where these are more than 1.
     log p(x) is found to tolerance_nats as well. Raises ValueError as `log_evidence` does.
     """
     evidence = log_evidence(model, x, y, tolerance_nats)

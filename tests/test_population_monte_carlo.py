@@ -2,14 +2,16 @@
 
 import pytest
 import torch
-from browser import ROOT
 from linear_gaussian import LinearGaussian
 
-from vae import checkpoint, quadrature, train
+from browser import ROOT
+from vae import train
 from vae.config import TrainConfig
-from vae.data import to_pixels
-from vae.estimators import log_joint
-from vae.population import population
+from vae.images.tensors import to_pixels
+from vae.inference import quadrature
+from vae.inference.estimators import log_joint
+from vae.inference.population_monte_carlo import population
+from vae.storage import checkpoint
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -5,8 +5,8 @@
                        + elbo(q*) - elbo(q)         what amortisation adds: one encoder has to serve all x
 
 q* is searched for each image alone, by Newton steps on its mean and log_std. All they need is log p(x, z) at the nodes
-of a rule for the q at hand (`hermite`), so no gradient of the decoder is taken, and the nodes move and shrink with q. A
-step that would not raise the ELBO is not taken.
+of a rule for the q at hand (`gauss_hermite`), so no gradient of the decoder is taken, and the nodes move and shrink
+with q. A step that would not raise the ELBO is not taken.
 
 A search ends on the hill on which it starts, so it starts from several: from the posterior's mode, once as wide as the
 whole posterior and once as wide as the peak, which is where log p(x, z) has fallen by 1/2. A normal on one of several
@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.nn.functional import max_pool1d, max_pool2d
 
 from vae.distributions import DiagonalNormal, pairwise_log_prob
-from vae.estimators import by_label, log_joint
-from vae.hermite import derivatives, expectation, product, rule
+from vae.inference.adaptive import Tally
+from vae.inference.estimators import by_label, log_joint
+from vae.inference.gauss_hermite import derivatives, expectation, product, rule
+from vae.inference.quadrature import Moments, moments
 from vae.models import VAE
-from vae.quadrature import Moments, moments
-from vae.tiles import Tally
 
 TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
 
@@ -52,7 +52,7 @@ class Elbo(NamedTuple):
     """E_q[log p(x, z)] + entropy of q of each image, and how well it is known; both (N,) float64."""
 
     nats: Tensor
-    error_nats: Tensor  # as of `hermite.Expectation`
+    error_nats: Tensor  # as of `gauss_hermite.Expectation`
 
 
 class BestGaussian(NamedTuple):

@@ -26,9 +26,10 @@ import math
 import torch
 from torch import Tensor
 
-from vae import aggregate, classifier, estimators, quadrature
-from vae.data import ImageSet
-from vae.gap import gap
+from vae import classifier
+from vae.images.tensors import ImageSet
+from vae.inference import aggregate, estimators, quadrature
+from vae.inference.inference_gap import gap
 from vae.measured import Figures, Measured
 from vae.models import CVAE, VAE
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from vae import data
-from vae.data import batches, binarize, fingerprint, split_validation, to_pixels
+from vae.images import tensors
+from vae.images.tensors import batches, binarize, fingerprint, split_validation, to_pixels
 
 
 def test_a_pass_gives_each_image_once_with_its_label_in_the_seeds_order(digits, device):
@@ -33,7 +33,7 @@ def test_binary_pixels_are_black_or_white_and_grey_on_average(device, generator)
 
 def test_the_validation_part_and_the_rest_are_the_whole(digits, monkeypatch):
     for most, held_out in ((30, 30), (5_000, 40)):  # of few images the last fifth
-        monkeypatch.setattr(data, "VALIDATION_IMAGES", most)
+        monkeypatch.setattr(tensors, "VALIDATION_IMAGES", most)
         rest, (images, labels) = split_validation(digits)
         assert len(images) == held_out
         assert torch.equal(torch.cat([rest.train_images, images]), digits.train_images)

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.estimators import log_joint
-from vae.lattice import shifted_lattice
+from vae.inference.estimators import log_joint
+from vae.inference.map_codes import parabola, stencil, uphill
 from vae.models import VAE
-from vae.modes import parabola, stencil, uphill
+from vae.quasi_random import shifted_lattice
 
 POINTS = 8_192  # of the lattice; each round has an eighth as many
 ROUNDS = 3

@@ -1,7 +1,7 @@
 """A set of labelled images as tensors that stay on the device.
 
 70,000 images of 28 x 28 are 55 MB as uint8, so a whole set lives where the model lives, a batch is one `index_select`
-of it by a seeded permutation, and only the batch becomes float. Where sets come from is in `datasets` and `folder`.
+of it by a seeded permutation, and only the batch becomes float. Where sets come from is in `sources` and `folder`.
 """
 
 import hashlib

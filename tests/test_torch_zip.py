@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae import arrays
+from vae.storage import torch_zip
 
 
 def same(read, loaded):
@@ -41,7 +41,7 @@ def test_what_is_read_is_what_torch_loads(tmp_path):
         "nested": {"list": [1, 2.5, None, True], "weights": torch.nn.Linear(3, 2).state_dict()},
     }
     torch.save(content, tmp_path / "file.pt")
-    found = arrays.read(tmp_path / "file.pt")
+    found = torch_zip.read(tmp_path / "file.pt")
     same(found, torch.load(tmp_path / "file.pt", weights_only=True))
     found["rows"] += 1  # each is its own, and can be written to
     assert (found["one column"] == base[:, 2].numpy()).all()
@@ -91,7 +91,7 @@ def write(file, content, numbers=NUMBERS, **how):
 
 def test_what_is_refused_below_is_else_as_it_should_be(tmp_path):
     write(tmp_path / "file.pt", Four(1, (3,), (1,)))
-    assert arrays.read(tmp_path / "file.pt").tolist() == [1, 2, 3]
+    assert torch_zip.read(tmp_path / "file.pt").tolist() == [1, 2, 3]
 
 
 class Kind:
@@ -127,7 +127,7 @@ def peak_of_a_refusal(file):
     tracemalloc.start()
     try:
         with pytest.raises((pickle.UnpicklingError, ValueError, TypeError, EOFError, zipfile.BadZipFile)):
-            arrays.read(file)
+            torch_zip.read(file)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

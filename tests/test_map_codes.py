@@ -5,11 +5,13 @@ import torch
 from chromium import ROOT
 from linear_gaussian import LinearGaussian
 
-from vae import checkpoint, estimators, modes, quadrature, tiles, train
+from vae import train
 from vae.config import TrainConfig
-from vae.data import to_pixels
+from vae.images.tensors import to_pixels
+from vae.inference import adaptive, estimators, map_codes, quadrature
+from vae.inference.map_codes import posterior_modes
 from vae.models import build
-from vae.modes import posterior_modes
+from vae.storage import checkpoint
 
 HARD = [3534, 591, 4791, 2753, 5687, 61, 199, 200]  # test images with several narrow peaks under vae-best
 
@@ -17,7 +19,7 @@ HARD = [3534, 591, 4791, 2753, 5687, 61, 199, 200]  # test images with several n
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("precision", [[[30.0]], [[40.0, 12.0], [12.0, 9.0]], [[4e4, 0.0], [0.0, 4e4]]])
 def test_of_a_normal_posterior_it_is_the_mean(precision, conditional, generator, device, monkeypatch):
-    monkeypatch.setattr(modes, "POINTS", {1: 128, 2: 128})  # one peak is found from anywhere
+    monkeypatch.setattr(map_codes, "POINTS", {1: 128, 2: 128})  # one peak is found from anywhere
     model = LinearGaussian(torch.tensor(precision, device=device), conditional=conditional)
     y = torch.arange(12, device=device) % 3
     x = model.images(12, generator, y)
@@ -66,7 +68,7 @@ def test_none_lies_half_a_nat_below_the_best_place_that_is_known(mnist):
     axis = torch.linspace(-6, 6, 500)
     with torch.no_grad():
         lattice = torch.cartesian_prod(axis, axis)
-        heights = [tiles.log_joint(model, model.likelihood(z), z, x) for z in lattice.split(5_000)]
+        heights = [adaptive.log_joint(model, model.likelihood(z), z, x) for z in lattice.split(5_000)]
     known = ascended(model, x, lattice[torch.cat(heights, 1).topk(24).indices])
     with torch.no_grad():
         here, best = (estimators.log_joint(model, x.double(), z.double()) for z in (found[:, None], known))

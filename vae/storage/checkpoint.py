@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae import stored
 from vae.config import TrainConfig
-from vae.files import write_pair
 from vae.models import AE, CVAE, VAE, skeleton
-from vae.stored import Described, Stored
+from vae.storage import stored_checkpoint
+from vae.storage.file_pair import write_pair
+from vae.storage.stored_checkpoint import Described, Stored
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Checkpoint(Described):
 
 
 def load(path: str | Path) -> AE | VAE | CVAE:
-    """The model of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises what `stored.read` raises.
+    """The model of `<path>.pt` and `<path>.json`, in eval mode on the CPU; raises what `stored_checkpoint.read` raises.
 
     The path of either file is accepted too.
     """
@@ -35,8 +35,8 @@ def load(path: str | Path) -> AE | VAE | CVAE:
 
 
 def read(path: str | Path) -> Checkpoint:
-    """All of a checkpoint; raises what `stored.read` raises."""
-    return revive(stored.read(path))
+    """All of a checkpoint; raises what `stored_checkpoint.read` raises."""
+    return revive(stored_checkpoint.read(path))
 
 
 def revive(found: Stored) -> Checkpoint:

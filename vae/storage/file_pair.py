@@ -28,7 +28,7 @@ import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
-from vae import arrays
+from vae.storage import torch_zip
 
 FORMAT = 1
 MOST_BYTES = 16 * 2**20  # of a text; a JSON of 10,000 epochs has an eighth of it
@@ -231,7 +231,7 @@ def _record(file: Path) -> dict[str, Any]:
 def _tensors(file: Path) -> dict[str, Any]:
     _check_file(file)
     try:
-        tensors = arrays.read(file)
+        tensors = torch_zip.read(file)
     except PermissionError as error:
         raise ValueError(f"{file} may not be read ({error.strerror})") from error
     except Exception as error:  # a file that torch did not write can raise anything, and all of it means the same

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae import arithmetic
+from vae import matmul_precision
 
 
 @pytest.mark.parametrize("shape", [(128, 784, 512), (8, 512, 4096), (1000, 3, 1000)])
@@ -12,14 +12,14 @@ def test_products_stay_as_exact_as_float32_is(shape, device, generator):
     a, b = torch.randn(m, k, generator=generator, device=device), torch.randn(k, n, generator=generator, device=device)
     exact = a.double() @ b.double()
     usual = (a @ b - exact).abs().max()
-    arithmetic.hasten(device)
+    matmul_precision.hasten(device)
     assert (a @ b - exact).abs().max() <= 3 * usual
 
 
 def test_denormals_are_flushed():
     small = torch.full((100,), 1e-30)
     assert bool((small * 1e-10 > 0).all())
-    arithmetic.hasten()
+    matmul_precision.hasten()
     assert bool((small * 1e-10 == 0).all())
 
 
@@ -37,6 +37,6 @@ def test_the_other_library_multiplies_where_it_is_as_exact_and_clearly_faster(er
         return product(a, b) + (error if medium and a.dtype == torch.float32 else 0)
 
     monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
-    monkeypatch.setattr(arithmetic.time, "perf_counter", lambda: clock[0])
-    arithmetic.hasten()
+    monkeypatch.setattr(matmul_precision.time, "perf_counter", lambda: clock[0])
+    matmul_precision.hasten()
     assert torch.get_float32_matmul_precision() == precision

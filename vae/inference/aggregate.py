@@ -28,9 +28,9 @@ from torch import Tensor
 from torch.special import log_ndtr
 
 from vae.distributions import pairwise_log_prob
-from vae.estimators import by_label
-from vae.lattice import shifted_lattice
+from vae.inference.estimators import by_label
 from vae.models import VAE
+from vae.quasi_random import shifted_lattice
 
 CELL_WIDTH = 0.1
 SPARSE = 0.1  # a hole is where the density is below this share of the prior's
