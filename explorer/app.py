@@ -7,14 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:
-    sys.path.insert(0, str(HERE.parent))  # Streamlit puts this folder on the path, but not the one that holds `vae`
+if str(HERE.parent) not in sys.path:  # Streamlit puts this folder on the path, but not the one that holds both packages
+    sys.path.insert(0, str(HERE.parent))
 
-import access  # noqa: E402
-import opening  # noqa: E402
-import resources  # noqa: E402
-from explorer import browser  # noqa: E402
-from views import parts, session  # noqa: E402
+from explorer import access, browser, opening, resources  # noqa: E402
+from explorer.views import parts, session  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 FIRST = ""  # the address of the first page; its name, /maps, leads there too
@@ -24,7 +21,9 @@ def page(name: str) -> st.Page:
     """A page, whose module is imported when the page is first drawn."""
     first = name == NAMES[0]
     address = FIRST if first else name
-    return st.Page(lambda: import_module(f"views.{name}").render(), title=name.title(), url_path=address, default=first)
+    return st.Page(
+        lambda: import_module(f"explorer.views.{name}").render(), title=name.title(), url_path=address, default=first
+    )
 
 
 def by_name(first: st.Page) -> st.Page:

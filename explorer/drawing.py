@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import compute
-from evidence import Gaussian, fitted
+from explorer import compute
+from explorer.evidence import Gaussian, fitted
 from vae.images.mnist_form import Form, form_of
 from vae.images.tensors import to_pixels
 from vae.inference import inference_gap

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compute import classes
-from landscape import Landscape, Window, landscape, view
+from explorer.compute import classes
+from explorer.landscape import Landscape, Window, landscape, view
 from vae.architecture import PIXELS
 from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal

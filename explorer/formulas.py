@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bars import Part, number
-from evidence import DRAWS, Code, Evidence
-from landscape import MASSES
+from explorer.bars import Part, number
+from explorer.evidence import DRAWS, Code, Evidence
+from explorer.landscape import MASSES
 from vae.architecture import PIXELS
 
 SETTLED = "over a grid that is refined until half the step changes nothing."

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import compute
-from figures import Box, extent
+from explorer import compute
+from explorer.figures import Box, extent
 from vae.config import TrainConfig
 from vae.images.tensors import Split, to_pixels
 from vae.models import AE, CVAE, VAE, build, skeleton

@@ -33,7 +33,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-import access
+from explorer import access
 from vae import flags, progress
 from vae.config import TrainConfig
 from vae.progress import Story

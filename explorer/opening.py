@@ -9,12 +9,13 @@ from importlib import import_module
 
 import streamlit as st
 
+REST = "explorer.results"  # the module that needs it, and all others with it
 SEEN = "opening_seen"
 
 
 def over() -> bool:
     """Whether what needs PyTorch is imported, or about to be for another visitor."""
-    return "results" in sys.modules
+    return REST in sys.modules
 
 
 def first_sight() -> bool:
@@ -30,7 +31,7 @@ def import_rest() -> None:
         return
     gc.disable()
     try:
-        import_module("results")
+        import_module(REST)
     finally:
         gc.enable()
     gc.freeze()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from state import DATASETS, ExplorerState
+from explorer.state import DATASETS, ExplorerState
 from vae.architecture import decoder_name
 from vae.config import TrainConfig
 from vae.images import sources

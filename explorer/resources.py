@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-import figures
-import packing
-from keeping import Version, kept
-from state import NAME
+from explorer import figures, packing
+from explorer.keeping import Version, kept
+from explorer.state import NAME
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
 from vae.config import MNIST

@@ -13,24 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-import access
-import compute
-import drawing
-import evidence
-import figures
-import glimpse
-import jobs
-import packing
-import pictures
-import resources
-import shape
-from drawing import Reading
-from evidence import Evidence
-from glimpse import Glimpse
-from jobs import Job
-from keeping import Version, kept
-from resources import Resource, checkpoint, contents, version
-from shape import Magnification, Travel
+from explorer import access, compute, drawing, evidence, figures, glimpse, jobs, packing, pictures, resources, shape
+from explorer.drawing import Reading
+from explorer.evidence import Evidence
+from explorer.glimpse import Glimpse
+from explorer.jobs import Job
+from explorer.keeping import Version, kept
+from explorer.resources import Resource, checkpoint, contents, version
+from explorer.shape import Magnification, Travel
 from vae import snapshots
 from vae.geodesics import Graph
 from vae.images import sources

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-import compute
+from explorer import compute
 from vae import geodesics, interpolation
 from vae.geodesics import Graph
 from vae.geometry import Surface, volume

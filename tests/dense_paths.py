@@ -21,9 +21,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "explorer")]
+sys.path.insert(0, str(ROOT))
 
-import shape  # noqa: E402
+from explorer import shape  # noqa: E402
 from vae import geodesics  # noqa: E402
 from vae.storage import checkpoint  # noqa: E402
 

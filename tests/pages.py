@@ -12,7 +12,7 @@ def show(page: str, seconds: float = 60, **query: str) -> AppTest:
     def script(page):
         import importlib
 
-        importlib.import_module(f"views.{page}").render()
+        importlib.import_module(f"explorer.views.{page}").render()
 
     app = AppTest.from_function(script, args=(page,), default_timeout=seconds)
     app.query_params.update(query)

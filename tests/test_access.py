@@ -5,11 +5,8 @@ from chromium import ROOT
 from streamlit.testing.v1 import AppTest
 from training import over, wait
 
-import access
-import jobs
-import resources
-import results
-from jobs import JobError
+from explorer import access, jobs, resources, results
+from explorer.jobs import JobError
 from vae.config import TrainConfig
 from vae.images.tensors import DataError
 from vae.storage import checkpoint
@@ -89,7 +86,7 @@ def test_no_data_set_is_fetched_or_offered(tmp_path, monkeypatch):
 
 def test_the_page_says_so_and_still_shows_what_was_trained(folder, monkeypatch):
     def script():
-        from views import train
+        from explorer.views import train
 
         train.render()
 

@@ -20,20 +20,15 @@ from pages import payloads
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import compute
-import evidence
-import keeping
-import resources
-import results
-import shape
 import vae
-from state import ExplorerState, from_query, packed, unpacked
+from explorer import compute, evidence, keeping, resources, results, shape
+from explorer.state import ExplorerState, from_query, packed, unpacked
+from explorer.views import parts
 from vae.images import sources
 from vae.images.mnist_form import mnist_form
 from vae.inference import adaptive, gauss_hermite
 from vae.storage import checkpoint
 from vae.storage.checkpoint import Checkpoint
-from views import parts
 
 PAGES = {"maps": 2, "interpolate": 2, "classes": 1, "bound": 1, "draw": 2, "replay": 0}  # and their charts
 SECONDS = 60
@@ -52,7 +47,7 @@ def run_page(page, *picks):
     def script(page, picks):
         import importlib
 
-        view = importlib.import_module(f"views.{page}")
+        view = importlib.import_module(f"explorer.views.{page}")
         for value in picks:
             view.picked(value)
         view.render()
@@ -123,7 +118,7 @@ def test_the_files_of_each_map_are_offered_when_they_are_asked_for(own_folder, p
     def script(page):
         import importlib
 
-        importlib.import_module(f"views.{page}").render()
+        importlib.import_module(f"explorer.views.{page}").render()
 
     app = AppTest.from_function(script, args=(page,), default_timeout=SECONDS).run()
     assert not any(button.key.startswith("svg_") for button in app.button if button.key)
@@ -217,7 +212,7 @@ def test_all_three_lengths_stand_beside_each_other_and_the_chosen_path_is_drawn(
     def script(chosen):
         import streamlit as st
 
-        from views import interpolate
+        from explorer.views import interpolate
 
         st.query_params["path"] = chosen
         interpolate.render()
@@ -381,7 +376,7 @@ def test_codes_that_have_collapsed_or_are_few_are_shown(own_folder, shape, model
 
 def run_bound(name):
     def script(name):
-        from views import bound, session
+        from explorer.views import bound, session
 
         session.update(bound=name)
         bound.render()
@@ -601,7 +596,7 @@ def test_a_broken_member_is_left_out_of_the_family_with_a_sentence(family, mnist
 @pytest.mark.mnist
 def test_a_link_to_a_sigma_that_is_not_there_opens_the_nearest(family, mnist):
     def script():
-        from views import bound
+        from explorer.views import bound
 
         bound.render()
 
@@ -714,7 +709,7 @@ def file_of(image, kind="png"):
 )
 def test_what_is_no_digit_gets_one_clear_sentence(content, told):
     def script():
-        from views import draw
+        from explorer.views import draw
 
         draw.render()
 
@@ -773,7 +768,7 @@ def test_what_else_an_uploaded_picture_shows_is_said_until_the_next_drawing():
 
 def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):
     def script(form):
-        from views import draw, session
+        from explorer.views import draw, session
 
         session.current()
         draw.picked({"form": form, "digit": None})
@@ -811,7 +806,7 @@ def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
     def script(field, value):
         import streamlit as st
 
-        from views import session
+        from explorer.views import session
 
         changed = session.bound(field)["on_change"]
         st.session_state[field] = value
@@ -826,7 +821,7 @@ def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
 @pytest.mark.parametrize("model", ["vae", "cvae", "vae-best"])
 def test_bound_looks_at_the_drawing(model):
     def script(form, model):
-        from views import bound, draw, session
+        from explorer.views import bound, draw, session
 
         draw.picked({"form": form, "digit": None})
         session.update(drawn_bound=True, bound=model, digit_bound=6)
@@ -848,7 +843,7 @@ def test_bound_takes_the_drawing_for_a_class_that_the_model_has(own_folder):
     written.write(own_folder / "pets", model="cvae", network="small", class_names=("cat", "dog"))
 
     def script(form):
-        from views import bound, draw, session
+        from explorer.views import bound, draw, session
 
         draw.picked({"form": form, "digit": None})
         session.update(drawn_bound=True, bound="pets", digit_bound=7)
@@ -882,7 +877,7 @@ def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others
 
 def test_a_link_to_a_model_without_a_replay_names_the_command_that_makes_one(own_folder):
     def script():
-        from views import replay
+        from explorer.views import replay
 
         replay.render()
 

@@ -10,8 +10,7 @@ import torch
 from chromium import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
 from PIL import Image
 
-import compute
-import figures
+from explorer import compute, figures
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ import pytest
 import torch
 from chromium import ROOT, place, settle, visit
 
-import evidence
+from explorer import evidence
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
 from vae.storage.checkpoint import read

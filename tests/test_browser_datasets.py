@@ -10,7 +10,7 @@ from chromium import CHROMIUM, canvas_pixels, explorer, place, settle, visit
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
 from test_browser_export import SVG, open_files, taken
 
-import compute
+from explorer import compute
 from vae.storage import checkpoint
 
 pytestmark = pytest.mark.browser

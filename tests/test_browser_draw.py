@@ -9,9 +9,7 @@ import pytest
 import torch
 from chromium import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
 
-import compute
-import drawing
-import state
+from explorer import compute, drawing, state
 from vae.images.mnist_form import crop, fit, mnist_form, place
 from vae.images.tensors import to_pixels
 from vae.storage.checkpoint import read

@@ -10,8 +10,7 @@ from chromium import ROOT, canvas_pixels, drawn, place, ranges, ready, settle, v
 from PIL import Image
 from test_export import page as html_file
 
-import compute
-import figures
+from explorer import compute, figures
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,7 @@ import pytest
 import torch
 from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 
-import compute
-import shape
+from explorer import compute, shape
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser

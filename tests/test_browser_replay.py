@@ -5,7 +5,7 @@ import pytest
 import torch
 from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
 
-import compute
+from explorer import compute
 from vae import snapshots
 from vae.storage.checkpoint import read
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from chromium import ROOT, drawn, ready, settle, visit
 
-import figures
-import jobs
+from explorer import figures, jobs
 from vae.storage import checkpoint, stored_checkpoint
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]

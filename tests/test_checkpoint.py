@@ -22,8 +22,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import figures
 import vae
+from explorer import figures
+from explorer.views import bound, parts, trainings
 from vae import classifier, evaluate, flags
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
@@ -32,7 +33,6 @@ from vae.models import build
 from vae.storage import checkpoint, stored_checkpoint, torch_zip
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, checked_name
-from views import bound, parts, trainings
 
 SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 SHIPPED_MODELS = ("ae", "vae", "cvae")

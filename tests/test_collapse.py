@@ -11,17 +11,13 @@ import pytest
 import torch
 import written
 
-import compute
-import figures
-import resources
-import results
-import shape
-from state import coordinate
+from explorer import compute, figures, resources, results, shape
+from explorer.state import coordinate
+from explorer.views import takeaway
 from vae import snapshots
 from vae.collapse import used_dimensions
 from vae.snapshots import Recorder, Snapshot
 from vae.storage.checkpoint import read
-from views import takeaway
 
 SECONDS = 120
 CODES = written.normal()

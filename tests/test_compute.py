@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import compute
-import resources
-import results
+from explorer import compute, resources, results
 from vae.storage.checkpoint import read
 
 CHECKPOINTS = "checkpoints"

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-import drawing
+from explorer import drawing
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
 from vae.storage.checkpoint import read

@@ -8,8 +8,8 @@ import pytest
 import torch
 from linear_gaussian import LinearGaussian
 
-import evidence
 import vae
+from explorer import evidence
 from vae.images.tensors import binarize, to_pixels
 from vae.objectives import kl_closed_form
 from vae.storage.checkpoint import read

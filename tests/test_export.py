@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 from chromium import ROOT
 
-import export
-import resources
-import results
-from explorer import browser
-from export import Codes
-from views import takeaway
+from explorer import browser, export, resources, results
+from explorer.export import Codes
+from explorer.views import takeaway
 
 VIEW = {"manifold": False, "prior": True, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
 VIEW |= {"ends": {"left": {}, "right": {}}}

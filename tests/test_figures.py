@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from chromium import ROOT
 
-import figures
+from explorer import figures
 from vae.architecture import DIGITS
 
 # How colours look to eyes that lack a cone, in linear RGB: Machado, Oliveira and Fernandes, A physiologically-based
@@ -145,11 +145,12 @@ def test_few_codes_have_larger_marks_and_no_more_codes_smaller_ones():
 @pytest.mark.fault("visitors of a server that had just started got an error")
 def test_a_figure_can_be_asked_while_another_visitors_run_imports_pandas():
     code = (
-        "import sys, threading, figures\n"
+        "import sys, threading\n"
+        "from explorer import figures\n"
         "figure = figures.plane(300, 4.0, ('a',))\n"
         "threading.Thread(target=__import__, args=('pandas',)).start()\n"
         "while 'pandas' not in sys.modules: pass\n"
         "figures.plane(300, 4.0, ('a', 'b')).layout.xaxis.range"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "explorer")])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

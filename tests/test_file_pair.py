@@ -114,7 +114,7 @@ def test_of_two_who_write_a_pair_again_and_again_neither_spoils_it(path):
 @pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
 def test_a_name_is_one_processs_at_a_time_and_free_once_that_is_dead(path):
     script = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from vae.files import locked\n"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from vae.storage.file_pair import locked\n"
         f"with locked({str(path)!r}): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

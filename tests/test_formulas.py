@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-import formulas
-from evidence import Code, Evidence, Gaussian, Terms
-from landscape import Landscape, Picture
+from explorer import formulas
+from explorer.evidence import Code, Evidence, Gaussian, Terms
+from explorer.landscape import Landscape, Picture
 
 TERMS = Terms(
     log_px=-495.43,

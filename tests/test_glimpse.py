@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import compute
-import glimpse
+from explorer import compute, glimpse
 from vae import train
 from vae.config import TrainConfig
 from vae.images.tensors import Split

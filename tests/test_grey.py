@@ -94,7 +94,7 @@ def test_no_other_module_gives_a_file_to_a_decoder():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "open" and getattr(node.value, "id", "") == "Image"
     ]
-    assert opened == ["vae/grey.py"]
+    assert opened == ["vae/images/grey.py"]
 
 
 # What is seen

@@ -16,8 +16,8 @@ import training
 from chromium import ROOT
 from training import over, the, wait
 
-import jobs
-from jobs import JobError
+from explorer import jobs
+from explorer.jobs import JobError
 from vae import train
 from vae.config import TrainConfig
 from vae.storage import checkpoint, stored_checkpoint
@@ -93,8 +93,8 @@ def test_a_stop_before_the_first_epoch_begins_anew(folder):
 
 def test_a_job_outlives_whoever_started_it_and_is_found_again(folder):
     starter = f"""
-import sys; sys.path[:0] = {[str(ROOT), str(ROOT / "explorer")]!r}
-import jobs; from pathlib import Path; from vae.config import TrainConfig
+import sys; sys.path[:0] = {[str(ROOT)]!r}
+from explorer import jobs; from pathlib import Path; from vae.config import TrainConfig
 jobs.PROGRAM = {jobs.PROGRAM!r}
 jobs.start(Path({str(folder)!r}), "orphan", TrainConfig(**{LONG.to_dict()!r}))
 """
@@ -134,7 +134,7 @@ def test_a_name_is_either_the_pages_or_the_commands(folder, program, monkeypatch
 
     command = f"""
 import sys; sys.path[:0] = {[str(ROOT)]!r}
-from pathlib import Path; from vae.files import locked
+from pathlib import Path; from vae.storage.file_pair import locked
 with locked(Path({str(folder)!r}) / "other"), locked(Path({str(folder)!r}) / "mine"):
     print("held", flush=True)
     sys.stdin.read()

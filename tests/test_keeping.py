@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-import keeping
-import resources
-import results
-from keeping import Version, kept
-from results import Subject
+from explorer import keeping, resources, results
+from explorer.keeping import Version, kept
+from explorer.results import Subject
 from vae.config import TrainConfig
 from vae.models import build
 from vae.storage import checkpoint

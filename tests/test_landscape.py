@@ -7,8 +7,8 @@ import pytest
 import torch
 from linear_gaussian import LinearGaussian
 
-import landscape
 import vae
+from explorer import landscape
 from vae.inference import quadrature
 
 GREY = torch.full((1, 1, 28, 28), 0.36, dtype=torch.float64)

@@ -221,7 +221,7 @@ def vae_modules_used_by(path):
 
 
 def rooms_used_by(path):
-    """The first part of each import: a room of explorer, named with the package or without, or another package."""
+    """The first part of each import: a room of explorer, or another package."""
     for module, name in imports(path):
         package, _, rest = module.partition(".")
         yield (rest.split(".")[0] or name) if package == "explorer" else package
@@ -297,11 +297,12 @@ def test_what_a_module_of_javascript_exports_is_imported_somewhere():
     "shown",
     [
         "from vae.storage import stored_checkpoint; stored_checkpoint.read('checkpoints/vae')",
-        "import views.maps, resources; resources.resource('vae'), resources.family(), resources.with_posterior()",
+        "import explorer.views.maps; from explorer.resources import family, resource, with_posterior;"
+        "resource('vae'), family(), with_posterior()",
     ],
     ids=["a checkpoint", "a map"],
 )
 def test_what_can_be_shown_without_pytorch_is(shown):
     code = shown + "; import sys; sys.exit('torch' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "explorer")])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment).returncode == 0

@@ -11,12 +11,10 @@ from chromium import ROOT
 from pages import show
 from streamlit.testing.v1 import AppTest
 
-import resources
-import results
-import state
-from state import ExplorerState, from_query
+from explorer import resources, results, state
+from explorer.state import ExplorerState, from_query
+from explorer.views import takeaway
 from vae.storage import file_pair, stored_checkpoint
-from views import takeaway
 
 SECONDS = 60
 EVIL = '<img src=x onerror="evil()">&amp;'

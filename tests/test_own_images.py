@@ -11,8 +11,7 @@ from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_judge, tr
 from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
-import resources
-import results
+from explorer import resources, results
 from vae import classifier, evaluate, exact_metrics
 from vae.images.sources import load_dataset
 from vae.images.tensors import fingerprint
@@ -113,10 +112,10 @@ def test_every_page_shows_a_folders_model(own, page):
     def script(page, chosen):
         import importlib
 
-        from views import session
+        from explorer.views import session
 
         session.update(**chosen)
-        importlib.import_module(f"views.{page}").render()
+        importlib.import_module(f"explorer.views.{page}").render()
 
     chosen = {"left": "pets-cvae", "right": "pets-vae", "style": "pets-cvae", "bound": "pets-cvae"}
     app = AppTest.from_function(script, args=(page, chosen), default_timeout=SECONDS).run()
@@ -154,7 +153,7 @@ def test_a_class_or_an_image_that_the_model_has_not_gives_way(own):
 def test_models_of_different_images_do_not_follow_each_others_test_images(own):
     def interpolate(left, right):
         def script(left, right):
-            from views import interpolate, session
+            from explorer.views import interpolate, session
 
             session.update(left=left, right=right)
             interpolate.render()

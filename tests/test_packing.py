@@ -8,8 +8,7 @@ import pytest
 import torch
 import written
 
-import figures
-import packing
+from explorer import figures, packing
 from vae.architecture import decoder_name
 from vae.storage.checkpoint import revive
 from vae.storage.stored_checkpoint import read

@@ -13,8 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from training import over, the, wait
 
-import jobs
-import resources
+from explorer import jobs, resources
 from vae import train
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
@@ -40,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 def visit(**query):
     def script():
-        from views import train
+        from explorer.views import train
 
         train.render()
 

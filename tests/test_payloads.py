@@ -9,9 +9,9 @@ import pytest
 from chromium import ROOT
 from pages import payloads, show
 
-import resources
+from explorer import resources
 from explorer.browser import payloads as types
-from state import packed
+from explorer.state import packed
 
 DRAWING = packed(bytes([0] * 300 + [255, 90] * 20 + [0] * 444))
 TYPES = {

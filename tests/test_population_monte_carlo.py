@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from browser import ROOT
 from linear_gaussian import LinearGaussian
 
-from browser import ROOT
 from vae import train
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels

@@ -5,9 +5,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-import recipe
-import state
-from state import ExplorerState
+from explorer import recipe, state
+from explorer.state import ExplorerState
 from vae.config import TrainConfig
 from vae.models import build
 

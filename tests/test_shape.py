@@ -5,8 +5,7 @@ import pytest
 import torch
 from chromium import ROOT
 
-import compute
-import shape
+from explorer import compute, shape
 from vae.storage.checkpoint import read
 
 KINDS = ("line", "arc", "geodesic")

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import compute
+from explorer import compute
 from vae import evaluate, flags, snapshots, train
 from vae.config import TrainConfig
 from vae.distributions import squared_error

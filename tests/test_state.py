@@ -13,9 +13,9 @@ import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-import state
-from state import ExplorerState, from_query, to_query
-from views import session
+from explorer import state
+from explorer.state import ExplorerState, from_query, to_query
+from explorer.views import session
 
 CHOSEN = ExplorerState(
     left="vae", right="vae-25", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
@@ -176,7 +176,7 @@ LIKELY = some.fixed_dictionaries(
 @TRIES
 @given(picks=some.lists(JSON | LIKELY, max_size=4))
 def test_whatever_a_browser_sends_the_view_stays_valid(page, picks):
-    view = importlib.import_module(f"views.{page}")
+    view = importlib.import_module(f"explorer.views.{page}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streamlit, "session_state", {})
         patch.setattr(streamlit, "query_params", {})

@@ -51,7 +51,7 @@ def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query)
     def script(page):
         import importlib
 
-        importlib.import_module(f"views.{page}").render()
+        importlib.import_module(f"explorer.views.{page}").render()
 
     monkeypatch.setattr(st, "download_button", noted)
     app = AppTest.from_function(script, args=(page,), default_timeout=120)
@@ -65,9 +65,9 @@ def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query)
 
 BROKEN = """
 import sys
-sys.path[:0] = [{root!r}, {explorer!r}]
-import export
-from vae.files import CheckpointError
+sys.path.insert(0, {root!r})
+from explorer import export
+from vae.storage.file_pair import CheckpointError
 
 def csv(codes):
     raise CheckpointError("the codes are gone: train the model anew")
@@ -76,7 +76,7 @@ def npz(codes):
     return codes.nothing
 
 export.csv, export.npz = csv, npz
-__file__ = {explorer!r} + "/app.py"
+__file__ = {root!r} + "/explorer/app.py"
 exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec"))
 """
 
@@ -85,7 +85,7 @@ exec(compile(open(__file__, encoding="utf-8").read(), __file__, "exec"))
 @pytest.mark.browser
 def test_a_file_that_cannot_be_made_says_why(page, tmp_path):
     script = tmp_path / "broken.py"
-    script.write_text(BROKEN.format(root=str(ROOT), explorer=str(ROOT / "explorer")), encoding="utf-8")
+    script.write_text(BROKEN.format(root=str(ROOT)), encoding="utf-8")
     with app(tmp_path / "log", ROOT, str(script)) as (address, _):
         visit(page, f"{address}/classes", "style_map")
         page.get_by_text("take away", exact=True).click()

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import compute
-import drawing
-import evidence
-import shape
+from explorer import compute, drawing, evidence, shape
 from vae.storage import checkpoint
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chromium import ROOT
 
-import jobs
-from jobs import Job
+from explorer import jobs
+from explorer.jobs import Job
 
 SCRIPT = """
 import sys, time

@@ -9,26 +9,28 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-import bars
-import compute
-import drawing
-import evidence
-import figures
-import formulas
-import landscape
-import pictures
-import resources
-import results
-from bars import Part
-from evidence import Evidence
-from explorer import browser
+from explorer import (
+    bars,
+    browser,
+    compute,
+    drawing,
+    evidence,
+    figures,
+    formulas,
+    landscape,
+    pictures,
+    resources,
+    results,
+)
+from explorer.bars import Part
 from explorer.browser import payloads
-from resources import Family
-from results import Precise, Subject
-from state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
+from explorer.evidence import Evidence
+from explorer.resources import Family
+from explorer.results import Precise, Subject
+from explorer.state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
+from explorer.views import parts, session, takeaway
+from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
-from views import parts, session, takeaway
-from views.pins import offer_images
 
 FAMILY = "family"
 POINT = ("z1_bound", "z2_bound")

@@ -6,15 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-import compute
-import figures
-import pictures
-import resources
-from explorer import browser
+from explorer import browser, compute, figures, pictures, resources
 from explorer.browser import payloads
-from resources import Resource
-from state import CLASSES, SAMPLES, ExplorerState, point, whole
-from views import parts, session, takeaway
+from explorer.resources import Resource
+from explorer.state import CLASSES, SAMPLES, ExplorerState, point, whole
+from explorer.views import parts, session, takeaway
 
 COLUMNS = 10
 STYLES = 10

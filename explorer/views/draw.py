@@ -8,16 +8,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
-import drawing
-import evidence
-import pictures
-import resources
-import results
-from explorer import browser
+from explorer import browser, drawing, evidence, pictures, resources, results
 from explorer.browser import payloads
-from resources import Resource
-from state import coordinate, packed, unpacked, whole
-from views import bound, interpolate, parts, session
+from explorer.resources import Resource
+from explorer.state import coordinate, packed, unpacked, whole
+from explorer.views import bound, interpolate, parts, session
 
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
 SIDES = ("left", "right")

@@ -6,15 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-import compute
-import pictures
-import results
-import shape
-from explorer import browser
+from explorer import browser, compute, pictures, results, shape
 from explorer.browser import payloads
-from resources import Resource
-from state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
-from views import parts, session, takeaway
+from explorer.resources import Resource
+from explorer.state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
+from explorer.views import parts, session, takeaway
 
 SIDES = ("left", "right")
 GIF_SCALE = 6

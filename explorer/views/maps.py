@@ -9,13 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-import opening
-import resources
-from explorer import browser
+from explorer import browser, opening, resources
 from explorer.browser import payloads
-from resources import Resource
-from state import ExplorerState, one_of, plane, point
-from views import parts, session, takeaway
+from explorer.resources import Resource
+from explorer.state import ExplorerState, one_of, plane, point
+from explorer.views import parts, session, takeaway
 
 SIDES = ("left", "middle", "right")
 BEFORE = "maps_before"  # where the session keeps the state before the preset was chosen
@@ -44,7 +42,7 @@ def render() -> None:
                 parts.said("Starting PyTorch …")
         return
     opening.import_rest()
-    from views import pins
+    from explorer.views import pins
 
     for side, resource in shown.items():
         with places[side]:
@@ -113,7 +111,7 @@ def picked(value: Any) -> None:
 
 def files(shown: dict[str, Resource]) -> None:
     """The files of each map, its pinned digit among them, and the whole view as one."""
-    from views import pins
+    from explorer.views import pins
 
     state = session.current()
     charts = {f"map_{side}": resource for side, resource in shown.items()}

@@ -9,13 +9,11 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-import figures
-import resources
-from explorer import browser
-from resources import Resource
-from state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
+from explorer import browser, figures, resources
+from explorer.resources import Resource
+from explorer.state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
+from explorer.views import session
 from vae.storage.file_pair import CheckpointError
-from views import session
 
 NAMES = {
     "ae": "Autoencoder",

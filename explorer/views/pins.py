@@ -6,17 +6,13 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-import compute
-import figures
-import pictures
-import results
-from explorer import browser
+from explorer import browser, compute, figures, pictures, results
 from explorer.browser import payloads
-from resources import Resource
-from results import Precise
-from state import coordinate
+from explorer.resources import Resource
+from explorer.results import Precise
+from explorer.state import coordinate
+from explorer.views import parts, session
 from vae.images.tensors import DataError
-from views import parts, session
 
 SCALE = 4
 

@@ -4,15 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-import figures
-import resources
-import results
-from explorer import browser
+from explorer import browser, figures, resources, results
 from explorer.browser import payloads
-from results import Film
-from state import coordinate, epoch, one_of, point
+from explorer.results import Film
+from explorer.state import coordinate, epoch, one_of, point
+from explorer.views import parts, session
 from vae.storage.file_pair import CheckpointError
-from views import parts, session
 
 SIDES = ("left", "right")
 CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": "loss, nats"}

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from state import ExplorerState, from_query, read_query, to_query
+from explorer.state import ExplorerState, from_query, read_query, to_query
 
 STATE = "explorer_state"
 MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it

@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-import export
-import figures
-import pictures
-from explorer import browser
-from export import Codes, Plane
-from resources import Resource
-from state import ExplorerState
-from views import parts, session
+from explorer import browser, export, figures, pictures
+from explorer.export import Codes, Plane
+from explorer.resources import Resource
+from explorer.state import ExplorerState
+from explorer.views import parts, session
 
 if TYPE_CHECKING:
-    from results import Precise
+    from explorer.results import Precise
 
 SCALE = 10
 PROBLEMS = "file_problems"  # by the names of files that could not be made, why
@@ -117,7 +114,7 @@ def problems(place: str) -> None:
 
 def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
-    import compute
+    from explorer import compute
 
     checkpoint = model.checkpoint
     density = compute.log_density(checkpoint)
@@ -131,7 +128,7 @@ def digit(image: Callable[[], np.ndarray]) -> bytes:
 
 def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
     """A model's map as an HTML file holds it."""
-    import results
+    from explorer import results
 
     layout = resource.figure.layout
     return Plane(

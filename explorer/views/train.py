@@ -1,18 +1,14 @@
-"""Train: choose a model and train it in a process of its own; what is trained is beside it, see `views.trainings`."""
+"""Train: choose a model and train it in a process of its own; what is trained is beside it (`trainings`)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-import access
-import jobs
-import recipe
-import resources
-import results
-from state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
-from views import parts, session, trainings
-from views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
+from explorer import access, jobs, recipe, resources, results
+from explorer.state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
+from explorer.views import parts, session, trainings
+from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
 HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
 NETWORK_NAMES = {

@@ -10,20 +10,12 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-import access
-import figures
-import glimpse
-import jobs
-import pictures
-import recipe
-import resources
-import results
-from explorer import browser
+from explorer import access, browser, figures, glimpse, jobs, pictures, recipe, resources, results
 from explorer.browser import payloads
-from jobs import Job, JobError
-from state import plane, to_query
+from explorer.jobs import Job, JobError
+from explorer.state import plane, to_query
+from explorer.views import parts, session
 from vae.storage.file_pair import CheckpointError
-from views import parts, session
 
 KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
 LIKELIHOOD_NAMES = {

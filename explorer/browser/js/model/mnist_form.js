@@ -1,4 +1,4 @@
-// A drawing brought to the form of MNIST's images: the steps crop, fit and place of `vae/mnist_form.py`, which says why,
+// A drawing brought to the form of MNIST's images: the steps crop, fit and place of `vae/images/mnist_form.py`, which says why,
 // for the live path. Paper, rules, specks and what else a photograph shows are Python's alone: a pad has only ink.
 
 import { SIDE } from "../base/images.js";
