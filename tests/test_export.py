@@ -109,7 +109,7 @@ def test_the_readme_says_how_large_that_of_the_start_page_is():
     megabytes = len(page(left="ae", right="vae")[0]) / 1e6
     said = re.search(
         r"is ([\d.]+) MB for the two models of the start page",
-        " ".join((ROOT / "README.md").read_text(encoding="utf-8").split()),
+        " ".join((ROOT / "explorer" / "README.md").read_text(encoding="utf-8").split()),
     )
     assert float(said[1]) == pytest.approx(megabytes, abs=0.1)
 

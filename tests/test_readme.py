@@ -1,4 +1,4 @@
-"""The README is true: its files exist, its Python runs, its commands parse."""
+"""The READMEs are true: their files exist, their Python runs, their commands parse, their figures are the records'."""
 
 import argparse
 import re
@@ -14,7 +14,10 @@ from vae import evaluate, flags
 from vae.images import sources
 from vae.storage import checkpoint
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST, *_ = READMES = [
+    (ROOT / room / "README.md").read_text(encoding="utf-8") for room in ("", "vae", "explorer", "checkpoints")
+]
+README = "\n".join(READMES)
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TRAINING = re.findall(r"^    python -m vae\.train (.+)$", README, re.MULTILINE)
 
@@ -22,7 +25,8 @@ TRAINING = re.findall(r"^    python -m vae\.train (.+)$", README, re.MULTILINE)
 def test_every_file_it_names_exists():
     named = set(re.findall(r"\b(?:vae|explorer|tests|checkpoints|\.ci)/[\w./-]*\w", README))
     named |= set(re.findall(r"\b(\w+\.py)\b", README))
-    places = [ROOT, ROOT / "explorer", ROOT / "tests", ROOT / "checkpoints", *(ROOT / "vae").glob("**/")]
+    rooms = [folder for room in ("vae", "explorer") for folder in (ROOT / room).glob("**/")]
+    places = [ROOT, ROOT / "tests", ROOT / "checkpoints", *rooms]
     made_by_its_commands = {"checkpoints/vae-deep.pt", "checkpoints/vae-deep.replay.pt"}
     for name in named - made_by_its_commands:
         assert any((place / name).exists() or (place / f"{name}.pt").exists() for place in places), name
@@ -54,7 +58,7 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
     monkeypatch.setattr(sources, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found["z"], found["q"].mean)
     assert found["given_z"].mean() > found["exact"].mean()  # an image is likelier at its code than over the prior
@@ -86,6 +90,22 @@ def test_its_training_commands_are_understood(command):
 def test_its_figures_are_those_of_the_checkpoints():
     shipped = [checkpoint.read(ROOT / "checkpoints" / name) for name in ("ae", "cvae", "cvae-best", "vae", "vae-best")]
     assert evaluate.table(shipped) in README
+
+
+def test_the_first_table_has_the_figures_of_the_checkpoints():
+    rows = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d.]+) \| ([\d.]+%) \| ([\d.]+%) \|$", FIRST, re.MULTILINE)
+    assert len(rows) == 5
+    for name, *figures in rows:
+        test = checkpoint.read(ROOT / "checkpoints" / name).record["test"]
+        holes = test["code_holes"] if name == "ae" else test["holes"]
+        expected = f"{test['squared_error_at_code']:.2f}", f"{test['knn5_accuracy']:.1%}", f"{holes:.1%}"
+        assert tuple(figures) == expected
+    best = checkpoint.read(ROOT / "checkpoints" / "vae-best").record["test"]["log_px_nats"]
+    assert f"log p(x) = {best:.1f} nats" in FIRST
+
+
+def test_the_first_is_short():
+    assert len(FIRST.split()) <= 900
 
 
 def test_it_has_something_to_check():
