@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from browser import ROOT
+from chromium import ROOT
 from linear_gaussian import LinearGaussian
 
 from vae import train
