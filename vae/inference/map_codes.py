@@ -8,7 +8,7 @@ at just so many points that a parabola goes through what they say, and moves to 
     f(u) = f + g . u + 1/2 u . H u       u = -H^-1 g
 
 with the eigenvalues of H turned downwards, so that it leads up where the parabola has no top. The highest point seen is
-the code.
+the code. A peak that the whole lattice passes by is not found; the code is then the next lower one.
 """
 
 import torch
