@@ -1,15 +1,14 @@
 // The marks that lie over a map: one for a pinned point, one for the hovered image, the prior's rings, a path.
 
 import { theme } from "../base/dom.js";
+import { strokeEach } from "../base/strokes.js";
 
 function outlined(context, width) {
   context.lineCap = "round";
-  context.strokeStyle = "#000";
-  context.lineWidth = width + 2;
-  context.stroke();
-  context.strokeStyle = "#fff";
-  context.lineWidth = width;
-  context.stroke();
+  strokeEach(context, [
+    ["#000", width + 2],
+    ["#fff", width],
+  ]);
 }
 
 export function drawPin(context, view, z) {
@@ -149,20 +148,17 @@ export function drawTowards(context, view, z) {
 export function drawEllipses(context, view, { mean, std }, { ink, paper }, dash = []) {
   const [x, y] = view.toPixel(mean);
   const [right, top] = view.toPixel([mean[0] + std[0], mean[1] + std[1]]);
+  const pens = dash.length
+    ? [[ink, 1.25]]
+    : [
+        [paper, 4],
+        [ink, 1.75],
+      ];
   context.setLineDash(dash);
   for (const sigmas of [1, 2]) {
     context.beginPath();
     context.ellipse(x, y, Math.max(sigmas * (right - x), 1), Math.max(sigmas * (y - top), 1), 0, 0, 2 * Math.PI);
-    for (const [colour, width] of dash.length
-      ? [[ink, 1.25]]
-      : [
-          [paper, 4],
-          [ink, 1.75],
-        ]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.stroke();
-    }
+    strokeEach(context, pens);
   }
   context.setLineDash([]);
 }

@@ -1,5 +1,7 @@
 // The exact posterior as shades of one hue and two lines.
 
+import { strokeEach } from "../base/strokes.js";
+
 export class Posterior {
   // window: [[low1, high1], [low2, high2]]; grey levels: `levelsANat` for each nat below the peak, the first row at the top
   constructor({ window, levels }, { width, height, values }, levelsANat) {
@@ -83,14 +85,10 @@ export class Posterior {
     if (seen && x === at[0] && y === at[1]) return;
     context.beginPath();
     context.arc(x, y, 9, 0, 2 * Math.PI);
-    for (const [colour, width] of [
+    strokeEach(context, [
       [paper, 5],
       [exact, 2.5],
-    ]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.stroke();
-    }
+    ]);
   }
 
   paintLines(context, view) {

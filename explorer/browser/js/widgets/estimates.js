@@ -4,6 +4,7 @@ import { drawLevels } from "../base/axes.js";
 import { cleared, element } from "../base/dom.js";
 import { longNumber, withMinus } from "../base/format.js";
 import { wantsStill } from "../base/motion.js";
+import { strokeEach } from "../base/strokes.js";
 import { Ladder } from "../model/ladder.js";
 import { lineKeys } from "./legend.js";
 
@@ -173,14 +174,10 @@ export class Estimates {
     context.globalAlpha = 1;
     context.beginPath();
     points.forEach(({ x, mean }) => context.lineTo(x, this.y(this.off(mean))));
-    for (const [colour, width] of [
+    strokeEach(context, [
       [paper, 4],
       [ink, 2],
-    ]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.stroke();
-    }
+    ]);
     for (const { x, mean } of points) {
       context.beginPath();
       context.arc(x, this.y(this.off(mean)), 3, 0, 2 * Math.PI);
