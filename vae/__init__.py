@@ -35,7 +35,7 @@ _MODULES = {
     "to_pixels": "images.tensors",
 }  # where public names and modules are; they, and with them PyTorch, are imported when they are first asked for
 
-__all__ = [*_MODULES]
+__all__ = list(_MODULES)
 
 
 if sys.argv[:1] == ["-m"]:  # what argv[0] is under `python -m vae.train` until Python has found that module

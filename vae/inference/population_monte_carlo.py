@@ -54,7 +54,7 @@ class Population(NamedTuple):
 
 
 class _Normals(NamedTuple):
-    """Round normals of equal share, and the prior with a share of its own."""
+    """Round normals that are drawn from in turn."""
 
     centres: Tensor  # (C, D)
     widths: Tensor  # (C,)
