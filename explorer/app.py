@@ -7,11 +7,14 @@ from pathlib import Path
 import streamlit as st
 
 HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:  # Streamlit puts this folder on the path, but not the one that holds both packages
-    sys.path.insert(0, str(HERE.parent))
+if (
+    str(HERE) in sys.path
+):  # Streamlit's doing; the modules' one name begins with the package's, whose folder is the root
+    sys.path[sys.path.index(str(HERE))] = str(HERE.parent)
 
-from explorer import access, browser, opening, resources  # noqa: E402
-from explorer.views import parts, session  # noqa: E402
+from explorer import access, browser, session, startup  # noqa: E402
+from explorer.cache import checkpoints  # noqa: E402
+from explorer.views import parts  # noqa: E402
 
 NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 FIRST = ""  # the address of the first page; its name, /maps, leads there too
@@ -44,16 +47,16 @@ pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 session.arrive()
 place = st.empty()  # always, so that what follows has its place in every run
-if chosen.url_path != FIRST and not opening.over():
+if chosen.url_path != FIRST and not startup.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')
-    opening.import_rest()
+    startup.import_rest()
     place.empty()
 
 missing = st.container()
-if resources.checkpoint_names() or chosen.url_path == "train":
+if checkpoints.checkpoint_names() or chosen.url_path == "train":
     chosen.run()
     with missing:
         parts.say_missing()
 else:
-    st.error(resources.nothing())
+    st.error(checkpoints.nothing())
     parts.not_shown()

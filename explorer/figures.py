@@ -14,6 +14,8 @@ import numpy as np
 import pandas  # noqa: F401  Plotly uses it if it is imported, and another visitor's run may be half through importing it
 from plotly.graph_objects import Figure
 
+from explorer.extent import Box, extent
+
 # Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
 PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b55cb5", "#5a5d6c", "#ff79bd", "#08bbf0")
 GREY = "rgba(128, 128, 128, 0.9)"
@@ -22,30 +24,12 @@ HEIGHT = 450
 SLICES = 16  # of each class, drawn in turns
 FINE = 250  # of the smallest lengths that one can see fit across a map
 STEPS = 50  # at least, across a map, of a point that keys move
-LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
 MARGIN = {"l": 4, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 INSIDE = {"ticklabelposition": "inside", "ticks": "", "ticklabelstandoff": 4}  # labels, which no margin then cuts
 FOR_A_PAGE = {"itemclick": False, "itemdoubleclick": False}  # of a legend: the browser's part filters by it
 CONFIG = {"scrollZoom": True, "doubleClick": "reset", "displaylogo": False, "displayModeBar": False}
 CONFIG |= {"showTips": False, "doubleClickDelay": 400}  # in milliseconds, as in chart.js
-
-Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
-
-
-def extent(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin.
-
-    Codes may agree on an axis, or on both: the ranges have a length all the same.
-    """
-    low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
-    if prior:
-        low, high = np.minimum(low, -3), np.maximum(high, 3)
-    # At least a thousand times what a float32 resolves.
-    least = max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
-    margin = np.maximum(0.08 * (high - low), least)
-    (x0, y0), (x1, y1) = low - margin, high + margin
-    return (float(x0), float(x1)), (float(y0), float(y1))
 
 
 def dot(count: int) -> float:
@@ -66,14 +50,6 @@ def fine(figure: Figure) -> float:
 def _size(figure: Figure) -> float:
     layout = figure.layout
     return max(high - low for low, high in (layout.xaxis.range, layout.yaxis.range))
-
-
-def surroundings(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold what a map of the codes shows, however wide or tall, and a margin to pan."""
-    (x0, x1), (y0, y1) = extent(codes, prior)
-    width, height = 1.2 * max(x1 - x0, LONGEST * (y1 - y0)), 1.2 * max(y1 - y0, LONGEST * (x1 - x0))
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    return (x - width / 2, x + width / 2), (y - height / 2, y + height / 2)
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:

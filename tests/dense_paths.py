@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import dijkstra
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from explorer import shape  # noqa: E402
+from explorer.quantities import paths  # noqa: E402
 from vae import geodesics  # noqa: E402
 from vae.storage import checkpoint  # noqa: E402
 
@@ -58,7 +58,7 @@ def pairs(codes, labels, conditional, count=20):
 def compared(name, chosen=None, size=SIZE):
     """The geodesics of a model between pairs of test images, each compared with the brute force's."""
     shipped = checkpoint.read(ROOT / "checkpoints" / name)
-    surface, ours = shape.surface(shipped, LABEL), shape.graph(shipped, LABEL)
+    surface, ours = paths.surface(shipped, LABEL), paths.graph(shipped, LABEL)
     z, links = _grid(surface, ours.z[0, 0], ours.z[-1, -1], size)
     found = []
     for a, b in chosen or pairs(shipped.codes, shipped.labels, shipped.model.conditional):

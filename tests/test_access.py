@@ -5,8 +5,10 @@ from chromium import ROOT
 from streamlit.testing.v1 import AppTest
 from training import over, wait
 
-from explorer import access, jobs, resources, results
-from explorer.jobs import JobError
+from explorer import access
+from explorer.cache import checkpoints, results
+from explorer.trainings import jobs
+from explorer.trainings.jobs import JobError
 from vae.config import TrainConfig
 from vae.images.tensors import DataError
 from vae.storage import checkpoint
@@ -90,7 +92,7 @@ def test_the_page_says_so_and_still_shows_what_was_trained(folder, monkeypatch):
 
         train.render()
 
-    monkeypatch.setattr(resources, "FOLDER", folder)
+    monkeypatch.setattr(checkpoints, "FOLDER", folder)
     monkeypatch.setenv(access.READ_ONLY, "1")
     app = AppTest.from_function(script, default_timeout=60).run()
     assert not app.exception

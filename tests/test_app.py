@@ -21,7 +21,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import vae
-from explorer import compute, evidence, keeping, resources, results, shape
+from explorer.cache import checkpoints, results, versions
+from explorer.quantities import bound, paths, points
 from explorer.state import ExplorerState, from_query, packed, unpacked
 from explorer.views import parts
 from vae.images import sources
@@ -61,7 +62,7 @@ def own_folder(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "checkpoints", tmp_path / "checkpoints", ignore=shutil.ignore_patterns("*.replay.pt"))
     for file in (ROOT / "checkpoints").glob("*.replay.pt"):
         (tmp_path / "checkpoints" / file.name).symlink_to(file)
-    monkeypatch.setattr(resources, "FOLDER", tmp_path / "checkpoints")
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
     return tmp_path / "checkpoints"
 
 
@@ -184,8 +185,8 @@ def test_another_model_gives_up_the_points_of_the_plane_before_on_every_page():
 def test_a_number_field_decodes_its_point(monkeypatch):
     app = run()
     asked = []
-    real = compute.point
-    monkeypatch.setattr(compute, "point", lambda *given: asked.append(given[1]) or real(*given))
+    real = points.point
+    monkeypatch.setattr(points, "point", lambda *given: asked.append(given[1]) or real(*given))
     app.number_input("z1_right").set_value(1.23456).run()
     assert errors(app) == []
     assert asked[-1][0] == app.number_input("z1_right").value == 1.23456  # the shown z is the decoded z
@@ -229,7 +230,7 @@ def test_all_three_lengths_stand_beside_each_other_and_the_chosen_path_is_drawn(
         assert steps[2] < min(steps[:2])
         assert table.count('class="chosen"') == 3
         side = data["sides"]["left" if name == "ae" else "right"]
-        images = shape.surface(checkpoint.read(ROOT / "checkpoints" / name), 0).embed(torch.tensor(side["path"]))
+        images = paths.surface(checkpoint.read(ROOT / "checkpoints" / name), 0).embed(torch.tensor(side["path"]))
         drawn = float(images.diff(dim=0).norm(dim=1).sum())
         assert drawn == pytest.approx(lengths[["line", "arc", "geodesic"].index(chosen)], rel=0.01)
 
@@ -318,7 +319,7 @@ def test_what_is_no_file_hangs_no_page(own_folder, name):
     for page in ("maps", "bound"):
         assert errors(run_page(page)) == []
     assert time.perf_counter() - began < 30
-    assert "odd" not in resources.checkpoint_names()
+    assert "odd" not in checkpoints.checkpoint_names()
 
 
 @pytest.mark.fault("what vanished, or might not be read any more, took a page down")
@@ -346,7 +347,7 @@ def test_what_may_not_be_read_any_more_takes_no_page_with_it(own_folder, monkeyp
     for name in ("vae", "cvae"):
         forbid(monkeypatch, {"images": raw, "all": own_folder}.get(lost, own_folder / f"{name}{lost}"))
     assert not app.run().exception
-    monkeypatch.setattr(keeping, "_kept", OrderedDict())  # as after a restart
+    monkeypatch.setattr(versions, "_kept", OrderedDict())  # as after a restart
     assert not app.run().exception
     assert bool(app.error) == (lost in (".pt", ".json", "all") or (page, lost) == ("replay", ".replay.pt"))
 
@@ -376,7 +377,8 @@ def test_codes_that_have_collapsed_or_are_few_are_shown(own_folder, shape, model
 
 def run_bound(name):
     def script(name):
-        from explorer.views import bound, session
+        from explorer import session
+        from explorer.views import bound
 
         session.update(bound=name)
         bound.render()
@@ -405,7 +407,7 @@ def test_what_is_broken_is_named_without_the_folders_of_the_server(own_folder, p
     ],
 )
 def test_a_sentence_keeps_the_names_and_drops_the_folders(said, shown, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", Path("/srv/app/checkpoints"))
+    monkeypatch.setattr(checkpoints, "FOLDER", Path("/srv/app/checkpoints"))
     assert parts.sentence(said) == shown
 
 
@@ -476,7 +478,7 @@ def test_bound_shows_what_is_found_of_the_image(mnist):
     app = run_page("bound", {"image": 18})
     assert errors(app) == []
     model = checkpoint.read(ROOT / "checkpoints" / "vae")
-    found = evidence.look(model, mnist.test_images[18].numpy(), 3)
+    found = bound.look(model, mnist.test_images[18].numpy(), 3)
     for nats in found.terms[:6]:
         assert f"{abs(nats):.2f}" in said(app)
     assert found.terms.log_px == pytest.approx(sent(app, "close")["log_px"])
@@ -618,7 +620,7 @@ def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatc
     assert len(app.get("plotly_chart")) == 0
     assert ("Quadrature needs D ≤ 2" in said(app)) == (dimensions == 3)
     assert ("exact, by quadrature" in said(app)) == (dimensions == 1)
-    assert f"IW-{evidence.DRAWS:,}" in said(app)
+    assert f"IW-{bound.DRAWS:,}" in said(app)
 
 
 @pytest.mark.fault("a request had no bound in time or memory")
@@ -679,7 +681,7 @@ def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch)
     app.selectbox("bound").set_value("pixel").run()
     assert errors(app) == []
     drawn = sent(app, "close")["drawn"]
-    assert [len(values) for values in drawn] == [evidence.DRAWS] * 2
+    assert [len(values) for values in drawn] == [bound.DRAWS] * 2
 
 
 def pad(app):
@@ -768,7 +770,8 @@ def test_what_else_an_uploaded_picture_shows_is_said_until_the_next_drawing():
 
 def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):
     def script(form):
-        from explorer.views import draw, session
+        from explorer import session
+        from explorer.views import draw
 
         session.current()
         draw.picked({"form": form, "digit": None})
@@ -806,7 +809,7 @@ def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
     def script(field, value):
         import streamlit as st
 
-        from explorer.views import session
+        from explorer import session
 
         changed = session.bound(field)["on_change"]
         st.session_state[field] = value
@@ -821,7 +824,8 @@ def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
 @pytest.mark.parametrize("model", ["vae", "cvae", "vae-best"])
 def test_bound_looks_at_the_drawing(model):
     def script(form, model):
-        from explorer.views import bound, draw, session
+        from explorer import session
+        from explorer.views import bound, draw
 
         draw.picked({"form": form, "digit": None})
         session.update(drawn_bound=True, bound=model, digit_bound=6)
@@ -843,7 +847,8 @@ def test_bound_takes_the_drawing_for_a_class_that_the_model_has(own_folder):
     written.write(own_folder / "pets", model="cvae", network="small", class_names=("cat", "dog"))
 
     def script(form):
-        from explorer.views import bound, draw, session
+        from explorer import session
+        from explorer.views import bound, draw
 
         draw.picked({"form": form, "digit": None})
         session.update(drawn_bound=True, bound="pets", digit_bound=7)

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from explorer import bars
-from explorer.bars import Part
+from explorer.markup import bars
+from explorer.markup.bars import Part
 
 CUTS = [[Part("a", 500.0, "x"), Part("b", 3.84, "y")], [Part("c", 495.59, "z"), Part("d", 1.35), Part("e", 6.9)]]
 

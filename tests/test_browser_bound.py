@@ -7,7 +7,7 @@ import pytest
 import torch
 from chromium import ROOT, place, settle, visit
 
-from explorer import evidence
+from explorer.quantities import bound
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
 from vae.storage.checkpoint import read
@@ -19,7 +19,7 @@ def image_of(mnist, name, index):
     """A test image as a model sees it, (1, 1, 28, 28), with its label where the model is given it."""
     checkpoint = read(ROOT / "checkpoints" / name)
     images = mnist.test_images.numpy()
-    images = evidence.black_or_white(images) if checkpoint.config.likelihood == "bernoulli" else images
+    images = bound.black_or_white(images) if checkpoint.config.likelihood == "bernoulli" else images
     label = mnist.test_labels[index : index + 1] if checkpoint.model.conditional else None
     return checkpoint, to_pixels(torch.from_numpy(images[index : index + 1])), label
 

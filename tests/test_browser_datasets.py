@@ -10,7 +10,7 @@ from chromium import CHROMIUM, canvas_pixels, explorer, place, settle, visit
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
 from test_browser_export import SVG, open_files, taken
 
-from explorer import compute
+from explorer.quantities import decode
 from vae.storage import checkpoint
 
 pytestmark = pytest.mark.browser
@@ -76,7 +76,7 @@ def test_classes_shows_a_screen_and_a_choice_for_each_class(page, own_address, a
     model = checkpoint.read(app / "checkpoints" / "pets-cvae").model
     for label in range(3):
         drawn = canvas_pixels(page, f".latent-ten figure:nth-child({label + 1}) canvas").astype(int)
-        assert np.abs(drawn - compute.decode(model, np.zeros((1, 2)), label)[0]).max() <= 3
+        assert np.abs(drawn - decode.decode(model, np.zeros((1, 2)), label)[0]).max() <= 3
     page.get_by_label("From class").select_option("dog")
     page.wait_for_url(re.compile("digit=1"))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
 
-from explorer import compute, shape
+from explorer.quantities import decode, paths
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -44,15 +44,15 @@ def test_the_geodesic_is_offered_drawn_and_the_shortest(page, address):
         assert found["geodesic"][1] <= found["line"][1]
         checkpoint = read(ROOT / "checkpoints" / name)
         a, b = (tuple(checkpoint.codes[index].tolist()) for index in (2, 7))
-        true = shape.travel(checkpoint, 0, "geodesic", a, b, shape.graph(checkpoint, 0))
+        true = paths.travel(checkpoint, 0, "geodesic", a, b, paths.graph(checkpoint, 0))
         assert found["geodesic"][0] == pytest.approx(true.length, rel=0.01)
-        line = shape.travel(checkpoint, 0, "line", a, b)
+        line = paths.travel(checkpoint, 0, "line", a, b)
         assert found["line"] == pytest.approx((line.length, line.largest_step), abs=0.02)
     page.get_by_label("Place on the path, from A to B").fill("0.5")
     with torch.inference_mode():
-        middle = compute.decode(checkpoint.model, true.points[60:61])[0].astype(int)
+        middle = decode.decode(checkpoint.model, true.points[60:61])[0].astype(int)
     assert np.abs(canvas_pixels(page, ".latent-bar > canvas:last-child") - middle).max() <= 12
-    off_line = compute.decode(checkpoint.model, np.mean([a, b], axis=0)[None])[0].astype(int)
+    off_line = decode.decode(checkpoint.model, np.mean([a, b], axis=0)[None])[0].astype(int)
     assert np.abs(off_line - middle).max() > 60  # so that the line would not have passed for it
 
 
@@ -84,7 +84,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(browser, 
         ready(page)
         checkpoint = read(ROOT / "checkpoints" / "vae")
         z = torch.cartesian_prod(torch.linspace(-4, 4, 25), torch.linspace(-3, 3, 19))
-        true = shape.surface(checkpoint, 0).magnification(z).detach().log().numpy()
+        true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
 
         def drawn():
             darkness = [255 - np.mean(page.evaluate(UNDER, ["map_right", *point])[:3]) for point in z.tolist()]
@@ -100,7 +100,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(browser, 
         page.wait_for_timeout(500)  # Plotly settles the wheel after a pause of its own
         x, y = ranges(page, "map_right")
         z = z[(z[:, 0] > x[0]) & (z[:, 0] < x[1]) & (z[:, 1] > y[0]) & (z[:, 1] < y[1])]
-        true = shape.surface(checkpoint, 0).magnification(z).detach().log().numpy()
+        true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
         assert rank_correlation(drawn(), true) > 0.97
         page.get_by_text("magnification", exact=True).first.click()
         page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 0")

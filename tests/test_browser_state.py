@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from chromium import ROOT, Held, app, place, ready, settle, visit, wait_until
 
-from explorer.figures import extent
+from explorer.extent import extent
 from explorer.state import from_query
 from explorer.views.parts import label
 from vae.storage.checkpoint import read

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from chromium import ROOT, drawn, ready, settle, visit
 
-from explorer import figures, jobs
+from explorer import extent
+from explorer.trainings import jobs
 from vae.storage import checkpoint, stored_checkpoint
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
@@ -91,7 +92,7 @@ def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, 
     visit(page, f"{address}/train?job={finished}")
     page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch === '60'")
     codes = checkpoint.read(FOLDER / "vae").codes[:5000].numpy()
-    window = figures.extent(codes, prior=True)
+    window = extent.extent(codes, prior=True)
     script = """([window, points]) => {
       const canvas = document.querySelector('.latent-plane .latent-under');
       const ratio = canvas.width / canvas.clientWidth;

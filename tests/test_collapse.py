@@ -11,7 +11,9 @@ import pytest
 import torch
 import written
 
-from explorer import compute, figures, resources, results, shape
+from explorer import figures
+from explorer.cache import checkpoints, results
+from explorer.quantities import decode, paths, points
 from explorer.state import coordinate
 from explorer.views import takeaway
 from vae import snapshots
@@ -73,7 +75,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=MODELS)
 def name(request, folder, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", folder)
+    monkeypatch.setattr(checkpoints, "FOLDER", folder)
     monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(results, "to_fetch", lambda *_: None)
     return request.param
@@ -134,7 +136,7 @@ def test_bound_and_classes_show_those_that_they_can(name):
 
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
-    resource = resources.resource(name)
+    resource = checkpoints.resource(name)
     plane = takeaway.plane(resource, results.start(resource), 0)
     assert all(low < high for low, high in (plane.x, plane.y))
     for made in (takeaway.export.csv, takeaway.export.npz):
@@ -147,21 +149,21 @@ def test_all_of_it_can_be_taken_away(name):
 def assert_read_back(checkpoint, resource, index, digit=0):
     code = checkpoint.codes[index]
     z = tuple(map(coordinate, code.tolist()))
-    read = compute.decode(checkpoint.model, np.array([z]), digit).astype(int)
-    assert np.abs(read - compute.decode(checkpoint.model, code[None].numpy(), digit)).max() <= 1
-    assert compute.point(checkpoint, z, digit, results.radius(resource)).codes_near > 0
+    read = decode.decode(checkpoint.model, np.array([z]), digit).astype(int)
+    assert np.abs(read - decode.decode(checkpoint.model, code[None].numpy(), digit)).max() <= 1
+    assert points.point(checkpoint, z, digit, results.radius(resource)).codes_near > 0
 
 
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_every_code_that_is_clicked_is_read_back_as_it_is_and_has_codes_near(name):
-    resource = resources.resource(name)
+    resource = checkpoints.resource(name)
     for index in range(0, len(resource.checkpoint.codes), 400):
         assert_read_back(resource.checkpoint, resource, index)
 
 
 @pytest.mark.parametrize("shipped", ["ae", "vae", "cvae", "vae-best", "cvae-best"])
 def test_every_code_of_a_shipped_model_is_read_back_as_it_is_and_has_codes_near(shipped):
-    resource = resources.resource(shipped)
+    resource = checkpoints.resource(shipped)
     for index in range(0, 10_000, 997):
         assert_read_back(resource.checkpoint, resource, index, 3)
 
@@ -169,25 +171,25 @@ def test_every_code_of_a_shipped_model_is_read_back_as_it_is_and_has_codes_near(
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_half_a_mark_beside_a_code_there_is_a_code_near(name):
     """What one sees as a code's mark is near it, however little its neighbours differ."""
-    resource = resources.resource(name)
+    resource = checkpoints.resource(name)
     code, aside = resource.checkpoint.codes[0].double().numpy(), figures.fine(resource.figure)
     for angle in np.linspace(0, 6, 7):
         z = code + 0.9 * aside * np.array([math.cos(angle), math.sin(angle)])
         z = tuple(map(coordinate, z))
-        assert compute.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
+        assert points.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
 
 
 def test_the_first_pin_has_codes_near_on_a_model_with_a_prior_and_is_short(name):
-    resource = resources.resource(name)
+    resource = checkpoints.resource(name)
     z = results.start(resource)
     if resource.stored.prior:
-        assert compute.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
-    moved = results.compute.rounded(np.array([0.123456789, -7.0]), results.radius(resource))
+        assert points.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
+    moved = points.rounded(np.array([0.123456789, -7.0]), results.radius(resource))
     assert abs(moved[0] - 0.123456789) <= max(0.1 * results.radius(resource), 1e-3)
 
 
 def test_keys_move_a_point_by_a_step_that_one_can_see(name):
-    resource = resources.resource(name)
+    resource = checkpoints.resource(name)
     (x0, x1), (y0, y1) = resource.figure.layout.xaxis.range, resource.figure.layout.yaxis.range
     size = max(x1 - x0, y1 - y0)
     assert size / 500 <= figures.step(resource.figure) <= size / 50
@@ -195,20 +197,20 @@ def test_keys_move_a_point_by_a_step_that_one_can_see(name):
 
 @pytest.mark.parametrize(("shipped", "step"), [("ae", 0.1), ("vae", 0.1), ("cvae-best", 0.1)])
 def test_on_the_shipped_maps_the_step_is_a_tenth(shipped, step):
-    assert figures.step(resources.resource(shipped).figure) == pytest.approx(step)
+    assert figures.step(checkpoints.resource(shipped).figure) == pytest.approx(step)
 
 
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_a_scale_changes_what_a_map_shows_in_nothing_but_its_numbers(folder, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", folder)
+    monkeypatch.setattr(checkpoints, "FOLDER", folder)
     written.write(folder / "usual", CODES, model="ae")
-    one, usual = resources.resource("far"), resources.resource("usual")
+    one, usual = checkpoints.resource("far"), checkpoints.resource("usual")
     assert results.radius(one) == pytest.approx(1e8 * results.radius(usual), rel=1e-4)
     assert figures.step(one.figure) == pytest.approx(1e8 * figures.step(usual.figure))
     near = [results.magnification(each, 0) for each in (one, usual)]
     assert near[0].high == pytest.approx(1e-16 * near[1].high, rel=1e-3)
     assert np.abs(near[0].shades.astype(int) - near[1].shades).max() <= 1
-    ways = [shape.travel(each.checkpoint, 0, "geodesic", *ends(each), results._graph(each.version, 0, each.checkpoint))
+    ways = [paths.travel(each.checkpoint, 0, "geodesic", *ends(each), results._graph(each.version, 0, each.checkpoint))
             for each in (one, usual)]  # fmt: skip
     assert ways[0].length == pytest.approx(ways[1].length, rel=1e-2)
 
@@ -241,4 +243,4 @@ def test_a_prior_gives_the_scale_below_which_a_dimension_has_collapsed(angle):
 
 @pytest.mark.parametrize("shipped", ["ae", "vae", "cvae", "vae-best", "cvae-best"])
 def test_no_shipped_model_has_collapsed(shipped):
-    assert resources.resource(shipped).used_dimensions == 2
+    assert checkpoints.resource(shipped).used_dimensions == 2

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from chromium import ROOT
 
-from explorer import browser, export, resources, results
-from explorer.export import Codes
+from explorer import browser
+from explorer.browser import export
+from explorer.browser.export import Codes
+from explorer.cache import checkpoints, results
 from explorer.views import takeaway
 
 VIEW = {"manifold": False, "prior": True, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
@@ -22,7 +24,7 @@ NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|se
 
 def page(**names):
     """An HTML file of these checkpoints, by side."""
-    shown = {side: resources.resource(name) for side, name in names.items()}
+    shown = {side: checkpoints.resource(name) for side, name in names.items()}
     planes = {side: takeaway.plane(resource, results.start(resource), 7) for side, resource in shown.items()}
     return export.html(planes, VIEW, browser.standalone()), planes
 
@@ -56,7 +58,7 @@ def test_an_npz_reads_back_to_the_codes(codes):
 
 @pytest.mark.parametrize(("name", "density"), [("ae", "log_kernel_density_nats"), ("vae", "log_prior_nats")])
 def test_a_file_of_codes_says_which_density_it_has(name, density):
-    model = resources.resource(name)
+    model = checkpoints.resource(name)
     assert takeaway.codes(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
     with np.load(io.BytesIO(takeaway.codes(model, export.npz))) as arrays:
         assert (arrays["z"] == model.checkpoint.codes.numpy()).all()

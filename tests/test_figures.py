@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from chromium import ROOT
 
-from explorer import figures
+from explorer import extent, figures
 from vae.architecture import DIGITS
 
 # How colours look to eyes that lack a cone, in linear RGB: Machado, Oliveira and Fernandes, A physiologically-based
@@ -49,10 +49,10 @@ def test_every_class_stands_out_from_the_background(background):
 
 
 @pytest.mark.parametrize("spread", [(1, 1), (20, 3), (3, 20)])
-@pytest.mark.parametrize("ratio", [1 / figures.LONGEST, 1, figures.LONGEST])
+@pytest.mark.parametrize("ratio", [1 / extent.LONGEST, 1, extent.LONGEST])
 def test_the_surroundings_hold_what_a_map_of_any_ratio_shows(spread, ratio):
     codes = np.random.default_rng(0).normal(size=(500, 2)) * spread
-    shown, around = np.array(figures.extent(codes, True)), np.array(figures.surroundings(codes, True))
+    shown, around = np.array(extent.extent(codes, True)), np.array(extent.surroundings(codes, True))
     unit = max(np.diff(shown)[:, 0] / [ratio, 1])  # of both axes: the one with more room shows more
     half = unit * np.array([ratio, 1]) / 2
     assert (around[:, 0] < shown.mean(1) - half).all()
@@ -113,9 +113,9 @@ def test_a_bare_plane_has_no_codes_but_all_classes_in_its_legend():
 
 def test_a_few_outliers_do_not_shrink_the_rest():
     codes = np.random.default_rng(0).normal(size=(5000, 2))
-    calm = figures.extent(codes, prior=False)
+    calm = extent.extent(codes, prior=False)
     codes[:3] = 1e4
-    wild = figures.extent(codes, prior=False)
+    wild = extent.extent(codes, prior=False)
     np.testing.assert_allclose(wild, calm, atol=1)
 
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from explorer import formulas
-from explorer.evidence import Code, Evidence, Gaussian, Terms
-from explorer.landscape import Landscape, Picture
+from explorer.markup import formulas
+from explorer.quantities.bound import Code, Evidence, Gaussian, Terms
+from explorer.quantities.posterior_map import Landscape, Picture
 
 TERMS = Terms(
     log_px=-495.43,

@@ -16,8 +16,8 @@ import training
 from chromium import ROOT
 from training import over, the, wait
 
-from explorer import jobs
-from explorer.jobs import JobError
+from explorer.trainings import jobs
+from explorer.trainings.jobs import JobError
 from vae import train
 from vae.config import TrainConfig
 from vae.storage import checkpoint, stored_checkpoint
@@ -94,7 +94,7 @@ def test_a_stop_before_the_first_epoch_begins_anew(folder):
 def test_a_job_outlives_whoever_started_it_and_is_found_again(folder):
     starter = f"""
 import sys; sys.path[:0] = {[str(ROOT)]!r}
-from explorer import jobs; from pathlib import Path; from vae.config import TrainConfig
+from explorer.trainings import jobs; from pathlib import Path; from vae.config import TrainConfig
 jobs.PROGRAM = {jobs.PROGRAM!r}
 jobs.start(Path({str(folder)!r}), "orphan", TrainConfig(**{LONG.to_dict()!r}))
 """

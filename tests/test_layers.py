@@ -148,33 +148,195 @@ VAE_ARROWS = {
     "storage.stored_checkpoint": {"architecture", "config", "flags", "storage.file_pair"},
     "storage.torch_zip": set(),
 }
-EXPLORER_ARROWS = {  # a folder's name stands for each module in it
+EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "access": set(),
-    "app": {"access", "browser", "opening", "resources", "views"},  # the views by their names
-    "bars": set(),
-    "browser": {"browser"},
-    "compute": {"vae"},
-    "drawing": {"compute", "evidence", "vae"},
-    "export": set(),
-    "evidence": {"compute", "landscape", "vae"},
-    "figures": set(),
-    "formulas": {"bars", "evidence", "landscape", "vae"},
-    "glimpse": {"compute", "figures", "vae"},
-    "jobs": {"access", "vae"},
-    "keeping": set(),
-    "landscape": {"vae"},
-    "opening": {"results"},  # by its name
-    "packing": {"vae"},
-    "pictures": {"vae"},
-    "recipe": {"state", "vae"},
-    "resources": {"figures", "keeping", "packing", "state", "vae"},
-    "results": {"access", "compute", "drawing", "evidence", "figures", "glimpse", "jobs", "keeping", "packing"}
-    | {"pictures", "resources", "shape", "vae"},
-    "shape": {"compute", "vae"},
+    "app": {"access", "browser", "session", "startup", "cache.checkpoints", "views.parts"},
+    "extent": set(),
+    "figures": {"extent"},
+    "session": {"state"},
+    "startup": set(),
     "state": set(),
-    "views": {"access", "bars", "browser", "compute", "drawing", "evidence", "export", "figures", "formulas"}
-    | {"glimpse", "jobs", "landscape", "opening", "pictures", "recipe", "resources", "results", "shape", "state", "vae"}
-    | {"views"},
+    "browser": {"browser.modules", "browser.payloads"},
+    "browser.export": set(),
+    "browser.modules": set(),
+    "browser.packing": {"vae"},
+    "browser.payloads": set(),
+    "cache": set(),
+    "cache.checkpoints": {"figures", "state", "vae", "browser.packing", "cache.versions"},
+    "cache.results": {
+        "access",
+        "extent",
+        "figures",
+        "vae",
+        "browser.packing",
+        "cache.checkpoints",
+        "cache.versions",
+        "markup.images",
+        "quantities.bound",
+        "quantities.magnification",
+        "quantities.own_image",
+        "quantities.paths",
+        "quantities.points",
+        "quantities.training_preview",
+        "trainings.jobs",
+    },
+    "cache.versions": set(),
+    "markup": set(),
+    "markup.bars": set(),
+    "markup.formulas": {"vae", "markup.bars", "quantities.bound", "quantities.posterior_map"},
+    "markup.images": {"vae"},
+    "markup.tables": set(),
+    "quantities": set(),
+    "quantities.bound": {"extent", "vae", "quantities.decode", "quantities.posterior_map"},
+    "quantities.decode": set(),
+    "quantities.magnification": {"extent", "vae", "quantities.paths"},
+    "quantities.own_image": {"vae", "quantities.bound", "quantities.decode"},
+    "quantities.paths": {"vae", "quantities.points"},
+    "quantities.points": {"vae", "quantities.decode"},
+    "quantities.posterior_map": {"extent", "vae"},
+    "quantities.training_preview": {"extent", "vae", "quantities.decode", "quantities.points"},
+    "trainings": set(),
+    "trainings.jobs": {"access", "vae"},
+    "trainings.plan": {"state", "vae"},
+    "views.bound": {
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "vae",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.bars",
+        "markup.formulas",
+        "markup.images",
+        "quantities.bound",
+        "quantities.decode",
+        "quantities.own_image",
+        "quantities.points",
+        "quantities.posterior_map",
+        "views.parts",
+        "views.pins",
+        "views.takeaway",
+    },
+    "views.classes": {
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "browser.payloads",
+        "cache.checkpoints",
+        "markup.images",
+        "quantities.decode",
+        "quantities.points",
+        "views.parts",
+        "views.takeaway",
+    },
+    "views.draw": {
+        "browser",
+        "session",
+        "state",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.images",
+        "quantities.bound",
+        "quantities.own_image",
+        "views.bound",
+        "views.interpolate",
+        "views.parts",
+    },
+    "views.interpolate": {
+        "browser",
+        "session",
+        "state",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.images",
+        "markup.tables",
+        "quantities.decode",
+        "quantities.paths",
+        "quantities.points",
+        "views.parts",
+        "views.takeaway",
+    },
+    "views.maps": {
+        "browser",
+        "session",
+        "startup",
+        "state",
+        "browser.payloads",
+        "cache.checkpoints",
+        "views.parts",
+        "views.pins",
+        "views.takeaway",
+    },
+    "views.parts": {"browser", "figures", "session", "state", "vae", "cache.checkpoints"},
+    "views.pins": {
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "vae",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.images",
+        "quantities.decode",
+        "quantities.points",
+        "views.parts",
+    },
+    "views.replay": {
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "vae",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "views.parts",
+    },
+    "views.takeaway": {
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "browser.export",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.images",
+        "quantities.points",
+        "views.parts",
+    },
+    "views.train": {
+        "access",
+        "session",
+        "state",
+        "cache.checkpoints",
+        "cache.results",
+        "trainings.jobs",
+        "trainings.plan",
+        "views.parts",
+        "views.trainings",
+    },
+    "views.trainings": {
+        "access",
+        "browser",
+        "figures",
+        "session",
+        "state",
+        "vae",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.images",
+        "quantities.training_preview",
+        "trainings.jobs",
+        "trainings.plan",
+        "views.parts",
+    },
 }
 SCRIPTS = ROOT / "explorer" / "browser" / "js"
 SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import from
@@ -186,19 +348,41 @@ SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import fr
     "pages": {"base", "export", "model", "plane", "widgets"},
     "shell": {"base", "model", "pages", "plane"},
 }
-LIBRARIES = {  # library: the rooms that may import it, of both packages
-    "torch": {"vae", "compute", "drawing", "evidence", "glimpse", "landscape", "shape"},
-    "msgspec": {"vae.classifier", "vae.storage.file_pair", "vae.progress", "vae.storage.stored_checkpoint", "jobs"},
+LIBRARIES = {  # library: the rooms and modules that may import it
+    "torch": {"vae", "explorer.quantities"},
+    "msgspec": {
+        "vae.classifier",
+        "vae.storage.file_pair",
+        "vae.progress",
+        "vae.storage.stored_checkpoint",
+        "explorer.trainings.jobs",
+    },
     "torchvision": {"vae.images.sources"},
     "filelock": {"vae.images.sources", "vae.storage.file_pair"},
     "tqdm": {"vae"},
     "scipy": {"vae.images.ink", "vae.geodesics"},
-    "pandas": {"figures"},
-    "plotly": {"figures"},
-    "streamlit": {"app", "browser", "opening", "resources", "results", "views"},
-    "PIL": {"vae.images.folder", "vae.images.grey", "pictures"},
-    "numpy": {"vae", "compute", "drawing", "evidence", "export", "figures", "glimpse", "landscape", "packing"}
-    | {"pictures", "results", "shape", "views"},
+    "pandas": {"explorer.figures"},
+    "plotly": {"explorer.figures"},
+    "streamlit": {
+        "explorer.app",
+        "explorer.browser.__init__",
+        "explorer.cache",
+        "explorer.session",
+        "explorer.startup",
+        "explorer.views",
+    },
+    "PIL": {"vae.images.folder", "vae.images.grey", "explorer.markup.images"},
+    "numpy": {
+        "vae",
+        "explorer.browser.export",
+        "explorer.browser.packing",
+        "explorer.cache.results",
+        "explorer.extent",
+        "explorer.figures",
+        "explorer.markup.images",
+        "explorer.quantities",
+        "explorer.views",
+    },
 }
 
 
@@ -212,38 +396,38 @@ def imports(path):
             yield from ((node.module, alias.name) for alias in node.names)
 
 
-def vae_modules_used_by(path):
+def modules_used_by(path, package, modules):
+    """The modules of a package that a file imports, or imports names from."""
     for module, name in imports(path):
-        package, _, inside = module.partition(".")
-        if package == "vae":
+        source, _, inside = module.partition(".")
+        if source == package:
             taken = f"{inside}.{name}".removeprefix(".")
-            yield taken if taken in VAE else inside or "__init__"
-
-
-def rooms_used_by(path):
-    """The first part of each import: a room of explorer, or another package."""
-    for module, name in imports(path):
-        package, _, rest = module.partition(".")
-        yield (rest.split(".")[0] or name) if package == "explorer" else package
+            yield taken if taken in modules else inside or "__init__"
 
 
 @pytest.mark.parametrize("module", VAE)
 def test_a_module_of_vae_uses_just_those_that_its_arrows_name(module):
-    assert set(vae_modules_used_by(VAE[module])) == VAE_ARROWS[module]
-
-
-def test_the_arrows_of_vae_make_no_circle():
-    assert len(list(graphlib.TopologicalSorter(VAE_ARROWS).static_order())) == len(VAE)  # raises on a circle
+    assert set(modules_used_by(VAE[module], "vae", VAE)) == VAE_ARROWS[module]
 
 
 @pytest.mark.parametrize("module", EXPLORER)
-def test_a_module_of_explorer_uses_only_those_its_arrows_name(module):
-    room = module.split(".")[0]
-    used = set(rooms_used_by(EXPLORER[module]))
-    assert used & (EXPLORER_ARROWS.keys() | {"vae"}) <= EXPLORER_ARROWS[room]
+def test_a_module_of_explorer_uses_just_those_that_its_arrows_name(module):
+    used = set(modules_used_by(EXPLORER[module], "explorer", EXPLORER))
+    library = {"vae"} & {source.split(".")[0] for source, _ in imports(EXPLORER[module])}
+    assert used | library == EXPLORER_ARROWS[module]
 
 
-@pytest.mark.parametrize("module", [module for module in EXPLORER if module.startswith("views")])
+@pytest.mark.parametrize("arrows", [VAE_ARROWS, EXPLORER_ARROWS], ids=["vae", "explorer"])
+def test_the_arrows_of_python_make_no_circle(arrows):
+    assert set(graphlib.TopologicalSorter(arrows).static_order()) - {"vae"} == arrows.keys()  # raises on a circle
+
+
+def test_no_module_of_the_app_hides_one_of_python():
+    """Streamlit puts the script's folder first on the path, before the script can say otherwise."""
+    assert not {path.stem for path in (ROOT / "explorer").iterdir()} & sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("module", [module for module in EXPLORER if module.startswith("views.")])
 def test_a_view_takes_from_vae_only_the_errors_it_shows(module):
     taken = {name for source, name in imports(EXPLORER[module]) if source.split(".")[0] == "vae"}
     assert taken <= {"CheckpointError", "DataError"}
@@ -251,13 +435,23 @@ def test_a_view_takes_from_vae_only_the_errors_it_shows(module):
 
 @pytest.mark.parametrize("path", [*VAE.values(), *EXPLORER.values()], ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_library_is_imported_only_where_it_belongs(path):
-    inside = path.relative_to(ROOT).with_suffix("").parts
-    rooms = {"vae", ".".join(inside)} if inside[0] == "vae" else {inside[1]}
-    own = {"vae", "explorer", *EXPLORER_ARROWS}
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    rooms = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
     for module, _ in imports(path):
         library = module.split(".")[0]
-        if library not in sys.stdlib_module_names and library not in own:
+        if library not in sys.stdlib_module_names and library not in ("vae", "explorer"):
             assert rooms & LIBRARIES.get(library, set()), f"{path.relative_to(ROOT)} imports {library}"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_each_place_that_may_import_a_library_does(library):
+    users = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in [*VAE.values(), *EXPLORER.values()]
+        if library in {module.split(".")[0] for module, _ in imports(path)}
+    ]
+    idle = {room for room in LIBRARIES[library] if not any(f"{user}.".startswith(f"{room}.") for user in users)}
+    assert not idle
 
 
 def scripts_used_by(room):
@@ -297,7 +491,7 @@ def test_what_a_module_of_javascript_exports_is_imported_somewhere():
     "shown",
     [
         "from vae.storage import stored_checkpoint; stored_checkpoint.read('checkpoints/vae')",
-        "import explorer.views.maps; from explorer.resources import family, resource, with_posterior;"
+        "import explorer.views.maps; from explorer.cache.checkpoints import family, resource, with_posterior;"
         "resource('vae'), family(), with_posterior()",
     ],
     ids=["a checkpoint", "a map"],

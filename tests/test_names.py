@@ -11,7 +11,8 @@ from chromium import ROOT
 from pages import show
 from streamlit.testing.v1 import AppTest
 
-from explorer import resources, results, state
+from explorer import state
+from explorer.cache import checkpoints, results
 from explorer.state import ExplorerState, from_query
 from explorer.views import takeaway
 from vae.storage import file_pair, stored_checkpoint
@@ -28,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     """A folder with two shipped models."""
     for file in ("ae.pt", "ae.json", "vae.pt", "vae.json"):
         shutil.copy(ROOT / "checkpoints" / file, tmp_path)
-    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     return tmp_path
 
 
@@ -77,11 +78,11 @@ def test_files_of_other_names_are_not_offered_and_one_line_says_why(folder):
     assert "&lt;b&gt;, a.b, größe, my model" in line
     assert "Rename" in line
     assert [error.value for error in app.error] == []
-    assert resources.with_posterior() == ["vae"]
+    assert checkpoints.with_posterior() == ["vae"]
 
 
 def test_where_there_are_no_others_the_line_stands_beside_the_way_to_a_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     written.write(tmp_path / "größe")
     app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS).run()
     assert not app.exception
@@ -108,7 +109,7 @@ def test_no_class_name_is_taken_for_markup(folder, page):
 @pytest.mark.fault("a name was taken for markup, or written as if it were")
 def test_the_page_s_own_file_has_class_names_as_they_are(folder):
     written.write(folder / "vae", class_names=["<b>", "a & b"])
-    plane = takeaway.plane(resources.resource("vae"), (0.0, 0.0), 0)
+    plane = takeaway.plane(checkpoints.resource("vae"), (0.0, 0.0), 0)
     assert [name for name, _ in plane.classes] == ["<b>", "a & b"]
 
 

@@ -11,7 +11,7 @@ from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_judge, tr
 from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
-from explorer import resources, results
+from explorer.cache import checkpoints, results
 from vae import classifier, evaluate, exact_metrics
 from vae.images.sources import load_dataset
 from vae.images.tensors import fingerprint
@@ -40,7 +40,7 @@ def own(trained, tmp_path, monkeypatch):
     """A copy of it that a test may break, as the folder of the app."""
     app = copy_of_the_app(tmp_path / "app")
     shutil.copytree(trained / "checkpoints", app / "checkpoints", dirs_exist_ok=True)
-    monkeypatch.setattr(resources, "FOLDER", app / "checkpoints")
+    monkeypatch.setattr(checkpoints, "FOLDER", app / "checkpoints")
     return app
 
 
@@ -112,7 +112,7 @@ def test_every_page_shows_a_folders_model(own, page):
     def script(page, chosen):
         import importlib
 
-        from explorer.views import session
+        from explorer import session
 
         session.update(**chosen)
         importlib.import_module(f"explorer.views.{page}").render()
@@ -153,7 +153,8 @@ def test_a_class_or_an_image_that_the_model_has_not_gives_way(own):
 def test_models_of_different_images_do_not_follow_each_others_test_images(own):
     def interpolate(left, right):
         def script(left, right):
-            from explorer.views import interpolate, session
+            from explorer import session
+            from explorer.views import interpolate
 
             session.update(left=left, right=right)
             interpolate.render()
@@ -171,7 +172,7 @@ def test_models_of_different_images_do_not_follow_each_others_test_images(own):
     assert app.toggle("snap").disabled
     assert list(app.number_input) == []
     for side, name in (("left", "ae"), ("right", "pets-vae")):
-        codes = resources.resource(name).checkpoint.codes.numpy()
+        codes = checkpoints.resource(name).checkpoint.codes.numpy()
         assert np.abs(codes - bridge["sides"][side]["a"]).sum(1).min() < 0.01
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 import written
 
-from explorer import figures, packing
+from explorer import extent
+from explorer.browser import packing
 from vae.architecture import decoder_name
 from vae.storage.checkpoint import revive
 from vae.storage.stored_checkpoint import read
@@ -30,7 +31,7 @@ def test_the_packed_bytes_decode_as_the_model_does(found):
     codes = np.frombuffer(blob, "<f4", 2 * count, start + header["offsets"][0]).reshape(count, 2)
     assert (codes == found.codes).all()
     assert (np.frombuffer(blob, "u1", count, start + header["offsets"][1]) == found.labels).all()
-    window = figures.surroundings(codes, header["prior"])
+    window = extent.surroundings(codes, header["prior"])
     shown = np.stack(np.meshgrid(*(np.linspace(*ends, 40) for ends in window)), -1).reshape(-1, 2)
     z = np.concatenate([np.random.default_rng(0).uniform(-3, 3, (50, 2)), shown]).astype(np.float32)
     values = np.concatenate([z, np.eye(10)[np.full(len(z), 4)]], axis=1) if header["conditional"] else z

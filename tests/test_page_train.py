@@ -13,7 +13,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from training import over, the, wait
 
-from explorer import jobs, resources
+from explorer.cache import checkpoints
+from explorer.trainings import jobs
 from vae import train
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
@@ -30,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     folder.mkdir()
     for file in ("ae.pt", "ae.json", "vae.pt", "vae.json"):
         shutil.copy(ROOT / "checkpoints" / file, folder)
-    monkeypatch.setattr(resources, "FOLDER", folder)
+    monkeypatch.setattr(checkpoints, "FOLDER", folder)
     monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path))
     yield folder
     for job in jobs.jobs(folder):

@@ -9,8 +9,8 @@ import pytest
 from chromium import ROOT
 from pages import payloads, show
 
-from explorer import resources
 from explorer.browser import payloads as types
+from explorer.cache import checkpoints
 from explorer.state import packed
 
 DRAWING = packed(bytes([0] * 300 + [255, 90] * 20 + [0] * 444))
@@ -82,5 +82,5 @@ def test_so_does_a_training_that_is_watched(mnist, tmp_path, monkeypatch):
     rows = [{"event": "epoch", "seconds": row["epoch"], "row": row} for row in record["history"]]
     lines = [run, *rows, {"event": "done", "run_id": record["run_id"]}]
     (place / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     assert checked(show("train", job="vae")) == {("train", "curves"), ("train", "map")}

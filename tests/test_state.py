@@ -13,9 +13,8 @@ import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from explorer import state
+from explorer import session, state
 from explorer.state import ExplorerState, from_query, to_query
-from explorer.views import session
 
 CHOSEN = ExplorerState(
     left="vae", right="vae-25", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",

@@ -66,7 +66,7 @@ def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query)
 BROKEN = """
 import sys
 sys.path.insert(0, {root!r})
-from explorer import export
+from explorer.browser import export
 from vae.storage.file_pair import CheckpointError
 
 def csv(codes):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import compute, drawing, evidence, shape
+from explorer.quantities import bound, decode, own_image, paths, points
 from vae.storage import checkpoint
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
@@ -28,21 +28,21 @@ def models():
 def computations(models):
     """Of each model, what the pages compute, by name."""
     for name, model in models.items():
-        image = compute.decode(model.model, np.array([[0.5, -0.3]]), 3)[0]
-        surface, z = shape.surface(model, 3), model.codes[:300]
-        grid = shape.geodesics.graph(surface, torch.tensor([-2.0, -2.0]), torch.tensor([2.0, 2.0]), 12)
+        image = decode.decode(model.model, np.array([[0.5, -0.3]]), 3)[0]
+        surface, z = paths.surface(model, 3), model.codes[:300]
+        grid = paths.geodesics.graph(surface, torch.tensor([-2.0, -2.0]), torch.tensor([2.0, 2.0]), 12)
         yield f"magnification {name}", partial(surface.magnification, z)
-        yield f"geodesic {name}", partial(shape.travel, model, 3, "geodesic", *ENDS, grid)
-        yield f"grid {name}", partial(shape.geodesics.graph, surface, *torch.tensor(((-2.0, -2.0), (2.0, 2.0))), 12)
-        yield f"point {name}", partial(compute.point, model, (0.1, 0.2), 3, 0.5)
-        yield f"drawing {name}", partial(drawing.read, model, image, 3)
-        yield f"density {name}", partial(compute.log_density, model)
+        yield f"geodesic {name}", partial(paths.travel, model, 3, "geodesic", *ENDS, grid)
+        yield f"grid {name}", partial(paths.geodesics.graph, surface, *torch.tensor(((-2.0, -2.0), (2.0, 2.0))), 12)
+        yield f"point {name}", partial(points.point, model, (0.1, 0.2), 3, 0.5)
+        yield f"drawing {name}", partial(own_image.read, model, image, 3)
+        yield f"density {name}", partial(points.log_density, model)
         if name != "ae":
-            yield f"bound {name}", partial(evidence.look, model, image, 3)
-            yield f"draws {name}", partial(evidence.draws, model, image, 3, evidence.Gaussian((0.0, 0.0), (1.0, 1.0)))
+            yield f"bound {name}", partial(bound.look, model, image, 3)
+            yield f"draws {name}", partial(bound.draws, model, image, 3, bound.Gaussian((0.0, 0.0), (1.0, 1.0)))
         if name == "cvae":
-            yield f"classes {name}", partial(drawing.classes, model, image)
-            yield f"samples {name}", partial(compute.samples, model.model, 3, 20, 0)
+            yield f"classes {name}", partial(own_image.classes, model, image)
+            yield f"samples {name}", partial(decode.samples, model.model, 3, 20, 0)
 
 
 def numbers(value):
@@ -70,7 +70,7 @@ def test_a_computation_gives_the_same_beside_any_other(models):
 
 @pytest.mark.fault("two visitors who measured a plane at once got an error")
 def test_many_threads_measure_one_surface(models):
-    surface, z = shape.surface(models["ae"], 0), models["ae"].codes[:50]
+    surface, z = paths.surface(models["ae"], 0), models["ae"].codes[:50]
     alone = surface.magnification(z)
     with ThreadPoolExecutor(3) as threads:
         for found in threads.map(lambda _: surface.magnification(z), range(450)):

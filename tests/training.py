@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chromium import ROOT
 
-from explorer import jobs
-from explorer.jobs import Job
+from explorer.trainings import jobs
+from explorer.trainings.jobs import Job
 
 SCRIPT = """
 import sys, time

@@ -9,26 +9,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer import (
-    bars,
-    browser,
-    compute,
-    drawing,
-    evidence,
-    figures,
-    formulas,
-    landscape,
-    pictures,
-    resources,
-    results,
-)
-from explorer.bars import Part
+from explorer import browser, figures, session
 from explorer.browser import payloads
-from explorer.evidence import Evidence
-from explorer.resources import Family
-from explorer.results import Precise, Subject
+from explorer.cache import checkpoints, results
+from explorer.cache.checkpoints import Family
+from explorer.cache.results import Precise, Subject
+from explorer.markup import bars, formulas, images
+from explorer.markup.bars import Part
+from explorer.quantities import bound, decode, own_image, points, posterior_map
+from explorer.quantities.bound import Evidence
 from explorer.state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
-from explorer.views import parts, session, takeaway
+from explorer.views import parts, takeaway
 from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
 
@@ -48,7 +39,7 @@ def render() -> None:
     head = parts.first_line(HELP)
     with head:
         st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bound("unit"))
-    names, family = resources.with_posterior(), resources.family()
+    names, family = checkpoints.with_posterior(), checkpoints.family()
     if not names and not family.sigmas:
         st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
         return
@@ -96,8 +87,8 @@ def choose(names: list[str], family: Family) -> str:
     def label(name: str) -> str:
         return "VAEs along σ" if name == FAMILY else parts.label(name)
 
-    bound = session.bound("bound", clears=POINT)
-    st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **bound)
+    widget = session.bound("bound", clears=POINT)
+    st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **widget)
     name = session.current().bound
     return chosen_sigma(family) if name == FAMILY else name
 
@@ -109,14 +100,14 @@ def chosen_sigma(family: Family) -> str:
     if sigma not in sigmas:
         session.update(sigma=min(sigmas, key=lambda each: abs(each - (sigma or 0.3))))
     if len(sigmas) > 1:
-        bound = session.bound("sigma", clears=POINT)
+        widget = session.bound("sigma", clears=POINT)
         st.select_slider(
             "Sigma",
             sigmas,
             format_func=lambda s: f"σ {s:.2g} · β {2 * s * s:.2g}",
             label_visibility="collapsed",
             width=240,
-            **bound,
+            **widget,
         )
     return family.sigmas[session.current().sigma]
 
@@ -147,9 +138,9 @@ def drawn(model: Precise) -> Subject:
         parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
     state = session.current()  # the class of a link may be none of this model's
     st.button("test images", on_click=lambda: session.update(drawn_bound=False))
-    image, label = drawing.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
+    image, label = own_image.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
-        image = evidence.black_or_white(image[None])[0]
+        image = bound.black_or_white(image[None])[0]
     return Subject(("drawn", state.drawing, label), image, label)
 
 
@@ -220,7 +211,7 @@ def decoded_point(model: Precise) -> Subject:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
     code = checkpoint.codes[state.image_bound % len(checkpoint.codes)].numpy()
-    z = compute.rounded(code, float(checkpoint.codes.numpy().std(axis=0).min()) / 100)
+    z = points.rounded(code, float(checkpoint.codes.numpy().std(axis=0).min()) / 100)
     digit = 0
     if checkpoint.model.latent_dim == 2:
         chosen = state.z1_bound, state.z2_bound
@@ -233,9 +224,9 @@ def decoded_point(model: Precise) -> Subject:
         parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
         digit = session.current().digit_bound
     offer_images(model)
-    image = compute.decode(checkpoint.model, np.array([z]), digit)
+    image = decode.decode(checkpoint.model, np.array([z]), digit)
     if checkpoint.config.likelihood == "bernoulli":
-        image = evidence.black_or_white(image)
+        image = bound.black_or_white(image)
     return Subject(("decoded", z, digit), image[0], digit)
 
 
@@ -250,13 +241,13 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
     browser.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
         with st.container(width=IMAGES):
-            images(model, subject, found)
+            image_and_reconstruction(model, subject, found)
             browser.bridge("bound", {"part": "again"}, picked, part="_again")
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
             with middle:
                 reach = FAMILY_PLANE if state.bound == FAMILY else PLANE
-                figure = resources.plane(HEIGHT, reach, model.checkpoint.class_names)
+                figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
                 browser.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
@@ -266,7 +257,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
     bernoulli_pair(model, subject, family)
-    if evidence.fitted(model.checkpoint):
+    if bound.fitted(model.checkpoint):
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     if not found.terms.settled:
         state = session.current()
@@ -297,7 +288,7 @@ def whole_members(names: Iterable[str]) -> Iterator[Precise]:
             yield results.precise(name)
 
 
-def images(model: Precise, subject: Subject, found: Evidence) -> None:
+def image_and_reconstruction(model: Precise, subject: Subject, found: Evidence) -> None:
     """The image and its reconstruction, side by side."""
     kind, index, *_ = subject.key
     names = {
@@ -307,36 +298,36 @@ def images(model: Precise, subject: Subject, found: Evidence) -> None:
     }
     name = names[kind]
     columns = [
-        pictures.column([pictures.digit(subject.image, SCALE, name)], name),
-        pictures.column([pictures.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
+        images.column([images.digit(subject.image, SCALE, name)], name),
+        images.column([images.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
     ]
     with st.container(key="bound_images"):
-        st.html(pictures.strip(columns))
+        st.html(images.strip(columns))
 
 
 def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.BoundClose:
     """What the page's controller needs to draw the plane and to sample."""
     config = model.checkpoint.config
-    sigma = evidence.shared_sigma(config, model.checkpoint.model)
+    sigma = bound.shared_sigma(config, model.checkpoint.model)
     data: payloads.BoundClose = {
         "part": "close",
         "bank": model.id,
         "subject": repr(subject.key),
         "label": subject.label,
-        "image": pictures.data_url(subject.image),
+        "image": images.data_url(subject.image),
         "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
         "q": found.q._asdict(),
         "best": found.best._asdict(),
         "posterior": [
-            {"window": each.window, "shades": pictures.data_url(each.shades), "levels": each.levels_nats}
+            {"window": each.window, "shades": images.data_url(each.shades), "levels": each.levels_nats}
             for each in (found.landscape.wide, found.landscape.close)
         ],
-        "shades_a_nat": landscape.SHADES_A_NAT,
+        "shades_a_nat": posterior_map.SHADES_A_NAT,
         "view": found.view,
         "log_px": found.terms.log_px,
         "error": found.terms.error,
         "settled": found.terms.settled,
-        "draws": evidence.DRAWS,
+        "draws": bound.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
         "dot": figures.dot(len(model.checkpoint.codes)) / figures.dot(10_000),
@@ -351,7 +342,7 @@ def explained(model: Precise, subject: Subject, found: Evidence) -> None:
     """Every formula with its sentence, in two columns."""
     network = model.checkpoint.model
     label = f"y = {subject.label}" if network.conditional else ""
-    sigma = evidence.shared_sigma(model.checkpoint.config, network)
+    sigma = bound.shared_sigma(model.checkpoint.config, network)
     columns = st.columns(2, gap="large")
     for rank, (tex, sentence) in enumerate(formulas.formulas(found, session.current().unit, label, sigma)):
         with columns[rank % 2]:
@@ -385,13 +376,13 @@ def estimated(model: Precise, subject: Subject) -> None:
     else:
         said = (
             f"This model has {dimensions} latent dimensions. Quadrature needs D ≤ 2, and so log p(x) is only bounded "
-            f"here, by {evidence.DRAWS:,} draws each."
+            f"here, by {bound.DRAWS:,} draws each."
         )
     said += " What is drawn is low on average. The scatter of the draws does not say by how much."
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
-        found = evidence.bounds(model.checkpoint, subject.image, subject.label)
-    estimates = {"ELBO": found.elbo, f"IW-{evidence.DRAWS:,}": found.importance, "naive": found.naive}
+        found = bound.bounds(model.checkpoint, subject.image, subject.label)
+    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "naive": found.naive}
     terms = [
         ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
         for name, (nats, error) in estimates.items()
@@ -399,9 +390,9 @@ def estimated(model: Precise, subject: Subject) -> None:
     if found.log_px is not None:
         nats, error = found.log_px
         known = "exact, by quadrature"
-        if not error <= evidence.TOLERANCE_NATS:
+        if not error <= bound.TOLERANCE_NATS:
             known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
         terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
     with st.container(horizontal=True):
-        st.html(pictures.digit(subject.image, SCALE, "the image"), width="content")
+        st.html(images.digit(subject.image, SCALE, "the image"), width="content")
         st.html(bars.equation(terms, unit))

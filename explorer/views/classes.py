@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer import browser, compute, figures, pictures, resources
+from explorer import browser, figures, session
 from explorer.browser import payloads
-from explorer.resources import Resource
+from explorer.cache import checkpoints
+from explorer.cache.checkpoints import Resource
+from explorer.markup import images
+from explorer.quantities import decode, points
 from explorer.state import CLASSES, SAMPLES, ExplorerState, point, whole
-from explorer.views import parts, session, takeaway
+from explorer.views import parts, takeaway
 
 COLUMNS = 10
 STYLES = 10
@@ -19,7 +22,7 @@ SEEDS = 2**31
 
 def render() -> None:
     """Draw the page."""
-    names = resources.checkpoint_names("cvae")
+    names = checkpoints.checkpoint_names("cvae")
     if not names:
         st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
         return
@@ -51,7 +54,7 @@ def files(resource: Resource) -> None:
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
     """The image (28, 28 C) uint8 of all C classes at a point z (1, 2), in a row."""
-    return np.hstack(compute.every_class(resource.checkpoint.model, z)[:, 0])
+    return np.hstack(decode.every_class(resource.checkpoint.model, z)[:, 0])
 
 
 def pin(state: ExplorerState) -> tuple[float, float]:
@@ -97,10 +100,10 @@ def drawn(resource: Resource) -> None:
         st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bound("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
-    images = compute.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
+    drawn = decode.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
     with st.container(key="samples_grid"):
         name = resource.checkpoint.class_names[state.sampled]
-        st.html(pictures.grid(images.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
+        st.html(images.grid(drawn.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
     session.mirror()
 
 
@@ -109,5 +112,5 @@ def table(resource: Resource) -> None:
     with parts.row():
         parts.said("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
-        images = compute.every_class(resource.checkpoint.model, compute.styles(STYLES))
-        st.html(pictures.grid(images, f"{len(images)} classes in {STYLES} styles"))
+        rows = decode.every_class(resource.checkpoint.model, points.styles(STYLES))
+        st.html(images.grid(rows, f"{len(rows)} classes in {STYLES} styles"))

@@ -8,11 +8,15 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
-from explorer import browser, drawing, evidence, pictures, resources, results
+from explorer import browser, session
 from explorer.browser import payloads
-from explorer.resources import Resource
+from explorer.cache import checkpoints, results
+from explorer.cache.checkpoints import Resource
+from explorer.markup import images
+from explorer.quantities import own_image
+from explorer.quantities.bound import shared_sigma
 from explorer.state import coordinate, packed, unpacked, whole
-from explorer.views import bound, interpolate, parts, session
+from explorer.views import bound, interpolate, parts
 
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
 SIDES = ("left", "right")
@@ -67,7 +71,7 @@ def pixels() -> bytes | None:
 
 def ten() -> Resource | None:
     """The row of ten digits in the drawing's style, and the choice of the model that has styles."""
-    names = resources.checkpoint_names("cvae")
+    names = checkpoints.checkpoint_names("cvae")
     if not names:
         return None
     with st.container(horizontal=True, key="draw_style", wrap=False):
@@ -133,7 +137,7 @@ def style_data(style: Resource) -> payloads.DrawStyle:
     encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
     likelihood = payloads.Likelihood(
         bernoulli=config.likelihood.startswith("bernoulli"),
-        sigma=evidence.shared_sigma(config, style.checkpoint.model),
+        sigma=shared_sigma(config, style.checkpoint.model),
     )
     return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood)
 
@@ -161,7 +165,7 @@ def uploaded() -> None:
     if file is None:
         return
     try:
-        form = drawing.form(pictures.read(content_of(file)))
+        form = own_image.form(images.read(content_of(file)))
     except ValueError as error:
         st.session_state[PROBLEM] = parts.sentence(error)
         return

@@ -6,11 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import browser, compute, pictures, results, shape
+from explorer import browser, session
 from explorer.browser import payloads
-from explorer.resources import Resource
+from explorer.cache import results
+from explorer.cache.checkpoints import Resource
+from explorer.markup import images, tables
+from explorer.quantities import decode, paths, points
 from explorer.state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
-from explorer.views import parts, session, takeaway
+from explorer.views import parts, takeaway
 
 SIDES = ("left", "right")
 GIF_SCALE = 6
@@ -90,7 +93,7 @@ def travelled(shown: dict[str, Resource]) -> None:
             b=b,
             path=[list(map(rounded, z)) for z in path.tolist()],
             radius=results.radius(resource),
-            near=compute.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
+            near=points.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
         )
     told = payloads.Interpolate(sides=sides, kind=state.path, snap=snap, prior=state.prior)
     browser.bridge("interpolate", told, session.undoable(picked))
@@ -122,9 +125,9 @@ def decoded_as(resource: Resource, state: ExplorerState, digit: int) -> None:
 def compared(resource: Resource, shown: payloads.Path, chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
     travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
-    unit, meaning = shape.unit(resource.checkpoint)
+    unit, meaning = paths.unit(resource.checkpoint)
     st.html(
-        pictures.table(
+        tables.table(
             list(PATHS),
             {
                 f"length ({unit})": [f"{each.length:.2f}" for each in travels.values()],
@@ -143,7 +146,7 @@ def download(side: str, resource: Resource, shown: payloads.Path) -> None:
     name = resource.checkpoint.name
 
     def film() -> bytes:
-        frames = compute.there_and_back(resource.checkpoint.model, shown["path"], shown["digit"])
-        return pictures.gif(frames, GIF_SCALE, GIF_RATE)
+        frames = decode.there_and_back(resource.checkpoint.model, shown["path"], shown["digit"])
+        return images.gif(frames, GIF_SCALE, GIF_RATE)
 
     takeaway.file(f"GIF of {name}", f"gif_{side}", film, f"{name}-path.gif", "image/gif", ":material/download:")

@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import browser, opening, resources
+from explorer import browser, session, startup
 from explorer.browser import payloads
-from explorer.resources import Resource
+from explorer.cache import checkpoints
+from explorer.cache.checkpoints import Resource
 from explorer.state import ExplorerState, one_of, plane, point
-from explorer.views import parts, session, takeaway
+from explorer.views import parts, takeaway
 
 SIDES = ("left", "middle", "right")
 BEFORE = "maps_before"  # where the session keeps the state before the preset was chosen
@@ -35,13 +36,13 @@ def render() -> None:
             takeaway.offer(partial(files, shown))
     places = dict(zip(sides, st.columns(len(sides)), strict=True))
     parts.not_shown()
-    if opening.first_sight():
+    if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:
                 tie(side, resource, None, announce=side == list(shown)[-1])
                 parts.said("Starting PyTorch …")
         return
-    opening.import_rest()
+    startup.import_rest()
     from explorer.views import pins
 
     for side, resource in shown.items():
@@ -56,7 +57,7 @@ def offer_preset() -> None:
     """One click to the three models whose maps tell most beside each other, and one back to the two maps before."""
     if session.current().middle:
         st.button("two maps", on_click=two)
-    elif set(PRESET.values()) <= set(resources.checkpoint_names()):
+    elif set(PRESET.values()) <= set(checkpoints.checkpoint_names()):
         st.button("AE | VAE | best", on_click=three)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import browser, figures, resources
-from explorer.resources import Resource
+from explorer import browser, figures, session
+from explorer.cache import checkpoints
+from explorer.cache.checkpoints import Resource
 from explorer.state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
-from explorer.views import session
 from vae.storage.file_pair import CheckpointError
 
 NAMES = {
@@ -31,7 +31,7 @@ PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])
 
 def sentence(said: object) -> str:
     """An error's message for visitors: files by their place in the project or their name, without other folders."""
-    return PLACE.sub("", str(said).replace(f"{resources.FOLDER.parent}{os.sep}", ""))
+    return PLACE.sub("", str(said).replace(f"{checkpoints.FOLDER.parent}{os.sep}", ""))
 
 
 def first_line(text: str) -> DeltaGenerator:
@@ -60,7 +60,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     keep_within(field, names)
     resource, problem = None, None
     try:
-        resource = resources.resource(getattr(session.current(), field))
+        resource = checkpoints.resource(getattr(session.current(), field))
     except (CheckpointError, ValueError) as error:
         problem = sentence(error)
     with row():
@@ -121,9 +121,9 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
 
     `below` draws under a map.
     """
-    names = resources.checkpoint_names()
+    names = checkpoints.checkpoint_names()
     if not names:  # they have gone since the run began
-        st.error(resources.nothing())
+        st.error(checkpoints.nothing())
         return {}
     shown: dict[str, Resource] = {}
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
@@ -159,7 +159,7 @@ def coordinates(side: str, z: tuple[float, float], step: float) -> None:
 
 def not_shown() -> None:
     """The models that are not offered because of their names, if there are any."""
-    names = resources.misnamed()
+    names = checkpoints.misnamed()
     if names:
         said(
             f"Not shown: {escape(', '.join(names))}. A model's name is 1 to 40 letters without accents, digits, - "

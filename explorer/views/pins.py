@@ -6,12 +6,15 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from explorer import browser, compute, figures, pictures, results
+from explorer import browser, figures, session
 from explorer.browser import payloads
-from explorer.resources import Resource
-from explorer.results import Precise
+from explorer.cache import results
+from explorer.cache.checkpoints import Resource
+from explorer.cache.results import Precise
+from explorer.markup import images
+from explorer.quantities import decode, points
 from explorer.state import coordinate
-from explorer.views import parts, session
+from explorer.views import parts
 from vae.images.tensors import DataError
 
 SCALE = 4
@@ -29,7 +32,7 @@ def pin(side: str, resource: Resource) -> tuple[float, float]:
 
 def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
     """The digit (28, 28) uint8 that is decoded at a point."""
-    return compute.decode(resource.checkpoint.model, np.array([z]), digit)[0]
+    return decode.decode(resource.checkpoint.model, np.array([z]), digit)[0]
 
 
 def magnified(side: str, resource: Resource) -> bool:
@@ -45,7 +48,7 @@ def magnified(side: str, resource: Resource) -> bool:
         part="heat",
         side=side,
         window=found.window,
-        shades=pictures.data_url(found.shades),
+        shades=images.data_url(found.shades),
         low=found.low,
         high=found.high,
     )
@@ -61,10 +64,10 @@ def pinned(side: str, resource: Resource, tie: Callable[[str, Resource, tuple[fl
     """
     z, digit = pin(side, resource), getattr(session.current(), f"digit_{side}")
     tie(side, resource, z)
-    here = compute.point(resource.checkpoint, z, digit, results.radius(resource))
+    here = points.point(resource.checkpoint, z, digit, results.radius(resource))
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
-            image = pictures.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            image = images.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
@@ -75,7 +78,7 @@ def pinned(side: str, resource: Resource, tie: Callable[[str, Resource, tuple[fl
     session.mirror()
 
 
-def usual(here: compute.Point, typical: int) -> str:
+def usual(here: points.Point, typical: int) -> str:
     """How usual a point is, in words."""
     said = f"<strong>{here.codes_near}</strong> codes near (typically {typical})"
     if here.sigmas is not None:
@@ -85,16 +88,16 @@ def usual(here: compute.Point, typical: int) -> str:
     return said
 
 
-def neighbours(resource: Resource, here: compute.Point) -> None:
+def neighbours(resource: Resource, here: points.Point) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
     originals = results.test_images(resource.checkpoint)
     columns = []
     for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
         name = resource.stored.class_names[label]
-        images = [] if originals is None else [pictures.digit(originals[index], 2, f"test image {index}: {name}")]
-        images.append(pictures.digit(reconstruction, 2, f"test image {index}, reconstructed"))
-        columns.append(pictures.column(images, name))
-    st.html(pictures.strip(columns))
+        pair = [] if originals is None else [images.digit(originals[index], 2, f"test image {index}: {name}")]
+        pair.append(images.digit(reconstruction, 2, f"test image {index}, reconstructed"))
+        columns.append(images.column(pair, name))
+    st.html(images.strip(columns))
 
 
 def offer_images(*shown: Resource | Precise) -> None:

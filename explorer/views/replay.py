@@ -4,11 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import browser, figures, resources, results
+from explorer import browser, figures, session
 from explorer.browser import payloads
-from explorer.results import Film
+from explorer.cache import checkpoints, results
+from explorer.cache.results import Film
 from explorer.state import coordinate, epoch, one_of, point
-from explorer.views import parts, session
+from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
 
 SIDES = ("left", "right")
@@ -31,7 +32,7 @@ def render() -> None:
     if shown:
         addresses = {side: addressed(film) for side, film in shown.items()}
         played(shown, addresses)
-    others = [name for name in resources.checkpoint_names() if name not in names]
+    others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
         kept = "A training on the page Train keeps one; in a terminal, `--snapshots 15` does."
         st.caption(f"Without a replay: {', '.join(others)}. {kept}")
@@ -49,7 +50,7 @@ def choose(side: str, names: list[str]) -> Film | None:
     """
     field = f"replay_{side}"
     asked = getattr(session.current(), field)
-    offered = sorted({*names, asked} & set(resources.checkpoint_names()))
+    offered = sorted({*names, asked} & set(checkpoints.checkpoint_names()))
     if not offered:
         st.error("There is no replay to show. Train a model that keeps one: `python -m vae.train --snapshots 15`")
         return None

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from explorer import browser, export, figures, pictures
-from explorer.export import Codes, Plane
-from explorer.resources import Resource
+from explorer import browser, figures, session
+from explorer.browser import export
+from explorer.browser.export import Codes, Plane
+from explorer.cache.checkpoints import Resource
+from explorer.markup import images
 from explorer.state import ExplorerState
-from explorer.views import parts, session
+from explorer.views import parts
 
 if TYPE_CHECKING:
-    from explorer.results import Precise
+    from explorer.cache.results import Precise
 
 SCALE = 10
 PROBLEMS = "file_problems"  # by the names of files that could not be made, why
@@ -114,21 +116,21 @@ def problems(place: str) -> None:
 
 def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
-    from explorer import compute
+    from explorer.quantities import points
 
     checkpoint = model.checkpoint
-    density = compute.log_density(checkpoint)
+    density = points.log_density(checkpoint)
     return written(Codes(checkpoint.codes.numpy(), checkpoint.labels.numpy(), *density))
 
 
 def digit(image: Callable[[], np.ndarray]) -> bytes:
     """A grey image as a PNG that can be seen."""
-    return pictures.png(image(), SCALE)
+    return images.png(image(), SCALE)
 
 
 def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
     """A model's map as an HTML file holds it."""
-    from explorer import results
+    from explorer.cache import results
 
     layout = resource.figure.layout
     return Plane(

@@ -5,9 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import access, jobs, recipe, resources, results
+from explorer import access, session
+from explorer.cache import checkpoints, results
 from explorer.state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
-from explorer.views import parts, session, trainings
+from explorer.trainings import jobs, plan
+from explorer.views import parts, trainings
 from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
 HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
@@ -42,7 +44,7 @@ def render() -> None:
 
 def form() -> None:
     """All that is chosen before a training, what it amounts to, and the button that begins it."""
-    choose("dataset", DATASETS, recipe.TITLES, "Images")
+    choose("dataset", DATASETS, plan.TITLES, "Images")
     choose("model", KINDS, KIND_NAMES, "Model")
     choose("network", NETWORKS, NETWORK_NAMES, "Network")
     choose("likelihood", LIKELIHOODS, LIKELIHOOD_NAMES, "Likelihood p(x | z)")
@@ -50,7 +52,7 @@ def form() -> None:
     variational = state.train_model != "ae"
     if variational:
         with st.container(horizontal=True, wrap=False):
-            if recipe.has_sigma(state):
+            if plan.has_sigma(state):
                 number("sigma", "σ of a pixel", 0.05)
             number("beta", "β of the KL", 0.1)
         choose("kl", KLS, KL_NAMES, "KL to the prior")
@@ -66,25 +68,25 @@ def form() -> None:
 
 def choose(field: str, options: Sequence[str], names: dict[str, str], title: str) -> None:
     """A choice bound to a field of what is to be trained."""
-    st.selectbox(title, options, format_func=names.__getitem__, **session.bound(recipe.PREFIX + field))
+    st.selectbox(title, options, format_func=names.__getitem__, **session.bound(plan.PREFIX + field))
 
 
 def number(field: str, title: str, step: float = 1) -> None:
     """A number bound to a field of what is to be trained."""
     form = "%d" if step == 1 else "%.4g"
-    st.number_input(title, *RANGES[field], step=step, format=form, **session.bound(recipe.PREFIX + field))
+    st.number_input(title, *RANGES[field], step=step, format=form, **session.bound(plan.PREFIX + field))
 
 
 def begin() -> None:
     """The name, the button, and before it is clicked what it will do, or why it cannot."""
     state = session.current()
-    config = recipe.config_of(state)
-    free = jobs.free_name(resources.FOLDER, state.train_model)
+    config = plan.config_of(state)
+    free = jobs.free_name(checkpoints.FOLDER, state.train_model)
     name = st.text_input("Name", placeholder=free, key=NAME).strip() or free
-    taken, refused = jobs.why_not(resources.FOLDER, name), st.session_state.pop(REFUSED, "")
+    taken, refused = jobs.why_not(checkpoints.FOLDER, name), st.session_state.pop(REFUSED, "")
 
     def start() -> None:
-        if session.current().job == name and jobs.why_not(resources.FOLDER, name):
+        if session.current().job == name and jobs.why_not(checkpoints.FOLDER, name):
             return  # the second half of a double-click
         trainings.attempt(jobs.start, name, config)
         if REFUSED not in st.session_state:
@@ -98,10 +100,12 @@ def begin() -> None:
 
 def foretell(config: Any) -> None:
     """What the training amounts to, and what the pages cannot show of it."""
-    plan = recipe.plan(config)
-    said = f"{plan.parameters:,} parameters, decoder {plan.decoder}<br>{config.epochs} epochs of {plan.steps:,} steps"
-    if plan.megabytes:
-        said += f"<br>{plan.megabytes} MB of images are fetched first."
+    ahead = plan.plan(config)
+    said = (
+        f"{ahead.parameters:,} parameters, decoder {ahead.decoder}<br>{config.epochs} epochs of {ahead.steps:,} steps"
+    )
+    if ahead.megabytes:
+        said += f"<br>{ahead.megabytes} MB of images are fetched first."
     if config.latent_dim != 2:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
         said += " Bound shows such a model too." if config.model != "ae" else ""

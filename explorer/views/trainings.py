@@ -10,11 +10,15 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from explorer import access, browser, figures, glimpse, jobs, pictures, recipe, resources, results
+from explorer import access, browser, figures, session
 from explorer.browser import payloads
-from explorer.jobs import Job, JobError
+from explorer.cache import checkpoints, results
+from explorer.markup import images
+from explorer.quantities import training_preview
 from explorer.state import plane, to_query
-from explorer.views import parts, session
+from explorer.trainings import jobs, plan
+from explorer.trainings.jobs import Job, JobError
+from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
 
 KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
@@ -39,7 +43,7 @@ def states_of(trainings: Sequence[Job]) -> dict[float, str]:
 def attempt(change: Any, name: str, *more: Any) -> None:
     """Change a training, and watch one that is begun or brought back; keep the sentence that says why it cannot be."""
     try:
-        change(resources.FOLDER, name, *more)
+        change(checkpoints.FOLDER, name, *more)
     except JobError as error:
         st.session_state[REFUSED] = parts.sentence(error)
         return
@@ -102,8 +106,8 @@ def watch(job: Job) -> None:
 def summary(job: Job) -> str:
     """What a training trains, in one line."""
     config = job.config
-    images = recipe.TITLES.get(config.dataset, config.dataset)
-    facts = [images, KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
+    dataset = plan.TITLES.get(config.dataset, config.dataset)
+    facts = [dataset, KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
     if config.model != "ae" and config.likelihood == "gaussian":
         facts[-1] = f"Gaussian, σ {config.sigma:.4g}"
     facts += [f"β {config.beta:g}"] if config.beta != 1 else []
@@ -195,18 +199,18 @@ def curves(job: Job) -> payloads.TrainCurves:
     )
 
 
-def picture(job: Job, seen: glimpse.Glimpse) -> payloads.TrainPicture | payloads.TrainMap:
+def picture(job: Job, seen: training_preview.Glimpse) -> payloads.TrainPicture | payloads.TrainMap:
     """The codes of the test images and what the model decodes, as the browser draws them."""
     decoded = payloads.TrainPicture(
         part="map",
         job=f"{job.name} {job.created}",
         epoch=seen.epoch,
-        picture=pictures.data_url(pictures.joined(seen.picture)),
+        picture=images.data_url(images.joined(seen.picture)),
         caption=seen.caption,
     )
     if seen.window is None:
         return decoded
-    codes, scale = glimpse.quantised(seen)
+    codes, scale = training_preview.quantised(seen)
     return payloads.TrainMap(
         **decoded,
         codes=b64encode(codes).decode(),
@@ -225,7 +229,7 @@ def finished(job: Job) -> None:
         parts.said("Its model is not there any more.")
         return
     try:
-        test = resources.checkpoint(job.name).record["test"]
+        test = checkpoints.checkpoint(job.name).record["test"]
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return

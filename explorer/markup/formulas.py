@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from explorer.bars import Part, number
-from explorer.evidence import DRAWS, Code, Evidence
-from explorer.landscape import MASSES
+from explorer.markup.bars import Part, number
+from explorer.quantities.bound import DRAWS, Code, Evidence
+from explorer.quantities.posterior_map import MASSES
 from vae.architecture import PIXELS
 
 SETTLED = "over a grid that is refined until half the step changes nothing."

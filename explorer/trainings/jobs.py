@@ -47,7 +47,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None
 
 PROGRAM = (sys.executable, "-m", "vae.train")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # trainings
 THREADS = CORES // AT_ONCE  # of each

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.compute import classes
-from explorer.landscape import Landscape, Window, landscape, view
+from explorer.extent import Box
+from explorer.quantities.decode import classes
+from explorer.quantities.posterior_map import Landscape, landscape, view
 from vae.architecture import PIXELS
 from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
@@ -79,7 +80,7 @@ class Evidence(NamedTuple):
     mean: tuple[float, float]  # of the exact posterior
     std: tuple[float, float]
     landscape: Landscape
-    view: Window  # what to look at close up
+    view: Box  # what to look at close up
     reconstruction: np.ndarray  # (28, 28) uint8, decoded at the mean of q
 
 

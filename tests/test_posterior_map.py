@@ -8,7 +8,7 @@ import torch
 from linear_gaussian import LinearGaussian
 
 import vae
-from explorer import landscape
+from explorer.quantities import posterior_map
 from vae.inference import quadrature
 
 GREY = torch.full((1, 1, 28, 28), 0.36, dtype=torch.float64)
@@ -16,14 +16,14 @@ GREY = torch.full((1, 1, 28, 28), 0.36, dtype=torch.float64)
 
 def seen(model, x=GREY, y=None):
     exact = quadrature.posterior(model, x, y, size=2)
-    return exact, landscape.landscape(model, x, y, exact)
+    return exact, posterior_map.landscape(model, x, y, exact)
 
 
 def density(picture):
     """The picture's density as shares of what it shows, with the middles of its cells."""
-    shares = np.exp(-picture.shades / landscape.SHADES_A_NAT)
+    shares = np.exp(-picture.shades / posterior_map.SHADES_A_NAT)
     shares /= shares.sum()
-    size = landscape.SIZE
+    size = posterior_map.SIZE
     axes = [low + (high - low) * (np.arange(size) + 0.5) / size for low, high in picture.window]
     return shares, axes[0], axes[1][::-1]
 
@@ -39,8 +39,8 @@ def assert_is_of(exact, found):
     true = exact.covariance.diagonal().sqrt().numpy()
     np.testing.assert_allclose(mean, exact.mean.numpy(), atol=0.05 * true.max())
     np.testing.assert_allclose(std, true, rtol=0.06)
-    for level, mass in zip(found.close.levels_nats, landscape.MASSES, strict=True):
-        inside = found.close.shades <= level * landscape.SHADES_A_NAT + 0.5
+    for level, mass in zip(found.close.levels_nats, posterior_map.MASSES, strict=True):
+        inside = found.close.shades <= level * posterior_map.SHADES_A_NAT + 0.5
         assert density(found.close)[0][inside].sum() == pytest.approx(mass, abs=0.03)
 
 
@@ -96,8 +96,8 @@ def test_a_far_and_small_part_is_on_the_wide_picture_and_not_close_up():
     mean, std = moments(found.close)
     assert mean[0] == pytest.approx(-0.5, abs=0.01)
     assert (std < 0.02).all()
-    for level, mass in zip(found.close.levels_nats, landscape.MASSES, strict=True):
-        inside = found.close.shades <= level * landscape.SHADES_A_NAT + 0.5
+    for level, mass in zip(found.close.levels_nats, posterior_map.MASSES, strict=True):
+        inside = found.close.shades <= level * posterior_map.SHADES_A_NAT + 0.5
         assert main * density(found.close)[0][inside].sum() == pytest.approx(mass, abs=0.03)
 
 
@@ -105,7 +105,7 @@ def test_a_far_and_small_part_is_on_the_wide_picture_and_not_close_up():
 @pytest.mark.parametrize("z1", [0.5, -2.0, -20.0, 300.0])
 def test_the_view_holds_the_window_and_the_ellipses_of_q(z1):
     window, mean, std = ((0.0, 1.0), (2.0, 3.0)), (z1, 2.5), (0.1, 0.2)
-    view = landscape.view(window, mean, std)
+    view = posterior_map.view(window, mean, std)
     for (low, high), (first, last), middle, sigma in zip(view, window, mean, std, strict=True):
         assert low <= middle - 2 * sigma < middle + 2 * sigma <= high
         assert low <= first < last <= high
@@ -113,7 +113,7 @@ def test_the_view_holds_the_window_and_the_ellipses_of_q(z1):
 
 def test_a_view_that_holds_q_already_is_the_window():
     window, std = ((0.0, 1.0), (2.0, 3.0)), (0.1, 0.2)
-    assert landscape.view(window, (0.5, 2.5), std) == window
+    assert posterior_map.view(window, (0.5, 2.5), std) == window
 
 
 def test_the_share_of_the_prior_is_that_of_what_the_outer_line_holds():

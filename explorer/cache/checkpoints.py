@@ -1,6 +1,6 @@
 """The checkpoints on the disk and their maps, each made once for all visitors; none of it needs PyTorch.
 
-A checkpoint is kept under the times and sizes of its files, so that a retrained one is read again, see `keeping`.
+A checkpoint is kept under the times and sizes of its files, so that a retrained one is read again, see `versions`.
 """
 
 import re
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from explorer import figures, packing
-from explorer.keeping import Version, kept
+from explorer import figures
+from explorer.browser import packing
+from explorer.cache.versions import Version, kept
 from explorer.state import NAME
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
@@ -25,7 +26,7 @@ from vae.storage.stored_checkpoint import Stored, names
 if TYPE_CHECKING:
     from vae.storage.checkpoint import Checkpoint
 
-FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 FAMILY = "family"  # a folder within it
 PAIR = (".pt", ".json")
 

@@ -9,7 +9,7 @@ import torch
 from linear_gaussian import LinearGaussian
 
 import vae
-from explorer import evidence
+from explorer.quantities import bound
 from vae.images.tensors import binarize, to_pixels
 from vae.objectives import kl_closed_form
 from vae.storage.checkpoint import read
@@ -39,13 +39,13 @@ def trained(request):
         label = torch.tensor([3]) if checkpoint.model.conditional else None
         pixels = checkpoint.model.decode(torch.tensor([[0.6, -0.8]]), label)
     image = (pixels[0, 0] * 255).byte().numpy()
-    return checkpoint, image, evidence.look(checkpoint, image, 3)
+    return checkpoint, image, bound.look(checkpoint, image, 3)
 
 
 @pytest.mark.parametrize(("shift", "widen"), [(0.0, 0.0), (0.7, 0.3)])
 def test_of_a_linear_model_every_term_is_known(shift, widen):
     checkpoint, image, x = linear(shift=shift, widen=widen)
-    model, terms = checkpoint.model, (found := evidence.look(checkpoint, image, 0)).terms
+    model, terms = checkpoint.model, (found := bound.look(checkpoint, image, 0)).terms
     true = model.true_posterior(x)
     diagonal = PRECISION.double().diagonal()
     family = 0.5 * (diagonal.log().sum() - PRECISION.double().logdet()).item()
@@ -81,8 +81,8 @@ def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
 
 def test_the_draws_estimate_what_is_exact(trained):
     checkpoint, image, found = trained
-    ours, naive = evidence.draws(checkpoint, image, 3, found.q)
-    assert len(ours) == len(naive) == evidence.DRAWS
+    ours, naive = bound.draws(checkpoint, image, 3, found.q)
+    assert len(ours) == len(naive) == bound.DRAWS
     assert ours.mean() == pytest.approx(found.terms.elbo, abs=6 * ours.std() / 64)
     for weights, within in ((ours, 0.1), (naive, 0.5)):
         assert np.logaddexp.reduce(weights) - math.log(len(weights)) == pytest.approx(found.terms.log_px, abs=within)
@@ -90,7 +90,7 @@ def test_the_draws_estimate_what_is_exact(trained):
 
 def test_the_draws_of_a_seed_come_again(trained):
     checkpoint, image, found = trained
-    first, again, other = (evidence.draws(checkpoint, image, 3, found.q, seed)[0] for seed in (5, 5, 6))
+    first, again, other = (bound.draws(checkpoint, image, 3, found.q, seed)[0] for seed in (5, 5, 6))
     assert (first == again).all()
     assert (first != other).any()
 
@@ -100,20 +100,20 @@ def test_the_bounds_stand_in_order_in_any_dimension(dimensions):
     precision = 30.0 * torch.eye(dimensions)
     model = LinearGaussian(precision, shift=0.8)
     image = np.full((28, 28), 90, dtype=np.uint8)
-    found = evidence.bounds(checkpoint_of(model, sigma=model.sigma), image, 0)
+    found = bound.bounds(checkpoint_of(model, sigma=model.sigma), image, 0)
     exact = model.log_px(to_pixels(torch.from_numpy(image)[None]).double()).item()
     assert found.elbo[0] == pytest.approx(exact - dimensions * 0.8**2 / 2, abs=5 * found.elbo[1])
     assert found.importance[0] == pytest.approx(exact, abs=5 * found.importance[1] + 0.01)
     assert found.naive[0] == pytest.approx(exact, abs=5 * found.naive[1] + 0.01)
     assert (found.log_px is None) == (dimensions > 1)
     if found.log_px is not None:
-        assert found.log_px == pytest.approx((exact, evidence.TOLERANCE_NATS), abs=0.01)
+        assert found.log_px == pytest.approx((exact, bound.TOLERANCE_NATS), abs=0.01)
 
 
 def test_nothing_is_likelier_than_perfect(likelihood):
     config = vae.TrainConfig(likelihood=likelihood, sigma=0.3)
     model = vae.build(config)
-    perfect = evidence.perfect_nats(config, model)
+    perfect = bound.perfect_nats(config, model)
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         own = model.likelihood(z).mean
@@ -126,7 +126,7 @@ def test_nothing_is_likelier_than_perfect(likelihood):
 def test_black_and_white_images_are_those_that_are_measured_on():
     """`vae.evaluate` draws them block by block from one generator."""
     images = torch.randint(256, (30, 28, 28), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
-    generator = torch.Generator().manual_seed(evidence.BINARY_SEED)
+    generator = torch.Generator().manual_seed(bound.BINARY_SEED)
     blocks = torch.cat([binarize(to_pixels(block), generator) for block in images.split(10)])
-    drawn = evidence.black_or_white(images.numpy())
+    drawn = bound.black_or_white(images.numpy())
     assert (drawn == blocks[:, 0].numpy() * 255).all()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import compute, resources, results
+from explorer.cache import checkpoints, results
+from explorer.quantities import decode, points
 from vae.storage.checkpoint import read
 
 CHECKPOINTS = "checkpoints"
@@ -19,20 +20,20 @@ def checkpoint(request):
 
 def test_a_typical_code_has_the_promised_number_of_codes_near(checkpoint):
     codes = checkpoint.codes.numpy()
-    near = compute.codes_near(codes, codes, compute.radius(codes)) - 1  # less the code itself
-    assert abs(np.median(near) - compute.NEAR) <= 1
+    near = points.codes_near(codes, codes, points.radius(codes)) - 1  # less the code itself
+    assert abs(np.median(near) - points.NEAR) <= 1
 
 
 def test_the_radius_follows_the_scale_of_the_map(checkpoint):
     codes = checkpoint.codes.numpy()
-    assert compute.radius(10 * codes) == pytest.approx(10 * compute.radius(codes), rel=1e-4)
+    assert points.radius(10 * codes) == pytest.approx(10 * points.radius(codes), rel=1e-4)
 
 
 def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint):
-    within = compute.radius(checkpoint.codes.numpy())
-    far = compute.point(checkpoint, (900.0, 900.0), 3, within)
+    within = points.radius(checkpoint.codes.numpy())
+    far = points.point(checkpoint, (900.0, 900.0), 3, within)
     assert far.codes_near == 0
-    at_code = compute.point(checkpoint, tuple(checkpoint.codes[17].tolist()), 3, within)
+    at_code = points.point(checkpoint, tuple(checkpoint.codes[17].tolist()), 3, within)
     assert at_code.codes_near >= 1
     assert at_code.neighbours[0] == 17
     assert at_code.labels[0] == checkpoint.labels[17]
@@ -41,48 +42,48 @@ def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint)
 @pytest.mark.fault("the first view of the autoencoder was a place without codes")
 def test_the_first_pin_is_where_codes_are_dense(checkpoint):
     codes = checkpoint.codes.numpy()
-    within = compute.radius(codes)
-    first = results.start(resources.resource(checkpoint.name))
-    assert compute.codes_near(codes, np.array([first]), within)[0] > 2 * compute.NEAR
+    within = points.radius(codes)
+    first = results.start(checkpoints.resource(checkpoint.name))
+    assert points.codes_near(codes, np.array([first]), within)[0] > 2 * points.NEAR
 
 
 def test_only_a_model_with_a_prior_says_how_far_out_a_point_lies(checkpoint):
-    out = compute.point(checkpoint, (3.0, -4.0), 0, 1.0)
+    out = points.point(checkpoint, (3.0, -4.0), 0, 1.0)
     if checkpoint.config.model == "ae":
         assert out.sigmas is None
         assert out.farther is None
         return
     draws = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))
     assert out.sigmas == pytest.approx(5)
-    one = compute.point(checkpoint, (0.6, -0.8), 0, 1.0)
+    one = points.point(checkpoint, (0.6, -0.8), 0, 1.0)
     assert one.farther == pytest.approx((draws.norm(dim=1) > 1).double().mean().item(), abs=0.005)
 
 
 @pytest.mark.parametrize("kind", ["line", "arc"])
 def test_a_path_joins_its_ends_and_swapping_them_reverses_it(kind):
-    there, back = (compute.path(kind, *ends) for ends in [((3.0, 1.0), (-0.5, 2.0)), ((-0.5, 2.0), (3.0, 1.0))])
+    there, back = (points.path(kind, *ends) for ends in [((3.0, 1.0), (-0.5, 2.0)), ((-0.5, 2.0), (3.0, 1.0))])
     assert there[0].tolist() == [3, 1]
     assert there[-1].tolist() == [-0.5, 2]
     np.testing.assert_allclose(there, back[::-1], atol=1e-12)
 
 
 def test_styles_cover_the_prior_evenly():
-    radii = np.hypot(*compute.styles(400).T)
+    radii = np.hypot(*points.styles(400).T)
     inside = [(radii < r).mean() for r in (0.5, 1.0, 2.0)]
     np.testing.assert_allclose(inside, [1 - math.exp(-(r**2) / 2) for r in (0.5, 1.0, 2.0)], atol=0.01)
-    assert np.abs(compute.styles(400).mean(axis=0)).max() < 0.05
+    assert np.abs(points.styles(400).mean(axis=0)).max() < 0.05
 
 
 def test_a_seed_draws_the_same_samples_again_and_another_seed_others():
     model = read(f"{CHECKPOINTS}/cvae").model
-    first, again, other = (compute.samples(model, 3, 8, seed) for seed in (5, 5, 6))
+    first, again, other = (decode.samples(model, 3, 8, seed) for seed in (5, 5, 6))
     assert (first == again).all()
     assert (first != other).any()
 
 
 def test_every_class_is_its_single_decodes():
     model = read(f"{CHECKPOINTS}/cvae").model
-    z = compute.styles(3)
-    table = compute.every_class(model, z)
+    z = points.styles(3)
+    table = decode.every_class(model, z)
     for digit in range(10):
-        assert np.abs(table[digit].astype(int) - compute.decode(model, z, digit)).max() <= 1
+        assert np.abs(table[digit].astype(int) - decode.decode(model, z, digit)).max() <= 1

@@ -5,7 +5,7 @@ A digit is 28 x 28 pixels, white on black in both themes, and is only ever enlar
 
 import io
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from threading import Lock
 
@@ -90,15 +90,3 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
     filled = np.zeros((rows * columns, *images.shape[1:]), dtype=np.uint8)
     filled[: len(images)] = images
     return joined(filled.reshape(rows, columns, *images.shape[1:]))
-
-
-def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:
-    """Named rows of figures under the heads of their columns, of which one is the chosen one, as HTML."""
-
-    def row(cell: str, name: str, values: Sequence[str]) -> str:
-        marks = [' class="chosen"' if head == chosen else "" for head in heads]
-        cells = [f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True)]
-        return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
-
-    body = "".join(row("td", name, values) for name, values in rows.items())
-    return f'<table class="latent-table" title="{escape(title)}">{row("th", "", heads)}{body}</table>'

@@ -1,6 +1,6 @@
 """What is computed of checkpoints and images, each once for all visitors. All of it needs PyTorch.
 
-Results are kept under what identifies model and image, as in `resources`.
+Results are kept under what identifies model and image, as in `checkpoints`.
 """
 
 from collections.abc import Iterable
@@ -13,14 +13,20 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from explorer import access, compute, drawing, evidence, figures, glimpse, jobs, packing, pictures, resources, shape
-from explorer.drawing import Reading
-from explorer.evidence import Evidence
-from explorer.glimpse import Glimpse
-from explorer.jobs import Job
-from explorer.keeping import Version, kept
-from explorer.resources import Resource, checkpoint, contents, version
-from explorer.shape import Magnification, Travel
+from explorer import access, extent, figures
+from explorer.browser import packing
+from explorer.cache import checkpoints
+from explorer.cache.checkpoints import Resource, checkpoint, contents, version
+from explorer.cache.versions import Version, kept
+from explorer.markup import images
+from explorer.quantities import bound, own_image, paths, points, training_preview
+from explorer.quantities.bound import Evidence
+from explorer.quantities.magnification import Magnification, measure_magnification
+from explorer.quantities.own_image import Reading
+from explorer.quantities.paths import Travel
+from explorer.quantities.training_preview import Glimpse
+from explorer.trainings import jobs
+from explorer.trainings.jobs import Job
 from vae import snapshots
 from vae.geodesics import Graph
 from vae.images import sources
@@ -52,8 +58,8 @@ class Film(NamedTuple):
     codes: bytes  # of all moments, see `packing.pack_codes`
     decoders: list[bytes]  # one a moment, see `packing.pack_moment`
     figures: dict[str, list[float]]  # on the test images, by name, one a moment
-    views: list[figures.Box]  # the part of the plane that holds the codes, one a moment
-    last_view: figures.Box  # the same at the end, with room for a prior's rings
+    views: list[extent.Box]  # the part of the plane that holds the codes, one a moment
+    last_view: extent.Box  # the same at the end, with room for a prior's rings
     start: tuple[float, float]  # the point that is pinned at first
 
 
@@ -75,12 +81,12 @@ class Subject(NamedTuple):
 @kept()
 def _near(version: Version, _resource: Resource) -> tuple[float, int]:
     codes = _resource.stored.codes
-    within = compute.radius(codes, figures.fine(_resource.figure))
-    return within, compute.typically_near(codes, within)
+    within = points.radius(codes, figures.fine(_resource.figure))
+    return within, points.typically_near(codes, within)
 
 
 def radius(resource: Resource) -> float:
-    """The distance on a map within which codes are near, see `compute.radius`."""
+    """The distance on a map within which codes are near, see `points.radius`."""
     return _near(resource.version, resource)[0]
 
 
@@ -91,7 +97,7 @@ def typically_near(resource: Resource) -> int:
 
 @kept()
 def _start(version: Version, _resource: Resource) -> Point:
-    return compute.rounded(compute.densest(_resource.stored.codes, radius(_resource)), radius(_resource))
+    return points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource))
 
 
 def start(resource: Resource) -> Point:
@@ -101,13 +107,13 @@ def start(resource: Resource) -> Point:
 
 def replayed() -> list[str]:
     """The checkpoints beside which a replay lies."""
-    return [name for name in resources.checkpoint_names() if snapshots.exists(resources.FOLDER / name)]
+    return [name for name in checkpoints.checkpoint_names() if snapshots.exists(checkpoints.FOLDER / name)]
 
 
 @kept(partial(st.spinner, "Opening the replay …"))
 def _film(version: Version, _resource: Resource) -> Film:
     checkpoint, stored = _resource.checkpoint, _resource.stored
-    replay = snapshots.read(resources.FOLDER / _resource.version.subject, checkpoint)
+    replay = snapshots.read(checkpoints.FOLDER / _resource.version.subject, checkpoint)
     identity = version.id
     moments = range(len(replay.snapshots))
     codes = [snapshot.codes.float().numpy() for snapshot in replay.snapshots]
@@ -120,16 +126,16 @@ def _film(version: Version, _resource: Resource) -> Film:
             figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
             for figure in replay.snapshots[0].figures
         },
-        views=[figures.extent(each, prior=False) for each in codes],
-        last_view=figures.extent(codes[-1], prior=stored.prior),
+        views=[extent.extent(each, prior=False) for each in codes],
+        last_view=extent.extent(codes[-1], prior=stored.prior),
         start=start(_resource),
     )
 
 
 def film(name: str) -> Film:
     """The replay of a checkpoint; raises what `resource` and `vae.snapshots.read` raise."""
-    of_all = version(name, (*resources.PAIR, snapshots.SUFFIX))
-    return _film(of_all._replace(subject=f"{name}{snapshots.SUFFIX}"), resources.resource(name))
+    of_all = version(name, (*checkpoints.PAIR, snapshots.SUFFIX))
+    return _film(of_all._replace(subject=f"{name}{snapshots.SUFFIX}"), checkpoints.resource(name))
 
 
 @kept()
@@ -151,63 +157,63 @@ def _encoder(version: Version, _stored: Stored) -> Blob:
 
 def encoder(name: str) -> Blob | None:
     """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if evidence.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
+    return None if bound.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
 
 
 @kept()
 def _reading(version: Version, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
-    return drawing.read(_checkpoint, drawing.as_image(pixels), label)
+    return own_image.read(_checkpoint, own_image.as_image(pixels), label)
 
 
 def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
-    """What `drawing.read` finds, once for each model, drawing and label."""
+    """What `own_image.read` finds, once for each model, drawing and label."""
     return _reading(resource.version, pixels, label, resource.checkpoint)
 
 
 @kept()
-def _classes(version: Version, pixels: bytes, _checkpoint: Checkpoint) -> drawing.Classes:
-    return drawing.classes(_checkpoint, drawing.as_image(pixels))
+def _classes(version: Version, pixels: bytes, _checkpoint: Checkpoint) -> own_image.Classes:
+    return own_image.classes(_checkpoint, own_image.as_image(pixels))
 
 
-def classes(resource: Resource, pixels: bytes) -> drawing.Classes:
-    """What `drawing.classes` finds, once for each conditional model and drawing."""
+def classes(resource: Resource, pixels: bytes) -> own_image.Classes:
+    """What `own_image.classes` finds, once for each conditional model and drawing."""
     return _classes(resource.version, pixels, resource.checkpoint)
 
 
 @kept()
 def _evidence(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> Evidence:
-    return evidence.look(_checkpoint, _subject.image, _subject.label)
+    return bound.look(_checkpoint, _subject.image, _subject.label)
 
 
 def look(model: Precise, subject: Subject) -> Evidence:
-    """What `evidence.look` finds, once for each model and image."""
+    """What `bound.look` finds, once for each model and image."""
     return _evidence(model.version, subject.key, model.checkpoint, subject)
 
 
 @kept(most=20)
 def _draws(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     guess = _evidence(version, key, _checkpoint, _subject).q
-    return evidence.draws(_checkpoint, _subject.image, _subject.label, guess)
+    return bound.draws(_checkpoint, _subject.image, _subject.label, guess)
 
 
 def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """What `evidence.draws` finds, once for each model and image."""
+    """What `bound.draws` finds, once for each model and image."""
     return _draws(model.version, subject.key, model.checkpoint, subject)
 
 
 @kept(partial(st.spinner, "Measuring the plane, once for each model …"))
 def _graph(version: Version, digit: int, _checkpoint: Checkpoint) -> Graph | None:
-    return shape.graph(_checkpoint, digit)
+    return paths.graph(_checkpoint, digit)
 
 
 @kept()
 def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _checkpoint: Checkpoint) -> Travel:
     grid = _graph(version, digit, _checkpoint) if kind == "geodesic" else None
-    return shape.travel(_checkpoint, digit, kind, start, end, grid)
+    return paths.travel(_checkpoint, digit, kind, start, end, grid)
 
 
 def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
-    """What `shape.travel` finds, once for each model, kind of path and pair of ends."""
+    """What `paths.travel` finds, once for each model, kind of path and pair of ends."""
     digit = digit if model.stored.conditional else 0
     return _travel(model.version, digit, kind, start, end, model.checkpoint)
 
@@ -215,11 +221,11 @@ def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> 
 @kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
 def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
     prior = hasattr(_checkpoint.model, "prior")
-    return shape.magnification(_checkpoint, digit, figures.surroundings(_checkpoint.codes.numpy(), prior))
+    return measure_magnification(_checkpoint, digit, extent.surroundings(_checkpoint.codes.numpy(), prior))
 
 
 def magnification(model: Resource, digit: int) -> Magnification:
-    """What `shape.magnification` finds of all that a map shows at first and a little more, once for each model."""
+    """What `measure_magnification` finds of all that a map shows at first and a little more, once for each model."""
     return _magnification(model.version, digit if model.stored.conditional else 0, model.checkpoint)
 
 
@@ -273,7 +279,7 @@ def _images_version(dataset: str) -> Version:
 
 @kept(most=4)
 def _black_or_white(version: Version, test_set: str, _images: np.ndarray) -> np.ndarray:
-    return evidence.black_or_white(_images)
+    return bound.black_or_white(_images)
 
 
 def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
@@ -305,12 +311,16 @@ def fetch(dataset: str) -> None:
 @kept()
 def _glimpse(version: Version, _job: Job) -> Glimpse | None:
     if _job.model:
-        return glimpse.trained(checkpoint(_job.name))
+        return training_preview.trained(checkpoint(_job.name))
     split = _test_split(_images_version(_job.config.dataset))
     if split is None:
         return None
-    state_file = suffixed(resources.FOLDER / _job.name, ".resume.pt")
-    return glimpse.after_epoch(state_file, split) if _job.story.rows else glimpse.untrained(_job.config, split)
+    state_file = suffixed(checkpoints.FOLDER / _job.name, ".resume.pt")
+    return (
+        training_preview.after_epoch(state_file, split)
+        if _job.story.rows
+        else training_preview.untrained(_job.config, split)
+    )
 
 
 def seen(job: Job) -> Glimpse | None:
@@ -325,7 +335,7 @@ def seen(job: Job) -> Glimpse | None:
 
 @kept(partial(st.spinner, "Packing the test images …"), most=4)
 def _test_sheet(version: Version, test_set: str, _images: np.ndarray) -> Blob:
-    sheet, identity = pictures.png(pictures.sheet(_images, SHEET_COLUMNS)), f"test-images {test_set}"
+    sheet, identity = images.png(images.sheet(_images, SHEET_COLUMNS)), f"test-images {test_set}"
     return Blob(identity, packing.pack_sheet(sheet, SHEET_COLUMNS, identity))
 
 
@@ -337,4 +347,4 @@ def test_sheet(of: Checkpoint) -> Blob | None:
 
 def trainings() -> list[Job]:
     """All trainings that were begun from the page, the last one first."""
-    return jobs.jobs(resources.FOLDER)
+    return jobs.jobs(checkpoints.FOLDER)

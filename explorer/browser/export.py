@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PAGE = Path(__file__).parent / "browser" / "standalone.html"
-STYLES = (Path(__file__).parent / "style.css", Path(__file__).parent / "browser" / "standalone.css")
+HERE = Path(__file__).parent
+STYLES = (HERE.parent / "style.css", HERE / "standalone.css")
 
 
 class Codes(NamedTuple):
@@ -82,7 +82,9 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
         "BANKS": _inert(json.dumps(packed)),
         "SCRIPT": script,
     }
-    return "".join(parts.get(part, part) for part in PAGE.read_text(encoding="utf-8").split("@@")).encode()
+    return "".join(
+        parts.get(part, part) for part in (HERE / "standalone.html").read_text(encoding="utf-8").split("@@")
+    ).encode()
 
 
 def _inert(text: str) -> str:

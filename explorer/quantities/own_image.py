@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer import compute
-from explorer.evidence import Gaussian, fitted
+from explorer.quantities import decode
+from explorer.quantities.bound import Gaussian, fitted
 from vae.images.mnist_form import Form, form_of
 from vae.images.tensors import to_pixels
 from vae.inference import inference_gap
@@ -59,7 +59,7 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
     The mode of p(z|x) is that of `population`, and q then the best normal beside it.
     """
     model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
-    y = compute.classes(label or 0, 1, model)
+    y = decode.classes(label or 0, 1, model)
     if not fitted(checkpoint):
         q = model.posterior(x, y) if hasattr(model, "posterior") else None
         return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])))

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import streamlit as st
 
-REST = "explorer.results"  # the module that needs it, and all others with it
+REST = "explorer.cache.results"  # the module that needs it, and all others with it
 SEEN = "opening_seen"
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer import compute
-from explorer.figures import Box, extent
+from explorer.extent import Box, extent
+from explorer.quantities import decode, points
 from vae.config import TrainConfig
 from vae.images.tensors import Split, to_pixels
 from vae.models import AE, CVAE, VAE, build, skeleton
@@ -72,7 +72,7 @@ def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor, cla
     if model.latent_dim == 2:
         window = extent(codes.numpy(), prior=hasattr(model, "prior"))
     z, y, caption = _places(model, codes, labels, window)
-    picture = compute.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
+    picture = decode.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
     return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), class_names, window, picture, caption)
 
 
@@ -97,7 +97,7 @@ def _places(
 def _spread(dimensions: int) -> Tensor:
     """SIDE points of the prior: in the plane from the middle outwards, else at random."""
     if dimensions == 2:
-        return torch.from_numpy(compute.styles(SIDE)).float()
+        return torch.from_numpy(points.styles(SIDE)).float()
     return torch.randn(SIDE, dimensions, generator=torch.Generator().manual_seed(0))
 
 

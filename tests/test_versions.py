@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import keeping, resources, results
-from explorer.keeping import Version, kept
-from explorer.results import Subject
+from explorer.cache import checkpoints, results, versions
+from explorer.cache.results import Subject
+from explorer.cache.versions import Version, kept
 from vae.config import TrainConfig
 from vae.models import build
 from vae.storage import checkpoint
@@ -26,7 +26,7 @@ class Thing:
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(keeping, "_kept", type(keeping._kept)())
+    monkeypatch.setattr(versions, "_kept", type(versions._kept)())
 
 
 def version(number, subject="model"):
@@ -108,9 +108,9 @@ def test_older_versions_results_beyond_the_most_and_subjects_beyond_their_number
     for number in (1, 2, 0, 3):
         make(version(4), number)
     assert alive(things) == [("model", 3, 0), *(("model", 4, number) for number in (0, 2, 3))]
-    for subject in range(keeping.SUBJECTS):
+    for subject in range(versions.SUBJECTS):
         make(version(0, subject), 0)
-    assert alive(things) == [(subject, 0, 0) for subject in range(keeping.SUBJECTS)]
+    assert alive(things) == [(subject, 0, 0) for subject in range(versions.SUBJECTS)]
 
 
 def write(path, seed):
@@ -125,12 +125,12 @@ def write(path, seed):
 
 @pytest.mark.fault("a request had no bound in time or memory")
 def test_a_model_that_is_written_again_and_again_takes_the_memory_of_two(tmp_path, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     image = np.zeros((28, 28), np.uint8)
     made = {}
     for seed in range(1, 25):
         write(tmp_path / "mine", seed)
-        resource, model = resources.resource("mine"), results.precise("mine")
+        resource, model = checkpoints.resource("mine"), results.precise("mine")
         assert resource.checkpoint.record["run_id"] == model.checkpoint.record["run_id"] == str(seed)
         results.radius(resource), results.start(resource)
         results.reading(resource, image.tobytes(), None)
@@ -142,11 +142,11 @@ def test_a_model_that_is_written_again_and_again_takes_the_memory_of_two(tmp_pat
 
 
 def test_a_page_that_began_before_a_model_was_written_anew_ends_with_what_it_began_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(resources, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     write(tmp_path / "mine", 1)
-    before = resources.resource("mine")
+    before = checkpoints.resource("mine")
     write(tmp_path / "mine", 2)
-    after = resources.resource("mine")
+    after = checkpoints.resource("mine")
     (tmp_path / "mine.pt").unlink()
     assert before.checkpoint.config.seed == 1
     assert after.checkpoint.config.seed == 2

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.extent import Box
 from vae.distributions import pairwise_log_prob
 from vae.inference.adaptive import midpoints
 from vae.inference.quadrature import Posterior
@@ -35,13 +36,11 @@ _BLOCK = 8_192  # points decoded together
 _SIGMAS = 2.4  # of a Gaussian, which a view holds
 _DOT = 6.0  # what is this much smaller than its surroundings is no more than a dot
 
-Window = tuple[tuple[float, float], tuple[float, float]]  # ((low, high) of z1, (low, high) of z2)
-
 
 class Picture(NamedTuple):
     """The posterior on a window of the plane."""
 
-    window: Window
+    window: Box
     shades: np.ndarray  # (SIZE, SIZE) uint8, SHADES_A_NAT times the nats below the highest, the first row at the top
     levels_nats: tuple[float, float]  # below the highest, of the two lines
 
@@ -57,7 +56,7 @@ class Landscape(NamedTuple):
 class _Cells(NamedTuple):
     """The posterior on a window of size x size cells, row by row from the top."""
 
-    window: Window
+    window: Box
     size: int
     z: Tensor  # (size^2, 2) middles
     log_density: Tensor  # (size^2,) float64, the log of the mean in each cell
@@ -77,7 +76,7 @@ class _Cells(NamedTuple):
 def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Landscape:
     """The pictures of p(z|x) of one image x (1, 1, 28, 28); `exact` has its log p(x), and a window with all tiles."""
 
-    def look(window: Window, mass: float, size: int = _COARSE) -> _Cells:
+    def look(window: Box, mass: float, size: int = _COARSE) -> _Cells:
         return _cells(model, x, y, exact.log_px_nats, window, mass, size)
 
     window = tuple(_extent(axis) for axis in (exact.z1, exact.z2))
@@ -97,7 +96,7 @@ def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Land
     return Landscape(picture if close is wide else _picture(wide), picture, share)
 
 
-def view(window: Window, mean: tuple[float, float], std: tuple[float, float]) -> Window:
+def view(window: Box, mean: tuple[float, float], std: tuple[float, float]) -> Box:
     """The window, and more so that it holds the ellipses of a Gaussian, however far that is."""
     return tuple(
         (min(low, middle - _SIGMAS * sigma), max(high, middle + _SIGMAS * sigma))
@@ -105,7 +104,7 @@ def view(window: Window, mean: tuple[float, float], std: tuple[float, float]) ->
     )
 
 
-def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Window, mass: float, size: int) -> _Cells:
+def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Box, mass: float, size: int) -> _Cells:
     """The cells of a window. Those near the highest are cut again and again, until all of the mass is seen."""
     z1, z2 = (low + (high - low) * (torch.arange(size, dtype=torch.float64) + 0.5) / size for low, high in window)
     z = torch.cartesian_prod(z2.flip(0), z1).flip(1)
@@ -132,7 +131,7 @@ def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Windo
     return cells
 
 
-def _without_tails(cells: _Cells) -> Window:
+def _without_tails(cells: _Cells) -> Box:
     """The smallest box of cells that leaves out no more than _TAIL of the mass on each side, and a cell around it."""
     mass = cells.rows(cells.mass() / cells.mass().sum())
     bounds = []
@@ -143,7 +142,7 @@ def _without_tails(cells: _Cells) -> Window:
     return _box(cells, bounds)
 
 
-def _about_the_line(cells: _Cells) -> tuple[Window, float]:
+def _about_the_line(cells: _Cells) -> tuple[Box, float]:
     """The box of what the outer line holds with as much on each side of it, and its mass."""
     inside = cells.rows(_below(cells) <= _levels(cells)[1])
     bounds = []
@@ -173,7 +172,7 @@ def _below(cells: _Cells) -> Tensor:
     return cells.log_density.max() - cells.log_density
 
 
-def _box(cells: _Cells, bounds: list[tuple[int, int]]) -> Window:
+def _box(cells: _Cells, bounds: list[tuple[int, int]]) -> Box:
     """From cell `first` to before cell `after` on each axis."""
     return tuple(
         (low + first * (high - low) / cells.size, low + after * (high - low) / cells.size)

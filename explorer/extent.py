@@ -1,0 +1,30 @@
+"""The part of the plane that a map shows: from the codes' own quantiles, so that outliers cannot shrink the rest."""
+
+import numpy as np
+
+LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
+
+Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
+
+
+def extent(codes: np.ndarray, prior: bool) -> Box:
+    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin.
+
+    Codes may agree on an axis, or on both: the ranges have a length all the same.
+    """
+    low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
+    if prior:
+        low, high = np.minimum(low, -3), np.maximum(high, 3)
+    # At least a thousand times what a float32 resolves.
+    least = max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
+    margin = np.maximum(0.08 * (high - low), least)
+    (x0, y0), (x1, y1) = low - margin, high + margin
+    return (float(x0), float(x1)), (float(y0), float(y1))
+
+
+def surroundings(codes: np.ndarray, prior: bool) -> Box:
+    """The ranges of both axes that hold what a map of the codes shows, however wide or tall, and a margin to pan."""
+    (x0, x1), (y0, y1) = extent(codes, prior)
+    width, height = 1.2 * max(x1 - x0, LONGEST * (y1 - y0)), 1.2 * max(y1 - y0, LONGEST * (x1 - x0))
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    return (x - width / 2, x + width / 2), (y - height / 2, y + height / 2)

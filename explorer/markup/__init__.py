@@ -1,0 +1,1 @@
+"""Images, tables, bars and formulas as HTML, and images as files."""

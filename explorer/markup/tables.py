@@ -1,0 +1,16 @@
+"""Tables of images and numbers as HTML."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+
+def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:
+    """Named rows of figures under the heads of their columns, of which one is the chosen one, as HTML."""
+
+    def row(cell: str, name: str, values: Sequence[str]) -> str:
+        marks = [' class="chosen"' if head == chosen else "" for head in heads]
+        cells = [f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True)]
+        return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+
+    body = "".join(row("td", name, values) for name, values in rows.items())
+    return f'<table class="latent-table" title="{escape(title)}">{row("th", "", heads)}{body}</table>'

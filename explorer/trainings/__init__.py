@@ -1,0 +1,1 @@
+"""Trainings that the page Train starts, in processes of their own."""
