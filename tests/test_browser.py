@@ -518,6 +518,15 @@ def test_every_page_opens_without_an_error(browser, address, name, scheme, width
         assert errors == []
 
 
+def test_what_is_pinned_on_one_map_stays_within_its_half_at_any_width(page, address):
+    visit(page, address, "map_left", "map_right")
+    for width in (900, 1040, 1180, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        drawn(page)
+        near, other = (page.locator(f".st-key-{key}").bounding_box() for key in ("near_left", "decoded_right"))
+        assert near["x"] + near["width"] < other["x"], width
+
+
 FOCUSED = """() => {
   const { left, right } = document.activeElement.getBoundingClientRect();
   const shifted = [document.documentElement, document.body, document.querySelector('[data-testid=stMain]')];
