@@ -24,7 +24,8 @@ BUTTONS = """() => {
     const { width, height } = each.getBoundingClientRect();
     return width && height && !each.disabled && getComputedStyle(each).visibility === "visible";
   };
-  const places = ["stMain] button", "stMain] [role=switch]", "stPopoverBody] button"].map((each) => `[data-testid=${each}`);
+  const parts = ["stMain] button", "stMain] [role=switch]", "stPopoverBody] button"];
+  const places = parts.map((part) => `[data-testid=${part}`);
   const counted = {};
   const named = [...document.querySelectorAll(places)].filter(pressable).map((each) => {
     const place = each.closest("[class*=st-key-]")?.className.match(/st-key-[\\w-]+/)?.[0] ?? "";
