@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from explorer import compute
-from explorer.evidence import Gaussian, fitted
+from explorer.evidence import Gaussian
 from vae.images.mnist_form import Form, form_of
 from vae.images.tensors import to_pixels
 from vae.inference import inference_gap
@@ -60,8 +60,8 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
     """
     model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
     y = compute.classes(label or 0, 1, model)
-    if not fitted(checkpoint):
-        q = model.posterior(x, y) if hasattr(model, "posterior") else None
+    if not checkpoint.config.codes_are_modes:
+        q = model.posterior(x, y) if model.has_prior else None
         return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])))
     found = population(model, x, _generator(), y)
     return Reading(_pair(found.mode), _best(model, x, y, found))
@@ -74,7 +74,7 @@ def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
     labels = torch.arange(model.classes)
     found = [population(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
     log_px = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64)
-    if fitted(checkpoint):
+    if checkpoint.config.codes_are_modes:
         codes = [each.mode for each in found]
     else:
         codes = model.encode(x.expand(len(labels), 1, 28, 28), labels)

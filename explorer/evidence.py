@@ -101,11 +101,6 @@ def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:
     return (binarize(pixels, torch.Generator().manual_seed(seed))[:, 0] * 255).byte().numpy()
 
 
-def fitted(checkpoint: Checkpoint) -> bool:
-    """Whether q is fitted to each image: a model trained on log p(x) itself has no encoder that is worth asking."""
-    return checkpoint.config.objective == "exact"
-
-
 @torch.inference_mode()
 def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     """Everything about one image (28, 28) uint8 under a model with a prior and a plane; `label` is its class."""
@@ -116,7 +111,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     error = torch.tensor([exact.error_nats], dtype=torch.float64)
     moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
     best = inference_gap.best_gaussian(model, x, y, moments)
-    if fitted(checkpoint):
+    if checkpoint.config.codes_are_modes:
         q, elbo = (
             DiagonalNormal(best.mean.to(x), best.log_std.to(x)),
             inference_gap.Elbo(best.elbo_nats, best.error_nats),

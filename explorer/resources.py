@@ -106,8 +106,8 @@ def _resource(version: Version) -> Resource:
         stored=found,
         architecture=decoder_name(found.config, len(found.class_names)),
         dataset=_title(found.config.dataset),
-        used_dimensions=used_dimensions(found.codes, found.prior),
-        figure=figures.empty_map(found.codes, found.prior, found.class_names),
+        used_dimensions=used_dimensions(found.codes, found.config.has_prior),
+        figure=figures.empty_map(found.codes, found.config.has_prior, found.class_names),
         blob=packing.pack(found, version.id),
         id=version.id,
     )

@@ -121,7 +121,7 @@ def _film(version: Version, _resource: Resource) -> Film:
             for figure in replay.snapshots[0].figures
         },
         views=[figures.extent(each, prior=False) for each in codes],
-        last_view=figures.extent(codes[-1], prior=stored.prior),
+        last_view=figures.extent(codes[-1], prior=stored.config.has_prior),
         start=start(_resource),
     )
 
@@ -151,7 +151,7 @@ def _encoder(version: Version, _stored: Stored) -> Blob:
 
 def encoder(name: str) -> Blob | None:
     """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if evidence.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
+    return None if checkpoint(name).config.codes_are_modes else _encoder(version(name), contents(name))
 
 
 @kept()
@@ -208,19 +208,19 @@ def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _
 
 def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
     """What `shape.travel` finds, once for each model, kind of path and pair of ends."""
-    digit = digit if model.stored.conditional else 0
+    digit = digit if model.stored.config.conditional else 0
     return _travel(model.version, digit, kind, start, end, model.checkpoint)
 
 
 @kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
 def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
-    prior = hasattr(_checkpoint.model, "prior")
+    prior = _checkpoint.config.has_prior
     return shape.magnification(_checkpoint, digit, figures.surroundings(_checkpoint.codes.numpy(), prior))
 
 
 def magnification(model: Resource, digit: int) -> Magnification:
     """What `shape.magnification` finds of all that a map shows at first and a little more, once for each model."""
-    return _magnification(model.version, digit if model.stored.conditional else 0, model.checkpoint)
+    return _magnification(model.version, digit if model.stored.config.conditional else 0, model.checkpoint)
 
 
 @st.cache_resource(show_spinner=False)

@@ -102,7 +102,7 @@ def write_charts(root: Path, folder: Path) -> None:
     """The two charts of a project's start page, for the bare page."""
     for side, name in MODELS.items():
         read = checkpoint.read(root / "checkpoints" / name)
-        prior = hasattr(read.model, "prior")
+        prior = read.config.has_prior
         latent_map(read.codes.numpy(), read.labels.numpy(), prior, read.class_names).write_json(folder / f"{side}.json")
 
 

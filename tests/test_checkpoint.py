@@ -421,7 +421,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     assert parts.facts(resource)
     assert trainings.test_figures(found.record["test"])
     assert all(0 <= image < 12 for image in bound.hardest_images(found.record))
-    assert figures.latent_map(kept.codes, kept.labels, kept.prior, kept.class_names)
+    assert figures.latent_map(kept.codes, kept.labels, kept.config.has_prior, kept.class_names)
 
 
 def same(one, other):

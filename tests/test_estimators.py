@@ -168,7 +168,7 @@ def test_what_cannot_be_estimated_is_refused(exact, x, generator):
     for estimate in (naive, importance, elbo):
         with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
             estimate(exact, x, 0, generator)
-        with pytest.raises(ValueError, match="needs a model with a prior, got ae"):
+        with pytest.raises(ValueError, match="needs a model with a prior, and an autoencoder has none"):
             estimate(ae, x, 5, generator)
 
 

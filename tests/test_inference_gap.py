@@ -86,7 +86,7 @@ class TwoPeaks:
     and one at about -v, both normal, with masses N(v; 0, 4^2 + 0.1^2) and N(v; 0, 1 + 0.1^2).
     """
 
-    kind, latent_dim, conditional = "two peaks", 2, False
+    latent_dim, conditional, has_prior = 2, False, True
 
     def __init__(self, device):
         generator = torch.Generator().manual_seed(5)

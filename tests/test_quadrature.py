@@ -77,7 +77,7 @@ class Waves:
     Pixel means are waves of z_i whose periods divide 4: an image that z makes is as likely under z + 4.
     """
 
-    conditional = False
+    conditional, has_prior = False, True
 
     def __init__(self, d, device):
         self.latent_dim, self.d, self.sigma = d, d, 0.5

@@ -44,9 +44,9 @@ class DenseLayer(NamedTuple):
 
 def widths(config: TrainConfig, part: Part, classes: int = CLASSES) -> tuple[int, ...]:
     """How many values come in, leave each layer, and come out."""
-    label = classes if config.model == "cvae" else 0
+    label = classes if config.conditional else 0
     if part == "encoder":
-        ends = PIXELS + label, config.latent_dim * (1 if config.model == "ae" else 2)
+        ends = PIXELS + label, config.latent_dim * (2 if config.has_prior else 1)
     else:
         ends = config.latent_dim + label, PIXELS * (2 if config.likelihood == "gaussian-pixel" else 1)
     return ends[0], *_HIDDEN[config.network][part], ends[1]

@@ -83,8 +83,26 @@ class TrainConfig:
         hints = get_type_hints(type(self))
         for setting in fields(self):
             _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata["limits"])
-        if self.objective != "elbo" and (self.model == "ae" or self.beta != 1):
+        if self.objective != "elbo" and (not self.has_prior or self.beta != 1):
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model has a prior p(z), and with it a posterior and an ELBO: all but an autoencoder do."""
+        return self.model != "ae"
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the model is given the label."""
+        return self.model == "cvae"
+
+    @property
+    def codes_are_modes(self) -> bool:
+        """Whether the code of an image is the mode of its exact posterior, and not what the encoder says.
+
+        It is where the decoder was trained without the encoder (objective exact) and the mode can be found (D <= 2).
+        """
+        return self.objective == "exact" and self.latent_dim <= 2
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON writes it."""

@@ -72,16 +72,16 @@ def measure(
     measured.take("objective", lambda: _of_objective(model, config, data))
     on_objective(dict(measured.figures))
     measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
-    if model.conditional and judge is not None:
+    if isinstance(model, CVAE) and judge is not None:
         measured.take("class agreement", lambda: _class_agreement(model, judge, data))
-    if thorough and model.kind != "ae":
+    if thorough and isinstance(model, VAE):
         measured.attempt("the figures that need integrals", lambda: _theory(model, config, data, measured))
     return measured.figures
 
 
 def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Figures:
     found = figures(terms(model, config, data.test_images, data.test_labels), config.beta)
-    if model.kind != "ae":
+    if model.has_prior:
         found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
     return {"n": len(data.test_images), "seed": SEED, **found}
 
@@ -90,13 +90,12 @@ def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measu
     """The figures of the codes of both parts of a set."""
     test = data.test_images, data.test_labels
     codes, test_codes = (encode(model, config, *part) for part in ((data.train_images, data.train_labels), test))
-    prior = model.kind != "ae"
-    measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), prior)})
+    measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), model.has_prior)})
     measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
     measured.take(
         "errors at the codes", lambda: {"squared_error_at_code": squared_error_at_code(model, *test, test_codes)}
     )
-    if model.kind == "ae" and model.latent_dim == 2:
+    if not model.has_prior and model.latent_dim == 2:
         measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
 
 
@@ -131,13 +130,15 @@ def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured)
     if model.latent_dim == 2:
         blocks = list(_blocks(config, data.train_images, data.train_labels))
         images, labels = (torch.cat(part) for part in zip(*blocks, strict=True))
-        exact = config.objective == "exact"
-        measured.attempt("aggregate posterior", lambda: exact_metrics.of_codes(model, images, labels, exact, measured))
+        measured.attempt(
+            "aggregate posterior",
+            lambda: exact_metrics.of_codes(model, images, labels, config.codes_are_modes, measured),
+        )
     if config.likelihood in CODE_STEPS:
         found, step = measured.figures, CODE_STEPS[config.likelihood]
         nats = [found.get(name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats")]
         measured.take("the two-part code", lambda: exact_metrics.code_bits(*nats, step))
-    if model.conditional:
+    if isinstance(model, CVAE):
         measured.take(
             "a classifier trained on samples only",
             lambda: {"cas": exact_metrics.classification_accuracy_score(model, data)},
@@ -169,7 +170,7 @@ def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) ->
     The encoder's; but of a model that was trained on log p(x) itself, where D <= 2, the modes of the exact posteriors:
     its decoder has never heard of its encoder, which is only the quicker way there.
     """
-    if config.objective == "exact" and model.latent_dim <= 2:
+    if config.codes_are_modes and isinstance(model, VAE):
         return map_codes.posterior_modes(model, to_pixels(images), labels)
     return encoded(model, images, labels)
 
@@ -334,7 +335,7 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
     with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
-        judge = judge_of(given.folder, each.config.dataset) if each.model.conditional else None
+        judge = judge_of(given.folder, each.config.dataset) if each.config.conditional else None
         found = measure(each.model, each.config, data, judge, not given.quick, tell)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in found.items():

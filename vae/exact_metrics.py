@@ -31,7 +31,7 @@ from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
 from vae.inference.inference_gap import gap
 from vae.measured import Figures, Measured
-from vae.models import CVAE, VAE
+from vae.models import CVAE, LatentVariableModel
 
 SEED = 0
 IMAGES = 2_000  # that dear figures are taken on
@@ -44,7 +44,7 @@ _BLOCK = 1_000
 
 
 @torch.no_grad()
-def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
+def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measured) -> None:
     """What the integrals over z say of test images x (N, 1, 28, 28) with labels y, as the likelihood takes them."""
     labels = y if model.conditional else None
     few, some = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
@@ -64,7 +64,7 @@ def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
         below = _mean("iw500_below_nats", evidence.log_px_nats[few] - iw)
         measured.keep(below | _less("iw500_nats", measured.figures, below, "iw500_below_nats"))
     measured.take("the gap and its two parts", lambda: _gap(model, x, labels, some, measured.figures))
-    if model.conditional:
+    if isinstance(model, CVAE):
         measured.take(
             "log p(x) with the label summed out", lambda: summed_out(model, x[some], labels[some], measured.figures)
         )
@@ -75,7 +75,7 @@ def spread(count: int, most: int) -> Tensor:
     return torch.arange(min(count, most)) * count // min(count, most)
 
 
-def _gap(model: VAE, x: Tensor, y: Tensor | None, some: Tensor, before: Figures) -> Figures:
+def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, some: Tensor, before: Figures) -> Figures:
     """The gap of some images and its parts, and the refined bound if log p(x) is among the figures of `before`."""
     parts, found = gap(model, x[some], _of(y, some)), {}
     for name in ("gap", "family", "amortisation"):
@@ -120,7 +120,7 @@ def _of(y: Tensor | None, rows: Tensor) -> Tensor | None:
 
 
 @torch.no_grad()
-def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
+def of_codes(model: LatentVariableModel, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
     """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y, of the exact p(z|x) or of q."""
     if exact:
 

@@ -329,7 +329,7 @@ def _run(given: argparse.Namespace) -> None:
 def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
     """Train, write the checkpoint and its replay, and print the figures of the last epoch."""
     resume_file = suffixed(path, ".resume.pt")
-    judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
+    judge = evaluate.judge_of(path.parent, config.dataset) if config.conditional else None
     hasten(given.device)
     data = load_dataset(config.dataset, given.data_dir, given.device)
     bar = given.progress_file is None

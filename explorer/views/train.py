@@ -104,5 +104,5 @@ def foretell(config: Any) -> None:
         said += f"<br>{plan.megabytes} MB of images are fetched first."
     if config.latent_dim != 2:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
-        said += " Bound shows such a model too." if config.model != "ae" else ""
+        said += " Bound shows such a model too." if config.has_prior else ""
     parts.said(said)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vae.architecture import PIXELS
 from vae.distributions import pairwise_log_prob
-from vae.models import VAE
+from vae.models import LatentVariableModel
 
 _POINTS = 4_096  # latent points decoded together
 _VALUES = 2**19  # log-weights held at a time
@@ -50,7 +50,7 @@ class TwoPartCode(NamedTuple):
 
 @torch.no_grad()
 def naive(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -81,7 +81,7 @@ def naive(
 
 @torch.no_grad()
 def importance(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -104,7 +104,7 @@ def importance(
 
 @torch.no_grad()
 def elbo(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -124,7 +124,7 @@ def elbo(
 
 
 @torch.no_grad()
-def log_joint(model: VAE, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+def log_joint(model: LatentVariableModel, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
     """log p(x_n, z_nk) = log p(x_n|z_nk) + log p(z_nk) in nats, (N, K) float64, for z (N, K, D): its own points
     for each image."""
     count, points = z.shape[0] * z.shape[1], z.flatten(0, 1)
@@ -137,7 +137,7 @@ def log_joint(model: VAE, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tens
     return found.unflatten(0, z.shape[:2])
 
 
-def by_label(model: VAE, x: Tensor, y: Tensor | None) -> list[tuple[Tensor | None, Tensor]]:
+def by_label(model: LatentVariableModel, x: Tensor, y: Tensor | None) -> list[tuple[Tensor | None, Tensor]]:
     """Each different label with the images (K,) that have it; one group without label where the model takes none.
 
     What one label's decoder makes of a point serves all images of that label.
@@ -222,7 +222,7 @@ class _RunningMean:
 
 
 def _log_weights(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -248,8 +248,8 @@ def _cut(count: int, most: int) -> list[int]:
     return [min(most, count - start) for start in range(0, count, most)]
 
 
-def _check(model: VAE, samples: int) -> None:
+def _check(model: LatentVariableModel, samples: int) -> None:
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
-    if not hasattr(model, "prior"):
-        raise ValueError(f"log p(x) needs a model with a prior, got {model.kind}")
+    if not model.has_prior:
+        raise ValueError("log p(x) needs a model with a prior, and an autoencoder has none")

@@ -27,7 +27,7 @@ from torch.distributions import Distribution
 
 from vae.inference.estimators import log_joint
 from vae.inference.map_codes import parabola, stencil, uphill
-from vae.models import VAE
+from vae.models import LatentVariableModel
 from vae.quasi_random import shifted_lattice
 
 POINTS = 8_192  # of the lattice; each round has an eighth as many
@@ -62,7 +62,7 @@ class _Normals(NamedTuple):
 
 @torch.no_grad()
 def population(
-    model: VAE, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
+    model: LatentVariableModel, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
 ) -> Population:
     """log p(x), for a CVAE log p(x|y), and the posterior of an image x (1, 1, 28, 28) with its label y (1,).
 
@@ -106,7 +106,7 @@ def _highest(z: Tensor, joint: Tensor, apart: float) -> Tensor:
     return z[~exceeded][:PEAKS]
 
 
-def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor, spacing: float) -> _Normals:
+def _climb(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor, spacing: float) -> _Normals:
     """The peaks that points z (K, D) lie beside, each as wide as its parabola is along its longer axis."""
     around = stencil(model.latent_dim, z.device)
     centre, step = z.double(), z.new_full((len(z), 1), spacing, dtype=torch.float64)

@@ -126,16 +126,6 @@ class Stored(Described):
     labels: np.ndarray  # (N,) uint8, the test labels
     record: dict[str, Any]
 
-    @property
-    def conditional(self) -> bool:
-        """Whether the model is told the class."""
-        return self.config.model == "cvae"
-
-    @property
-    def prior(self) -> bool:
-        """Whether the model has one."""
-        return self.config.model != "ae"
-
     def layers(self, part: Part = "decoder") -> list[DenseLayer]:
         """The layers of encoder or decoder, as `architecture.dense_layers` has them."""
         return dense_layers(self.weights, self.config.network, part)
