@@ -64,7 +64,7 @@ class Code(NamedTuple):
     latent_bits: float
     pixel_bits: float
     total_bits: float
-    fine_bits: float
+    excess_bits: float
     step: float  # between two neighbouring values of a pixel: 1 for black and white, 1/255 for grey
     on_levels: float  # the share of a pixel's density on its 256 levels, on average; 1 for black and white
 
@@ -173,11 +173,12 @@ def draws(
 
 
 def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0) -> Bounds:
-    """ELBO, IW-DRAWS and the naive estimate from DRAWS draws each, in any number of dimensions."""
+    """ELBO, IW-DRAWS and simple Monte Carlo from DRAWS draws each, in any number of dimensions."""
     model, generator = checkpoint.model, torch.Generator().manual_seed(seed)
     x, y = _pixels(model, image), classes(label, 1, model)
     estimates = (
-        run(model, x, DRAWS, generator, y) for run in (estimators.elbo, estimators.importance, estimators.naive)
+        run(model, x, DRAWS, generator, y)
+        for run in (estimators.elbo, estimators.importance, estimators.simple_monte_carlo)
     )
     found = [(estimate.nats.item(), estimate.standard_error.item()) for estimate in estimates]
     if model.latent_dim != 1:

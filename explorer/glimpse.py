@@ -16,7 +16,7 @@ from explorer import compute
 from explorer.figures import Box, extent
 from vae.config import TrainConfig
 from vae.images.tensors import Split, to_pixels
-from vae.models import AE, CVAE, VAE, build, skeleton
+from vae.models import AE, CVAE, VAE, build, build_empty
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors
 
@@ -45,7 +45,7 @@ def after_epoch(state_file: Path, test: Split) -> Glimpse:
     """What an unfinished training has left on the disk; raises CheckpointError if that cannot be shown."""
     state = read_tensors(state_file, "python -m vae.train")
     try:
-        model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))
+        model = build_empty(TrainConfig.from_dict(state["config"]), len(test.class_names))
         model.load_state_dict(state["model"], assign=True)
         return _of(model.eval(), len(state["history"]), test)
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:

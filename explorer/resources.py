@@ -89,9 +89,9 @@ def _stored(version: Version) -> Stored:
 
 @kept(opening)
 def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
-    from vae.storage.checkpoint import revive
+    from vae.storage.checkpoint import from_stored
 
-    return revive(_stored)
+    return from_stored(_stored)
 
 
 @kept(opening)

@@ -117,8 +117,8 @@ def _film(version: Version, _resource: Resource) -> Film:
         codes=packing.pack_codes(replay, stored.labels, f"{identity}-codes"),
         decoders=[packing.pack_moment(replay, index, stored, f"{identity}-{index}") for index in moments],
         figures={
-            figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
-            for figure in replay.snapshots[0].figures
+            figure: [snapshot.metrics[figure] for snapshot in replay.snapshots]
+            for figure in replay.snapshots[0].metrics
         },
         views=[figures.extent(each, prior=False) for each in codes],
         last_view=figures.extent(codes[-1], prior=stored.config.has_prior),

@@ -91,7 +91,7 @@ def test_ours_is_the_loop_that_trains(digits):
         loop.epoch()
     assert loop.objective(digits) < before
     terms = evaluate.terms(loop.run.model, loop.config, digits.test_images, digits.test_labels)
-    figures = objectives.figures(terms, beta=1)
+    figures = objectives.metrics(terms, beta=1)
     assert loop.objective(digits) == pytest.approx(figures["squared_error"] + figures["kl_nats"])
 
 

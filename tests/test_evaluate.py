@@ -34,7 +34,7 @@ def test_knn_is_sure_of_separate_clusters(generator, device):
     assert evaluate.knn_accuracy(near, labels[400:]) == 1
 
 
-def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
+def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
     class Painter:
         """Draws the asked class as the brightness of a pixel."""
 
@@ -51,7 +51,7 @@ def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_tha
 def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     config = TrainConfig(model=kind, likelihood=likelihood)
     model = build(config)
-    first, again = (evaluate.measure(model, config, digits, judge=None) for _ in range(2))
+    first, again = (evaluate.measure(model, config, digits, image_classifier=None) for _ in range(2))
     assert first == again
     assert first["n"] == len(digits.test_images)
     codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)

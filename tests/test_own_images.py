@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_judge, train_on
+from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_classifier, train_on
 from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "EPOCHS", 15)
         patch.setattr(classifier, "BATCH_SIZE", 16)
-        train_judge(place / "pets", place / "checkpoints")
+        train_classifier(place / "pets", place / "checkpoints")
         train_on(place / "pets", place / "checkpoints", "ae", "vae", "cvae")
     return place
 
@@ -79,16 +79,16 @@ def test_the_theory_holds_with_three_classes(trained, monkeypatch):
     monkeypatch.setattr(classifier, "BATCH_SIZE", 16)
     found = checkpoint.read(trained / "checkpoints" / "pets-cvae")
     figures = evaluate.measure(found.model, found.config, load_dataset(str(trained / "pets")), None, thorough=True)
-    assert "class_agreement" not in figures  # there was no judge
+    assert "class_agreement" not in figures  # there was no classifier
     # p(x) >= p(x|y) / 3 on each image, and the integrals know each other to this
     assert figures["log_px_summed_n"] == 6
     assert figures["bayes_accuracy"] > 0.6
     assert figures["cas"] > 0.6
 
 
-def test_a_judge_of_other_images_is_not_asked(trained, tmp_path, capsys):
+def test_a_classifier_of_other_images_is_not_asked(trained, tmp_path, capsys):
     shipped = stored_checkpoint.FOLDER
-    assert evaluate.judge_of(shipped, "fashion-mnist") is None
+    assert evaluate.classifier_of(shipped, "fashion-mnist") is None
     assert "python -m vae.classifier --dataset fashion-mnist" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match=r"has seen mnist only"):
         classifier.load(f"{shipped}/{classifier.NAME}", "kmnist")

@@ -63,7 +63,7 @@ SAMPLED = [("ae", "elbo"), *itertools.product(("vae", "cvae"), ("elbo", "importa
 def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, device, monkeypatch):
     here = digits.to(device)
     run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64), device, here)
-    monkeypatch.setattr(train.objectives, "figures", lambda parts, beta: {})  # once an epoch, and that waits
+    monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})  # once an epoch, and that waits
     with Apart():
         run.epoch(here.train_images, here.train_labels, lambda terms: None)
 
@@ -304,7 +304,9 @@ def thorough_figures(digits, monkeypatch):
     evidence = LogEvidence(torch.ones(2), torch.zeros(2), 0.1, 1)
     monkeypatch.setattr(quadrature, "log_evidence", lambda *_: evidence)
 
-    return lambda: train.train(config, few, judge=lambda x: said.expand(len(x), 10), thorough=True).record["test"]
+    return lambda: train.train(config, few, image_classifier=lambda x: said.expand(len(x), 10), thorough=True).record[
+        "test"
+    ]
 
 
 @pytest.mark.fault("a training lost its model to a figure that could not be had")
@@ -422,6 +424,12 @@ def test_a_configuration_goes_through_its_flags_and_comes_back(config):
     parser = argparse.ArgumentParser()
     flags.add_config(parser)
     assert flags.config_of(parser.parse_args(flags.arguments_of(config))) == config
+
+
+def test_a_former_name_of_a_network_is_still_a_flag():
+    parser = argparse.ArgumentParser()
+    flags.add_config(parser)
+    assert flags.config_of(parser.parse_args(["--network", "seed"])) == TrainConfig(network="tutorial")
 
 
 def test_the_version_is_the_projects():

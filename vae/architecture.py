@@ -1,6 +1,6 @@
 """What the networks are made of, as names and numbers: nothing here needs PyTorch.
 
-    seed      784-512-E      and  D-512-K              ReLU
+    tutorial  784-512-E      and  D-512-K              ReLU
     small     784-128-E      and  D-128-K              ReLU
     deep      784-512-512-E  and  D-512-512-512-K      GELU (the exact one, with erf)
     fourier   784-512-512-E  and  D-512-512-512-K      GELU, but the decoder's first layer is a sine
@@ -26,12 +26,12 @@ MOST_CLASSES = 10  # of any data set: no more colours can be told apart by all e
 Part = Literal["encoder", "decoder"]
 
 _HIDDEN: dict[str, dict[Part, tuple[int, ...]]] = {
-    "seed": {"encoder": (512,), "decoder": (512,)},
+    "tutorial": {"encoder": (512,), "decoder": (512,)},
     "small": {"encoder": (128,), "decoder": (128,)},
     "deep": {"encoder": (512, 512), "decoder": (512, 512, 512)},
     "fourier": {"encoder": (512, 512), "decoder": (512, 512, 512)},
 }
-_ACTIVATION = {"seed": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu"}
+_ACTIVATION = {"tutorial": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu"}
 
 
 class DenseLayer(NamedTuple):

@@ -8,7 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
-    judge_accuracy          share of real test images that it gets right: about the most that CAS could be
+    classifier_accuracy          share of real test images that it gets right: about the most that CAS could be
     used_dimensions         in how many directions the codes vary, see `collapse`; if fewer than D, some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
@@ -35,10 +35,10 @@ from vae.distributions import squared_error
 from vae.images.sources import MNIST, load_dataset
 from vae.images.tensors import DataError, ImageSet, binarize, fingerprint, to_pixels
 from vae.inference import aggregate, map_codes
-from vae.matmul_precision import hasten
-from vae.measured import Figures, Measured, Tell
+from vae.matmul_precision import use_fast_float32
+from vae.measured import Measured, Metrics, Tell
 from vae.models import AE, CVAE, VAE
-from vae.objectives import Terms, figures
+from vae.objectives import Terms, metrics
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, bare, expanded, locked
@@ -57,37 +57,37 @@ def measure(
     model: Model,
     config: TrainConfig,
     data: ImageSet,
-    judge: nn.Module | None,
+    image_classifier: nn.Module | None,
     thorough: bool = False,
     tell: Tell = lambda what: None,
-    on_objective: Callable[[Figures], object] = lambda found: None,
-) -> Figures:
-    """The figures of a model on the test set, on the CPU; if `thorough`, those of `exact_metrics` as well, in minutes.
+    on_objective: Callable[[Metrics], object] = lambda found: None,
+) -> Metrics:
+    """The metrics of a model on the test set, on the CPU; if `thorough`, those of `exact_metrics` as well, in minutes.
 
     `judge` is the classifier, None where there is none; `tell` is called with what is being measured, `on_objective`
-    with the first figures, which take next to no time and memory, before any other. A figure that cannot be measured is
+    with the first metrics, which take next to no time and memory, before any other. A metric that cannot be measured is
     left out, and standard error says why.
     """
     measured = Measured(tell)
     measured.take("objective", lambda: _of_objective(model, config, data))
-    on_objective(dict(measured.figures))
+    on_objective(dict(measured.metrics))
     measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
-    if isinstance(model, CVAE) and judge is not None:
-        measured.take("class agreement", lambda: _class_agreement(model, judge, data))
+    if isinstance(model, CVAE) and image_classifier is not None:
+        measured.take("class agreement", lambda: _class_agreement(model, image_classifier, data))
     if thorough and isinstance(model, VAE):
-        measured.attempt("the figures that need integrals", lambda: _theory(model, config, data, measured))
-    return measured.figures
+        measured.attempt("the metrics that need integrals", lambda: _theory(model, config, data, measured))
+    return measured.metrics
 
 
-def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Figures:
-    found = figures(terms(model, config, data.test_images, data.test_labels), config.beta)
+def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Metrics:
+    found = metrics(terms(model, config, data.test_images, data.test_labels), config.beta)
     if model.has_prior:
         found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
     return {"n": len(data.test_images), "seed": SEED, **found}
 
 
 def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
-    """The figures of the codes of both parts of a set."""
+    """The metrics of the codes of both parts of a set."""
     test = data.test_images, data.test_labels
     codes, test_codes = (encode(model, config, *part) for part in ((data.train_images, data.train_labels), test))
     measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), model.has_prior)})
@@ -99,21 +99,21 @@ def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measu
         measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
 
 
-def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Figures:
+def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Metrics:
     near = nearest_labels(codes, labels, test_codes, max(NEIGHBOURS))
     return {f"knn{k}_accuracy": knn_accuracy(near[:, :k], test_labels) for k in NEIGHBOURS}
 
 
-def _class_agreement(model: CVAE, judge: nn.Module, data: ImageSet) -> Figures:
+def _class_agreement(model: CVAE, image_classifier: nn.Module, data: ImageSet) -> Metrics:
     return {
-        "class_agreement": class_agreement(model, judge),
+        "class_agreement": class_agreement(model, image_classifier),
         "class_agreement_n": SAMPLES_PER_CLASS * model.classes,
-        "judge_accuracy": classifier.accuracy(judge, data.test_images, data.test_labels),
+        "classifier_accuracy": classifier.accuracy(image_classifier, data.test_images, data.test_labels),
     }
 
 
-def collapse(config: TrainConfig, found: Figures) -> str:
-    """How far a model with these figures has collapsed, in one sentence; empty if it has not."""
+def collapse(config: TrainConfig, found: Metrics) -> str:
+    """How far a model with these metrics has collapsed, in one sentence; empty if it has not."""
     used = found.get("used_dimensions", config.latent_dim)
     if used == config.latent_dim:
         return ""
@@ -124,7 +124,7 @@ def collapse(config: TrainConfig, found: Figures) -> str:
 
 
 def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
-    """The figures of `exact_metrics`."""
+    """The metrics of `exact_metrics`."""
     x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
     exact_metrics.of_images(model, x, y, measured)
     if model.latent_dim == 2:
@@ -135,7 +135,7 @@ def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured)
             lambda: exact_metrics.of_codes(model, images, labels, config.codes_are_modes, measured),
         )
     if config.likelihood in CODE_STEPS:
-        found, step = measured.figures, CODE_STEPS[config.likelihood]
+        found, step = measured.metrics, CODE_STEPS[config.likelihood]
         nats = [found.get(name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats")]
         measured.take("the two-part code", lambda: exact_metrics.code_bits(*nats, step))
     if isinstance(model, CVAE):
@@ -198,21 +198,24 @@ def knn_accuracy(nearest: Tensor, labels: Tensor) -> float:
 
 
 @torch.inference_mode()
-def class_agreement(model: CVAE, judge: nn.Module) -> float:
+def class_agreement(model: CVAE, image_classifier: nn.Module) -> float:
     """Share of samples (z ~ N(0, I), the decoder's mean) in which the classifier sees the class that was asked for."""
     asked = torch.arange(model.classes).repeat_interleave(SAMPLES_PER_CLASS)
     z = model.prior().rsample((len(asked),), generator=torch.Generator().manual_seed(SEED))  # (N, D)
-    seen = [judge(model.decode(*pair)).argmax(1) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
+    seen = [
+        image_classifier(model.decode(*pair)).argmax(1)
+        for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)
+    ]
     return (torch.cat(seen) == asked).double().mean().item()
 
 
 def table(checkpoints: list[Checkpoint]) -> str:
-    """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column.
+    """The recorded test metrics as Markdown, a table for each likelihood and data set: their nats share no column.
 
     All are of all test images. Where some of those had to do (`exact_metrics`), the standard error of that stands
     beside.
     """
-    columns = {  # figure: (heading, format)
+    columns = {  # metric: (heading, format)
         "squared_error": ("squared error", ".2f"),
         "squared_error_at_code": ("at the code", ".2f"),
         "kl_nats": ("KL (nats)", ".2f"),
@@ -227,7 +230,7 @@ def table(checkpoints: list[Checkpoint]) -> str:
         "bayes_accuracy": ("Bayes class", ".1%"),
         "class_agreement": ("class agreement", ".2%"),
         "cas": ("CAS", ".2%"),
-        "judge_accuracy": ("trained on real", ".2%"),
+        "classifier_accuracy": ("trained on real", ".2%"),
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
@@ -260,8 +263,8 @@ def _of_data(config: TrainConfig) -> str:
     return "" if config.dataset == MNIST else f"; data: {config.dataset}"
 
 
-def _number(test: Figures, key: str, form: str) -> str:
-    """A figure, with its standard error if it is of some of the images."""
+def _number(test: Metrics, key: str, form: str) -> str:
+    """A metric, with its standard error if it is of some of the images."""
     if key not in test:
         return ""
     error = test.get(f"{key}_se") if key in OF_SOME else None
@@ -284,8 +287,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint anew")
-    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured figures here")
-    parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
+    parser.add_argument("--record", action="store_true", help="put metrics and codes into the checkpoint as well")
     flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
     flags.add_data_dir(parser)
     commands.run(parser, _run, arguments)
@@ -303,13 +306,13 @@ def _run(given: argparse.Namespace) -> None:
     elif given.codes:
         found = {path.name: _coded(path, sets, given.data_dir) for path in paths}
     else:
-        hasten()
+        use_fast_float32()
         found = {path.name: _measured(path, sets, given) for path in paths}
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Figures:
+def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Metrics:
     """Put the codes of a model into its checkpoint anew; how far they moved, printed."""
     with locked(path):
         each = checkpoint.read(path)
@@ -330,13 +333,13 @@ def _data_of(each: Checkpoint, sets: dict[str, ImageSet], data_dir: str | Path) 
     return sets[dataset]
 
 
-def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
-    """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
+def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Metrics:
+    """The metrics of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
     with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
-        judge = judge_of(given.folder, each.config.dataset) if each.config.conditional else None
-        found = measure(each.model, each.config, data, judge, not given.quick, tell)
+        image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
+        found = measure(each.model, each.config, data, image_classifier, not given.quick, tell)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in found.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
@@ -346,10 +349,10 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
     return found
 
 
-def judge_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
+def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
     """The judge of a data set; None, with the reason on standard error, where there is none."""
     try:
-        return classifier.judge(folder, dataset)
+        return classifier.of_dataset(folder, dataset)
     except CheckpointError as error:
         print(f"class agreement will not be measured: {error}", file=sys.stderr)
         return None

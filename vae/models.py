@@ -82,7 +82,7 @@ class LatentModel(nn.Module):
             networks.dense(widths(config, part, classes), activations(config.network, part))
             for part in ("encoder", "decoder")
         )
-        self._products = torch.float32
+        self._autocast = torch.float32
 
     @property
     def has_prior(self) -> bool:
@@ -109,13 +109,13 @@ class LatentModel(nn.Module):
         return self.likelihood(z, y).mean
 
     @contextmanager
-    def products(self, dtype: torch.dtype) -> Iterator[None]:
+    def autocast(self, dtype: torch.dtype) -> Iterator[None]:
         """In this context the networks multiply in `dtype`; what they put out, and all else, stays as it is."""
-        before, self._products = self._products, dtype
+        before, self._autocast = self._autocast, dtype
         try:
             yield
         finally:
-            self._products = before
+            self._autocast = before
 
     @torch.no_grad()
     def start_from(self, x: Tensor) -> None:
@@ -138,13 +138,13 @@ class LatentModel(nn.Module):
         return self.head(self._outputs(self.decoder, _join(z, labels)))
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        if self._products == torch.float32:
+        if self._autocast == torch.float32:
             return network(inputs)
         outputs = inputs
         for layer in network:
             # Few inputs cost little, and a place in the plane, or the phase of a wave, wants all its digits.
             few = isinstance(layer, nn.Linear) and layer.in_features < FEW
-            with torch.autocast(inputs.device.type, self._products, enabled=not few):
+            with torch.autocast(inputs.device.type, self._autocast, enabled=not few):
                 outputs = layer(outputs)
         return outputs.to(inputs.dtype)
 
@@ -264,7 +264,7 @@ class CVAE(VAE):
 
 def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
-    model = skeleton(config, classes).to_empty(device="cpu")
+    model = build_empty(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
     for network in (model.encoder, model.decoder):
         networks.initialise(network, config.first_weights, generator)
@@ -272,7 +272,7 @@ def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     return model
 
 
-def skeleton(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+def build_empty(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
     with torch.device("meta"):
         return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config, classes)

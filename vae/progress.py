@@ -3,14 +3,14 @@
     {"event": "run", "epochs": 20, "steps": 469, "parameters": 816916, "device": "cpu, ...", "history": [...]}
     {"event": "step", "epoch": 3.27, "seconds": 5.1, "loss_nats": 489.1, ...}     means since the line before
     {"event": "epoch", "seconds": 6.2, "row": {"epoch": 4, ...}}                  the row of the history
-    {"event": "written", "run_id": "..."}                                         the checkpoint, with its first figures
+    {"event": "written", "run_id": "..."}                                         the checkpoint, with its first metrics
     {"event": "measuring", "what": "codes"}
     {"event": "done", "run_id": "..."}
 
 `epoch` counts the passes done, with fractions; `steps` are those of one pass; `seconds` are since this process began.
 A run that is resumed goes on in the same file: its line `run` has the rows of the epochs that stand, and what the file
 says of later ones is void. Steps are told of every 0.5 s, and in a long run every 1/500 of its time, so that the file
-stays short: it grows by 500 lines while the time grows e-fold. A figure that is not finite is left out.
+stays short: it grows by 500 lines while the time grows e-fold. A metric that is not finite is left out.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Annotated, Any, NamedTuple, TextIO
 import msgspec
 from msgspec import Meta
 
-from vae.objectives import Terms, figures
+from vae.objectives import Terms, metrics
 from vae.storage.file_pair import read_at_most
 
 EVERY_SECONDS = 0.5
@@ -59,7 +59,7 @@ class Progress:
         now = self._clock()
         if now - self._told >= max(EVERY_SECONDS, EVERY_SHARE * (now - self._began)):
             epoch = round(self._passes + self._step / self._steps, 4)
-            found = {name: value for name, value in figures(self._parts, self._beta).items() if math.isfinite(value)}
+            found = {name: value for name, value in metrics(self._parts, self._beta).items() if math.isfinite(value)}
             self._tell("step", epoch=epoch, seconds=self._seconds(), **found)
             self._told, self._parts = now, []
 
@@ -73,11 +73,11 @@ class Progress:
         self._tell("measuring", what=what)
 
     def written(self, run_id: str) -> None:
-        """The checkpoint is on the disk, without the figures that take long."""
+        """The checkpoint is on the disk, without the metrics that take long."""
         self._tell("written", run_id=run_id)
 
     def done(self, run_id: str) -> None:
-        """The checkpoint is written with all its figures."""
+        """The checkpoint is written with all its metrics."""
         self._tell("done", run_id=run_id)
 
     def _seconds(self) -> float:
@@ -151,7 +151,7 @@ class Story(NamedTuple):
     seconds_left: float | None = None  # of training; unknown until SURE_SECONDS have gone by
     written: str = ""  # the run id of the checkpoint, once it is on the disk
     measuring: str = ""
-    run_id: str = ""  # the same, once it has all its figures
+    run_id: str = ""  # the same, once it has all its metrics
 
     @property
     def epoch(self) -> float:
@@ -195,9 +195,9 @@ class _Told:
                 self.within = [point for point in self.within if point["epoch"] <= self.start]
                 self.story = Story(facts.epochs, facts.steps, facts.parameters, facts.device)
             case Step():
-                figures = _FIGURES.decode(line).items()
+                metrics = _FIGURES.decode(line).items()
                 self._seconds_left(facts.epoch, facts.seconds)
-                self.within.append({k: v for k, v in figures if k != "seconds" and isinstance(v, float)})
+                self.within.append({k: v for k, v in metrics if k != "seconds" and isinstance(v, float)})
             case Epoch() if facts.row["epoch"] >= 0:
                 self._seconds_left(facts.row["epoch"], facts.seconds)
                 self.rows.append(facts.row)

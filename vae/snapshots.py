@@ -24,7 +24,7 @@ from torch import Tensor
 
 from vae import evaluate, objectives
 from vae.config import TrainConfig
-from vae.models import AE, CVAE, VAE, skeleton
+from vae.models import AE, CVAE, VAE, build_empty
 from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
     epoch: float  # the same in passes over the training images
     weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
     codes: Tensor  # (N, D) of the test images, float16, or float32 where float16 loses too much
-    figures: dict[str, float]  # on the test images, as `objectives.figures` names them
+    metrics: dict[str, float]  # on the test images, as `objectives.metrics` names them
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Replay:
 
     def model(self, index: int) -> AE | VAE | CVAE:
         """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
-        model = skeleton(self.config, self.classes)
+        model = build_empty(self.config, self.classes)
         weights = self.weights(index)
         if set(weights) != set(filter(_decodes, model.state_dict())):
             raise ValueError(f"snapshot {index} has not the weights of its decoder")
@@ -106,7 +106,7 @@ class Recorder:
                 step / self.steps_per_epoch,
                 {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
                 _small(codes),
-                objectives.figures(evaluate.terms(model, self.config, *self.test), self.config.beta),
+                objectives.metrics(evaluate.terms(model, self.config, *self.test), self.config.beta),
             )
         )
 
@@ -116,7 +116,12 @@ class Recorder:
 
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Take up what `state` gave."""
-        self.taken = [Snapshot(**values) for values in state]
+        self.taken = [_snapshot(values) for values in state]
+
+
+def _snapshot(values: dict[str, Any]) -> Snapshot:
+    """A snapshot from the fields that a file has; until version 0.1 it called the metrics `figures`."""
+    return Snapshot(**{"metrics" if name == "figures" else name: value for name, value in values.items()})
 
 
 def _decodes(name: str) -> bool:
@@ -171,7 +176,7 @@ def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
     if content["run_id"] != checkpoint.record["run_id"]:
         raise CheckpointError(f"{file} is of another run than {checkpoint.name}: make both with `{cure}`")
     try:
-        taken = [Snapshot(**each) for each in content["snapshots"]]
+        taken = [_snapshot(each) for each in content["snapshots"]]
         replay = Replay(TrainConfig.from_dict(content["config"]), len(checkpoint.class_names), taken)
         _check(replay, checkpoint)
     except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
@@ -186,12 +191,12 @@ def _check(replay: Replay, checkpoint: Checkpoint) -> None:
     steps = [snapshot.step for snapshot in replay.snapshots]
     if len(steps) < 2 or steps != sorted(set(steps)) or not all(map(math.isfinite, steps)):
         raise ValueError("a replay has two moments or more, in order")
-    names = set(replay.snapshots[0].figures)
+    names = set(replay.snapshots[0].metrics)
     for index, snapshot in enumerate(replay.snapshots):
         replay.model(index)
-        _check_numbers([snapshot.epoch, *snapshot.figures.values()])
-        if set(snapshot.figures) != names:
-            raise ValueError("the moments have other figures")
+        _check_numbers([snapshot.epoch, *snapshot.metrics.values()])
+        if set(snapshot.metrics) != names:
+            raise ValueError("the moments have other metrics")
         if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype not in (torch.float16, torch.float32):
             raise ValueError("codes have a wrong shape or type")
         if not all(bool(value.isfinite().all()) for value in (snapshot.codes, *snapshot.weights.values())):
@@ -204,7 +209,7 @@ def _network(config: TrainConfig) -> tuple[str, str, int, str]:
 
 def _check_numbers(values: list[Any]) -> None:
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-        raise ValueError("a figure is no finite number")
+        raise ValueError("a metric is no finite number")
 
 
 def command(path: str | Path, checkpoint: Checkpoint) -> str:

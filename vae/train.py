@@ -26,8 +26,8 @@ from vae import __version__, classifier, commands, evaluate, flags, objectives, 
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
 from vae.images.tensors import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
-from vae.matmul_precision import hasten
-from vae.measured import Figures
+from vae.matmul_precision import use_fast_float32
+from vae.measured import Metrics
 from vae.models import build
 from vae.progress import Progress
 from vae.snapshots import Recorder
@@ -97,7 +97,7 @@ class Run:
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
             condition = one_hot[y] if self.model.conditional else None
-            with self.model.products(getattr(torch, config.precision)):
+            with self.model.autocast(getattr(torch, config.precision)):
                 terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
@@ -107,7 +107,7 @@ class Run:
             step += 1
             self.recorder.look(self.model, step)
             on_step(parts[-1])
-        return objectives.figures(parts, config.beta)
+        return objectives.metrics(parts, config.beta)
 
     def _terms(self, x: Tensor, condition: Tensor | None, done: float) -> objectives.Terms:
         """The parts of the configured objective, `done` of the way through the run."""
@@ -167,7 +167,7 @@ def train(
     on_epoch: Callable[[dict[str, float]], object] | None = None,
     resume_file: Path | None = None,
     resume: bool = False,
-    judge: classifier.Classifier | None = None,
+    image_classifier: classifier.Classifier | None = None,
     progress: bool = False,
     thorough: bool = False,
     report: Progress | None = None,
@@ -178,8 +178,8 @@ def train(
 
     `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
     `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left; with `thorough`, the figures of `exact_metrics` as well, which take minutes. `report` is told of each
-    step, `recorder` takes snapshots. `on_trained` is given the checkpoint before the figures that take long are
+    the time left; with `thorough`, the metrics of `exact_metrics` as well, which take minutes. `report` is told of each
+    step, `recorder` takes snapshots. `on_trained` is given the checkpoint before the metrics that take long are
     measured. Raises TrainingError when the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
@@ -202,7 +202,7 @@ def train(
             start = time.perf_counter()
             row = run.epoch(images, labels, lambda terms: (bar.update(), report.step(terms)))
             if held_out:
-                found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
+                found = objectives.metrics(evaluate.terms(run.model, config, *held_out), config.beta)
                 row |= {f"validation_{name}": value for name, value in found.items() if math.isfinite(value)}
             _check_finite(run, row, here)
             run.seconds += time.perf_counter() - start
@@ -215,18 +215,18 @@ def train(
                 on_epoch(run.history[-1])
     trained = _checkpoint(run, test_on)
 
-    def with_figures(found: Figures) -> Checkpoint:
+    def with_metrics(found: Metrics) -> Checkpoint:
         return replace(trained, record=trained.record | {"test": found})
 
-    return with_figures(
+    return with_metrics(
         evaluate.measure(
             trained.model,
             config,
             test_on,
-            judge,
+            image_classifier,
             thorough,
             tell=evaluate.tell if progress else report.measuring,
-            on_objective=lambda found: on_trained(with_figures(found)),
+            on_objective=lambda found: on_trained(with_metrics(found)),
         )
     )
 
@@ -243,7 +243,7 @@ def _check_images(config: TrainConfig, data: ImageSet) -> None:
 
 
 def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
-    """Raise TrainingError if a figure or a weight is not finite, or after the last epoch a code of a test image."""
+    """Raise TrainingError if a metric or a weight is not finite, or after the last epoch a code of a test image."""
     finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
     finite = finite and all(map(math.isfinite, row.values()))
     if finite and len(run.history) + 1 == run.config.epochs:
@@ -266,7 +266,7 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
 
 
 def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
-    """The checkpoint of a finished run, without its figures on the test images."""
+    """The checkpoint of a finished run, without its metrics on the test images."""
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
@@ -327,10 +327,10 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
-    """Train, write the checkpoint and its replay, and print the figures of the last epoch."""
+    """Train, write the checkpoint and its replay, and print the metrics of the last epoch."""
     resume_file = suffixed(path, ".resume.pt")
-    judge = evaluate.judge_of(path.parent, config.dataset) if config.conditional else None
-    hasten(given.device)
+    image_classifier = evaluate.classifier_of(path.parent, config.dataset) if config.conditional else None
+    use_fast_float32(given.device)
     data = load_dataset(config.dataset, given.data_dir, given.device)
     bar = given.progress_file is None
     with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
@@ -347,7 +347,7 @@ def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.
             given.device,
             resume_file=resume_file,
             resume=given.resume,
-            judge=judge,
+            image_classifier=image_classifier,
             progress=bar,
             thorough=not given.quick,
             report=report,
@@ -359,8 +359,8 @@ def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.
         report.done(trained.record["run_id"])
     estimated = "" if config.objective == "elbo" else " (log p(x) estimated from draws, on average too low)"
     print(f"wrote {path}.pt and {path}.json; the last epoch{estimated}:")
-    for figure, value in trained.record["history"][-1].items():
-        print(f"  {figure:32}{value:>12.4f}")
+    for metric, value in trained.record["history"][-1].items():
+        print(f"  {metric:32}{value:>12.4f}")
     if collapsed := evaluate.collapse(config, trained.record["test"]):
         print(collapsed)
 

@@ -391,7 +391,7 @@ def estimated(model: Precise, subject: Subject) -> None:
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
         found = evidence.bounds(model.checkpoint, subject.image, subject.label)
-    estimates = {"ELBO": found.elbo, f"IW-{evidence.DRAWS:,}": found.importance, "naive": found.naive}
+    estimates = {"ELBO": found.elbo, f"IW-{evidence.DRAWS:,}": found.importance, "simple Monte Carlo": found.naive}
     terms = [
         ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
         for name, (nats, error) in estimates.items()

@@ -12,7 +12,7 @@ from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
 HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
 NETWORK_NAMES = {
-    "seed": "seed, one layer of 512",
+    "tutorial": "tutorial, one layer of 512",
     "small": "small, one layer of 128",
     "deep": "deep, layers of 512",
     "fourier": "fourier, deep, from waves of z",

@@ -1,8 +1,8 @@
 """log p(x) from draws: three estimates of one integral, each with its error, in any number of dimensions.
 
-    naive        log 1/K sum p(x|z_k)                     z_k ~ p(z)      every draw is a guess
-    importance   log 1/K sum p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the guess is the encoder's (IW-K)
-    elbo         1/K sum log p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the mean outside the logarithm
+    simple_monte_carlo   log 1/K sum p(x|z_k)                     z_k ~ p(z)      every draw is a guess
+    importance           log 1/K sum p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the guess is the encoder's (IW-K)
+    elbo                 1/K sum log p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the mean outside the logarithm
 
 The sums inside the logarithms are unbiased for p(x). Their logarithm is not unbiased for log p(x): it is low on average
 (Jensen), by about half its variance while that is small, and by nats once few draws carry the sum. Then the error given
@@ -45,11 +45,11 @@ class TwoPartCode(NamedTuple):
     latent_bits: Tensor  # to name z
     pixel_bits: Tensor  # to name x given z
     total_bits: Tensor
-    fine_bits: Tensor | None  # of the total: what the true posterior would have saved; None without log p(x)
+    excess_bits: Tensor | None  # of the total: what the true posterior would have saved; None without log p(x)
 
 
 @torch.no_grad()
-def naive(
+def simple_monte_carlo(
     model: LatentVariableModel,
     x: Tensor,
     samples: int,
@@ -91,7 +91,7 @@ def importance(
     """IW-K, log 1/K sum p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x), K = `samples`: low for log p(x), rising with K.
 
     x is (N, 1, 28, 28); for a CVAE y gives the label of each image. Each image has its own draws, so that the errors
-    of two images are independent. Standard error by the delta method, as in `naive`. Where q(z|x) is the true
+    of two images are independent. Standard error by the delta method, as in `simple_monte_carlo`. Where q(z|x) is the true
     posterior every term is p(x), and the error is 0. Raises ValueError for samples < 1 or an AE.
 
     Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015.
@@ -158,7 +158,7 @@ def two_part_code_bits(
         latent_bits   KL(q(z|x) || p(z)) / log 2
         pixel_bits    -E_q[log p(x|z)] / log 2 - 784 log2(step)
         total_bits    their sum; -elbo / log 2 where step is 1
-        fine_bits     KL(q(z|x) || p(z|x)) / log 2 = (log p(x) - elbo) / log 2
+        excess_bits     KL(q(z|x) || p(z|x)) / log 2 = (log p(x) - elbo) / log 2
 
     A z drawn from q costs -log p(z) under the prior that both sides know, but the choice of z among those that q allows
     carries -log q(z|x) of some other message, which the receiver gets back ("bits back"): what is left is the KL. The

@@ -69,8 +69,8 @@ class Gap(NamedTuple):
     """log p(x) - elbo(q(z|x)) of each image and its two parts, (N,) float64, none below 0."""
 
     gap_nats: Tensor
-    family_nats: Tensor
-    amortisation_nats: Tensor
+    approximation_gap_nats: Tensor
+    amortization_gap_nats: Tensor
     error_nats: Tensor  # of each of the three, at most: those of log p(x) and of the two ELBOs together
 
 

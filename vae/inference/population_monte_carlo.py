@@ -43,7 +43,7 @@ _NEIGHBOUR = 6  # whose distance is the width of a normal
 _ALIVE = 24  # equal weights that flattened ones are worth
 
 
-class Population(NamedTuple):
+class PosteriorEstimate(NamedTuple):
     """What the last round says of one image."""
 
     log_px_nats: float
@@ -61,9 +61,9 @@ class _Normals(NamedTuple):
 
 
 @torch.no_grad()
-def population(
+def estimate_posterior(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
-) -> Population:
+) -> PosteriorEstimate:
     """log p(x), for a CVAE log p(x|y), and the posterior of an image x (1, 1, 28, 28) with its label y (1,).
 
     `points` is the size of the lattice. The estimate of p(x) lacks what no round has seen; standard error by the delta
@@ -89,7 +89,7 @@ def population(
     mode = torch.cat(seen)[torch.cat(heights).argmax()]
     weights, z = log_weights.softmax(0), z.double()
     mean = weights @ z
-    return Population(
+    return PosteriorEstimate(
         log_px_nats=(log_weights.logsumexp(0) - math.log(draws)).item(),
         error_nats=(weights.square().sum() - 1 / draws).clamp(min=0).sqrt().item(),
         mode=mode,
