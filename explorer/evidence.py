@@ -18,6 +18,7 @@ from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
 from vae.inference import estimators, inference_gap, quadrature
+from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
 from vae.storage.checkpoint import Checkpoint
@@ -59,7 +60,7 @@ class Terms(NamedTuple):
 
 
 class Code(NamedTuple):
-    """The image's description in two parts, as `vae.inference.estimators.two_part_code_bits` has it."""
+    """The image's description in two parts, as `vae.inference.two_part_code` has it."""
 
     latent_bits: float
     pixel_bits: float
@@ -123,7 +124,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
     kl = kl_closed_form(q).double()
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
-    code = estimators.two_part_code_bits(elbo + kl, kl, log_px, step)
+    code = two_part_code_bits(elbo + kl, kl, log_px, step)
     best_gaussian = _gaussian(best.mean[0], best.log_std[0].exp())
     return Evidence(
         terms=Terms(

@@ -121,7 +121,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
 
 
 def terms(found: Evidence, unit: str, conditional: bool) -> list[tuple[str, Part, str]]:
-    """log p(x) - approximation gap - amortization gap = ELBO = reconstruction - KL: operators, numbers, and notes on them."""
+    """log p(x) less the two gaps = ELBO = reconstruction - KL: operators, numbers, and notes on them."""
     x, xz = _given(conditional)
     has = found.terms
     known = "exact" if has.settled else "not settled"

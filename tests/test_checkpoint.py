@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 import vae
 from explorer import figures
 from explorer.views import bound, parts, trainings
-from vae import classifier, evaluate, flags
+from vae import classifier, evaluate, flags, metrics
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
 from vae.inference import estimators, map_codes, quadrature
@@ -545,7 +545,7 @@ def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     model = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
     found = evaluate.measure(shipped.model, shipped.config, mnist, model)
     assert found == pytest.approx({name: shipped.record["test"][name] for name in found}, rel=1e-3)
-    codes = evaluate.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
+    codes = metrics.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
     torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
     assert torch.equal(mnist.test_labels, shipped.labels.long())
 
@@ -558,13 +558,13 @@ def test_a_best_model_has_the_log_p_and_the_codes_that_are_recorded(name, mnist,
     rows = (mnist.test_labels == 7).nonzero()[:10, 0]  # of one class, for which one plane is decoded
     few = mnist.test_images[rows], mnist.test_labels[rows]
     label = few[1] if shipped.model.conditional else None
-    codes = torch.stack([shipped.codes[rows], evaluate.encode(shipped.model, shipped.config, *few)], dim=1)
+    codes = torch.stack([shipped.codes[rows], metrics.encode(shipped.model, shipped.config, *few)], dim=1)
     recorded, found = estimators.log_joint(shipped.model, to_pixels(few[0]), codes, label).T
     torch.testing.assert_close(
         recorded, found, atol=0.01, rtol=0
     )  # nats: on a flat top, rounding says where a climb ends
     torch.testing.assert_close(codes[:, 0], codes[:, 1], atol=2e-3, rtol=0)
-    x = torch.cat([x for x, _ in evaluate._blocks(shipped.config, mnist.test_images, mnist.test_labels)])[rows]
+    x = torch.cat([x for x, _ in metrics.likelihood_inputs(shipped.config, mnist.test_images, mnist.test_labels)])[rows]
     log_px = quadrature.log_evidence(shipped.model, x, label).log_px_nats
     test = shipped.record["test"]
     assert abs(log_px.mean() - test["log_px_nats"]) < 4 * test["log_px_nats_se"] * (test["n"] / 10) ** 0.5

@@ -10,7 +10,8 @@ from torch.distributions import Normal, kl_divergence
 
 from vae.config import TrainConfig
 from vae.inference import estimators
-from vae.inference.estimators import elbo, importance, log_joint, simple_monte_carlo, two_part_code_bits
+from vae.inference.estimators import elbo, importance, log_joint, simple_monte_carlo
+from vae.inference.two_part_code import two_part_code_bits
 from vae.models import build
 from vae.objectives import kl_closed_form
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vae import classifier, evaluate, exact_metrics, train
+from vae import classifier, evaluate, exact_metrics, metrics, train
 from vae.config import TrainConfig
 from vae.inference import estimators
 from vae.measured import Measured
@@ -32,7 +32,7 @@ def measured(request, few):
 
 def images(trained, data):
     """The test images as they are measured, and their labels for a CVAE."""
-    blocks = evaluate._blocks(trained.config, data.test_images, data.test_labels)
+    blocks = metrics.likelihood_inputs(trained.config, data.test_images, data.test_labels)
     x, y = (torch.cat(part) for part in zip(*blocks, strict=True))
     return x, y if trained.model.conditional else None
 
@@ -72,11 +72,11 @@ def test_figures_of_some_images_are_told_of_all(few, monkeypatch):
         monkeypatch.setattr(exact_metrics, name, 4)
     part = figures()
     assert part["gap_n"] == part["iw500_n"] == part["log_px_summed_n"] == 4
-    for name in evaluate.OF_SOME:
+    for name in evaluate.OF_SOME_IMAGES:
         assert abs(part[name] - whole[name]) < 4 * part[f"{name}_se"] + 0.01
     assert max(part["hardest"]) >= 4
     row = evaluate.table([replace(trained, record={**trained.record, "test": part})]).splitlines()[-1]
-    for name in evaluate.OF_SOME[:3]:
+    for name in evaluate.OF_SOME_IMAGES[:3]:
         assert f"| {part[name]:.2f} ± {part[f'{name}_se']:.2f} |" in row
 
 

@@ -8,7 +8,7 @@ from linear_gaussian import LinearGaussian
 from scipy.optimize import minimize
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from vae import evaluate
+from vae import metrics
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, pairwise_log_prob
 from vae.images.tensors import to_pixels
@@ -194,7 +194,7 @@ def descend(model, x, starts):
 def test_no_search_of_another_kind_finds_a_better_normal_where_peaks_are_many_and_narrow(mnist):
     """In its first images `vae-best` has posteriors of several peaks, a hundred times narrower than they are apart."""
     shipped = checkpoint.read("checkpoints/vae-best")
-    (x, _), *_ = evaluate._blocks(shipped.config, mnist.test_images, mnist.test_labels)
+    (x, _), *_ = metrics.likelihood_inputs(shipped.config, mnist.test_images, mnist.test_labels)
     x = x[[43, 0]]  # the first of them lost 11 nats; 61 lost 144, but its log p(x) takes long
     found = best_gaussian(shipped.model, x)
     assert (found.kl_nats < 1).all()

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
 from explorer import resources, results
-from vae import classifier, evaluate, exact_metrics
+from vae import classifier, evaluate, exact_metrics, metrics
 from vae.images.sources import load_dataset
 from vae.images.tensors import fingerprint
 from vae.storage import checkpoint, stored_checkpoint
@@ -53,7 +53,7 @@ def test_a_checkpoint_knows_its_classes_and_where_its_images_were(trained):
         assert found.record["test_sha256"] == fingerprint(data.test_images)
         assert torch.equal(found.labels.long(), data.test_labels)
         assert found.model.classes == 3
-        codes = evaluate.encode(found.model, found.config, data.test_images, data.test_labels)
+        codes = metrics.encode(found.model, found.config, data.test_images, data.test_labels)
         torch.testing.assert_close(codes, found.codes)
     assert found.model.decoder[0].in_features == 2 + 3
     assert found.model.decode(torch.zeros(3, 2), torch.arange(3)).shape == (3, 1, 28, 28)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from observing import OnEpoch
 
 from explorer import compute
-from vae import evaluate, flags, snapshots, train
+from vae import flags, metrics, snapshots, train
 from vae.config import TrainConfig
 from vae.distributions import squared_error
 from vae.images.tensors import to_pixels
@@ -27,9 +28,9 @@ SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 QUICK = {"batch_size": 32, "epochs": 4}
 
 
-def recorded(config, digits, count=6, **more):
+def recorded(config, digits, count=6, observers=(), **more):
     recorder = Recorder(count)
-    return train.train(config, digits, recorder=recorder, **more), recorder
+    return train.train(config, digits, observers=[recorder, *observers], **more), recorder
 
 
 def assert_same(one, other):
@@ -81,7 +82,7 @@ def test_a_replay_goes_from_the_first_weights_to_the_trained_ones(kind, likeliho
     y = torch.arange(20) % 10
     for index, model in ((0, build(config).eval()), (-1, trained.model)):
         assert (found.model(index).decode(z, y) - model.decode(z, y)).abs().max() < 5e-3
-        codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
+        codes = metrics.encode(model, config, digits.test_images, digits.test_labels)
         torch.testing.assert_close(found.snapshots[index].codes.float(), codes, rtol=2**-10, atol=1e-6)
     end = recorder.taken[-1].metrics
     assert end == pytest.approx({name: trained.record["test"][name] for name in end})
@@ -96,7 +97,7 @@ def test_a_resumed_run_has_the_snapshots_of_one_that_was_never_cut(kind, digits,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        recorded(config, digits, on_epoch=cut, resume_file=file)
+        recorded(config, digits, observers=[OnEpoch(cut)], resume_file=file)
     resumed, pieces = recorded(config, digits, resume_file=file, resume=True)
     whole, at_once = recorded(config, digits)
     assert_same(pieces.taken, at_once.taken)

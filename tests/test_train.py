@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from observing import OnEpoch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import vae
-from vae import evaluate, exact_metrics, flags, snapshots, train
+from vae import evaluate, exact_metrics, flags, metrics, snapshots, train
 from vae.config import TrainConfig
 from vae.images import tensors
 from vae.images.tensors import VALIDATION_IMAGES, ImageSet
@@ -130,7 +131,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.train(config, digits, on_epoch=cut, resume_file=file)
+        train.train(config, digits, observers=[OnEpoch(cut)], resume_file=file)
     resumed = train.train(config, digits, resume_file=file, resume=True)
     whole = train.train(config, digits)
     assert_same_weights(resumed, whole)
@@ -288,8 +289,9 @@ def broken(*_, **__):
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte\nand more")
 
 
-DEAR = [(evaluate, name) for name in ("nearest_labels", "squared_error_at_code", "used_dimensions", "_of_objective")]
-DEAR += [(evaluate, "class_agreement"), (evaluate, "_of_codes"), (estimators, "importance"), (exact_metrics, "gap")]
+DEAR = [(metrics, name) for name in ("nearest_labels", "squared_error_at_code", "class_agreement")]
+DEAR += [(evaluate, name) for name in ("used_dimensions", "_of_objective", "_of_codes")]
+DEAR += [(estimators, "importance"), (exact_metrics, "gap")]
 DEAR += [(quadrature, "log_evidence"), (aggregate, "aggregate_posterior"), (aggregate, "kl_excess_nats")]
 DEAR += [(exact_metrics, "code_bits"), (exact_metrics, "summed_out")]
 

@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.utils.data import DataLoader
 
-from vae import commands, evaluate, flags, objectives
+from vae import commands, flags, metrics, objectives
 from vae.config import TrainConfig
 from vae.images.sources import MNIST, data_dir, load_dataset, torchvision_parts
 from vae.images.tensors import ImageSet
@@ -121,9 +121,9 @@ class Ours:
 
     def objective(self, data: ImageSet) -> float:
         """On the test images."""
-        terms = evaluate.terms(self.run.model, self.config, self.here.test_images, self.here.test_labels)
-        found = objectives.metrics(terms, self.config.beta)
-        return found["squared_error"] + found["kl_nats"]
+        terms = metrics.objective_terms(self.run.model, self.config, self.here.test_images, self.here.test_labels)
+        means = objectives.metrics(terms, self.config.beta)
+        return means["squared_error"] + means["kl_nats"]
 
     def operations_per_image(self) -> int:
         """Multiplications and additions of a step."""

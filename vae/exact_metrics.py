@@ -30,6 +30,7 @@ from vae import classifier
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
 from vae.inference.inference_gap import gap
+from vae.inference.two_part_code import two_part_code_bits
 from vae.measured import Measured, Metrics
 from vae.models import CVAE, LatentVariableModel
 
@@ -143,12 +144,22 @@ def of_codes(model: LatentVariableModel, x: Tensor, y: Tensor, exact: bool, meas
         measured.keep({"aggregate_kl_excess_nats": excess})
 
 
-def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | None, step: float) -> Metrics:
-    """The two-part code of the average image; `step` as of `estimators.two_part_code_bits`."""
-    nats = (log_likelihood_nats, kl_nats, log_px_nats)
-    terms = [None if value is None else torch.tensor(value, dtype=torch.float64) for value in nats]
-    code = estimators.two_part_code_bits(*terms, step)
+def code_bits(before: Metrics, step: float) -> Metrics:
+    """The two-part code of the average image.
+
+    Args:
+        before: what is measured already: log_likelihood_nats, kl_nats and, if it is known, log_px_nats.
+        step: distance of two pixel values, as of `two_part_code.two_part_code_bits`.
+    """
+    log_likelihood, kl, log_px = (_scalar(before, name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats"))
+    if log_likelihood is None or kl is None:
+        return {}
+    code = two_part_code_bits(log_likelihood, kl, log_px, step)
     return {f"code_{name}": value.item() for name, value in code._asdict().items() if value is not None}
+
+
+def _scalar(metrics: Metrics, name: str) -> Tensor | None:
+    return torch.tensor(metrics[name], dtype=torch.float64) if name in metrics else None
 
 
 def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:

@@ -262,7 +262,10 @@ class CVAE(VAE):
         return one_hot(y.long(), self.classes).to(dtype)
 
 
-def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+Model = AE | VAE | CVAE
+
+
+def build(config: TrainConfig, classes: int = CLASSES) -> Model:
     """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
     model = build_empty(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
@@ -272,7 +275,7 @@ def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     return model
 
 
-def build_empty(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+def build_empty(config: TrainConfig, classes: int = CLASSES) -> Model:
     """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
     with torch.device("meta"):
         return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config, classes)

@@ -22,9 +22,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae import evaluate, objectives
+from vae import metrics, objectives
 from vae.config import TrainConfig
-from vae.models import AE, CVAE, VAE, build_empty
+from vae.models import Model, build_empty
+from vae.objectives import Terms
+from vae.observers import Beginning, Observer
 from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
@@ -57,7 +59,7 @@ class Replay:
         """Those of a moment, in float32, by their names."""
         return {name: value.float() for name, value in self.snapshots[index].weights.items()}
 
-    def model(self, index: int) -> AE | VAE | CVAE:
+    def model(self, index: int) -> Model:
         """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
         model = build_empty(self.config, self.classes)
         weights = self.weights(index)
@@ -76,37 +78,44 @@ def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
     return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
 
 
-class Recorder:
-    """Takes the snapshots of a run: `begin` it, and let it `look` after each step."""
+class Recorder(Observer):
+    """Takes the snapshots of a run, without affecting the training."""
 
     def __init__(self, count: int) -> None:
-        """Raises ValueError unless count is 0, for none at all, or 2 or more, within reason."""
+        """A recorder that takes so many snapshots; raises ValueError unless `count` is 0, or from 2 to MOST."""
         if count != 0 and not 2 <= count <= MOST:
             raise ValueError(f"snapshots must be 0, or from 2, for the beginning and the end, to {MOST}; got {count}")
         self.count = count
         self.taken: list[Snapshot] = []
-        self.due: set[int] = set()
+        self._run: Beginning | None = None
+        self._due: set[int] = set()
 
-    def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
-        """Take note of the run whose snapshots are to be taken."""
-        self.config, self.steps_per_epoch = config, steps_per_epoch
-        self.test = test_images, test_labels
-        self.due = set(moments(config.epochs * steps_per_epoch, steps_per_epoch, self.count))
+    def begin(self, beginning: Beginning) -> None:
+        """Plan the snapshots of this run, and take that of the step at which it begins if one is due."""
+        epochs, steps = beginning.config.epochs, beginning.steps_per_epoch
+        self._run, self._due = beginning, set(moments(epochs * steps, steps, self.count))
+        self._take(beginning, len(beginning.history) * steps)
 
-    def look(self, model: AE | VAE | CVAE, step: int) -> None:
-        """Keep the moment after `step` steps if it is due and its codes are finite, without affecting the training."""
-        if step not in self.due or (self.taken and self.taken[-1].step >= step):
+    def step(self, step: int, terms: Terms) -> None:
+        """Take a snapshot after this step if one is due; arguments as of `Observer.step`."""
+        if self._run:
+            self._take(self._run, step)
+
+    def _take(self, run: Beginning, step: int) -> None:
+        """Keep the moment after `step` steps if it is due and its codes are finite."""
+        if step not in self._due or (self.taken and self.taken[-1].step >= step):
             return
-        codes = evaluate.encode(model, self.config, *self.test).cpu()
+        test = run.test_images, run.test_labels
+        codes = metrics.encode(run.model, run.config, *test).cpu()
         if not bool(torch.isfinite(codes).all()):
             return
         self.taken.append(
             Snapshot(
                 step,
-                step / self.steps_per_epoch,
-                {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
+                step / run.steps_per_epoch,
+                {name: _kept(name, value) for name, value in run.model.state_dict().items() if _decodes(name)},
                 _small(codes),
-                objectives.metrics(evaluate.terms(model, self.config, *self.test), self.config.beta),
+                objectives.metrics(metrics.objective_terms(run.model, run.config, *test), run.config.beta),
             )
         )
 
