@@ -21,7 +21,7 @@ SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 KINDS = ("ae", "vae", "cvae")
-NETWORKS = ("seed", "small", "deep", "fourier")
+NETWORKS = ("tutorial", "small", "deep", "fourier")
 LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
 KLS = ("closed", "monte-carlo")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
@@ -90,7 +90,7 @@ class ExplorerState:
     job: str = ""  # the training that is watched; the one that runs, or else the last
     train_dataset: str = "mnist"
     train_model: str = "vae"
-    train_network: str = "seed"
+    train_network: str = "tutorial"
     train_likelihood: str = "gaussian"
     train_sigma: float = round(math.sqrt(0.5), 4)
     train_beta: float = 1.0

@@ -31,7 +31,7 @@ from visitors import Crowd
 sys.path.insert(0, str(ROOT))
 
 from explorer.figures import latent_map
-from vae import evaluate
+from vae import metrics
 from vae.images.sources import load_dataset
 from vae.images.tensors import ImageSet
 from vae.storage import checkpoint
@@ -91,7 +91,7 @@ def all_images(folder: Path, data: ImageSet) -> Path:
     images, labels = (torch.cat(parts) for parts in (data[0:4:2], data[1:4:2]))
     for name in MODELS.values():
         shipped = checkpoint.read(ROOT / "checkpoints" / name)
-        codes = evaluate.encode(shipped.model, shipped.config, images, labels)
+        codes = metrics.encode(shipped.model, shipped.config, images, labels)
         (folder / "checkpoints").mkdir(exist_ok=True)
         more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8))
         checkpoint.write(folder / "checkpoints" / name, more)
@@ -102,7 +102,7 @@ def write_charts(root: Path, folder: Path) -> None:
     """The two charts of a project's start page, for the bare page."""
     for side, name in MODELS.items():
         read = checkpoint.read(root / "checkpoints" / name)
-        prior = hasattr(read.model, "prior")
+        prior = read.config.has_prior
         latent_map(read.codes.numpy(), read.labels.numpy(), prior, read.class_names).write_json(folder / f"{side}.json")
 
 

@@ -75,7 +75,7 @@ def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
     sigma = checkpoint.config.sigma
     assert math.erf(0.5 / (sigma * 2**0.5)) / 2 < code.on_levels < math.erf(0.5 / (sigma * 2**0.5)) + 0.01
     assert code.total_bits == pytest.approx(code.latent_bits + code.pixel_bits)
-    assert code.fine_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
+    assert code.excess_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
     assert code.latent_bits == pytest.approx(terms.kl / math.log(2))
 
 

@@ -123,11 +123,11 @@ def _film(version: Version, _resource: Resource) -> Film:
         codes=packing.pack_codes(replay, stored.labels, f"{identity}-codes"),
         decoders=[packing.pack_moment(replay, index, stored, f"{identity}-{index}") for index in moments],
         figures={
-            figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
-            for figure in replay.snapshots[0].figures
+            figure: [snapshot.metrics[figure] for snapshot in replay.snapshots]
+            for figure in replay.snapshots[0].metrics
         },
         views=[extent.extent(each, prior=False) for each in codes],
-        last_view=extent.extent(codes[-1], prior=stored.prior),
+        last_view=extent.extent(codes[-1], prior=stored.config.has_prior),
         start=start(_resource),
     )
 
@@ -157,7 +157,7 @@ def _encoder(version: Version, _stored: Stored) -> Blob:
 
 def encoder(name: str) -> Blob | None:
     """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if bound.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
+    return None if checkpoint(name).config.codes_are_modes else _encoder(version(name), contents(name))
 
 
 @kept()
@@ -214,19 +214,19 @@ def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _
 
 def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
     """What `paths.travel` finds, once for each model, kind of path and pair of ends."""
-    digit = digit if model.stored.conditional else 0
+    digit = digit if model.stored.config.conditional else 0
     return _travel(model.version, digit, kind, start, end, model.checkpoint)
 
 
 @kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
 def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
-    prior = hasattr(_checkpoint.model, "prior")
+    prior = _checkpoint.config.has_prior
     return measure_magnification(_checkpoint, digit, extent.surroundings(_checkpoint.codes.numpy(), prior))
 
 
 def magnification(model: Resource, digit: int) -> Magnification:
     """What `measure_magnification` finds of all that a map shows at first and a little more, once for each model."""
-    return _magnification(model.version, digit if model.stored.conditional else 0, model.checkpoint)
+    return _magnification(model.version, digit if model.stored.config.conditional else 0, model.checkpoint)
 
 
 @st.cache_resource(show_spinner=False)

@@ -19,6 +19,7 @@ from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
 from vae.inference import estimators, inference_gap, quadrature
+from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
 from vae.storage.checkpoint import Checkpoint
@@ -60,12 +61,12 @@ class Terms(NamedTuple):
 
 
 class Code(NamedTuple):
-    """The image's description in two parts, as `vae.inference.estimators.two_part_code_bits` has it."""
+    """The image's description in two parts, as `vae.inference.two_part_code` has it."""
 
     latent_bits: float
     pixel_bits: float
     total_bits: float
-    fine_bits: float
+    excess_bits: float
     step: float  # between two neighbouring values of a pixel: 1 for black and white, 1/255 for grey
     on_levels: float  # the share of a pixel's density on its 256 levels, on average; 1 for black and white
 
@@ -102,11 +103,6 @@ def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:
     return (binarize(pixels, torch.Generator().manual_seed(seed))[:, 0] * 255).byte().numpy()
 
 
-def fitted(checkpoint: Checkpoint) -> bool:
-    """Whether q is fitted to each image: a model trained on log p(x) itself has no encoder that is worth asking."""
-    return checkpoint.config.objective == "exact"
-
-
 @torch.inference_mode()
 def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     """Everything about one image (28, 28) uint8 under a model with a prior and a plane; `label` is its class."""
@@ -117,7 +113,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     error = torch.tensor([exact.error_nats], dtype=torch.float64)
     moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
     best = inference_gap.best_gaussian(model, x, y, moments)
-    if fitted(checkpoint):
+    if checkpoint.config.codes_are_modes:
         q, elbo = (
             DiagonalNormal(best.mean.to(x), best.log_std.to(x)),
             inference_gap.Elbo(best.elbo_nats, best.error_nats),
@@ -129,7 +125,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
     kl = kl_closed_form(q).double()
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
-    code = estimators.two_part_code_bits(elbo + kl, kl, log_px, step)
+    code = two_part_code_bits(elbo + kl, kl, log_px, step)
     best_gaussian = _gaussian(best.mean[0], best.log_std[0].exp())
     return Evidence(
         terms=Terms(
@@ -179,11 +175,12 @@ def draws(
 
 
 def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0) -> Bounds:
-    """ELBO, IW-DRAWS and the naive estimate from DRAWS draws each, in any number of dimensions."""
+    """ELBO, IW-DRAWS and simple Monte Carlo from DRAWS draws each, in any number of dimensions."""
     model, generator = checkpoint.model, torch.Generator().manual_seed(seed)
     x, y = _pixels(model, image), classes(label, 1, model)
     estimates = (
-        run(model, x, DRAWS, generator, y) for run in (estimators.elbo, estimators.importance, estimators.naive)
+        run(model, x, DRAWS, generator, y)
+        for run in (estimators.elbo, estimators.importance, estimators.simple_monte_carlo)
     )
     found = [(estimate.nats.item(), estimate.standard_error.item()) for estimate in estimates]
     if model.latent_dim != 1:

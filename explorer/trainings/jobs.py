@@ -5,7 +5,7 @@ in a folder beside the checkpoints, where any later process finds it:
 
     checkpoints/<name>.pt, .json      the model, once it is trained
     checkpoints/<name>.resume.pt      the state after the last whole epoch, as long as it is not
-    checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.progress`), log, and lock
+    checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.observers`), log, and lock
 
 The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
 and whoever can knows that it does not, however it ended. Like every training it also holds its name, see
@@ -34,9 +34,9 @@ import msgspec
 from msgspec import Meta
 
 from explorer import access
-from vae import flags, progress
+from vae import flags, observers
 from vae.config import TrainConfig
-from vae.progress import Story
+from vae.observers import Story
 from vae.snapshots import SNAPSHOTS
 from vae.storage import file_pair, stored_checkpoint
 from vae.storage.file_pair import checked_name, is_busy, read_at_most, suffixed
@@ -275,7 +275,7 @@ _stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # of each file: its st
 def _story(file: Path) -> Story:
     stamp = file_pair.stamp(file)
     if _stories.get(file, (None,))[0] != stamp:
-        _stories[file] = stamp, progress.read(file)
+        _stories[file] = stamp, observers.read(file)
     return _stories[file][1]
 
 

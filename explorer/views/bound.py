@@ -132,7 +132,7 @@ def chosen_image(model: Precise) -> Subject:
 
 def drawn(model: Precise) -> Subject:
     """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
-    conditional = model.checkpoint.model.conditional
+    conditional = model.checkpoint.config.conditional
     parts.said("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
@@ -220,7 +220,7 @@ def decoded_point(model: Precise) -> Subject:
         parts.coordinates("bound", z, STEP)
     else:
         parts.said("the first code, decoded")
-    if checkpoint.model.conditional:
+    if checkpoint.config.conditional:
         parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
         digit = session.current().digit_bound
     offer_images(model)
@@ -252,12 +252,12 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
             with right:
                 browser.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
-        conditional = model.checkpoint.model.conditional
+        conditional = model.checkpoint.config.conditional
         terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
     bernoulli_pair(model, subject, family)
-    if bound.fitted(model.checkpoint):
+    if model.checkpoint.config.codes_are_modes:
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     if not found.terms.settled:
         state = session.current()
@@ -382,7 +382,7 @@ def estimated(model: Precise, subject: Subject) -> None:
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
         found = bound.bounds(model.checkpoint, subject.image, subject.label)
-    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "naive": found.naive}
+    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "simple Monte Carlo": found.naive}
     terms = [
         ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
         for name, (nats, error) in estimates.items()

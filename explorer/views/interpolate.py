@@ -99,7 +99,7 @@ def travelled(shown: dict[str, Resource]) -> None:
     browser.bridge("interpolate", told, session.undoable(picked))
     for side, resource in shown.items():
         with places[side]:
-            if snap and resource.stored.conditional:
+            if snap and resource.stored.config.conditional:
                 decoded_as(resource, state, sides[side]["digit"])
             compared(resource, sides[side], state.path)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -67,7 +67,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
         bound = session.bound(field, clears=clears)
         title = field.replace("_", " ").capitalize()
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
-        if resource and resource.stored.conditional and digit:
+        if resource and resource.stored.config.conditional and digit:
             choose_class(digit, "Class to decode", resource.stored.class_names)
     if problem:
         st.error(problem)
@@ -175,7 +175,7 @@ def figures_line(resource: Resource) -> None:
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
     shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    if resource.stored.config.objective != "exact":  # there error and KL are those of an encoder that no page uses
+    if not resource.stored.config.codes_are_modes:  # there error and KL are those of an encoder that no page uses
         shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []

@@ -97,7 +97,7 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
             name=film.checkpoint.name,
             classes=film.checkpoint.class_names,
             test_set=film.checkpoint.test_set,
-            prior=hasattr(film.checkpoint.model, "prior"),
+            prior=film.checkpoint.config.has_prior,
             digit=getattr(state, f"digit_replay_{side}"),
             z=tuple(map(coordinate, film.start)) if None in z else z,
             views=film.views,
