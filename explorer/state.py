@@ -14,7 +14,10 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+Side = Literal["left", "middle", "right"]
+T = TypeVar("T")
 
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
@@ -192,10 +195,10 @@ def checkpoint_name(value: Any) -> str:
     return str(value)
 
 
-def one_of(*options: str) -> Callable[[Any], str]:
+def one_of(*options: T) -> Callable[[Any], T]:
     """A parser that lets only the options through; it raises ValueError on anything else."""
 
-    def parse(value: Any) -> str:
+    def parse(value: Any) -> T:
         if value not in options:
             raise ValueError(f"expected one of {options}, got {value!r}")
         return value

@@ -164,7 +164,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "browser.export": set(),
     "browser.modules": set(),
     "browser.packing": {"vae"},
-    "browser.payloads": set(),
+    "browser.payloads": {"state"},
     "cache": set(),
     "cache.checkpoints": {"figures", "state", "vae", "browser.packing", "cache.versions"},
     "cache.results": {
@@ -192,9 +192,9 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "markup.tables": set(),
     "quantities": set(),
     "quantities.bound": {"extent", "vae", "quantities.decode", "quantities.posterior_map"},
-    "quantities.decode": set(),
+    "quantities.decode": {"vae"},
     "quantities.magnification": {"extent", "vae", "quantities.paths"},
-    "quantities.own_image": {"vae", "quantities.bound", "quantities.decode"},
+    "quantities.own_image": {"extent", "vae", "quantities.bound", "quantities.decode"},
     "quantities.paths": {"vae", "quantities.points"},
     "quantities.points": {"vae", "quantities.decode"},
     "quantities.posterior_map": {"extent", "vae"},
@@ -204,6 +204,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "trainings.plan": {"state", "vae"},
     "views.bound": {
         "browser",
+        "extent",
         "figures",
         "session",
         "state",
@@ -252,6 +253,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     },
     "views.interpolate": {
         "browser",
+        "extent",
         "session",
         "state",
         "browser.payloads",
@@ -267,6 +269,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     },
     "views.maps": {
         "browser",
+        "extent",
         "session",
         "startup",
         "state",
@@ -279,6 +282,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "views.parts": {"browser", "figures", "session", "state", "vae", "cache.checkpoints"},
     "views.pins": {
         "browser",
+        "extent",
         "figures",
         "session",
         "state",
@@ -293,6 +297,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     },
     "views.replay": {
         "browser",
+        "extent",
         "figures",
         "session",
         "state",
@@ -304,6 +309,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     },
     "views.takeaway": {
         "browser",
+        "extent",
         "figures",
         "session",
         "state",

@@ -113,7 +113,7 @@ def test_the_bounds_stand_in_order_in_any_dimension(dimensions):
 def test_nothing_is_likelier_than_perfect(likelihood):
     config = vae.TrainConfig(likelihood=likelihood, sigma=0.3)
     model = vae.build(config)
-    perfect = bound.perfect_nats(config, model)
+    perfect = bound.perfect_nats(checkpoint_of(model, likelihood=likelihood, sigma=0.3))
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         own = model.likelihood(z).mean

@@ -18,6 +18,7 @@ from explorer.browser import packing
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource, checkpoint, contents, version
 from explorer.cache.versions import Version, kept
+from explorer.extent import Point, pair
 from explorer.markup import images
 from explorer.quantities import bound, own_image, paths, points, training_preview
 from explorer.quantities.bound import Evidence
@@ -37,8 +38,6 @@ from vae.storage.file_pair import CheckpointError, suffixed
 from vae.storage.stored_checkpoint import Stored
 
 SHEET_COLUMNS = 100
-
-Point = tuple[float, float]
 
 
 class Precise(NamedTuple):
@@ -97,7 +96,7 @@ def typically_near(resource: Resource) -> int:
 
 @kept()
 def _start(version: Version, _resource: Resource) -> Point:
-    return points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource))
+    return pair(points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource)))
 
 
 def start(resource: Resource) -> Point:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.extent import pair
 from explorer.quantities import decode
 from explorer.quantities.bound import Gaussian
 from vae.images.mnist_form import Form, form_of
@@ -61,8 +62,9 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
     model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
     y = decode.classes(label or 0, 1, model)
     if not checkpoint.config.codes_are_modes:
-        q = model.posterior(x, y) if model.has_prior else None
+        q = decode.variational(checkpoint).posterior(x, y) if checkpoint.config.has_prior else None
         return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])))
+    model = decode.variational(checkpoint)
     found = estimate_posterior(model, x, _generator(), y)
     return Reading(_pair(found.mode), _best(model, x, y, found))
 
@@ -70,7 +72,7 @@ def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) ->
 @torch.inference_mode()
 def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
     """p(y|x) of an image (28, 28) uint8 under a conditional model, log p(x|y) estimated by `estimate_posterior`."""
-    model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
+    model, x = decode.variational(checkpoint), to_pixels(torch.from_numpy(image)[None])
     labels = torch.arange(model.classes)
     found = [estimate_posterior(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
     log_px = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64)
@@ -91,7 +93,7 @@ def _best(model: VAE, x: Tensor, y: Tensor | None, found: PosteriorEstimate) -> 
 
 
 def _pair(values: Tensor) -> tuple[float, float]:
-    return tuple(values.tolist())
+    return pair(values.tolist())
 
 
 def _generator() -> torch.Generator:

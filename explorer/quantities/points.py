@@ -128,7 +128,7 @@ def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
     """
     codes = checkpoint.codes
     if checkpoint.config.has_prior:
-        return "log_prior_nats", checkpoint.model.prior().log_prob(codes).double().numpy()
+        return "log_prior_nats", decode.variational(checkpoint).prior().log_prob(codes).double().numpy()
     varied = bool((codes.amax(0) > codes.amin(0)).all())
     density = aggregate.log_density_at_codes(codes).numpy() if varied else np.full(len(codes), np.nan)
     return "log_kernel_density_nats", density

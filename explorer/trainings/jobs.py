@@ -235,6 +235,7 @@ def _launch(folder: Path, place: Path) -> None:
     command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts.threads)}
+    assert fcntl is not None  # `_locked` has asked
     with (place / "lock").open("wb") as lock, (place / "log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
         process = subprocess.Popen(
@@ -294,6 +295,8 @@ def _reason(log: Path) -> str:
 
 
 def _runs(place: Path) -> bool:
+    if fcntl is None:
+        return False  # no training can be begun from the page
     at_once = getattr(os, "O_NONBLOCK", 0)  # or opening a pipe would block
     try:
         lock = os.open(place / "lock", os.O_RDONLY | at_once)

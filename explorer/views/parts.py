@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
-from explorer.state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
+from explorer.state import DIGITS, FARTHEST, ExplorerState, Side, coordinate, plane
 from vae.storage.file_pair import CheckpointError
 
 NAMES = {
@@ -116,7 +116,7 @@ def choose_image(field: str, title: str, count: int, width: int) -> None:
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
-def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | None = None) -> dict[str, Resource]:
+def maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None) -> dict[Side, Resource]:
     """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
 
     `below` draws under a map.
@@ -125,7 +125,7 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
     if not names:  # they have gone since the run began
         st.error(checkpoints.nothing())
         return {}
-    shown: dict[str, Resource] = {}
+    shown: dict[Side, Resource] = {}
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
         with column:
             resource = choose(side, names, plane(side), f"digit_{side}")
