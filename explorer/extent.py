@@ -1,10 +1,20 @@
 """The part of the plane that a map shows: from the codes' own quantiles, so that outliers cannot shrink the rest."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
 
-Box = tuple[tuple[float, float], tuple[float, float]]  # the ranges of both axes
+Point = tuple[float, float]  # of the plane
+Range = tuple[float, float]  # of one axis
+Box = tuple[Range, Range]
+
+
+def pair(values: Iterable[float]) -> tuple[float, float]:
+    """Two numbers as a point or a range; raises ValueError unless there are two."""
+    first, second = values
+    return first, second
 
 
 def extent(codes: np.ndarray, prior: bool) -> Box:

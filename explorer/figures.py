@@ -14,7 +14,7 @@ import numpy as np
 import pandas  # noqa: F401  Plotly uses it if it is imported, and another visitor's run may be half through importing it
 from plotly.graph_objects import Figure
 
-from explorer.extent import Box, extent
+from explorer.extent import Box, extent, pair
 
 # Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
 PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b55cb5", "#5a5d6c", "#ff79bd", "#08bbf0")
@@ -48,8 +48,13 @@ def fine(figure: Figure) -> float:
 
 
 def _size(figure: Figure) -> float:
-    layout = figure.layout
-    return max(high - low for low, high in (layout.xaxis.range, layout.yaxis.range))
+    return max(high - low for low, high in box(figure))
+
+
+def box(figure: Figure) -> Box:
+    """The ranges of both axes that a map shows first."""
+    layout: Any = figure["layout"]
+    return pair(layout["xaxis"]["range"]), pair(layout["yaxis"]["range"])
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:

@@ -140,12 +140,11 @@ def bound(
         entered = st.session_state[field]
         try:
             asked = replace(current(), **{field: read(entered)})
-            valid = entered is not None and from_query(to_query(asked)) == asked
+            if entered is None or from_query(to_query(asked)) != asked:
+                raise ValueError(f"{field} cannot be {entered!r}")
         except (TypeError, ValueError):
-            valid = False
-        if valid:
-            update(**{field: getattr(asked, field)}, **dict.fromkeys(clears))
-        else:
             st.session_state[field] = value
+        else:
+            update(**{field: getattr(asked, field)}, **dict.fromkeys(clears))
 
     return {"key": field, "on_change": changed}

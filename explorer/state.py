@@ -14,14 +14,17 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+Side = Literal["left", "middle", "right"]
+T = TypeVar("T")
 
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 KINDS = ("ae", "vae", "cvae")
-NETWORKS = ("seed", "small", "deep", "fourier")
+NETWORKS = ("tutorial", "small", "deep", "fourier")
 LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
 KLS = ("closed", "monte-carlo")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
@@ -90,7 +93,7 @@ class ExplorerState:
     job: str = ""  # the training that is watched; the one that runs, or else the last
     train_dataset: str = "mnist"
     train_model: str = "vae"
-    train_network: str = "seed"
+    train_network: str = "tutorial"
     train_likelihood: str = "gaussian"
     train_sigma: float = round(math.sqrt(0.5), 4)
     train_beta: float = 1.0
@@ -192,10 +195,10 @@ def checkpoint_name(value: Any) -> str:
     return str(value)
 
 
-def one_of(*options: str) -> Callable[[Any], str]:
+def one_of(*options: T) -> Callable[[Any], T]:
     """A parser that lets only the options through; it raises ValueError on anything else."""
 
-    def parse(value: Any) -> str:
+    def parse(value: Any) -> T:
         if value not in options:
             raise ValueError(f"expected one of {options}, got {value!r}")
         return value

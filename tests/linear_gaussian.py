@@ -14,7 +14,7 @@ from vae.distributions import DiagonalNormal
 
 
 class LinearGaussian:
-    kind = "linear"
+    has_prior = True
 
     def __init__(self, precision, sigma=0.4, shift=0.0, widen=0.0, conditional=False):
         """`precision` (D, D) is P: symmetric, all its eigenvalues above 1. If conditional, label y adds y / 10 to b."""

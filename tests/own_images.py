@@ -35,7 +35,7 @@ def train_on(dataset, folder, *models):
         train.main([*settings, "--model", model, "--name", f"pets-{model}"])
 
 
-def train_judge(dataset, folder):
+def train_classifier(dataset, folder):
     """`python -m vae.classifier --dataset ...`."""
     classifier.main(["--dataset", str(dataset), "--folder", str(folder), "--device", "cpu"])
 

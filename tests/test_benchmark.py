@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vae import benchmark, distributions, evaluate, objectives
+from vae import benchmark, distributions, metrics, objectives
 from vae.images.tensors import to_pixels
 
 CPU = torch.device("cpu")
@@ -90,9 +90,9 @@ def test_ours_is_the_loop_that_trains(digits):
     for _ in range(3):
         loop.epoch()
     assert loop.objective(digits) < before
-    terms = evaluate.terms(loop.run.model, loop.config, digits.test_images, digits.test_labels)
-    figures = objectives.figures(terms, beta=1)
-    assert loop.objective(digits) == pytest.approx(figures["squared_error"] + figures["kl_nats"])
+    terms = metrics.objective_terms(loop.run.model, loop.config, digits.test_images, digits.test_labels)
+    means = objectives.metrics(terms, beta=1)
+    assert loop.objective(digits) == pytest.approx(means["squared_error"] + means["kl_nats"])
 
 
 @pytest.mark.parametrize(("gain", "chosen"), [(2.0, "bfloat16"), (1.1, "float32"), (0.01, "float32")])

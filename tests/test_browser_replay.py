@@ -65,7 +65,7 @@ def test_a_scrub_to_a_snapshot_shows_that_moments_digits(page, address, films):
         assert clock(page) == pytest.approx(films["vae"].snapshots[moment].epoch, abs=1e-9)
         assert_digits(page, [film.model(moment) for film in films.values()])
     shown = [span.inner_text() for span in page.locator(".latent-values span").all()]
-    errors = [film.snapshots[1].figures["squared_error"] for film in films.values()]
+    errors = [film.snapshots[1].metrics["squared_error"] for film in films.values()]
     assert shown[:2] == [f"{error:.1f}" for error in errors]
 
 

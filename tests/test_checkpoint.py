@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 import vae
 from explorer import figures
 from explorer.views import bound, parts, trainings
-from vae import classifier, evaluate, flags
+from vae import classifier, evaluate, flags, metrics
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
 from vae.inference import estimators, map_codes, quadrature
@@ -53,7 +53,7 @@ def path(tmp_path):
     return tmp_path / "vae"
 
 
-@pytest.mark.parametrize("network", ["seed", "deep", "fourier"])
+@pytest.mark.parametrize("network", ["tutorial", "deep", "fourier"])
 def test_what_is_loaded_is_what_was_saved(kind, likelihood, network, tmp_path, x, y, z):
     saved = make(model=kind, likelihood=likelihood, network=network)
     checkpoint.write(tmp_path / "some.name", saved)
@@ -206,7 +206,7 @@ GONE = object()
 WRONG = {
     "test": [GONE, None, 7, "x", [], [1]],
     "run_id": [GONE, "", 7, None],
-    "config": [GONE, None, [], "x", {}, {"model": "vae"}, {"model": "vae", "network": "seed", "sigma": "x"}],
+    "config": [GONE, None, [], "x", {}, {"model": "vae"}, {"model": "vae", "network": "tutorial", "sigma": "x"}],
     "class_names": [None, [], "0123456789", [str(rank) for rank in range(11)], [*"012345678", ""], ["1"] * 10,
                     [*range(10)], ["a", "b"]],
     "test_sha256": [None, 7],
@@ -227,7 +227,7 @@ def test_each_field_that_is_not_what_it_must_be_is_named(path, field, value):
     assert field in message or field == "run_id" or file == ".pt"
 
 
-SHOWN = [field.name for field in msgspec.structs.fields(stored_checkpoint.Figures)]
+SHOWN = [field.name for field in msgspec.structs.fields(stored_checkpoint.Metrics)]
 
 
 @pytest.mark.fault("the JSON of a checkpoint was believed")
@@ -237,6 +237,15 @@ def test_each_figure_that_is_shown_is_a_number_and_the_hardest_are_images(path, 
     rewrite(path, lambda record: record["test"].update({figure: value}))
     message = refused(path, ".pt" if (figure, value) == ("hardest", [12]) else ".json")
     assert figure in message
+
+
+def test_a_record_with_the_names_of_before_reads_as_one_with_those_of_now(path):
+    before = {"gap_family_nats": 1.0, "gap_amortisation_nats_se": 2.0, "code_fine_bits": 3.0, "judge_accuracy": 0.5}
+    rewrite(path, lambda record: (record["config"].update(network="seed"), record["test"].update(before)))
+    found = checkpoint.read(path)
+    assert found.config == TrainConfig(network="tutorial") == stored_checkpoint.summary(path).config
+    now = ("approximation_gap_nats", "amortization_gap_nats_se", "code_excess_bits", "classifier_accuracy")
+    assert found.record["test"] == dict(zip(now, before.values(), strict=True))
 
 
 def test_every_column_of_the_table_is_a_figure_that_is_checked(path):
@@ -421,7 +430,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     assert parts.facts(resource)
     assert trainings.test_figures(found.record["test"])
     assert all(0 <= image < 12 for image in bound.hardest_images(found.record))
-    assert figures.latent_map(kept.codes, kept.labels, kept.prior, kept.class_names)
+    assert figures.latent_map(kept.codes, kept.labels, kept.config.has_prior, kept.class_names)
 
 
 def same(one, other):
@@ -533,10 +542,10 @@ def test_the_folder_is_small():
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     shipped = checkpoint.read(SHIPPED / name)
-    judge = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
-    found = evaluate.measure(shipped.model, shipped.config, mnist, judge)
+    model = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
+    found = evaluate.measure(shipped.model, shipped.config, mnist, model)
     assert found == pytest.approx({name: shipped.record["test"][name] for name in found}, rel=1e-3)
-    codes = evaluate.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
+    codes = metrics.encode(shipped.model, shipped.config, mnist.test_images, mnist.test_labels)
     torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
     assert torch.equal(mnist.test_labels, shipped.labels.long())
 
@@ -549,13 +558,13 @@ def test_a_best_model_has_the_log_p_and_the_codes_that_are_recorded(name, mnist,
     rows = (mnist.test_labels == 7).nonzero()[:10, 0]  # of one class, for which one plane is decoded
     few = mnist.test_images[rows], mnist.test_labels[rows]
     label = few[1] if shipped.model.conditional else None
-    codes = torch.stack([shipped.codes[rows], evaluate.encode(shipped.model, shipped.config, *few)], dim=1)
+    codes = torch.stack([shipped.codes[rows], metrics.encode(shipped.model, shipped.config, *few)], dim=1)
     recorded, found = estimators.log_joint(shipped.model, to_pixels(few[0]), codes, label).T
     torch.testing.assert_close(
         recorded, found, atol=0.01, rtol=0
     )  # nats: on a flat top, rounding says where a climb ends
     torch.testing.assert_close(codes[:, 0], codes[:, 1], atol=2e-3, rtol=0)
-    x = torch.cat([x for x, _ in evaluate._blocks(shipped.config, mnist.test_images, mnist.test_labels)])[rows]
+    x = torch.cat([x for x, _ in metrics.likelihood_inputs(shipped.config, mnist.test_images, mnist.test_labels)])[rows]
     log_px = quadrature.log_evidence(shipped.model, x, label).log_px_nats
     test = shipped.record["test"]
     assert abs(log_px.mean() - test["log_px_nats"]) < 4 * test["log_px_nats_se"] * (test["n"] / 10) ** 0.5

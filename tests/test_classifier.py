@@ -1,4 +1,4 @@
-"""Laws of the judge."""
+"""Laws of the classifier."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def test_it_learns_and_leaves_the_global_stream_alone(digits, device, monkeypatc
     monkeypatch.setattr(classifier, "EPOCHS", 10)
     monkeypatch.setattr(classifier, "BATCH_SIZE", 50)
     before = torch.get_rng_state()
-    judge = classifier.train(digits, device).cpu()
+    model = classifier.train(digits, device).cpu()
     assert torch.equal(torch.get_rng_state(), before)
-    assert classifier.accuracy(judge, digits.test_images, digits.test_labels) > 0.3  # a shift blurs these ten classes
+    assert classifier.accuracy(model, digits.test_images, digits.test_labels) > 0.3  # a shift blurs these ten classes
 
 
 def test_a_shift_moves_an_image_and_loses_nothing_of_it(digits, generator, device):
@@ -36,14 +36,14 @@ def test_the_shipped_one_is_small_and_knows_its_digits():
 
 def test_what_it_says_of_an_image_hangs_on_no_other_image(digits):
     x = digits.test_images[:20, None].float() / 255
-    for judge in (classifier.load(SHIPPED), classifier.train(digits)):
-        alone = torch.cat([judge(image[None]) for image in x])
-        torch.testing.assert_close(judge(x), alone, rtol=1e-4, atol=1e-4)
-        judge.train()
-        for layer in judge:
+    for model in (classifier.load(SHIPPED), classifier.train(digits)):
+        alone = torch.cat([model(image[None]) for image in x])
+        torch.testing.assert_close(model(x), alone, rtol=1e-4, atol=1e-4)
+        model.train()
+        for layer in model:
             if isinstance(layer, torch.nn.Dropout):
                 layer.eval()
-        torch.testing.assert_close(judge(x), alone, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model(x), alone, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.mnist

@@ -182,7 +182,7 @@ def test_half_a_mark_beside_a_code_there_is_a_code_near(name):
 def test_the_first_pin_has_codes_near_on_a_model_with_a_prior_and_is_short(name):
     resource = checkpoints.resource(name)
     z = results.start(resource)
-    if resource.stored.prior:
+    if resource.stored.config.has_prior:
         assert points.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
     moved = points.rounded(np.array([0.123456789, -7.0]), results.radius(resource))
     assert abs(moved[0] - 0.123456789) <= max(0.1 * results.radius(resource), 1e-3)

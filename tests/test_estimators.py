@@ -10,7 +10,8 @@ from torch.distributions import Normal, kl_divergence
 
 from vae.config import TrainConfig
 from vae.inference import estimators
-from vae.inference.estimators import elbo, importance, log_joint, naive, two_part_code_bits
+from vae.inference.estimators import elbo, importance, log_joint, simple_monte_carlo
+from vae.inference.two_part_code import two_part_code_bits
 from vae.models import build
 from vae.objectives import kl_closed_form
 
@@ -61,7 +62,7 @@ def test_more_draws_raise_the_bound_and_never_past_log_p(wrong, generator):
     assert -4 * lost[-1][1] < lost[-1][0] < lost[0][0] / 4
 
 
-@pytest.mark.parametrize("estimate", [importance, naive])
+@pytest.mark.parametrize("estimate", [importance, simple_monte_carlo])
 def test_what_stands_in_the_logarithm_is_unbiased(wrong, estimate, generator):
     x = wrong.images(1, generator)
     ratios = repeated(estimate, wrong, x, 32, generator).nats.sub(wrong.log_px(x)).exp()
@@ -70,15 +71,17 @@ def test_what_stands_in_the_logarithm_is_unbiased(wrong, estimate, generator):
     assert abs(mean - 1) < 4 * error
 
 
-@pytest.mark.parametrize("estimate", [importance, naive])
+@pytest.mark.parametrize("estimate", [importance, simple_monte_carlo])
 def test_few_draws_are_low_on_average(wrong, estimate, generator):
     x = wrong.images(1, generator)
     mean, error = mean_and_error(repeated(estimate, wrong, x, 4, generator).nats)
     assert mean + 3 * error < wrong.log_px(x).item()
 
 
-@pytest.mark.parametrize(("estimate", "samples"), [(importance, 150), (elbo, 150), (naive, 1_000)])
-@pytest.mark.parametrize("wrong", [1, 2], indirect=True)  # in 5 dimensions naive guesses cannot tell their own error
+@pytest.mark.parametrize(("estimate", "samples"), [(importance, 150), (elbo, 150), (simple_monte_carlo, 1_000)])
+@pytest.mark.parametrize(
+    "wrong", [1, 2], indirect=True
+)  # in 5 dimensions draws of the prior cannot tell their own error
 def test_two_standard_errors_cover_the_truth_in_95_of_100(wrong, estimate, samples, generator):
     x = wrong.images(1, generator)
     truth = wrong.log_px(x)
@@ -89,14 +92,14 @@ def test_two_standard_errors_cover_the_truth_in_95_of_100(wrong, estimate, sampl
     assert covered == pytest.approx(0.954, abs=4 * math.sqrt(0.954 * 0.046 / REPETITIONS))
 
 
-def test_naive_draws_are_shared_and_those_from_the_encoder_are_not(wrong, generator):
+def test_draws_from_the_prior_are_shared_and_those_from_the_encoder_are_not(wrong, generator):
     x = wrong.images(1, generator).expand(2, 1, 28, 28)
-    shared, own = (estimate(wrong, x, 50, generator).nats for estimate in (naive, importance))
+    shared, own = (estimate(wrong, x, 50, generator).nats for estimate in (simple_monte_carlo, importance))
     assert shared[0] == shared[1]
     assert own[0] != own[1]
 
 
-@pytest.mark.parametrize("estimate", [importance, naive, elbo])
+@pytest.mark.parametrize("estimate", [importance, simple_monte_carlo, elbo])
 def test_a_label_is_its_own_model(device, estimate, generator):
     model = LinearGaussian(precision(device), widen=0.1, conditional=True)
     y = torch.tensor([3, 0, 3, 9], device=device)
@@ -107,7 +110,7 @@ def test_a_label_is_its_own_model(device, estimate, generator):
     assert (moved.abs() > 1).all()  # so that a label mistaken could not pass
 
 
-@pytest.mark.parametrize("estimate", [importance, naive, elbo])
+@pytest.mark.parametrize("estimate", [importance, simple_monte_carlo, elbo])
 def test_how_the_work_is_cut_does_not_matter(wrong, estimate, generator, monkeypatch):
     """The blocks change the draws, so that the two differ by chance alone, and that chance is what they say it is."""
     x = wrong.images(5, generator)
@@ -144,7 +147,7 @@ def test_each_image_keeps_its_own_points(model, x, y, device, generator):
 @pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
 def test_all_three_agree_on_a_network_within_their_errors(model, x, y, generator):
     """Untrained, every z explains an image about as well, so that all three are near log p(x)."""
-    guess, weighted, bound = (f(model, x, 300, generator, y) for f in (naive, importance, elbo))
+    guess, weighted, bound = (f(model, x, 300, generator, y) for f in (simple_monte_carlo, importance, elbo))
     error = (guess.standard_error.square() + weighted.standard_error.square()).sqrt()
     assert ((guess.nats - weighted.nats).abs() < 5 * error).all()
     assert (bound.nats < weighted.nats + 5 * (error + bound.standard_error)).all()
@@ -155,7 +158,7 @@ def test_one_draw_has_no_error(exact, generator):
     assert importance(exact, x, 1, generator).standard_error.isnan().all()
 
 
-@pytest.mark.parametrize(("estimate", "points"), [(naive, 10_000), (importance, 30_000), (elbo, 30_000)])
+@pytest.mark.parametrize(("estimate", "points"), [(simple_monte_carlo, 10_000), (importance, 30_000), (elbo, 30_000)])
 def test_progress_counts_points_and_images_to_the_last(exact, estimate, points, generator):
     told = []
     estimate(exact, exact.images(3, generator), 10_000, generator, on_progress=lambda *counts: told.append(counts))
@@ -165,10 +168,10 @@ def test_progress_counts_points_and_images_to_the_last(exact, estimate, points, 
 
 def test_what_cannot_be_estimated_is_refused(exact, x, generator):
     ae = build(TrainConfig(model="ae"))
-    for estimate in (naive, importance, elbo):
+    for estimate in (simple_monte_carlo, importance, elbo):
         with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
             estimate(exact, x, 0, generator)
-        with pytest.raises(ValueError, match="needs a model with a prior, got ae"):
+        with pytest.raises(ValueError, match="needs a model with a prior, and an autoencoder has none"):
             estimate(ae, x, 5, generator)
 
 
@@ -182,15 +185,15 @@ class TestTwoPartCode:
             code = two_part_code_bits(bound.nats + kl, kl, log_px)
             fine = torch.stack([kl_divergence(full(posterior, i), full(model.true_posterior(x), i)) for i in range(4)])
             error = 5 * bound.standard_error / math.log(2) + 1e-9
-            assert ((code.fine_bits - fine / math.log(2)).abs() < error).all()
-            assert ((code.total_bits - code.fine_bits + log_px / math.log(2)).abs() < error).all()
+            assert ((code.excess_bits - fine / math.log(2)).abs() < error).all()
+            assert ((code.total_bits - code.excess_bits + log_px / math.log(2)).abs() < error).all()
 
     def test_a_uniform_choice_of_one_in_eight_costs_three_bits(self):
         code = two_part_code_bits(torch.tensor([math.log(1 / 4)]), torch.tensor([math.log(8)]))
         assert code.latent_bits.item() == pytest.approx(3)
         assert code.pixel_bits.item() == pytest.approx(2)
         assert code.total_bits.item() == pytest.approx(5)
-        assert code.fine_bits is None
+        assert code.excess_bits is None
 
     def test_with_a_step_the_bits_name_the_grey_level(self, generator):
         """A grey level is the cell of width 1/255 around it, and its cost minus log2 of the mass of that cell."""
@@ -208,9 +211,9 @@ class TestTwoPartCode:
 
 def repeated(estimate, model, x, samples, generator):
     """REPETITIONS independent estimates for one image."""
-    if estimate is not naive:
+    if estimate is not simple_monte_carlo:
         return estimate(model, x.expand(REPETITIONS, 1, 28, 28), samples, generator)
-    runs = [naive(model, x, samples, generator) for _ in range(REPETITIONS)]
+    runs = [simple_monte_carlo(model, x, samples, generator) for _ in range(REPETITIONS)]
     return estimators.Estimate(*(torch.cat(parts) for parts in zip(*runs, strict=True)))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae import evaluate, train
+from vae import evaluate, metrics, train
 from vae.config import TrainConfig
 from vae.models import build
 from vae.storage import checkpoint
@@ -23,18 +23,18 @@ def test_knn_accuracy_is_that_of_looking_at_every_distance(generator, device):
         most = max(voters.count(voter) for voter in voters)
         winner = next(voter for voter in voters if voters.count(voter) == most)  # the nearest of those that tie
         right += winner == label
-    near = evaluate.nearest_labels(codes, labels, test_codes, 5)
-    assert evaluate.knn_accuracy(near, test_labels) == right / 300
+    near = metrics.nearest_labels(codes, labels, test_codes, 5)
+    assert metrics.knn_accuracy(near, test_labels) == right / 300
 
 
 def test_knn_is_sure_of_separate_clusters(generator, device):
     labels = torch.arange(500, device=device) % 10
     codes = 100.0 * labels[:, None] + torch.randn(500, 2, generator=generator, device=device)
-    near = evaluate.nearest_labels(codes[:400], labels[:400], codes[400:], 5)
-    assert evaluate.knn_accuracy(near, labels[400:]) == 1
+    near = metrics.nearest_labels(codes[:400], labels[:400], codes[400:], 5)
+    assert metrics.knn_accuracy(near, labels[400:]) == 1
 
 
-def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
+def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
     class Painter:
         """Draws the asked class as the brightness of a pixel."""
 
@@ -44,17 +44,17 @@ def test_class_agreement_is_one_for_a_judge_that_is_told_and_a_tenth_for_one_tha
         def decode(self, z, y):
             return torch.nn.functional.one_hot(y, 784).float().reshape(-1, 1, 28, 28)
 
-    assert evaluate.class_agreement(Painter(), lambda x: x.flatten(1)[:, :10]) == 1
-    assert evaluate.class_agreement(Painter(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
+    assert metrics.class_agreement(Painter(), lambda x: x.flatten(1)[:, :10]) == 1
+    assert metrics.class_agreement(Painter(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
 
 
 def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     config = TrainConfig(model=kind, likelihood=likelihood)
     model = build(config)
-    first, again = (evaluate.measure(model, config, digits, judge=None) for _ in range(2))
+    first, again = (evaluate.measure(model, config, digits, image_classifier=None) for _ in range(2))
     assert first == again
     assert first["n"] == len(digits.test_images)
-    codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
+    codes = metrics.encode(model, config, digits.test_images, digits.test_labels)
     images = digits.test_images.float() / 255
     error = (images - model.decode(codes, digits.test_labels)[:, 0]).square().sum((1, 2)).mean().item()
     assert first["squared_error_at_code"] == pytest.approx(error, rel=1e-5)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vae import classifier, evaluate, exact_metrics, train
+from vae import classifier, evaluate, exact_metrics, metrics, train
 from vae.config import TrainConfig
 from vae.inference import estimators
 from vae.measured import Measured
@@ -26,20 +26,22 @@ def measured(request, few):
     trained = train.train(TrainConfig(model=request.param, **SETTINGS), few)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_metrics, "classification_accuracy_score", lambda *_: 0.5)
-        found = evaluate.measure(trained.model, trained.config, few, judge=None, thorough=True)
+        found = evaluate.measure(trained.model, trained.config, few, image_classifier=None, thorough=True)
     return trained, found
 
 
 def images(trained, data):
     """The test images as they are measured, and their labels for a CVAE."""
-    blocks = evaluate._blocks(trained.config, data.test_images, data.test_labels)
+    blocks = metrics.likelihood_inputs(trained.config, data.test_images, data.test_labels)
     x, y = (torch.cat(part) for part in zip(*blocks, strict=True))
     return x, y if trained.model.conditional else None
 
 
 def test_the_parts_add_up_to_log_p(measured, few):
     trained, found = measured
-    assert found["gap_nats"] == pytest.approx(found["gap_family_nats"] + found["gap_amortisation_nats"], abs=1e-6)
+    assert found["gap_nats"] == pytest.approx(
+        found["approximation_gap_nats"] + found["amortization_gap_nats"], abs=1e-6
+    )
     x, y = images(trained, few)
     sampled = estimators.elbo(trained.model, x, 2_000, torch.Generator().manual_seed(1), y)
     error = sampled.standard_error.square().sum().sqrt().item() / len(x)
@@ -63,25 +65,25 @@ def test_figures_of_some_images_are_told_of_all(few, monkeypatch):
     def figures():
         measured = Measured(lambda what: None)
         exact_metrics.of_images(trained.model, x, y, measured)
-        return measured.figures
+        return measured.metrics
 
     whole = figures()
     for name in ("IMAGES", "GAP_IMAGES"):
         monkeypatch.setattr(exact_metrics, name, 4)
     part = figures()
     assert part["gap_n"] == part["iw500_n"] == part["log_px_summed_n"] == 4
-    for name in evaluate.OF_SOME:
+    for name in evaluate.OF_SOME_IMAGES:
         assert abs(part[name] - whole[name]) < 4 * part[f"{name}_se"] + 0.01
     assert max(part["hardest"]) >= 4
     row = evaluate.table([replace(trained, record={**trained.record, "test": part})]).splitlines()[-1]
-    for name in evaluate.OF_SOME[:3]:
+    for name in evaluate.OF_SOME_IMAGES[:3]:
         assert f"| {part[name]:.2f} ± {part[f'{name}_se']:.2f} |" in row
 
 
 def test_the_bits_are_those_of_the_elbo(measured):
     _, found = measured
     assert found["code_total_bits"] == pytest.approx(-found["elbo_nats"] / math.log(2))
-    assert found["code_fine_bits"] == pytest.approx((found["log_px_nats"] - found["elbo_nats"]) / math.log(2))
+    assert found["code_excess_bits"] == pytest.approx((found["log_px_nats"] - found["elbo_nats"]) / math.log(2))
 
 
 def test_the_hardest_images_are_those_of_the_largest_gap(measured, few):
@@ -132,6 +134,6 @@ def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, mo
 
 def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):
     config = TrainConfig(latent_dim=3, likelihood="bernoulli")
-    found = evaluate.measure(build(config), config, digits, judge=None, thorough=True)
+    found = evaluate.measure(build(config), config, digits, image_classifier=None, thorough=True)
     assert {"iw500_nats", "code_total_bits"} <= set(found)
     assert "log_px_nats" not in found

@@ -12,14 +12,14 @@ def test_products_stay_as_exact_as_float32_is(shape, device, generator):
     a, b = torch.randn(m, k, generator=generator, device=device), torch.randn(k, n, generator=generator, device=device)
     exact = a.double() @ b.double()
     usual = (a @ b - exact).abs().max()
-    matmul_precision.hasten(device)
+    matmul_precision.use_fast_float32(device)
     assert (a @ b - exact).abs().max() <= 3 * usual
 
 
 def test_denormals_are_flushed():
     small = torch.full((100,), 1e-30)
     assert bool((small * 1e-10 > 0).all())
-    matmul_precision.hasten()
+    matmul_precision.use_fast_float32()
     assert bool((small * 1e-10 == 0).all())
 
 
@@ -38,5 +38,5 @@ def test_the_other_library_multiplies_where_it_is_as_exact_and_clearly_faster(er
 
     monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
     monkeypatch.setattr(matmul_precision.time, "perf_counter", lambda: clock[0])
-    matmul_precision.hasten()
+    matmul_precision.use_fast_float32()
     assert torch.get_float32_matmul_precision() == precision

@@ -118,7 +118,7 @@ def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch)
     monkeypatch.setattr(results, "seen", lambda job: None)
     place = folder / "jobs" / EVIL.replace("/", "")
     place.mkdir(parents=True)
-    facts = {"config": {"model": "vae", "network": "seed", "dataset": EVIL}, "created": time.time(), "threads": 1}
+    facts = {"config": {"model": "vae", "network": "tutorial", "dataset": EVIL}, "created": time.time(), "threads": 1}
     (place / "job.json").write_text(json.dumps(facts), encoding="utf-8")
     began = {"event": "run", "epochs": 20, "steps": 4, "parameters": 7, "device": EVIL, "history": []}
     measuring = {"event": "measuring", "what": EVIL}

@@ -10,7 +10,7 @@ from vae.models import build
 @pytest.mark.parametrize(
     ("network", "encoder", "decoder"),
     [
-        ("seed", [784, 512, 6], [3, 512, 784]),
+        ("tutorial", [784, 512, 6], [3, 512, 784]),
         ("small", [784, 128, 6], [3, 128, 784]),
         ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
         ("fourier", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
@@ -23,7 +23,7 @@ def test_the_networks_have_the_sizes_of_their_names(network, encoder, decoder):
         assert [linear[0].in_features, *(layer.out_features for layer in linear)] == sizes
 
 
-@pytest.mark.parametrize("network", ["seed", "small", "deep"])
+@pytest.mark.parametrize("network", ["tutorial", "small", "deep"])
 def test_by_hes_rule_what_goes_in_with_variance_one_comes_out_so(network, generator, device):
     ratios = []
     for rule in ("he", "torch"):

@@ -10,11 +10,11 @@ from vae.distributions import DiagonalNormal, Pixels
 from vae.objectives import (
     Terms,
     cross_entropy,
-    figures,
     importance_bound,
     kl_closed_form,
     kl_monte_carlo,
     loss,
+    metrics,
     terms,
 )
 
@@ -145,11 +145,11 @@ def test_at_variance_one_half_the_log_likelihood_is_the_squared_error_and_a_cons
 def test_figures_do_not_depend_on_how_the_images_were_batched(generator, device):
     whole = Terms(*torch.rand(3, 10, generator=generator, device=device).double())
     cut = [Terms(*(part[rows] for part in whole[:3])) for rows in (slice(0, 1), slice(1, 4), slice(4, 10))]
-    assert figures(cut, beta=0.5) == pytest.approx(figures([whole], beta=0.5))
-    assert figures(cut, beta=0.5)["loss_nats"] == pytest.approx(loss(whole, beta=0.5).item())
+    assert metrics(cut, beta=0.5) == pytest.approx(metrics([whole], beta=0.5))
+    assert metrics(cut, beta=0.5)["loss_nats"] == pytest.approx(loss(whole, beta=0.5).item())
 
 
 def test_beta_one_makes_the_loss_the_negative_bound():
-    found = figures([Terms(*torch.rand(3, 10).double())], beta=1.0)
+    found = metrics([Terms(*torch.rand(3, 10).double())], beta=1.0)
     assert found["loss_nats"] == pytest.approx(-found["elbo_nats"])
-    assert "kl_nats" not in figures([Terms(torch.ones(2), torch.ones(2), None)], beta=1.0)
+    assert "kl_nats" not in metrics([Terms(torch.ones(2), torch.ones(2), None)], beta=1.0)

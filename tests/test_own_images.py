@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_judge, train_on
+from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_classifier, train_on
 from streamlit.testing.v1 import AppTest
 from test_app import SECONDS, errors, run, run_page, said
 
 from explorer.cache import checkpoints, results
-from vae import classifier, evaluate, exact_metrics
+from vae import classifier, evaluate, exact_metrics, metrics
 from vae.images.sources import load_dataset
 from vae.images.tensors import fingerprint
 from vae.storage import checkpoint, stored_checkpoint
@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "EPOCHS", 15)
         patch.setattr(classifier, "BATCH_SIZE", 16)
-        train_judge(place / "pets", place / "checkpoints")
+        train_classifier(place / "pets", place / "checkpoints")
         train_on(place / "pets", place / "checkpoints", "ae", "vae", "cvae")
     return place
 
@@ -53,7 +53,7 @@ def test_a_checkpoint_knows_its_classes_and_where_its_images_were(trained):
         assert found.record["test_sha256"] == fingerprint(data.test_images)
         assert torch.equal(found.labels.long(), data.test_labels)
         assert found.model.classes == 3
-        codes = evaluate.encode(found.model, found.config, data.test_images, data.test_labels)
+        codes = metrics.encode(found.model, found.config, data.test_images, data.test_labels)
         torch.testing.assert_close(codes, found.codes)
     assert found.model.decoder[0].in_features == 2 + 3
     assert found.model.decode(torch.zeros(3, 2), torch.arange(3)).shape == (3, 1, 28, 28)
@@ -79,16 +79,16 @@ def test_the_theory_holds_with_three_classes(trained, monkeypatch):
     monkeypatch.setattr(classifier, "BATCH_SIZE", 16)
     found = checkpoint.read(trained / "checkpoints" / "pets-cvae")
     figures = evaluate.measure(found.model, found.config, load_dataset(str(trained / "pets")), None, thorough=True)
-    assert "class_agreement" not in figures  # there was no judge
+    assert "class_agreement" not in figures  # there was no classifier
     # p(x) >= p(x|y) / 3 on each image, and the integrals know each other to this
     assert figures["log_px_summed_n"] == 6
     assert figures["bayes_accuracy"] > 0.6
     assert figures["cas"] > 0.6
 
 
-def test_a_judge_of_other_images_is_not_asked(trained, tmp_path, capsys):
+def test_a_classifier_of_other_images_is_not_asked(trained, tmp_path, capsys):
     shipped = stored_checkpoint.FOLDER
-    assert evaluate.judge_of(shipped, "fashion-mnist") is None
+    assert evaluate.classifier_of(shipped, "fashion-mnist") is None
     assert "python -m vae.classifier --dataset fashion-mnist" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match=r"has seen mnist only"):
         classifier.load(f"{shipped}/{classifier.NAME}", "kmnist")

@@ -11,7 +11,7 @@ import written
 from explorer import extent
 from explorer.browser import packing
 from vae.architecture import decoder_name
-from vae.storage.checkpoint import revive
+from vae.storage.checkpoint import from_stored
 from vae.storage.stored_checkpoint import read
 
 
@@ -44,7 +44,7 @@ def test_the_packed_bytes_decode_as_the_model_does(found):
         values = act[layer["act"]](values @ weight.T.astype(np.float32) + bias)
     with torch.inference_mode():
         labels = torch.full((len(z),), 4) if header["conditional"] else None
-        decoded = revive(found).model.decode(torch.tensor(z), labels).flatten(1).numpy()
+        decoded = from_stored(found).model.decode(torch.tensor(z), labels).flatten(1).numpy()
     off = np.abs(values - decoded).max(axis=1)
     assert off[:50].max() < 5e-3
     assert off.max() < 0.025
@@ -82,5 +82,5 @@ def test_the_packed_encoder_encodes_as_the_model_does(found):
         weight = np.frombuffer(blob, "<f2", shape[0] * shape[1], start + header["offsets"][2 + 2 * i]).reshape(shape)
         bias = np.frombuffer(blob, "<f4", shape[0], start + header["offsets"][3 + 2 * i])
         values = act[layer["act"]](values @ weight.T.astype(np.float32) + bias)
-    codes = revive(found).model.encode(x, torch.full((30,), 4)).numpy()
+    codes = from_stored(found).model.encode(x, torch.full((30,), 4)).numpy()
     assert (np.abs(values[:, :2] - codes) < 5e-3 * found.codes.std(axis=0)).all()

@@ -8,6 +8,7 @@ import pytest
 import training
 from chromium import ROOT
 from forbidden import forbid
+from observing import OnEpoch
 from pages import payloads
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -238,7 +239,7 @@ def test_what_goes_away_while_a_training_is_watched_is_only_missing(folder, tmp_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.train(config, load_dataset(str(pets)), on_epoch=cut, resume_file=folder / "mine.resume.pt")
+        train.train(config, load_dataset(str(pets)), observers=[OnEpoch(cut)], resume_file=folder / "mine.resume.pt")
     (folder / "jobs" / "mine").mkdir(parents=True)
     (folder / "jobs" / "mine" / "job.json").write_text(
         json.dumps({**JOB, "config": config.to_dict()}), encoding="utf-8"

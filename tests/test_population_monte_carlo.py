@@ -10,7 +10,7 @@ from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
 from vae.inference.estimators import log_joint
-from vae.inference.population_monte_carlo import population
+from vae.inference.population_monte_carlo import estimate_posterior
 from vae.storage import checkpoint
 
 
@@ -23,7 +23,7 @@ def test_of_a_normal_posterior_all_is_known(precision, conditional, generator, d
     true = model.true_posterior(x, y)
     for i in range(4):
         label = y[i : i + 1] if conditional else None
-        found = population(model, x[i : i + 1], generator, label)
+        found = estimate_posterior(model, x[i : i + 1], generator, label)
         std = true.covariance_matrix.diagonal(dim1=-2, dim2=-1).sqrt()[0]
         assert abs(found.log_px_nats - model.log_px(x, y)[i]) < 5 * found.error_nats + 1e-3
         assert found.error_nats < 0.15
@@ -42,7 +42,7 @@ def test_it_finds_what_quadrature_finds_and_errs_as_it_says(digits, generator, d
     model = train.train(config, digits).model.to(device)
     x = digits.test_images[:20, None].to(device) / 255
     exact = quadrature.moments(model, x)
-    found = [population(model, image[None], generator) for image in x]
+    found = [estimate_posterior(model, image[None], generator) for image in x]
     off = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64) - exact.log_px_nats
     errors = torch.tensor([each.error_nats for each in found], dtype=torch.float64)
     assert 0.3 < (off / errors).square().mean().sqrt() < 2
@@ -54,7 +54,9 @@ def test_it_finds_what_quadrature_finds_and_errs_as_it_says(digits, generator, d
 def test_a_seed_gives_the_same_again():
     model = LinearGaussian(torch.tensor([[40.0, 12.0], [12.0, 9.0]]))
     x = model.images(1, torch.Generator().manual_seed(1), torch.zeros(1, dtype=torch.long))
-    first, again, other = (population(model, x, torch.Generator().manual_seed(s)).log_px_nats for s in (3, 3, 4))
+    first, again, other = (
+        estimate_posterior(model, x, torch.Generator().manual_seed(s)).log_px_nats for s in (3, 3, 4)
+    )
     assert first == again != other
 
 
@@ -64,7 +66,7 @@ def test_far_and_narrow_peaks_are_found(mnist):
     rows = [38, 64, 119, 5001, 5086]
     best = checkpoint.read(ROOT / "checkpoints" / "vae-best")
     x = to_pixels(mnist.test_images[rows])
-    found = [population(best.model, image[None], torch.Generator().manual_seed(0)).mode for image in x]
+    found = [estimate_posterior(best.model, image[None], torch.Generator().manual_seed(0)).mode for image in x]
     with torch.no_grad():
         here, code = (log_joint(best.model, x, z[:, None])[:, 0] for z in (torch.stack(found), best.codes[rows]))
     assert (here > code - 0.5).all()

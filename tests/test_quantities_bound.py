@@ -75,7 +75,7 @@ def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
     sigma = checkpoint.config.sigma
     assert math.erf(0.5 / (sigma * 2**0.5)) / 2 < code.on_levels < math.erf(0.5 / (sigma * 2**0.5)) + 0.01
     assert code.total_bits == pytest.approx(code.latent_bits + code.pixel_bits)
-    assert code.fine_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
+    assert code.excess_bits == pytest.approx((terms.log_px - terms.elbo) / math.log(2))
     assert code.latent_bits == pytest.approx(terms.kl / math.log(2))
 
 
@@ -113,7 +113,7 @@ def test_the_bounds_stand_in_order_in_any_dimension(dimensions):
 def test_nothing_is_likelier_than_perfect(likelihood):
     config = vae.TrainConfig(likelihood=likelihood, sigma=0.3)
     model = vae.build(config)
-    perfect = bound.perfect_nats(config, model)
+    perfect = bound.perfect_nats(checkpoint_of(model, likelihood=likelihood, sigma=0.3))
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         own = model.likelihood(z).mean

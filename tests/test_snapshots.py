@@ -11,9 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from observing import OnEpoch
 
 from explorer.quantities import decode
-from vae import evaluate, flags, snapshots, train
+from vae import flags, metrics, snapshots, train
 from vae.config import TrainConfig
 from vae.distributions import squared_error
 from vae.images.tensors import to_pixels
@@ -27,15 +28,15 @@ SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 QUICK = {"batch_size": 32, "epochs": 4}
 
 
-def recorded(config, digits, count=6, **more):
+def recorded(config, digits, count=6, observers=(), **more):
     recorder = Recorder(count)
-    return train.train(config, digits, recorder=recorder, **more), recorder
+    return train.train(config, digits, observers=[recorder, *observers], **more), recorder
 
 
 def assert_same(one, other):
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):
-        assert (a.step, a.epoch, a.figures) == (b.step, b.epoch, b.figures)
+        assert (a.step, a.epoch, a.metrics) == (b.step, b.epoch, b.metrics)
         assert torch.equal(a.codes, b.codes)
         assert a.weights.keys() == b.weights.keys()
         assert all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights)
@@ -81,11 +82,11 @@ def test_a_replay_goes_from_the_first_weights_to_the_trained_ones(kind, likeliho
     y = torch.arange(20) % 10
     for index, model in ((0, build(config).eval()), (-1, trained.model)):
         assert (found.model(index).decode(z, y) - model.decode(z, y)).abs().max() < 5e-3
-        codes = evaluate.encode(model, config, digits.test_images, digits.test_labels)
+        codes = metrics.encode(model, config, digits.test_images, digits.test_labels)
         torch.testing.assert_close(found.snapshots[index].codes.float(), codes, rtol=2**-10, atol=1e-6)
-    end = recorder.taken[-1].figures
+    end = recorder.taken[-1].metrics
     assert end == pytest.approx({name: trained.record["test"][name] for name in end})
-    assert recorder.taken[0].figures["loss_nats"] > end["loss_nats"]
+    assert recorder.taken[0].metrics["loss_nats"] > end["loss_nats"]
 
 
 def test_a_resumed_run_has_the_snapshots_of_one_that_was_never_cut(kind, digits, tmp_path):
@@ -96,7 +97,7 @@ def test_a_resumed_run_has_the_snapshots_of_one_that_was_never_cut(kind, digits,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        recorded(config, digits, on_epoch=cut, resume_file=file)
+        recorded(config, digits, observers=[OnEpoch(cut)], resume_file=file)
     resumed, pieces = recorded(config, digits, resume_file=file, resume=True)
     whole, at_once = recorded(config, digits)
     assert_same(pieces.taken, at_once.taken)
@@ -150,9 +151,9 @@ SPOIL = {
         path, lambda content: content["snapshots"][0]["weights"]["decoder.0.bias"].fill_(float("nan"))
     ),
     "a figure that is a word": lambda path: repack(
-        path, lambda content: content["snapshots"][0]["figures"].update(loss_nats="x")
+        path, lambda content: content["snapshots"][0]["metrics"].update(loss_nats="x")
     ),
-    "a figure fewer": lambda path: repack(path, lambda content: content["snapshots"][1]["figures"].popitem()),
+    "a figure fewer": lambda path: repack(path, lambda content: content["snapshots"][1]["metrics"].popitem()),
     "a time that is none": lambda path: repack(path, lambda content: content["snapshots"][1].update(epoch=None)),
     "of a network alike in shape": lambda path: repack(path, lambda content: content["config"].update(model="cvae")),
     "a list": lambda path: torch.save([1], f"{path}.replay.pt"),
@@ -238,8 +239,8 @@ def test_the_shipped_replays_end_in_the_shipped_models(shipped):
     assert [snapshot.step for snapshot in replay.snapshots] == snapshots.moments(28_140, 469, snapshots.SNAPSHOTS)
     torch.testing.assert_close(replay.snapshots[-1].codes.float(), found.codes, rtol=2**-10, atol=1e-5)
     test = found.record["test"]
-    assert replay.snapshots[-1].figures == pytest.approx({n: test[n] for n in replay.snapshots[-1].figures}, rel=1e-3)
-    losses = [snapshot.figures["loss_nats"] for snapshot in replay.snapshots]
+    assert replay.snapshots[-1].metrics == pytest.approx({n: test[n] for n in replay.snapshots[-1].metrics}, rel=1e-3)
+    losses = [snapshot.metrics["loss_nats"] for snapshot in replay.snapshots]
     assert losses == sorted(losses, reverse=True)
 
 

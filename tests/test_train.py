@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from observing import OnEpoch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import vae
-from vae import evaluate, exact_metrics, flags, snapshots, train
+from vae import evaluate, exact_metrics, flags, metrics, snapshots, train
 from vae.config import TrainConfig
 from vae.images import tensors
 from vae.images.tensors import VALIDATION_IMAGES, ImageSet
@@ -63,7 +64,7 @@ SAMPLED = [("ae", "elbo"), *itertools.product(("vae", "cvae"), ("elbo", "importa
 def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, device, monkeypatch):
     here = digits.to(device)
     run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64), device, here)
-    monkeypatch.setattr(train.objectives, "figures", lambda parts, beta: {})  # once an epoch, and that waits
+    monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})  # once an epoch, and that waits
     with Apart():
         run.epoch(here.train_images, here.train_labels, lambda terms: None)
 
@@ -130,7 +131,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.train(config, digits, on_epoch=cut, resume_file=file)
+        train.train(config, digits, observers=[OnEpoch(cut)], resume_file=file)
     resumed = train.train(config, digits, resume_file=file, resume=True)
     whole = train.train(config, digits)
     assert_same_weights(resumed, whole)
@@ -288,8 +289,9 @@ def broken(*_, **__):
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte\nand more")
 
 
-DEAR = [(evaluate, name) for name in ("nearest_labels", "squared_error_at_code", "used_dimensions", "_of_objective")]
-DEAR += [(evaluate, "class_agreement"), (evaluate, "_of_codes"), (estimators, "importance"), (exact_metrics, "gap")]
+DEAR = [(metrics, name) for name in ("nearest_labels", "squared_error_at_code", "class_agreement")]
+DEAR += [(evaluate, name) for name in ("used_dimensions", "_of_objective", "_of_codes")]
+DEAR += [(estimators, "importance"), (exact_metrics, "gap")]
 DEAR += [(quadrature, "log_evidence"), (aggregate, "aggregate_posterior"), (aggregate, "kl_excess_nats")]
 DEAR += [(exact_metrics, "code_bits"), (exact_metrics, "summed_out")]
 
@@ -304,7 +306,9 @@ def thorough_figures(digits, monkeypatch):
     evidence = LogEvidence(torch.ones(2), torch.zeros(2), 0.1, 1)
     monkeypatch.setattr(quadrature, "log_evidence", lambda *_: evidence)
 
-    return lambda: train.train(config, few, judge=lambda x: said.expand(len(x), 10), thorough=True).record["test"]
+    return lambda: train.train(config, few, image_classifier=lambda x: said.expand(len(x), 10), thorough=True).record[
+        "test"
+    ]
 
 
 @pytest.mark.fault("a training lost its model to a figure that could not be had")
@@ -422,6 +426,12 @@ def test_a_configuration_goes_through_its_flags_and_comes_back(config):
     parser = argparse.ArgumentParser()
     flags.add_config(parser)
     assert flags.config_of(parser.parse_args(flags.arguments_of(config))) == config
+
+
+def test_a_former_name_of_a_network_is_still_a_flag():
+    parser = argparse.ArgumentParser()
+    flags.add_config(parser)
+    assert flags.config_of(parser.parse_args(["--network", "seed"])) == TrainConfig(network="tutorial")
 
 
 def test_the_version_is_the_projects():

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from observing import OnEpoch
 
 from explorer.quantities import decode, points, training_preview
 from vae import train
@@ -34,7 +35,7 @@ def test_each_epoch_shows_the_model_of_that_epoch(config, digits, seen, tmp_path
     def look(row):
         shown.append(training_preview.after_epoch(file, seen))
 
-    trained = train.train(config, digits, on_epoch=look, resume_file=file)
+    trained = train.train(config, digits, observers=[OnEpoch(look)], resume_file=file)
     assert [each.epoch for each in shown] == [0, 1, 2, 3]
     for one, other in pairwise(shown):
         assert np.abs(one.codes - other.codes).max() > 1e-3

@@ -8,7 +8,7 @@
 
 An AE keeps only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
-gives a trained model, `read` its codes and figures too; `interpolation`, `geometry`, `quadrature` and `estimators` take
+gives a trained model, `read` its codes and metrics too; `interpolation`, `geometry`, `quadrature` and `estimators` take
 it on.
 """
 

@@ -1,6 +1,6 @@
 """What the networks are made of, as names and numbers: nothing here needs PyTorch.
 
-    seed      784-512-E      and  D-512-K              ReLU
+    tutorial  784-512-E      and  D-512-K              ReLU
     small     784-128-E      and  D-128-K              ReLU
     deep      784-512-512-E  and  D-512-512-512-K      GELU (the exact one, with erf)
     fourier   784-512-512-E  and  D-512-512-512-K      GELU, but the decoder's first layer is a sine
@@ -26,12 +26,12 @@ MOST_CLASSES = 10  # of any data set: no more colours can be told apart by all e
 Part = Literal["encoder", "decoder"]
 
 _HIDDEN: dict[str, dict[Part, tuple[int, ...]]] = {
-    "seed": {"encoder": (512,), "decoder": (512,)},
+    "tutorial": {"encoder": (512,), "decoder": (512,)},
     "small": {"encoder": (128,), "decoder": (128,)},
     "deep": {"encoder": (512, 512), "decoder": (512, 512, 512)},
     "fourier": {"encoder": (512, 512), "decoder": (512, 512, 512)},
 }
-_ACTIVATION = {"seed": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu"}
+_ACTIVATION = {"tutorial": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu"}
 
 
 class DenseLayer(NamedTuple):
@@ -44,9 +44,9 @@ class DenseLayer(NamedTuple):
 
 def widths(config: TrainConfig, part: Part, classes: int = CLASSES) -> tuple[int, ...]:
     """How many values come in, leave each layer, and come out."""
-    label = classes if config.model == "cvae" else 0
+    label = classes if config.conditional else 0
     if part == "encoder":
-        ends = PIXELS + label, config.latent_dim * (1 if config.model == "ae" else 2)
+        ends = PIXELS + label, config.latent_dim * (2 if config.has_prior else 1)
     else:
         ends = config.latent_dim + label, PIXELS * (2 if config.likelihood == "gaussian-pixel" else 1)
     return ends[0], *_HIDDEN[config.network][part], ends[1]

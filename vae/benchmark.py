@@ -39,11 +39,11 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.utils.data import DataLoader
 
-from vae import commands, evaluate, flags, objectives
+from vae import commands, flags, metrics, objectives
 from vae.config import TrainConfig
 from vae.images.sources import MNIST, data_dir, load_dataset, torchvision_parts
 from vae.images.tensors import ImageSet
-from vae.matmul_precision import hasten
+from vae.matmul_precision import use_fast_float32
 from vae.storage.file_pair import expanded
 from vae.train import Run
 
@@ -121,9 +121,9 @@ class Ours:
 
     def objective(self, data: ImageSet) -> float:
         """On the test images."""
-        terms = evaluate.terms(self.run.model, self.config, self.here.test_images, self.here.test_labels)
-        found = objectives.figures(terms, self.config.beta)
-        return found["squared_error"] + found["kl_nats"]
+        terms = metrics.objective_terms(self.run.model, self.config, self.here.test_images, self.here.test_labels)
+        means = objectives.metrics(terms, self.config.beta)
+        return means["squared_error"] + means["kl_nats"]
 
     def operations_per_image(self) -> int:
         """Multiplications and additions of a step."""
@@ -151,7 +151,7 @@ def peak_flops(device: torch.device, precision: str, size: int | None = None) ->
 
 
 def compare(data: ImageSet, root: Path, device: torch.device, tell: Callable[[str], object]) -> dict[str, Any]:
-    """The loops in turns, until each has done its epochs, and the figures of all."""
+    """The loops in turns, until each has done its epochs, and the metrics of all."""
     precision = fastest(device)
 
     def run(config: TrainConfig, seed: int = 0) -> Ours:
@@ -213,7 +213,7 @@ def name_of(device: torch.device) -> str:
 
 
 def rows(found: dict[str, Any]) -> Iterator[str]:
-    """The figures as a Markdown table."""
+    """The metrics as a Markdown table."""
     typical, rate, goal = found["seconds_per_epoch"], found["images_per_second"], found["seconds_to_goal"]
     yield "| | tutorial | ours | ratio |"
     yield "| --- | ---: | ---: | ---: |"
@@ -248,12 +248,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = commands.Parser(prog="python -m vae.benchmark", description="Time training beside a plain loop.")
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the metrics here")
     commands.run(parser, _run, arguments)
 
 
 def _run(given: argparse.Namespace) -> None:
-    hasten(given.device)
+    use_fast_float32(given.device)
     data = load_dataset(MNIST, given.data_dir)
     found = compare(data, data_dir(given.data_dir), given.device, lambda line: print(line, file=sys.stderr))
     if given.json:

@@ -59,7 +59,7 @@ def name(dataset: str) -> str:
     return NAME if dataset == MNIST else f"{NAME}-{re.sub(r'[^a-z0-9]+', '-', title(dataset).lower())}"
 
 
-def judge(folder: str | Path, dataset: str) -> Classifier:
+def of_dataset(folder: str | Path, dataset: str) -> Classifier:
     """The classifier of a data set in a folder, in eval mode on the CPU; raises CheckpointError where there is none."""
     return load(Path(folder) / name(dataset), dataset)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MNIST = "mnist"
 LARGEST = 1e30  # of a setting: float32 holds it, and some products with it
+OLD_VALUES = {"network": {"seed": "tutorial"}}  # of a setting: what a value is called now, by its former name
 
 
 def _setting(default: Any, help: str, unit: str = "", **limits: float) -> Any:
@@ -27,8 +28,8 @@ class TrainConfig:
         MNIST, "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
     )
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
-    network: Literal["seed", "small", "deep", "fourier"] = _setting(
-        "seed", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
+    network: Literal["tutorial", "small", "deep", "fourier"] = _setting(
+        "tutorial", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
     )
     latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1, most=1_024)
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
@@ -83,8 +84,26 @@ class TrainConfig:
         hints = get_type_hints(type(self))
         for setting in fields(self):
             _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata["limits"])
-        if self.objective != "elbo" and (self.model == "ae" or self.beta != 1):
+        if self.objective != "elbo" and (not self.has_prior or self.beta != 1):
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the model has a prior p(z), and with it a posterior and an ELBO: all but an autoencoder do."""
+        return self.model != "ae"
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the model is given the label."""
+        return self.model == "cvae"
+
+    @property
+    def codes_are_modes(self) -> bool:
+        """Whether the code of an image is the mode of its exact posterior, and not what the encoder says.
+
+        It is where the decoder was trained without the encoder (objective exact) and the mode can be found (D <= 2).
+        """
+        return self.objective == "exact" and self.latent_dim <= 2
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON writes it."""
@@ -99,7 +118,13 @@ class TrainConfig:
         names = {setting.name for setting in fields(cls)}
         if not isinstance(values, dict) or not {"model", "network"} <= set(values) <= names:
             raise ValueError(f"a configuration must have no fields but {', '.join(sorted(names))}")
-        return cls(**values)
+        return cls(**{name: current(name, value) for name, value in values.items()})
+
+
+def current(name: str, value: Any) -> Any:
+    """A value of a setting under the name that it has now: files and command lines may still have a former one."""
+    former = OLD_VALUES.get(name, {})
+    return former.get(value, value) if isinstance(value, str) else value
 
 
 def _check(

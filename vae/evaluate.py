@@ -8,7 +8,7 @@
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
-    judge_accuracy          share of real test images that it gets right: about the most that CAS could be
+    classifier_accuracy          share of real test images that it gets right: about the most that CAS could be
     used_dimensions         in how many directions the codes vary, see `collapse`; if fewer than D, some have collapsed
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
@@ -19,102 +19,104 @@ minutes, log p(x) itself before all, is in `exact_metrics`.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from vae import classifier, commands, exact_metrics, flags
+from vae import classifier, commands, exact_metrics, flags, metrics, objectives
 from vae.collapse import used_dimensions
 from vae.config import TrainConfig
-from vae.distributions import squared_error
 from vae.images.sources import MNIST, load_dataset
-from vae.images.tensors import DataError, ImageSet, binarize, fingerprint, to_pixels
-from vae.inference import aggregate, map_codes
-from vae.matmul_precision import hasten
-from vae.measured import Figures, Measured, Tell
-from vae.models import AE, CVAE, VAE
-from vae.objectives import Terms, figures
+from vae.images.tensors import DataError, ImageSet, fingerprint
+from vae.inference import aggregate
+from vae.matmul_precision import use_fast_float32
+from vae.measured import Measured, Metrics
+from vae.models import CVAE, VAE, Model
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, bare, expanded, locked
 
-Model = AE | VAE | CVAE
-
-SEED = 0
-CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # between two values of a pixel, where x has a code
-SAMPLES_PER_CLASS = 1_000
-OF_SOME = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")  # of the test images
+CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # distance of two pixel values, where x has a code
+OF_SOME_IMAGES = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")
 NEIGHBOURS = (1, 5)  # that vote for a label
-_BLOCK = 1_000
 
 
 def measure(
     model: Model,
     config: TrainConfig,
     data: ImageSet,
-    judge: nn.Module | None,
+    image_classifier: nn.Module | None,
     thorough: bool = False,
-    tell: Tell = lambda what: None,
-    on_objective: Callable[[Figures], object] = lambda found: None,
-) -> Figures:
-    """The figures of a model on the test set, on the CPU; if `thorough`, those of `exact_metrics` as well, in minutes.
+    announce: Callable[[str], object] = lambda what: None,
+    on_objective: Callable[[Metrics], object] = lambda measured: None,
+) -> Metrics:
+    """The metrics of a model on the test set, on the CPU.
 
-    `judge` is the classifier, None where there is none; `tell` is called with what is being measured, `on_objective`
-    with the first figures, which take next to no time and memory, before any other. A figure that cannot be measured is
-    left out, and standard error says why.
+    A metric that cannot be measured is left out, and standard error says why.
+
+    Args:
+        model: in eval mode, on the CPU.
+        config: of the model.
+        data: the set on which it was trained.
+        image_classifier: for the class agreement of a CVAE; None leaves that out.
+        thorough: those of `exact_metrics` as well, which take minutes.
+        announce: is called with what is being measured.
+        on_objective: is called with the first metrics, which take hardly any time or memory, before all others.
     """
-    measured = Measured(tell)
+    measured = Measured(announce)
     measured.take("objective", lambda: _of_objective(model, config, data))
-    on_objective(dict(measured.figures))
+    on_objective(dict(measured.metrics))
     measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
-    if model.conditional and judge is not None:
-        measured.take("class agreement", lambda: _class_agreement(model, judge, data))
-    if thorough and model.kind != "ae":
-        measured.attempt("the figures that need integrals", lambda: _theory(model, config, data, measured))
-    return measured.figures
+    if isinstance(model, CVAE) and image_classifier is not None:
+        measured.take("class agreement", lambda: _class_agreement(model, image_classifier, data))
+    if thorough and isinstance(model, VAE):
+        measured.attempt("the metrics that need integrals", lambda: _exact_metrics(model, config, data, measured))
+    return measured.metrics
 
 
-def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Figures:
-    found = figures(terms(model, config, data.test_images, data.test_labels), config.beta)
-    if model.kind != "ae":
-        found["squared_error_plus_kl"] = found["squared_error"] + found["kl_nats"]
-    return {"n": len(data.test_images), "seed": SEED, **found}
+def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Metrics:
+    terms = metrics.objective_terms(model, config, data.test_images, data.test_labels)
+    means = objectives.metrics(terms, config.beta)
+    if model.has_prior:
+        means["squared_error_plus_kl"] = means["squared_error"] + means["kl_nats"]
+    return {"n": len(data.test_images), "seed": metrics.SEED, **means}
 
 
 def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
-    """The figures of the codes of both parts of a set."""
-    test = data.test_images, data.test_labels
-    codes, test_codes = (encode(model, config, *part) for part in ((data.train_images, data.train_labels), test))
-    prior = model.kind != "ae"
-    measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), prior)})
+    """Keep the metrics of the codes of training and test images."""
+    codes = metrics.encode(model, config, data.train_images, data.train_labels)
+    test_codes = metrics.encode(model, config, data.test_images, data.test_labels)
+    measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), model.has_prior)})
     measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
-    measured.take(
-        "errors at the codes", lambda: {"squared_error_at_code": squared_error_at_code(model, *test, test_codes)}
-    )
-    if model.kind == "ae" and model.latent_dim == 2:
+    measured.take("errors at the codes", lambda: _error_at_code(model, data, test_codes))
+    if not model.has_prior and model.latent_dim == 2:
         measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
 
 
-def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Figures:
-    near = nearest_labels(codes, labels, test_codes, max(NEIGHBOURS))
-    return {f"knn{k}_accuracy": knn_accuracy(near[:, :k], test_labels) for k in NEIGHBOURS}
+def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Metrics:
+    nearest = metrics.nearest_labels(codes, labels, test_codes, max(NEIGHBOURS))
+    return {f"knn{k}_accuracy": metrics.knn_accuracy(nearest[:, :k], test_labels) for k in NEIGHBOURS}
 
 
-def _class_agreement(model: CVAE, judge: nn.Module, data: ImageSet) -> Figures:
+def _error_at_code(model: Model, data: ImageSet, test_codes: Tensor) -> Metrics:
+    error = metrics.squared_error_at_code(model, data.test_images, data.test_labels, test_codes)
+    return {"squared_error_at_code": error}
+
+
+def _class_agreement(model: CVAE, image_classifier: nn.Module, data: ImageSet) -> Metrics:
     return {
-        "class_agreement": class_agreement(model, judge),
-        "class_agreement_n": SAMPLES_PER_CLASS * model.classes,
-        "judge_accuracy": classifier.accuracy(judge, data.test_images, data.test_labels),
+        "class_agreement": metrics.class_agreement(model, image_classifier),
+        "class_agreement_n": metrics.SAMPLES_PER_CLASS * model.classes,
+        "classifier_accuracy": classifier.accuracy(image_classifier, data.test_images, data.test_labels),
     }
 
 
-def collapse(config: TrainConfig, found: Figures) -> str:
-    """How far a model with these figures has collapsed, in one sentence; empty if it has not."""
+def collapse(config: TrainConfig, found: Metrics) -> str:
+    """How far a model with these metrics has collapsed, in one sentence; empty if it has not."""
     used = found.get("used_dimensions", config.latent_dim)
     if used == config.latent_dim:
         return ""
@@ -124,94 +126,39 @@ def collapse(config: TrainConfig, found: Figures) -> str:
     )
 
 
-def _theory(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
-    """The figures of `exact_metrics`."""
-    x, y = (torch.cat(part) for part in zip(*_blocks(config, data.test_images, data.test_labels), strict=True))
+def _exact_metrics(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
+    """Keep the metrics of `exact_metrics`."""
+    x, y = _whole(config, data.test_images, data.test_labels)
     exact_metrics.of_images(model, x, y, measured)
     if model.latent_dim == 2:
-        blocks = list(_blocks(config, data.train_images, data.train_labels))
-        images, labels = (torch.cat(part) for part in zip(*blocks, strict=True))
-        exact = config.objective == "exact"
-        measured.attempt("aggregate posterior", lambda: exact_metrics.of_codes(model, images, labels, exact, measured))
+        images, labels = _whole(config, data.train_images, data.train_labels)
+        measured.attempt(
+            "aggregate posterior",
+            lambda: exact_metrics.of_codes(model, images, labels, config.codes_are_modes, measured),
+        )
     if config.likelihood in CODE_STEPS:
-        found, step = measured.figures, CODE_STEPS[config.likelihood]
-        nats = [found.get(name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats")]
-        measured.take("the two-part code", lambda: exact_metrics.code_bits(*nats, step))
-    if model.conditional:
+        step = CODE_STEPS[config.likelihood]
+        measured.take("the two-part code", lambda: exact_metrics.code_bits(measured.metrics, step))
+    if isinstance(model, CVAE):
         measured.take(
             "a classifier trained on samples only",
             lambda: {"cas": exact_metrics.classification_accuracy_score(model, data)},
         )
 
 
-@torch.inference_mode()
-def terms(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> list[Terms]:
-    """The parts of the objective for uint8 images (N, 28, 28), in blocks, the noise always from the same seed."""
-    noise = torch.Generator(images.device).manual_seed(SEED)
-    return [
-        model.terms(x, one_hot(y, model.classes).float() if model.conditional else None, noise)
-        for x, y in _blocks(config, images, labels)
-    ]
-
-
-@torch.inference_mode()
-def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: Tensor) -> float:
-    """The mean over uint8 images (N, 28, 28) of the squared error between an image and its code (N, D) decoded."""
-    blocks = zip(images.split(_BLOCK), labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
-    errors = [squared_error(to_pixels(block), model.decode(z, y)) for block, y, z in blocks]
-    return torch.cat(errors).double().mean().item()
-
-
-@torch.no_grad()
-def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> Tensor:
-    """The codes (N, D) of uint8 images (N, 28, 28), grey as they are.
-
-    The encoder's; but of a model that was trained on log p(x) itself, where D <= 2, the modes of the exact posteriors:
-    its decoder has never heard of its encoder, which is only the quicker way there.
-    """
-    if config.objective == "exact" and model.latent_dim <= 2:
-        return map_codes.posterior_modes(model, to_pixels(images), labels)
-    return encoded(model, images, labels)
-
-
-@torch.no_grad()
-def encoded(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-    """The codes (N, D) that the encoder gives uint8 images (N, 28, 28)."""
-    pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
-    return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
-
-
-def nearest_labels(codes: Tensor, labels: Tensor, test_codes: Tensor, k: int) -> Tensor:
-    """The labels (N,) of the k codes (N, D) nearest to each test code (M, D), Euclidean, the nearest first: (M, k)."""
-    k, codes = min(k, len(codes)), codes.double()
-    blocks = test_codes.double().split(_BLOCK)
-    return labels[torch.cat([torch.cdist(block, codes).topk(k, largest=False).indices for block in blocks])]
-
-
-def knn_accuracy(nearest: Tensor, labels: Tensor) -> float:
-    """Share of labels (M,) that those of the nearest codes (M, k) vote for; a tie goes to the nearest voter."""
-    ranks = torch.arange(1, nearest.shape[1] + 1, device=nearest.device)
-    weights = 1 + 0.1 * 0.5**ranks  # the excess decides ties only: it sums to less than 0.1
-    votes = (one_hot(nearest) * weights[:, None]).sum(1)  # (M, C)
-    return (votes.argmax(1) == labels).double().mean().item()
-
-
-@torch.inference_mode()
-def class_agreement(model: CVAE, judge: nn.Module) -> float:
-    """Share of samples (z ~ N(0, I), the decoder's mean) in which the classifier sees the class that was asked for."""
-    asked = torch.arange(model.classes).repeat_interleave(SAMPLES_PER_CLASS)
-    z = model.prior().rsample((len(asked),), generator=torch.Generator().manual_seed(SEED))  # (N, D)
-    seen = [judge(model.decode(*pair)).argmax(1) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
-    return (torch.cat(seen) == asked).double().mean().item()
+def _whole(config: TrainConfig, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """All images as the likelihood takes them, (N, 1, 28, 28), with their labels."""
+    pixels, y = zip(*metrics.likelihood_inputs(config, images, labels), strict=True)
+    return torch.cat(pixels), torch.cat(y)
 
 
 def table(checkpoints: list[Checkpoint]) -> str:
-    """The recorded test figures as Markdown, a table for each likelihood and data set: their nats share no column.
+    """The recorded test metrics as Markdown, a table for each likelihood and data set: their nats share no column.
 
     All are of all test images. Where some of those had to do (`exact_metrics`), the standard error of that stands
     beside.
     """
-    columns = {  # figure: (heading, format)
+    columns = {  # metric: (heading, format)
         "squared_error": ("squared error", ".2f"),
         "squared_error_at_code": ("at the code", ".2f"),
         "kl_nats": ("KL (nats)", ".2f"),
@@ -226,7 +173,7 @@ def table(checkpoints: list[Checkpoint]) -> str:
         "bayes_accuracy": ("Bayes class", ".1%"),
         "class_agreement": ("class agreement", ".2%"),
         "cas": ("CAS", ".2%"),
-        "judge_accuracy": ("trained on real", ".2%"),
+        "classifier_accuracy": ("trained on real", ".2%"),
     }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
@@ -244,13 +191,6 @@ def table(checkpoints: list[Checkpoint]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _blocks(config: TrainConfig, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    generator = torch.Generator(images.device).manual_seed(SEED + 1)  # other draws than the latent noise
-    for block, y in zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True):
-        x = to_pixels(block)
-        yield (binarize(x, generator) if config.likelihood == "bernoulli" else x), y
-
-
 def _likelihood(config: TrainConfig) -> str:
     return f"gaussian, sigma = {config.sigma:.4g}" if config.likelihood == "gaussian" else config.likelihood
 
@@ -259,11 +199,11 @@ def _of_data(config: TrainConfig) -> str:
     return "" if config.dataset == MNIST else f"; data: {config.dataset}"
 
 
-def _number(test: Figures, key: str, form: str) -> str:
-    """A figure, with its standard error if it is of some of the images."""
+def _number(test: Metrics, key: str, form: str) -> str:
+    """A metric, with its standard error if it is of some of the images."""
     if key not in test:
         return ""
-    error = test.get(f"{key}_se") if key in OF_SOME else None
+    error = test.get(f"{key}_se") if key in OF_SOME_IMAGES else None
     return format(test[key], form) + ("" if error is None else f" ± {error:{form}}")
 
 
@@ -283,8 +223,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint anew")
-    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured figures here")
-    parser.add_argument("--record", action="store_true", help="put figures and codes into the checkpoint as well")
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
+    parser.add_argument("--record", action="store_true", help="put metrics and codes into the checkpoint as well")
     flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
     flags.add_data_dir(parser)
     commands.run(parser, _run, arguments)
@@ -302,18 +242,18 @@ def _run(given: argparse.Namespace) -> None:
     elif given.codes:
         found = {path.name: _coded(path, sets, given.data_dir) for path in paths}
     else:
-        hasten()
+        use_fast_float32()
         found = {path.name: _measured(path, sets, given) for path in paths}
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Figures:
+def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Metrics:
     """Put the codes of a model into its checkpoint anew; how far they moved, printed."""
     with locked(path):
         each = checkpoint.read(path)
         data = _data_of(each, sets, data_dir)
-        codes = encode(each.model, each.config, data.test_images, data.test_labels)
+        codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
         moved = (codes - each.codes).norm(dim=1)
         checkpoint.write(path, replace(each, codes=codes))
     print(f"{each.name}: {int((moved > 0).sum())} of {len(codes)} codes moved, by up to {moved.max():.4g}")
@@ -329,26 +269,26 @@ def _data_of(each: Checkpoint, sets: dict[str, ImageSet], data_dir: str | Path) 
     return sets[dataset]
 
 
-def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Figures:
-    """The figures of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
+def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Metrics:
+    """The metrics of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
     with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
-        judge = judge_of(given.folder, each.config.dataset) if each.model.conditional else None
-        found = measure(each.model, each.config, data, judge, not given.quick, tell)
+        image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
+        found = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in found.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
         if given.record:
-            codes = encode(each.model, each.config, data.test_images, data.test_labels)
+            codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
             checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": found}))
     return found
 
 
-def judge_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
+def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
     """The judge of a data set; None, with the reason on standard error, where there is none."""
     try:
-        return classifier.judge(folder, dataset)
+        return classifier.of_dataset(folder, dataset)
     except CheckpointError as error:
         print(f"class agreement will not be measured: {error}", file=sys.stderr)
         return None
@@ -364,8 +304,7 @@ def check_same(trained: Checkpoint, data: ImageSet) -> None:
         )
 
 
-def tell(what: str) -> None:
-    """Say on standard error what is being measured."""
+def _announce(what: str) -> None:
     print(f"measuring: {what}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""The figures of a VAE or CVAE that its encoder alone cannot tell, each with its error and its n.
+"""The metrics of a VAE or CVAE that its encoder alone cannot tell, each with its error and its n.
 
     log_px_nats              log p(x), for a CVAE log p(x|y), by quadrature; _se over images, _error_nats of the grid
     iw500_nats               the importance-weighted bound with 500 draws: log p(x) less iw500_below_nats
@@ -11,12 +11,12 @@
     log_px_summed_nats       a CVAE's log p(x) = log sum_y p(x|y) / C: log p(x|y) less log_px_summed_below_nats;
                              log_px_summed_error_nats of the grids; and bayes_accuracy of argmax_y p(x|y)
     cas                      accuracy on real test images of a classifier that was trained on samples only; the same
-                             network trained on real images has the judge_accuracy of `evaluate`
+                             network trained on real images has the classifier_accuracy of `evaluate`
 
 Quadrature needs D <= 2; with more dimensions only the importance-weighted bound and the code are left. What is dear is
-taken on as many images as the figure's _n says, spread evenly over the test set, whose first half is easier than its
-second. Images differ from each other by far more than two figures of one image do. So of log p(x) and what stands
-beside it the difference is taken on those images, and subtracted from the log p(x) of all; its error is the figure's.
+taken on as many images as the metric's _n says, spread evenly over the test set, whose first half is easier than its
+second. Images differ from each other by far more than two metrics of one image do. So of log p(x) and what stands
+beside it the difference is taken on those images, and subtracted from the log p(x) of all; its error is the metric's.
 
 Ravuri and Vinyals, Classification accuracy score for conditional generative models, 2019.
 """
@@ -30,11 +30,12 @@ from vae import classifier
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
 from vae.inference.inference_gap import gap
-from vae.measured import Figures, Measured
-from vae.models import CVAE, VAE
+from vae.inference.two_part_code import two_part_code_bits
+from vae.measured import Measured, Metrics
+from vae.models import CVAE, LatentVariableModel
 
 SEED = 0
-IMAGES = 2_000  # that dear figures are taken on
+IMAGES = 2_000  # that dear metrics are taken on
 GAP_IMAGES = 250  # and those for which one image takes a second
 DRAWS = 500
 HARDEST = 12
@@ -44,7 +45,7 @@ _BLOCK = 1_000
 
 
 @torch.no_grad()
-def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
+def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measured) -> None:
     """What the integrals over z say of test images x (N, 1, 28, 28) with labels y, as the likelihood takes them."""
     labels = y if model.conditional else None
     few, some = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
@@ -62,11 +63,11 @@ def of_images(model: VAE, x: Tensor, y: Tensor, measured: Measured) -> None:
         measured.keep({"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step})
     if evidence is not None and iw is not None:
         below = _mean("iw500_below_nats", evidence.log_px_nats[few] - iw)
-        measured.keep(below | _less("iw500_nats", measured.figures, below, "iw500_below_nats"))
-    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, some, measured.figures))
-    if model.conditional:
+        measured.keep(below | _less("iw500_nats", measured.metrics, below, "iw500_below_nats"))
+    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, some, measured.metrics))
+    if isinstance(model, CVAE):
         measured.take(
-            "log p(x) with the label summed out", lambda: summed_out(model, x[some], labels[some], measured.figures)
+            "log p(x) with the label summed out", lambda: summed_out(model, x[some], labels[some], measured.metrics)
         )
 
 
@@ -75,23 +76,22 @@ def spread(count: int, most: int) -> Tensor:
     return torch.arange(min(count, most)) * count // min(count, most)
 
 
-def _gap(model: VAE, x: Tensor, y: Tensor | None, some: Tensor, before: Figures) -> Figures:
-    """The gap of some images and its parts, and the refined bound if log p(x) is among the figures of `before`."""
+def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, some: Tensor, before: Metrics) -> Metrics:
+    """The gap of some images and its parts, and the refined bound if log p(x) is among the metrics of `before`."""
     parts, found = gap(model, x[some], _of(y, some)), {}
-    for name in ("gap", "family", "amortisation"):
-        value = getattr(parts, f"{name}_nats")
-        found |= _mean("gap_nats" if name == "gap" else f"gap_{name}_nats", value)
+    for name in ("gap_nats", "approximation_gap_nats", "amortization_gap_nats"):
+        found |= _mean(name, getattr(parts, name))
     found |= {"gap_error_nats": parts.error_nats.mean().item()}
     found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(some)}
-    found |= _less("refined_elbo_nats", before, found, "gap_family_nats")
+    found |= _less("refined_elbo_nats", before, found, "approximation_gap_nats")
     return found | {"hardest": some[parts.gap_nats.topk(min(HARDEST, len(some))).indices].tolist()}
 
 
 @torch.no_grad()
-def summed_out(model: CVAE, x: Tensor, y: Tensor, before: Figures) -> Figures:
+def summed_out(model: CVAE, x: Tensor, y: Tensor, before: Metrics) -> Metrics:
     """log p(x) = log 1/C sum_y p(x|y), all C classes alike, and how often the class of highest p(y|x) is the label.
 
-    log p(x) is told of all images, if log p(x|y) is among the figures of `before`.
+    log p(x) is told of all images, if log p(x|y) is among the metrics of `before`.
     """
     each = [
         quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS)
@@ -108,7 +108,7 @@ def summed_out(model: CVAE, x: Tensor, y: Tensor, before: Figures) -> Figures:
     return found | _mean("bayes_accuracy", right)
 
 
-def _less(name: str, before: Figures, found: Figures, difference: str) -> Figures:
+def _less(name: str, before: Metrics, found: Metrics, difference: str) -> Metrics:
     """The log p(x) of all images less a mean difference from it, with the error of the difference."""
     if "log_px_nats" not in before:
         return {}
@@ -120,7 +120,7 @@ def _of(y: Tensor | None, rows: Tensor) -> Tensor | None:
 
 
 @torch.no_grad()
-def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
+def of_codes(model: LatentVariableModel, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
     """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y, of the exact p(z|x) or of q."""
     if exact:
 
@@ -144,12 +144,22 @@ def of_codes(model: VAE, x: Tensor, y: Tensor, exact: bool, measured: Measured) 
         measured.keep({"aggregate_kl_excess_nats": excess})
 
 
-def code_bits(log_likelihood_nats: float, kl_nats: float, log_px_nats: float | None, step: float) -> Figures:
-    """The two-part code of the average image; `step` as of `estimators.two_part_code_bits`."""
-    nats = (log_likelihood_nats, kl_nats, log_px_nats)
-    terms = [None if value is None else torch.tensor(value, dtype=torch.float64) for value in nats]
-    code = estimators.two_part_code_bits(*terms, step)
+def code_bits(before: Metrics, step: float) -> Metrics:
+    """The two-part code of the average image.
+
+    Args:
+        before: what is measured already: log_likelihood_nats, kl_nats and, if it is known, log_px_nats.
+        step: distance of two pixel values, as of `two_part_code.two_part_code_bits`.
+    """
+    log_likelihood, kl, log_px = (_scalar(before, name) for name in ("log_likelihood_nats", "kl_nats", "log_px_nats"))
+    if log_likelihood is None or kl is None:
+        return {}
+    code = two_part_code_bits(log_likelihood, kl, log_px, step)
     return {f"code_{name}": value.item() for name, value in code._asdict().items() if value is not None}
+
+
+def _scalar(metrics: Metrics, name: str) -> Tensor | None:
+    return torch.tensor(metrics[name], dtype=torch.float64) if name in metrics else None
 
 
 def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
@@ -159,11 +169,11 @@ def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
     with torch.no_grad():
         means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
     images = (torch.cat(means)[:, 0] * 255).round().to(torch.uint8)
-    judge = classifier.train(data._replace(train_images=images, train_labels=asked))
-    return classifier.accuracy(judge, data.test_images, data.test_labels)
+    image_classifier = classifier.train(data._replace(train_images=images, train_labels=asked))
+    return classifier.accuracy(image_classifier, data.test_images, data.test_labels)
 
 
-def _mean(name: str, values: Tensor) -> Figures:
+def _mean(name: str, values: Tensor) -> Metrics:
     """The mean over images and its standard error."""
     return {name: values.mean().item(), f"{name}_se": values.std().item() / math.sqrt(len(values))}
 

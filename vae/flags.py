@@ -2,11 +2,12 @@
 
 import argparse
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from vae.commands import WrongArgument, sentence
-from vae.config import TrainConfig
+from vae.config import TrainConfig, current
 from vae.storage.file_pair import expanded
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         if kind is bool:
             values["action"] = "store_true"
         elif get_origin(kind) is Literal:
-            values |= {"choices": get_args(kind), "default": setting.default}
+            values |= {
+                "choices": get_args(kind),
+                "default": setting.default,
+                "type": partial(current, setting.name),
+            }
         else:
             values |= {"type": kind, "default": setting.default, "metavar": kind.__name__.upper()}
         parser.add_argument("--" + setting.name.replace("_", "-"), **values)

@@ -26,26 +26,17 @@ Kalatzis and Hauberg, Pulling back information geometry, 2022 (Bernoulli).
 
 from dataclasses import dataclass
 from threading import RLock
-from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Independent
+from torch.distributions import Bernoulli
 from torch.func import jvp, vmap
 
 from vae.distributions import is_one_number
+from vae.models import Decoder
 
 # PyTorch counts the levels of forward differentiation for the whole process, so only one thread at a time may do it.
 _FORWARD = RLock()
-
-
-class Decoder(Protocol):
-    """What is asked of a model; AE, VAE and CVAE have it, for any number of latent dimensions."""
-
-    latent_dim: int
-
-    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
-        """p(x|z), or p(x|z, y), over images: Bernoulli or Normal pixels."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ TRIALS = 25  # of a product, of which the quickest counts
 CLEARLY = 1.4  # times as fast: twice is, noise is not, so that every run on a machine chooses, and then computes, alike
 
 
-def hasten(device: torch.device | str = "cpu") -> None:
+def use_fast_float32(device: torch.device | str = "cpu") -> None:
     """Set both for this process, whose tensors live on `device`: "medium" where it is as exact and clearly faster."""
     torch.set_flush_denormal(True)
     a, b = torch.randn(2, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)

@@ -12,9 +12,11 @@ VAE take y and ignore it.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
@@ -35,14 +37,44 @@ FEW = 64  # inputs of a layer
 FAINT = 1e-3  # a grey that can be learned from, where 0 can not
 
 
+class Decoder(Protocol):
+    """What the geometry of a latent space asks of a model; AE, VAE and CVAE have it."""
+
+    latent_dim: int
+
+    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
+        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), its pixels Bernoulli or normal."""
+        ...
+
+
+class LatentVariableModel(Decoder, Protocol):
+    """What inference asks of a model; VAE and CVAE have it."""
+
+    @property
+    def has_prior(self) -> bool:
+        """True; an autoencoder answers False, and has neither of the methods below."""
+        ...
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the model is given the label."""
+        ...
+
+    def prior(self) -> Distribution:
+        """p(z), over (D,)."""
+        ...
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
+        """q(z|x), or q(z|x, y), over (B, D)."""
+        ...
+
+
 class LatentModel(nn.Module):
     """What the three share: an encoder, a decoder and p(x|z)."""
 
-    kind: str
-    conditional = False
-
     def __init__(self, config: TrainConfig, classes: int = CLASSES) -> None:
         super().__init__()
+        self.config = config
         self.latent_dim = config.latent_dim
         self.classes = classes
         self.head = PixelLikelihood(config.likelihood, config.sigma)
@@ -50,7 +82,17 @@ class LatentModel(nn.Module):
             networks.dense(widths(config, part, classes), activations(config.network, part))
             for part in ("encoder", "decoder")
         )
-        self._products = torch.float32
+        self._autocast = torch.float32
+
+    @property
+    def has_prior(self) -> bool:
+        """As `TrainConfig.has_prior`."""
+        return self.config.has_prior
+
+    @property
+    def conditional(self) -> bool:
+        """As `TrainConfig.conditional`."""
+        return self.config.conditional
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The code of each image, (B, D); raises ValueError for a wrong shape or label."""
@@ -67,13 +109,13 @@ class LatentModel(nn.Module):
         return self.likelihood(z, y).mean
 
     @contextmanager
-    def products(self, dtype: torch.dtype) -> Iterator[None]:
+    def autocast(self, dtype: torch.dtype) -> Iterator[None]:
         """In this context the networks multiply in `dtype`; what they put out, and all else, stays as it is."""
-        before, self._products = self._products, dtype
+        before, self._autocast = self._autocast, dtype
         try:
             yield
         finally:
-            self._products = before
+            self._autocast = before
 
     @torch.no_grad()
     def start_from(self, x: Tensor) -> None:
@@ -96,13 +138,13 @@ class LatentModel(nn.Module):
         return self.head(self._outputs(self.decoder, _join(z, labels)))
 
     def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        if self._products == torch.float32:
+        if self._autocast == torch.float32:
             return network(inputs)
         outputs = inputs
         for layer in network:
             # Few inputs cost little, and a place in the plane, or the phase of a wave, wants all its digits.
             few = isinstance(layer, nn.Linear) and layer.in_features < FEW
-            with torch.autocast(inputs.device.type, self._products, enabled=not few):
+            with torch.autocast(inputs.device.type, self._autocast, enabled=not few):
                 outputs = layer(outputs)
         return outputs.to(inputs.dtype)
 
@@ -113,8 +155,6 @@ class LatentModel(nn.Module):
 class AE(LatentModel):
     """Autoencoder: one code an image, and nothing that says where codes lie."""
 
-    kind = "ae"
-
     def terms(self, x: Tensor, labels: None, generator: torch.Generator, kl: str = "closed") -> objectives.Terms:
         """log p(x|z) at z = encoder(x): with the fixed sigma 1/sqrt(2), minus the squared error less a constant."""
         return objectives.terms(x, self._likelihood(self._codes(x, labels), labels), kl=None)
@@ -122,8 +162,6 @@ class AE(LatentModel):
 
 class VAE(LatentModel):
     """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013)."""
-
-    kind = "vae"
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
         """q(z|x) over (B, D); raises ValueError for a wrong shape or label."""
@@ -210,9 +248,6 @@ class VAE(LatentModel):
 class CVAE(VAE):
     """VAE whose encoder and decoder are given the label (Sohn, Lee and Yan, Learning structured output, 2015)."""
 
-    kind = "cvae"
-    conditional = True
-
     def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor:
         dtype = self.decoder[0].weight.dtype
         if y is None:
@@ -227,9 +262,12 @@ class CVAE(VAE):
         return one_hot(y.long(), self.classes).to(dtype)
 
 
-def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+Model = AE | VAE | CVAE
+
+
+def build(config: TrainConfig, classes: int = CLASSES) -> Model:
     """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
-    model = skeleton(config, classes).to_empty(device="cpu")
+    model = build_empty(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
     for network in (model.encoder, model.decoder):
         networks.initialise(network, config.first_weights, generator)
@@ -237,7 +275,7 @@ def build(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
     return model
 
 
-def skeleton(config: TrainConfig, classes: int = CLASSES) -> AE | VAE | CVAE:
+def build_empty(config: TrainConfig, classes: int = CLASSES) -> Model:
     """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
     with torch.device("meta"):
         return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config, classes)

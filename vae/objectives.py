@@ -103,7 +103,7 @@ def loss(parts: Terms, beta: float) -> Tensor:
     return -objective.mean()
 
 
-def figures(batches: Sequence[Terms], beta: float) -> dict[str, float]:
+def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
     """The means over all images of all batches, by name and unit, of the parts that there are; and loss_nats.
 
     squared_error, log_likelihood_nats, kl_nats, elbo_nats; log_px_nats, cross_entropy_nats. log_px_nats is an estimate

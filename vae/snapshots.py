@@ -22,9 +22,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae import evaluate, objectives
+from vae import metrics, objectives
 from vae.config import TrainConfig
-from vae.models import AE, CVAE, VAE, skeleton
+from vae.models import Model, build_empty
+from vae.objectives import Terms
+from vae.observers import Beginning, Observer
 from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
@@ -42,7 +44,7 @@ class Snapshot(NamedTuple):
     epoch: float  # the same in passes over the training images
     weights: dict[str, Tensor]  # of decoder and likelihood, by their names in the model's state_dict
     codes: Tensor  # (N, D) of the test images, float16, or float32 where float16 loses too much
-    figures: dict[str, float]  # on the test images, as `objectives.figures` names them
+    metrics: dict[str, float]  # on the test images, as `objectives.metrics` names them
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Replay:
         """Those of a moment, in float32, by their names."""
         return {name: value.float() for name, value in self.snapshots[index].weights.items()}
 
-    def model(self, index: int) -> AE | VAE | CVAE:
+    def model(self, index: int) -> Model:
         """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
-        model = skeleton(self.config, self.classes)
+        model = build_empty(self.config, self.classes)
         weights = self.weights(index)
         if set(weights) != set(filter(_decodes, model.state_dict())):
             raise ValueError(f"snapshot {index} has not the weights of its decoder")
@@ -76,37 +78,44 @@ def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
     return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
 
 
-class Recorder:
-    """Takes the snapshots of a run: `begin` it, and let it `look` after each step."""
+class Recorder(Observer):
+    """Takes the snapshots of a run, without affecting the training."""
 
     def __init__(self, count: int) -> None:
-        """Raises ValueError unless count is 0, for none at all, or 2 or more, within reason."""
+        """A recorder that takes so many snapshots; raises ValueError unless `count` is 0, or from 2 to MOST."""
         if count != 0 and not 2 <= count <= MOST:
             raise ValueError(f"snapshots must be 0, or from 2, for the beginning and the end, to {MOST}; got {count}")
         self.count = count
         self.taken: list[Snapshot] = []
-        self.due: set[int] = set()
+        self._run: Beginning | None = None
+        self._due: set[int] = set()
 
-    def begin(self, config: TrainConfig, test_images: Tensor, test_labels: Tensor, steps_per_epoch: int) -> None:
-        """Take note of the run whose snapshots are to be taken."""
-        self.config, self.steps_per_epoch = config, steps_per_epoch
-        self.test = test_images, test_labels
-        self.due = set(moments(config.epochs * steps_per_epoch, steps_per_epoch, self.count))
+    def begin(self, beginning: Beginning) -> None:
+        """Plan the snapshots of this run, and take that of the step at which it begins if one is due."""
+        epochs, steps = beginning.config.epochs, beginning.steps_per_epoch
+        self._run, self._due = beginning, set(moments(epochs * steps, steps, self.count))
+        self._take(beginning, len(beginning.history) * steps)
 
-    def look(self, model: AE | VAE | CVAE, step: int) -> None:
-        """Keep the moment after `step` steps if it is due and its codes are finite, without affecting the training."""
-        if step not in self.due or (self.taken and self.taken[-1].step >= step):
+    def step(self, step: int, terms: Terms) -> None:
+        """Take a snapshot after this step if one is due; arguments as of `Observer.step`."""
+        if self._run:
+            self._take(self._run, step)
+
+    def _take(self, run: Beginning, step: int) -> None:
+        """Keep the moment after `step` steps if it is due and its codes are finite."""
+        if step not in self._due or (self.taken and self.taken[-1].step >= step):
             return
-        codes = evaluate.encode(model, self.config, *self.test).cpu()
+        test = run.test_images, run.test_labels
+        codes = metrics.encode(run.model, run.config, *test).cpu()
         if not bool(torch.isfinite(codes).all()):
             return
         self.taken.append(
             Snapshot(
                 step,
-                step / self.steps_per_epoch,
-                {name: _kept(name, value) for name, value in model.state_dict().items() if _decodes(name)},
+                step / run.steps_per_epoch,
+                {name: _kept(name, value) for name, value in run.model.state_dict().items() if _decodes(name)},
                 _small(codes),
-                objectives.figures(evaluate.terms(model, self.config, *self.test), self.config.beta),
+                objectives.metrics(metrics.objective_terms(run.model, run.config, *test), run.config.beta),
             )
         )
 
@@ -116,7 +125,12 @@ class Recorder:
 
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Take up what `state` gave."""
-        self.taken = [Snapshot(**values) for values in state]
+        self.taken = [_snapshot(values) for values in state]
+
+
+def _snapshot(values: dict[str, Any]) -> Snapshot:
+    """A snapshot from the fields that a file has; until version 0.1 it called the metrics `figures`."""
+    return Snapshot(**{"metrics" if name == "figures" else name: value for name, value in values.items()})
 
 
 def _decodes(name: str) -> bool:
@@ -171,7 +185,7 @@ def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
     if content["run_id"] != checkpoint.record["run_id"]:
         raise CheckpointError(f"{file} is of another run than {checkpoint.name}: make both with `{cure}`")
     try:
-        taken = [Snapshot(**each) for each in content["snapshots"]]
+        taken = [_snapshot(each) for each in content["snapshots"]]
         replay = Replay(TrainConfig.from_dict(content["config"]), len(checkpoint.class_names), taken)
         _check(replay, checkpoint)
     except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
@@ -186,12 +200,12 @@ def _check(replay: Replay, checkpoint: Checkpoint) -> None:
     steps = [snapshot.step for snapshot in replay.snapshots]
     if len(steps) < 2 or steps != sorted(set(steps)) or not all(map(math.isfinite, steps)):
         raise ValueError("a replay has two moments or more, in order")
-    names = set(replay.snapshots[0].figures)
+    names = set(replay.snapshots[0].metrics)
     for index, snapshot in enumerate(replay.snapshots):
         replay.model(index)
-        _check_numbers([snapshot.epoch, *snapshot.figures.values()])
-        if set(snapshot.figures) != names:
-            raise ValueError("the moments have other figures")
+        _check_numbers([snapshot.epoch, *snapshot.metrics.values()])
+        if set(snapshot.metrics) != names:
+            raise ValueError("the moments have other metrics")
         if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype not in (torch.float16, torch.float32):
             raise ValueError("codes have a wrong shape or type")
         if not all(bool(value.isfinite().all()) for value in (snapshot.codes, *snapshot.weights.values())):
@@ -204,7 +218,7 @@ def _network(config: TrainConfig) -> tuple[str, str, int, str]:
 
 def _check_numbers(values: list[Any]) -> None:
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-        raise ValueError("a figure is no finite number")
+        raise ValueError("a metric is no finite number")
 
 
 def command(path: str | Path, checkpoint: Checkpoint) -> str:

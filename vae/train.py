@@ -1,9 +1,10 @@
-"""Maximise the ELBO: `python -m vae.train --model vae`.
+"""Training, and its command: `python -m vae.train --model vae`.
 
-A step is one batch: z = mean + std * noise, loss = -(log p(x|z) - beta KL), Adam. The data stay on the device, every
-draw comes from a generator of its own (order of the images, noise of z, binarization), and the step size is a function
-of the step's number alone. So the state after an epoch is small and whole: written to `<name>.resume.pt`, it lets a run
-that was cut go on to the same weights, bit for bit on a CPU, as one that was never cut.
+A step takes one batch: the loss is minus the objective of the configuration (see `objectives`), and AdamW moves the
+weights. The data stay on the device. Every draw comes from a generator of its own (the order of the images, the noise
+of z, the binarization), and the step size is a function of the step's number alone. So the state after an epoch is
+small and complete. It is written to `<name>.resume.pt`, from which a run that was cut goes on; on a CPU it ends with
+the same weights, bit for bit, as a run that was never cut.
 """
 
 import argparse
@@ -11,8 +12,8 @@ import math
 import platform
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,23 +21,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from vae import __version__, classifier, commands, evaluate, flags, objectives, snapshots
+from vae import __version__, commands, evaluate, flags, metrics, objectives, snapshots
+from vae.classifier import Classifier
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
 from vae.images.tensors import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
-from vae.matmul_precision import hasten
-from vae.measured import Figures
-from vae.models import build
-from vae.progress import Progress
+from vae.matmul_precision import use_fast_float32
+from vae.measured import Metrics
+from vae.models import VAE, build
+from vae.observers import Beginning, Broadcast, Observer, ProgressBar, StoryFile
 from vae.snapshots import Recorder
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import checked_name, expanded, locked, read_tensors, suffixed, write_atomically, write_record
 
 RISE = 0.1  # share of the steps in which the step size rises
-SOME = 10_000  # images, enough to know their mean and deviation
+IMAGES_FOR_SCALE = 10_000  # enough to know the mean image and the deviation from it
 COMMAND = "python -m vae.train"
 
 
@@ -76,7 +77,7 @@ class Run:
         self.run_id = uuid.uuid4().hex
         self.model = build(config, len(data.class_names))
         if config.first_weights == "he":
-            every = -(-len(data.train_images) // SOME)
+            every = -(-len(data.train_images) // IMAGES_FOR_SCALE)
             self.model.start_from(to_pixels(data.train_images[::every].cpu()))
         self.model.to(self.device)
         adam = {"betas": (0.9, config.adam_beta2), "weight_decay": config.weight_decay}
@@ -87,8 +88,16 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
 
-    def epoch(self, images: Tensor, labels: Tensor, on_step: Callable[[objectives.Terms], object]) -> dict[str, float]:
-        """One pass over the images; the means of the parts of the objective as they were at each step."""
+    def epoch(
+        self, images: Tensor, labels: Tensor, on_step: Callable[[int, objectives.Terms], object]
+    ) -> dict[str, float]:
+        """One pass over the images; returns the means of the parts of the objective as they were at each step.
+
+        Args:
+            images: (N, 28, 28) uint8, on the device.
+            labels: (N,) int64, on the device.
+            on_step: is called after each step with its number and its terms, see `Observer.step`.
+        """
         config, parts = self.config, []
         steps = -(-len(images) // config.batch_size)
         step = len(self.history) * steps
@@ -97,7 +106,7 @@ class Run:
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
             condition = one_hot[y] if self.model.conditional else None
-            with self.model.products(getattr(torch, config.precision)):
+            with self.model.autocast(getattr(torch, config.precision)):
                 terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
@@ -105,20 +114,18 @@ class Run:
             self.optimizer.step()
             parts.append(terms.detach())
             step += 1
-            self.recorder.look(self.model, step)
-            on_step(parts[-1])
-        return objectives.figures(parts, config.beta)
+            on_step(step, parts[-1])
+        return objectives.metrics(parts, config.beta)
 
     def _terms(self, x: Tensor, condition: Tensor | None, done: float) -> objectives.Terms:
         """The parts of the configured objective, `done` of the way through the run."""
-        config, noise = self.config, self.generators["noise"]
-        match config.objective:
-            case "elbo":
-                return self.model.terms(x, condition, noise, config.kl)
-            case "importance":
-                return self.model.importance_terms(x, condition, config.samples, noise)
-            case "exact":
-                return self.model.exact_terms(x, condition, points(config.points, done), noise)
+        config, noise, model = self.config, self.generators["noise"], self.model
+        if config.objective == "elbo":
+            return model.terms(x, condition, noise, config.kl)
+        assert isinstance(model, VAE)  # TrainConfig refuses the other objectives to an autoencoder
+        if config.objective == "importance":
+            return model.importance_terms(x, condition, config.samples, noise)
+        return model.exact_terms(x, condition, points(config.points, done), noise)
 
     def state(self) -> dict[str, Any]:
         """All that another process needs to go on."""
@@ -164,71 +171,78 @@ def train(
     config: TrainConfig,
     data: ImageSet,
     device: torch.device | str = "cpu",
-    on_epoch: Callable[[dict[str, float]], object] | None = None,
+    observers: Sequence[Observer] = (),
     resume_file: Path | None = None,
     resume: bool = False,
-    judge: classifier.Classifier | None = None,
-    progress: bool = False,
+    image_classifier: Classifier | None = None,
     thorough: bool = False,
-    report: Progress | None = None,
-    recorder: Recorder | None = None,
-    on_trained: Callable[[Checkpoint], object] = lambda trained: None,
 ) -> Checkpoint:
-    """Train a model and measure it on the test set: what `checkpoint.write` takes.
+    """Train a model and measure it on the test set; returns what `checkpoint.write` takes.
 
-    `on_epoch` is given each epoch's row of the history. The state goes to `resume_file` after each epoch, and with
-    `resume` is taken up from it. `judge` measures a CVAE's class agreement. With `progress`, a bar with the loss and
-    the time left; with `thorough`, the figures of `exact_metrics` as well, which take minutes. `report` is told of each
-    step, `recorder` takes snapshots. `on_trained` is given the checkpoint before the figures that take long are
-    measured. Raises TrainingError when the loss is not finite, there is nothing to resume, or there are too few images.
+    Args:
+        config: what is trained, and how.
+        data: training and test images.
+        device: where the networks are trained; the metrics are measured on the CPU.
+        observers: are told of each event in the order of the list; the first `Recorder` among them is part of the
+            state of the run.
+        resume_file: where the state is written after each epoch.
+        resume: go on from the state in that file.
+        image_classifier: for the class agreement of a CVAE; None leaves that out.
+        thorough: measure what `exact_metrics` has as well, which takes minutes.
+
+    Raises:
+        TrainingError: if the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
-    run = Run(config, device, data, recorder)
+    run = Run(config, device, data, next((each for each in observers if isinstance(each, Recorder)), None))
     if resume:
         run.restore(_saved(resume_file))
-    here, test_on = data.to(device), data.to("cpu")
-    held_out = None
-    if config.validation:
-        here, held_out = split_validation(here)
-    images, labels = here.train_images, here.train_labels
-    steps = -(-len(images) // config.batch_size)
-    run.recorder.begin(config, here.test_images, here.test_labels, steps)
-    run.recorder.look(run.model, len(run.history) * steps)
-    report = report or Progress()
-    parameters = sum(weight.numel() for weight in run.model.parameters())
-    report.begin(config.epochs, steps, config.beta, run.history, parameters, _device_name(run.device))
-    with tqdm(total=config.epochs * steps, initial=len(run.history) * steps, unit="step", disable=not progress) as bar:
-        while len(run.history) < config.epochs:
-            start = time.perf_counter()
-            row = run.epoch(images, labels, lambda terms: (bar.update(), report.step(terms)))
-            if held_out:
-                found = objectives.figures(evaluate.terms(run.model, config, *held_out), config.beta)
-                row |= {f"validation_{name}": value for name, value in found.items() if math.isfinite(value)}
-            _check_finite(run, row, here)
-            run.seconds += time.perf_counter() - start
-            run.history.append({"epoch": len(run.history) + 1, **row})
-            bar.set_postfix(loss_nats=f"{row['loss_nats']:.2f}")
-            if resume_file:
-                write_atomically(resume_file, lambda file: torch.save(run.state(), file))
-            report.epoch(run.history[-1])
-            if on_epoch:
-                on_epoch(run.history[-1])
-    trained = _checkpoint(run, test_on)
+    observer = Broadcast(observers)
+    _optimise(run, data.to(device), observer, resume_file)
+    trained = _checkpoint(run, data.to("cpu"))
 
-    def with_figures(found: Figures) -> Checkpoint:
-        return replace(trained, record=trained.record | {"test": found})
+    def with_metrics(measured: Metrics) -> Checkpoint:
+        return replace(trained, record=trained.record | {"test": measured})
 
-    return with_figures(
-        evaluate.measure(
-            trained.model,
-            config,
-            test_on,
-            judge,
-            thorough,
-            tell=evaluate.tell if progress else report.measuring,
-            on_objective=lambda found: on_trained(with_figures(found)),
-        )
+    measured = evaluate.measure(
+        trained.model,
+        config,
+        data.to("cpu"),
+        image_classifier,
+        thorough,
+        announce=observer.measuring,
+        on_objective=lambda measured: observer.trained(with_metrics(measured)),
     )
+    observer.done(with_metrics(measured))
+    return with_metrics(measured)
+
+
+def _optimise(run: Run, data: ImageSet, observer: Observer, resume_file: Path | None) -> None:
+    """Take the run to its last epoch."""
+    config, held_out = run.config, None
+    if config.validation:
+        data, held_out = split_validation(data)
+    steps = -(-len(data.train_images) // config.batch_size)
+    device = device_name(run.device)
+    observer.begin(Beginning(config, run.model, steps, run.history, data.test_images, data.test_labels, device))
+    while len(run.history) < config.epochs:
+        start = time.perf_counter()
+        row = run.epoch(data.train_images, data.train_labels, observer.step)
+        if held_out:
+            row |= _validation(run, *held_out)
+        _check_finite(run, row, data)
+        run.seconds += time.perf_counter() - start
+        run.history.append({"epoch": len(run.history) + 1, **row})
+        if resume_file:
+            write_atomically(resume_file, lambda file: torch.save(run.state(), file))
+        observer.epoch(run.history[-1])
+
+
+def _validation(run: Run, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """The metrics on held-out images that are finite."""
+    terms = metrics.objective_terms(run.model, run.config, images, labels)
+    means = objectives.metrics(terms, run.config.beta)
+    return {f"validation_{name}": value for name, value in means.items() if math.isfinite(value)}
 
 
 def _check_images(config: TrainConfig, data: ImageSet) -> None:
@@ -243,11 +257,11 @@ def _check_images(config: TrainConfig, data: ImageSet) -> None:
 
 
 def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
-    """Raise TrainingError if a figure or a weight is not finite, or after the last epoch a code of a test image."""
+    """Raise TrainingError if a metric or a weight is not finite, or after the last epoch a code of a test image."""
     finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
     finite = finite and all(map(math.isfinite, row.values()))
     if finite and len(run.history) + 1 == run.config.epochs:
-        finite = bool(torch.isfinite(evaluate.encoded(run.model, data.test_images, data.test_labels)).all())
+        finite = bool(torch.isfinite(metrics.encoder_codes(run.model, data.test_images, data.test_labels)).all())
     if not finite:
         wider = f", or raise --sigma, now {run.config.sigma:g}" if run.config.likelihood == "gaussian" else ""
         raise TrainingError(
@@ -266,7 +280,7 @@ def _saved(resume_file: Path | None) -> dict[str, Any]:
 
 
 def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
-    """The checkpoint of a finished run, without its figures on the test images."""
+    """The checkpoint of a finished run, without its metrics on the test images."""
     config, model = run.config, run.model.cpu().eval().requires_grad_(False)
     record = {
         "run_id": run.run_id,
@@ -274,17 +288,18 @@ def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
         "class_names": list(data.class_names),
         "test_sha256": fingerprint(data.test_images),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "vae": __version__},
-        "device": _device_name(run.device),
+        "device": device_name(run.device),
         "seconds": round(run.seconds, 3),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "history": run.history,
         "test": {},
     }
-    codes = evaluate.encode(model, config, data.test_images, data.test_labels)
+    codes = metrics.encode(model, config, data.test_images, data.test_labels)
     return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """A device as a person knows it: the name of the GPU, or the kind of processor and its threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -305,7 +320,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
     parser.add_argument(
-        "--progress-file", type=expanded, metavar="FILE", help="write here how far it is, see vae/progress.py; no bar"
+        "--progress-file", type=expanded, metavar="FILE", help="write here how far it is, see vae/observers.py; no bar"
     )
     commands.run(parser, _run, arguments)
 
@@ -326,41 +341,46 @@ def _run(given: argparse.Namespace) -> None:
             raise KeyboardInterrupt(how) from error
 
 
+class _Writer(Observer):
+    """Writes the checkpoint and its replay, and when all metrics are there, its record again."""
+
+    def __init__(self, path: Path, recorder: Recorder, resume_file: Path) -> None:
+        self._path, self._recorder, self._resume_file = path, recorder, resume_file
+
+    def trained(self, result: Checkpoint) -> None:
+        checkpoint.write(self._path, result)
+        snapshots.write(self._path, result, self._recorder)
+
+    def done(self, result: Checkpoint) -> None:
+        write_record(self._path, result.record)
+        self._resume_file.unlink()
+
+
 def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
-    """Train, write the checkpoint and its replay, and print the figures of the last epoch."""
+    """Train, write the checkpoint and its replay, and print the metrics of the last epoch."""
     resume_file = suffixed(path, ".resume.pt")
-    judge = evaluate.judge_of(path.parent, config.dataset) if config.model == "cvae" else None
-    hasten(given.device)
+    image_classifier = evaluate.classifier_of(path.parent, config.dataset) if config.conditional else None
+    use_fast_float32(given.device)
     data = load_dataset(config.dataset, given.data_dir, given.device)
-    bar = given.progress_file is None
-    with nullcontext() if bar else given.progress_file.open("a", encoding="utf-8") as file:
-        report = Progress(file)
-
-        def write(trained: Checkpoint) -> None:
-            checkpoint.write(path, trained)
-            snapshots.write(path, trained, recorder)
-            report.written(trained.record["run_id"])
-
+    with ExitStack() as stack:
+        if given.progress_file is None:
+            display = stack.enter_context(ProgressBar())
+        else:
+            display = StoryFile(stack.enter_context(given.progress_file.open("a", encoding="utf-8")))
         trained = train(
             config,
             data,
             given.device,
-            resume_file=resume_file,
-            resume=given.resume,
-            judge=judge,
-            progress=bar,
+            [recorder, _Writer(path, recorder, resume_file), display],
+            resume_file,
+            given.resume,
+            image_classifier,
             thorough=not given.quick,
-            report=report,
-            recorder=recorder,
-            on_trained=write,
         )
-        write_record(path, trained.record)
-        resume_file.unlink()
-        report.done(trained.record["run_id"])
     estimated = "" if config.objective == "elbo" else " (log p(x) estimated from draws, on average too low)"
     print(f"wrote {path}.pt and {path}.json; the last epoch{estimated}:")
-    for figure, value in trained.record["history"][-1].items():
-        print(f"  {figure:32}{value:>12.4f}")
+    for metric, value in trained.record["history"][-1].items():
+        print(f"  {metric:32}{value:>12.4f}")
     if collapsed := evaluate.collapse(config, trained.record["test"]):
         print(collapsed)
 

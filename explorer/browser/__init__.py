@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit import runtime as server
+from streamlit.components import v2 as components
 
 from explorer.browser import modules
 from explorer.browser.payloads import Payload
@@ -23,7 +24,7 @@ SHELL = Path(__file__).parent / "js" / "shell"
 def _component(name: str) -> Callable[..., Any]:
     """One of the three; its styles are the page's."""
     script = modules.joined(SHELL / f"mount_{name}.js")
-    return st.components.v2.component(f"explorer_{name}", js=script, isolate_styles=False)
+    return components.component(f"explorer_{name}", js=script, isolate_styles=False)
 
 
 _runtime, _bank, _bridge = (_component(name) for name in ("runtime", "bank", "bridge"))

@@ -49,8 +49,8 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
         "count": count,
         "classes": stored.class_names,
         "test_set": stored.test_set,
-        "conditional": stored.conditional,
-        "prior": stored.prior,
+        "conditional": stored.config.conditional,
+        "prior": stored.config.has_prior,
         "layers": described,
     }
     return _blob(identity, facts, arrays)

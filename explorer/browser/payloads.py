@@ -4,12 +4,13 @@ Points and codes are [z1, z2], ranges [low, high], boxes [range of z1, range of 
 open, a `data:` URL mostly. Ids name what `banks` has handed over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
+
+from explorer.state import Side
 
 Pair = Sequence[float]
 Box = Sequence[Pair]
-Side = Literal["left", "middle", "right"]
 
 
 class Map(TypedDict):
@@ -50,7 +51,7 @@ class Path(TypedDict):
 class Interpolate(TypedDict):
     """The page Interpolate; a side whose checkpoint is broken is absent."""
 
-    sides: dict[str, Path]
+    sides: Mapping[Side, Path]
     kind: str
     snap: bool  # whether the ends are test images
     prior: bool
@@ -128,7 +129,7 @@ class BoundClose(TypedDict):
 class DrawPart(TypedDict):
     """A place on the page Draw; what to show there comes with `DrawPad`."""
 
-    part: Literal["left", "right", "note", "ten"]
+    part: Side | Literal["note", "ten"]
 
 
 class DrawSide(TypedDict):
@@ -167,7 +168,7 @@ class DrawPad(TypedDict):
     form: str  # the drawing that the rest is said of: 784 grey levels in base64, or nothing
     asked: int | None  # the class that it is said to be
     prior: bool
-    sides: dict[str, DrawSide]
+    sides: Mapping[Side, DrawSide]
     style: DrawStyle | None
     classes: DrawnClasses | None
 
@@ -193,13 +194,13 @@ class FilmCurve(TypedDict):
 
     title: str
     falls: bool  # whether it only falls
-    lines: dict[str, Sequence[float]]  # by side, a value a moment
+    lines: Mapping[Side, Sequence[float]]  # by side, a value a moment
 
 
 class Replay(TypedDict):
     """The page Replay; a training that cannot be shown is absent."""
 
-    sides: dict[str, Film]
+    sides: Mapping[Side, Film]
     curves: Sequence[FilmCurve]
     epoch: float
     visit: int

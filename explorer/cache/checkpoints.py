@@ -90,9 +90,9 @@ def _stored(version: Version) -> Stored:
 
 @kept(opening)
 def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
-    from vae.storage.checkpoint import revive
+    from vae.storage.checkpoint import from_stored
 
-    return revive(_stored)
+    return from_stored(_stored)
 
 
 @kept(opening)
@@ -107,8 +107,8 @@ def _resource(version: Version) -> Resource:
         stored=found,
         architecture=decoder_name(found.config, len(found.class_names)),
         dataset=_title(found.config.dataset),
-        used_dimensions=used_dimensions(found.codes, found.prior),
-        figure=figures.empty_map(found.codes, found.prior, found.class_names),
+        used_dimensions=used_dimensions(found.codes, found.config.has_prior),
+        figure=figures.empty_map(found.codes, found.config.has_prior, found.class_names),
         blob=packing.pack(found, version.id),
         id=version.id,
     )

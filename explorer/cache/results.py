@@ -18,6 +18,7 @@ from explorer.browser import packing
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource, checkpoint, contents, version
 from explorer.cache.versions import Version, kept
+from explorer.extent import Point, pair
 from explorer.markup import images
 from explorer.quantities import bound, own_image, paths, points, training_preview
 from explorer.quantities.bound import Evidence
@@ -37,8 +38,6 @@ from vae.storage.file_pair import CheckpointError, suffixed
 from vae.storage.stored_checkpoint import Stored
 
 SHEET_COLUMNS = 100
-
-Point = tuple[float, float]
 
 
 class Precise(NamedTuple):
@@ -97,7 +96,7 @@ def typically_near(resource: Resource) -> int:
 
 @kept()
 def _start(version: Version, _resource: Resource) -> Point:
-    return points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource))
+    return pair(points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource)))
 
 
 def start(resource: Resource) -> Point:
@@ -123,11 +122,11 @@ def _film(version: Version, _resource: Resource) -> Film:
         codes=packing.pack_codes(replay, stored.labels, f"{identity}-codes"),
         decoders=[packing.pack_moment(replay, index, stored, f"{identity}-{index}") for index in moments],
         figures={
-            figure: [snapshot.figures[figure] for snapshot in replay.snapshots]
-            for figure in replay.snapshots[0].figures
+            figure: [snapshot.metrics[figure] for snapshot in replay.snapshots]
+            for figure in replay.snapshots[0].metrics
         },
         views=[extent.extent(each, prior=False) for each in codes],
-        last_view=extent.extent(codes[-1], prior=stored.prior),
+        last_view=extent.extent(codes[-1], prior=stored.config.has_prior),
         start=start(_resource),
     )
 
@@ -157,7 +156,7 @@ def _encoder(version: Version, _stored: Stored) -> Blob:
 
 def encoder(name: str) -> Blob | None:
     """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if bound.fitted(checkpoint(name)) else _encoder(version(name), contents(name))
+    return None if checkpoint(name).config.codes_are_modes else _encoder(version(name), contents(name))
 
 
 @kept()
@@ -214,19 +213,19 @@ def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _
 
 def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
     """What `paths.travel` finds, once for each model, kind of path and pair of ends."""
-    digit = digit if model.stored.conditional else 0
+    digit = digit if model.stored.config.conditional else 0
     return _travel(model.version, digit, kind, start, end, model.checkpoint)
 
 
 @kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
 def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
-    prior = hasattr(_checkpoint.model, "prior")
+    prior = _checkpoint.config.has_prior
     return measure_magnification(_checkpoint, digit, extent.surroundings(_checkpoint.codes.numpy(), prior))
 
 
 def magnification(model: Resource, digit: int) -> Magnification:
     """What `measure_magnification` finds of all that a map shows at first and a little more, once for each model."""
-    return _magnification(model.version, digit if model.stored.conditional else 0, model.checkpoint)
+    return _magnification(model.version, digit if model.stored.config.conditional else 0, model.checkpoint)
 
 
 @st.cache_resource(show_spinner=False)

@@ -82,12 +82,12 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
         ),
         Formula(
             rf"\min_{{q^* \text{{Gaussian}}}} \mathrm{{KL}}(q^* \,\|\, p({zx})) = {say(has.family)}",
-            "The family: what even the Gaussian that is best for this one image loses (the dashed ellipse), for the "
-            "posterior is no Gaussian.",
+            "The approximation gap: what even the best Gaussian for this one image loses (the dashed ellipse), because "
+            "the posterior is no Gaussian.",
         ),
         Formula(
             rf"\mathrm{{ELBO}}(q^*) - \mathrm{{ELBO}}(q) = {known(has.amortisation)}",
-            "Amortisation: what is lost because one encoder has to guess for all images at once.",
+            "The amortization gap: what is lost because one encoder has to guess for all images at once.",
         ),
         Formula(
             rf"\mathrm{{IW}}_K = \log \frac1K \sum_{{k=1}}^K \frac{{p({xz}_k)\, p(z_k)}}{{q(z_k \mid x{if_y})}}, "
@@ -97,7 +97,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
         ),
         Formula(
             rf"\log \frac1K \sum_{{k=1}}^K p({xz}_k), \quad z_k \sim p(z)",
-            "The naive estimate: codes drawn from the prior, most of which make no such image. The region that holds "
+            "Simple Monte Carlo: codes drawn from the prior, most of which make no such image. The region that holds "
             f"{MASSES[1]:.0%} of the posterior has {_share(found.landscape.prior_share)} of the prior.",
         ),
         Formula(
@@ -105,8 +105,8 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
             rf"{_long(found.code.latent_bits)} + {_long(found.code.pixel_bits)} = {_long(found.code.total_bits)}"
             r"\ \text{bits}",
             "The two-part code: bits that name z, then bits that name the pixels given z"
-            f"{'' if found.code.step == 1 else ' to the nearest of 256 grey levels'}. {found.code.fine_bits:.1f} of "
-            f"them are the fine for a q that is not the posterior.{_off_levels(found.code)}",
+            f"{'' if found.code.step == 1 else ' to the nearest of 256 grey levels'}. {found.code.excess_bits:.1f} of "
+            f"them are the excess: the cost of a q that is not the posterior.{_off_levels(found.code)}",
         ),
     ]
     if sigma is not None:
@@ -121,7 +121,7 @@ def formulas(found: Evidence, unit: str, given: str, sigma: float | None) -> lis
 
 
 def terms(found: Evidence, unit: str, conditional: bool) -> list[tuple[str, Part, str]]:
-    """log p(x) - family - amortisation = ELBO = reconstruction - KL: operators, numbers, and notes on them."""
+    """log p(x) less the two gaps = ELBO = reconstruction - KL: operators, numbers, and notes on them."""
     x, xz = _given(conditional)
     has = found.terms
     known = "exact" if has.settled else "not settled"
@@ -129,8 +129,8 @@ def terms(found: Evidence, unit: str, conditional: bool) -> list[tuple[str, Part
     elbo_off = "" if has.elbo_settled else f", ± {number(has.elbo_error, unit)} {unit}"
     return [
         ("", Part(f"log p({x})", has.log_px, "exact"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
-        ("−", Part("best Gaussian", has.family, "family"), f"what it still loses{off}"),
-        ("−", Part("amortisation", has.amortisation, "amortisation"), f"what one encoder for all adds{elbo_off}"),
+        ("−", Part("approximation gap", has.family, "family"), f"what the best Gaussian loses{off}"),
+        ("−", Part("amortization gap", has.amortisation, "amortisation"), f"what one encoder for all adds{elbo_off}"),
         ("=", Part("ELBO", has.elbo), f"the bound{elbo_off}"),
         ("=", Part(f"E log p({xz})", has.reconstruction, "reconstruction"), f"reconstruction{elbo_off}"),
         ("−", Part("KL(q ‖ p(z))", has.kl, "kl"), "what q says beyond the prior"),
@@ -145,8 +145,8 @@ def cuts(found: Evidence, conditional: bool) -> tuple[list[list[Part]], Part]:
         [Part(f"−E log p({xz})", -has.reconstruction, "reconstruction"), Part("KL", has.kl, "kl")],
         [
             Part(f"−log p({x})", -has.log_px, "exact"),
-            Part("best Gaussian", has.family, "family"),
-            Part("amortisation", has.amortisation, "amortisation"),
+            Part("approximation gap", has.family, "family"),
+            Part("amortization gap", has.amortisation, "amortisation"),
         ],
     ]
     return ways, Part("perfect", -has.perfect)

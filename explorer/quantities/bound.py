@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.extent import Box
-from explorer.quantities.decode import classes
+from explorer.extent import Box, pair
+from explorer.quantities.decode import classes, variational
 from explorer.quantities.posterior_map import Landscape, landscape, view
 from vae.architecture import PIXELS
-from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
 from vae.inference import estimators, inference_gap, quadrature
+from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
 from vae.storage.checkpoint import Checkpoint
@@ -60,12 +60,12 @@ class Terms(NamedTuple):
 
 
 class Code(NamedTuple):
-    """The image's description in two parts, as `vae.inference.estimators.two_part_code_bits` has it."""
+    """The image's description in two parts, as `vae.inference.two_part_code` has it."""
 
     latent_bits: float
     pixel_bits: float
     total_bits: float
-    fine_bits: float
+    excess_bits: float
     step: float  # between two neighbouring values of a pixel: 1 for black and white, 1/255 for grey
     on_levels: float  # the share of a pixel's density on its 256 levels, on average; 1 for black and white
 
@@ -102,22 +102,18 @@ def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:
     return (binarize(pixels, torch.Generator().manual_seed(seed))[:, 0] * 255).byte().numpy()
 
 
-def fitted(checkpoint: Checkpoint) -> bool:
-    """Whether q is fitted to each image: a model trained on log p(x) itself has no encoder that is worth asking."""
-    return checkpoint.config.objective == "exact"
-
-
 @torch.inference_mode()
 def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     """Everything about one image (28, 28) uint8 under a model with a prior and a plane; `label` is its class."""
-    model, x = checkpoint.model, _pixels(checkpoint.model, image)
+    model = variational(checkpoint)
+    x = _pixels(model, image)
     y = classes(label, 1, model)
     exact = quadrature.posterior(model, x, y, size=2)
     log_px = torch.tensor([exact.log_px_nats], dtype=torch.float64)
     error = torch.tensor([exact.error_nats], dtype=torch.float64)
     moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
     best = inference_gap.best_gaussian(model, x, y, moments)
-    if fitted(checkpoint):
+    if checkpoint.config.codes_are_modes:
         q, elbo = (
             DiagonalNormal(best.mean.to(x), best.log_std.to(x)),
             inference_gap.Elbo(best.elbo_nats, best.error_nats),
@@ -129,7 +125,7 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
     guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
     kl = kl_closed_form(q).double()
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
-    code = estimators.two_part_code_bits(elbo + kl, kl, log_px, step)
+    code = two_part_code_bits(elbo + kl, kl, log_px, step)
     best_gaussian = _gaussian(best.mean[0], best.log_std[0].exp())
     return Evidence(
         terms=Terms(
@@ -141,13 +137,20 @@ def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
             kl=kl.item(),
             family=best.kl_nats.item(),
             amortisation=(best.elbo_nats - elbo).item(),
-            perfect=perfect_nats(checkpoint.config, model),
+            perfect=perfect_nats(checkpoint),
         ),
-        code=Code(*(part.item() for part in code), step, on_levels(model, q.mean, y) if step < 1 else 1.0),
+        code=Code(
+            latent_bits=code.latent_bits.item(),
+            pixel_bits=code.pixel_bits.item(),
+            total_bits=code.total_bits.item(),
+            excess_bits=(log_px - elbo).item() / math.log(2),
+            step=step,
+            on_levels=on_levels(model, q.mean, y) if step < 1 else 1.0,
+        ),
         q=guess,
         best=best_gaussian,
-        mean=tuple(exact.mean.tolist()),
-        std=tuple(exact.covariance.diagonal().sqrt().tolist()),
+        mean=pair(exact.mean.tolist()),
+        std=pair(exact.covariance.diagonal().sqrt().tolist()),
         landscape=seen,
         view=view(view(seen.close.window, *guess), *best_gaussian),
         reconstruction=(model.decode(q.mean, y)[0, 0] * 255).round().byte().numpy(),
@@ -168,7 +171,8 @@ def draws(
     checkpoint: Checkpoint, image: np.ndarray, label: int, guess: Gaussian, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """log p(x, z) - log q(z|x) at DRAWS points of q, and log p(x|z) at as many points of the prior, in nats."""
-    model, x = checkpoint.model, _pixels(checkpoint.model, image)
+    model = variational(checkpoint)
+    x = _pixels(model, image)
     y, generator = classes(label, 1, model), torch.Generator().manual_seed(seed)
     mean, std = x.new_tensor(guess.mean), x.new_tensor(guess.std)
     found = []
@@ -179,35 +183,43 @@ def draws(
 
 
 def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0) -> Bounds:
-    """ELBO, IW-DRAWS and the naive estimate from DRAWS draws each, in any number of dimensions."""
-    model, generator = checkpoint.model, torch.Generator().manual_seed(seed)
+    """ELBO, IW-DRAWS and simple Monte Carlo from DRAWS draws each, in any number of dimensions."""
+    model, generator = variational(checkpoint), torch.Generator().manual_seed(seed)
     x, y = _pixels(model, image), classes(label, 1, model)
-    estimates = (
-        run(model, x, DRAWS, generator, y) for run in (estimators.elbo, estimators.importance, estimators.naive)
+    elbo, importance, naive = (
+        run(model, x, DRAWS, generator, y)
+        for run in (estimators.elbo, estimators.importance, estimators.simple_monte_carlo)
     )
-    found = [(estimate.nats.item(), estimate.standard_error.item()) for estimate in estimates]
-    if model.latent_dim != 1:
-        return Bounds(*found, None)
-    exact = quadrature.log_evidence(model, x, y)
-    return Bounds(*found, (exact.log_px_nats.item(), max(exact.error_nats.item(), TOLERANCE_NATS)))
+    exact = quadrature.log_evidence(model, x, y) if model.latent_dim == 1 else None
+    return Bounds(
+        elbo=_with_error(elbo),
+        importance=_with_error(importance),
+        naive=_with_error(naive),
+        log_px=exact and (exact.log_px_nats.item(), max(exact.error_nats.item(), TOLERANCE_NATS)),
+    )
 
 
-def perfect_nats(config: TrainConfig, model: VAE) -> float:
+def _with_error(estimate: estimators.Estimate) -> tuple[float, float]:
+    return estimate.nats.item(), estimate.standard_error.item()
+
+
+def perfect_nats(checkpoint: Checkpoint) -> float:
     """The highest value that log p(x|z) can have, in nats: 0 for Bernoulli pixels; a Gaussian's is at its own mean.
 
     -784 log(sigma sqrt(2 pi)), with the least sigma that there is where the decoder chooses it.
     """
-    if config.likelihood.startswith("bernoulli"):
+    if checkpoint.config.likelihood.startswith("bernoulli"):
         return 0.0
-    sigma = shared_sigma(config, model)
+    sigma = shared_sigma(checkpoint)
     return -PIXELS * math.log((SIGMA_FLOOR if sigma is None else sigma) * math.sqrt(2 * math.pi))
 
 
 @torch.inference_mode()
-def shared_sigma(config: TrainConfig, model: VAE) -> float | None:
+def shared_sigma(checkpoint: Checkpoint) -> float | None:
     """The sigma of a Gaussian likelihood whose pixels share one, else None."""
-    if config.likelihood not in ("gaussian", "gaussian-shared"):
+    if checkpoint.config.likelihood not in ("gaussian", "gaussian-shared"):
         return None
+    model = variational(checkpoint)
     return model.likelihood(model.prior().mean[None], classes(0, 1, model)).stddev.flatten()[0].item()
 
 
@@ -216,4 +228,4 @@ def _pixels(model: VAE, image: np.ndarray) -> Tensor:
 
 
 def _gaussian(mean: Tensor, std: Tensor) -> Gaussian:
-    return Gaussian(tuple(mean.tolist()), tuple(std.tolist()))
+    return Gaussian(pair(mean.tolist()), pair(std.tolist()))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from explorer.extent import Box
+from explorer.extent import Box, Range
 from explorer.quantities.paths import surface
 from vae.geometry import Surface, volume
 from vae.storage.checkpoint import Checkpoint
@@ -35,13 +35,16 @@ def measure_magnification(checkpoint: Checkpoint, digit: int, window: Box) -> Ma
     high = np.quantile(found, 1 - _EXTREME)
     low = min(max(np.quantile(at_codes, _EXTREME), 1e-4 * high), 0.5 * high)
     shades = np.log(np.clip(found, low, high) / low) / np.log(high / low) if high else np.zeros(len(found))
-    edges = ((z1[0], z1[-1]), (z2[0], z2[-1]))
     return Magnification(
-        window=tuple((float(first - side / 2), float(last + side / 2)) for first, last in edges),
+        window=(_range(z1, side), _range(z2, side)),
         shades=(255 * shades).round().astype(np.uint8).reshape(len(z2), len(z1)),
         low=float(low),
         high=float(high),
     )
+
+
+def _range(middles: np.ndarray, side: float) -> Range:
+    return float(middles[0] - side / 2), float(middles[-1] + side / 2)
 
 
 def _magnifications(measured: Surface, z: torch.Tensor) -> np.ndarray:

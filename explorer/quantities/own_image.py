@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.extent import pair
 from explorer.quantities import decode
-from explorer.quantities.bound import Gaussian, fitted
+from explorer.quantities.bound import Gaussian
 from vae.images.mnist_form import Form, form_of
 from vae.images.tensors import to_pixels
 from vae.inference import inference_gap
-from vae.inference.population_monte_carlo import Population, population
+from vae.inference.population_monte_carlo import PosteriorEstimate, estimate_posterior
 from vae.inference.quadrature import Moments
 from vae.models import VAE
 from vae.storage.checkpoint import Checkpoint
@@ -56,25 +57,26 @@ def form(image: np.ndarray) -> Form:
 def read(checkpoint: Checkpoint, image: np.ndarray, label: int | None = None) -> Reading:
     """The code of an image (28, 28) uint8, and q about it; `label` is the class that a conditional model is told.
 
-    The mode of p(z|x) is that of `population`, and q then the best normal beside it.
+    The mode of p(z|x) is that of `estimate_posterior`, and q then the best normal beside it.
     """
     model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
     y = decode.classes(label or 0, 1, model)
-    if not fitted(checkpoint):
-        q = model.posterior(x, y) if hasattr(model, "posterior") else None
+    if not checkpoint.config.codes_are_modes:
+        q = decode.variational(checkpoint).posterior(x, y) if checkpoint.config.has_prior else None
         return Reading(_pair(model.encode(x, y)[0]), q and Gaussian(_pair(q.mean[0]), _pair(q.stddev[0])))
-    found = population(model, x, _generator(), y)
+    model = decode.variational(checkpoint)
+    found = estimate_posterior(model, x, _generator(), y)
     return Reading(_pair(found.mode), _best(model, x, y, found))
 
 
 @torch.inference_mode()
 def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
-    """p(y|x) of an image (28, 28) uint8 under a conditional model, log p(x|y) estimated by `population`."""
-    model, x = checkpoint.model, to_pixels(torch.from_numpy(image)[None])
+    """p(y|x) of an image (28, 28) uint8 under a conditional model, log p(x|y) estimated by `estimate_posterior`."""
+    model, x = decode.variational(checkpoint), to_pixels(torch.from_numpy(image)[None])
     labels = torch.arange(model.classes)
-    found = [population(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
+    found = [estimate_posterior(model, x, _generator(), y, POINTS_A_CLASS) for y in labels[:, None]]
     log_px = torch.tensor([each.log_px_nats for each in found], dtype=torch.float64)
-    if fitted(checkpoint):
+    if checkpoint.config.codes_are_modes:
         codes = [each.mode for each in found]
     else:
         codes = model.encode(x.expand(len(labels), 1, 28, 28), labels)
@@ -82,7 +84,7 @@ def classes(checkpoint: Checkpoint, image: np.ndarray) -> Classes:
     return Classes(tuple(log_px.softmax(0).tolist()), likeliest.error_nats, tuple(map(_pair, codes)))
 
 
-def _best(model: VAE, x: Tensor, y: Tensor | None, found: Population) -> Gaussian:
+def _best(model: VAE, x: Tensor, y: Tensor | None, found: PosteriorEstimate) -> Gaussian:
     log_px = torch.tensor([found.log_px_nats], dtype=torch.float64)
     error = torch.tensor([found.error_nats], dtype=torch.float64)
     exact = Moments(found.mean[None], found.covariance[None], found.mode[None].double(), log_px, error)
@@ -91,7 +93,7 @@ def _best(model: VAE, x: Tensor, y: Tensor | None, found: Population) -> Gaussia
 
 
 def _pair(values: Tensor) -> tuple[float, float]:
-    return tuple(values.tolist())
+    return pair(values.tolist())
 
 
 def _generator() -> torch.Generator:

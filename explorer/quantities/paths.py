@@ -30,7 +30,7 @@ class Travel(NamedTuple):
 
 def surface(checkpoint: Checkpoint, digit: int) -> Surface:
     """What a checkpoint's decoder makes of the plane, of a conditional one for one class."""
-    return Surface(checkpoint.model, torch.tensor(digit) if checkpoint.model.conditional else None)
+    return Surface(checkpoint.model, torch.tensor(digit) if checkpoint.config.conditional else None)
 
 
 def unit(checkpoint: Checkpoint) -> tuple[str, str]:

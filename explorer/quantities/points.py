@@ -108,7 +108,7 @@ def point(checkpoint: Checkpoint, z: tuple[float, float], digit: int, within: fl
     few = min(NEIGHBOURS, len(checkpoint.codes))
     neighbours = distances(here, checkpoint.codes)[0].topk(few, largest=False).indices
     labels = checkpoint.labels[neighbours].long()
-    sigmas = math.hypot(*z) if hasattr(model, "prior") else None
+    sigmas = math.hypot(*z) if model.has_prior else None
     return Point(
         digit=decode.decode(model, here.numpy(), digit)[0],
         sigmas=sigmas,
@@ -127,8 +127,8 @@ def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
     there is none because all codes agree on an axis.
     """
     codes = checkpoint.codes
-    if hasattr(checkpoint.model, "prior"):
-        return "log_prior_nats", checkpoint.model.prior().log_prob(codes).double().numpy()
+    if checkpoint.config.has_prior:
+        return "log_prior_nats", decode.variational(checkpoint).prior().log_prob(codes).double().numpy()
     varied = bool((codes.amax(0) > codes.amin(0)).all())
     density = aggregate.log_density_at_codes(codes).numpy() if varied else np.full(len(codes), np.nan)
     return "log_kernel_density_nats", density

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.extent import Box
+from explorer.extent import Box, Range, pair
 from vae.distributions import pairwise_log_prob
 from vae.inference.adaptive import midpoints
 from vae.inference.quadrature import Posterior
@@ -79,7 +79,7 @@ def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Land
     def look(window: Box, mass: float, size: int = _COARSE) -> _Cells:
         return _cells(model, x, y, exact.log_px_nats, window, mass, size)
 
-    window = tuple(_extent(axis) for axis in (exact.z1, exact.z2))
+    window = _range(exact.z1), _range(exact.z2)
     for _ in range(_STEPS):
         before, window = window, _without_tails(look(window, 1.0))
         if all(_length(new) > 0.8 * _length(old) for new, old in zip(window, before, strict=True)):
@@ -98,10 +98,11 @@ def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Land
 
 def view(window: Box, mean: tuple[float, float], std: tuple[float, float]) -> Box:
     """The window, and more so that it holds the ellipses of a Gaussian, however far that is."""
-    return tuple(
+    x, y = (
         (min(low, middle - _SIGMAS * sigma), max(high, middle + _SIGMAS * sigma))
         for (low, high), middle, sigma in zip(window, mean, std, strict=True)
     )
+    return x, y
 
 
 def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Box, mass: float, size: int) -> _Cells:
@@ -165,7 +166,7 @@ def _levels(cells: _Cells) -> tuple[float, float]:
     below = _below(cells)
     order = below.argsort()
     share = cells.mass()[order].cumsum(0)
-    return tuple(below[order[min(int((share < enough).sum()), len(order) - 1)]].item() for enough in MASSES)
+    return pair(float(below[order[min(int((share < enough).sum()), len(order) - 1)]]) for enough in MASSES)
 
 
 def _below(cells: _Cells) -> Tensor:
@@ -174,17 +175,18 @@ def _below(cells: _Cells) -> Tensor:
 
 def _box(cells: _Cells, bounds: list[tuple[int, int]]) -> Box:
     """From cell `first` to before cell `after` on each axis."""
-    return tuple(
+    x, y = (
         (low + first * (high - low) / cells.size, low + after * (high - low) / cells.size)
         for (low, high), (first, after) in zip(cells.window, bounds, strict=True)
     )
+    return x, y
 
 
-def _extent(middles: Tensor) -> tuple[float, float]:
+def _range(middles: Tensor) -> Range:
     """The ends of an axis of cells with these middles."""
     half = 0.5 * float(middles[1] - middles[0])
     return float(middles[0]) - half, float(middles[-1]) + half
 
 
-def _length(axis: tuple[float, float]) -> float:
+def _length(axis: Range) -> float:
     return axis[1] - axis[0]

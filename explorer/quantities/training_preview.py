@@ -16,7 +16,7 @@ from explorer.extent import Box, extent
 from explorer.quantities import decode, points
 from vae.config import TrainConfig
 from vae.images.tensors import Split, to_pixels
-from vae.models import AE, CVAE, VAE, build, skeleton
+from vae.models import AE, CVAE, VAE, build, build_empty
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors
 
@@ -45,7 +45,7 @@ def after_epoch(state_file: Path, test: Split) -> Glimpse:
     """What an unfinished training has left on the disk; raises CheckpointError if that cannot be shown."""
     state = read_tensors(state_file, "python -m vae.train")
     try:
-        model = skeleton(TrainConfig.from_dict(state["config"]), len(test.class_names))
+        model = build_empty(TrainConfig.from_dict(state["config"]), len(test.class_names))
         model.load_state_dict(state["model"], assign=True)
         return _of(model.eval(), len(state["history"]), test)
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
@@ -70,7 +70,7 @@ def _seen(model: AE | VAE | CVAE, epoch: int, codes: Tensor, labels: Tensor, cla
         raise CheckpointError(f"the codes after epoch {epoch} are not finite")
     window = None
     if model.latent_dim == 2:
-        window = extent(codes.numpy(), prior=hasattr(model, "prior"))
+        window = extent(codes.numpy(), prior=model.has_prior)
     z, y, caption = _places(model, codes, labels, window)
     picture = decode.greys(model.decode(z, y if model.conditional else None)).reshape(-1, SIDE, 28, 28)
     return Glimpse(epoch, codes.numpy(), labels.to(torch.uint8).numpy(), class_names, window, picture, caption)
@@ -87,7 +87,7 @@ def _places(
     if window is not None:
         across, up = (torch.linspace(*axis, 2 * SIDE + 1)[1::2] for axis in window)
         return torch.cartesian_prod(up.flip(0), across).flip(1), None, "what it decodes, over this part of the plane"
-    if hasattr(model, "prior"):
+    if model.has_prior:
         noise = torch.randn(SIDE**2, model.latent_dim, generator=torch.Generator().manual_seed(0))
         return noise, None, "what it decodes at random z from the prior"
     first = torch.arange(SIDE**2) % len(codes)

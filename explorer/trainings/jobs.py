@@ -5,7 +5,7 @@ in a folder beside the checkpoints, where any later process finds it:
 
     checkpoints/<name>.pt, .json      the model, once it is trained
     checkpoints/<name>.resume.pt      the state after the last whole epoch, as long as it is not
-    checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.progress`), log, and lock
+    checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.observers`), log, and lock
 
 The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
 and whoever can knows that it does not, however it ended. Like every training it also holds its name, see
@@ -34,9 +34,9 @@ import msgspec
 from msgspec import Meta
 
 from explorer import access
-from vae import flags, progress
+from vae import flags, observers
 from vae.config import TrainConfig
-from vae.progress import Story
+from vae.observers import Story
 from vae.snapshots import SNAPSHOTS
 from vae.storage import file_pair, stored_checkpoint
 from vae.storage.file_pair import checked_name, is_busy, read_at_most, suffixed
@@ -235,6 +235,7 @@ def _launch(folder: Path, place: Path) -> None:
     command += ["--resume"] if suffixed(folder / name, _STATE).exists() else []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts.threads)}
+    assert fcntl is not None  # `_locked` has asked
     with (place / "lock").open("wb") as lock, (place / "log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
         process = subprocess.Popen(
@@ -275,7 +276,7 @@ _stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # of each file: its st
 def _story(file: Path) -> Story:
     stamp = file_pair.stamp(file)
     if _stories.get(file, (None,))[0] != stamp:
-        _stories[file] = stamp, progress.read(file)
+        _stories[file] = stamp, observers.read(file)
     return _stories[file][1]
 
 
@@ -294,6 +295,8 @@ def _reason(log: Path) -> str:
 
 
 def _runs(place: Path) -> bool:
+    if fcntl is None:
+        return False  # no training can be begun from the page
     at_once = getattr(os, "O_NONBLOCK", 0)  # or opening a pipe would block
     try:
         lock = os.open(place / "lock", os.O_RDONLY | at_once)

@@ -6,7 +6,7 @@ from explorer.state import DATASETS, ExplorerState
 from vae.architecture import decoder_name
 from vae.config import TrainConfig
 from vae.images import sources
-from vae.models import skeleton
+from vae.models import build_empty
 
 PREFIX = "train_"  # of the fields of the state that are fields of the configuration
 FIELDS = tuple(name.removeprefix(PREFIX) for name in vars(ExplorerState()) if name.startswith(PREFIX))
@@ -37,7 +37,7 @@ def has_sigma(state: ExplorerState) -> bool:
 
 def plan(config: TrainConfig) -> Plan:
     """What a configuration amounts to."""
-    model, source = skeleton(config), sources.SOURCES[config.dataset]
+    model, source = build_empty(config), sources.SOURCES[config.dataset]
     megabytes = 0 if sources.is_here(config.dataset) else source.megabytes
     parameters = sum(weight.numel() for weight in model.parameters())
     return Plan(decoder_name(config), parameters, -(-source.counts[0] // config.batch_size), megabytes)

@@ -14,6 +14,7 @@ from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Family
 from explorer.cache.results import Precise, Subject
+from explorer.extent import pair
 from explorer.markup import bars, formulas, images
 from explorer.markup.bars import Part
 from explorer.quantities import bound, decode, own_image, points, posterior_map
@@ -43,24 +44,24 @@ def render() -> None:
     if not names and not family.sigmas:
         st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
         return
-    problem = None
+    chosen, problem = None, ""
     with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
         name = choose(names, family)
         try:
             model = results.precise(name)
-            subject = chosen_image(model)
+            chosen = model, chosen_image(model)
         except (CheckpointError, ValueError) as error:
             problem = parts.sentence(error)
     for left_out in family.problems if session.current().bound == FAMILY else []:
         st.warning(parts.sentence(left_out))
-    if problem:
+    if not chosen:
         st.error(problem)
-    elif model.checkpoint.model.latent_dim == 2:
-        shown(model, subject, family)
+    elif chosen[0].checkpoint.model.latent_dim == 2:
+        shown(*chosen, family)
         with head:
-            takeaway.offer(partial(takeaway.maps, {"bound_map": model}))
+            takeaway.offer(partial(takeaway.maps, {"bound_map": chosen[0]}))
     else:
-        estimated(model, subject)
+        estimated(*chosen)
     session.mirror()
 
 
@@ -97,8 +98,10 @@ def chosen_sigma(family: Family) -> str:
     """The member of the family at the knob's sigma, or nearest to the one that a link names."""
     sigmas = list(family.sigmas)
     sigma = session.current().sigma
-    if sigma not in sigmas:
-        session.update(sigma=min(sigmas, key=lambda each: abs(each - (sigma or 0.3))))
+    if sigma is None or sigma not in sigmas:
+        asked = sigma or 0.3
+        sigma = min(sigmas, key=lambda each: abs(each - asked))
+        session.update(sigma=sigma)
     if len(sigmas) > 1:
         widget = session.bound("sigma", clears=POINT)
         st.select_slider(
@@ -109,7 +112,7 @@ def chosen_sigma(family: Family) -> str:
             width=240,
             **widget,
         )
-    return family.sigmas[session.current().sigma]
+    return family.sigmas[sigma]
 
 
 def chosen_image(model: Precise) -> Subject:
@@ -132,7 +135,7 @@ def chosen_image(model: Precise) -> Subject:
 
 def drawn(model: Precise) -> Subject:
     """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
-    conditional = model.checkpoint.model.conditional
+    conditional = model.checkpoint.config.conditional
     parts.said("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
@@ -158,7 +161,7 @@ def test_image(model: Precise, index: int) -> Subject:
 
 def class_name(model: Precise, label: int) -> str:
     """A class as a person reads it."""
-    return model.checkpoint.class_names[int(label)]
+    return model.checkpoint.class_names[label]
 
 
 def step(name: str, icon: str, by: int, count: int) -> None:
@@ -184,7 +187,7 @@ def hardest(model: Precise) -> None:
     st.session_state["hardest_bound"] = index if index in images else None
 
     def label(image: int) -> str:
-        return f"hardest {images.index(image) + 1}: {class_name(model, model.checkpoint.labels[image])} ({image})"
+        return f"hardest {images.index(image) + 1}: {class_name(model, int(model.checkpoint.labels[image]))} ({image})"
 
     def go() -> None:
         if st.session_state["hardest_bound"] in images:
@@ -215,12 +218,12 @@ def decoded_point(model: Precise) -> Subject:
     digit = 0
     if checkpoint.model.latent_dim == 2:
         chosen = state.z1_bound, state.z2_bound
-        z = tuple(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
+        z = pair(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
         parts.said("the image decoded at")
         parts.coordinates("bound", z, STEP)
     else:
         parts.said("the first code, decoded")
-    if checkpoint.model.conditional:
+    if checkpoint.config.conditional:
         parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
         digit = session.current().digit_bound
     offer_images(model)
@@ -252,12 +255,12 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
             with right:
                 browser.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
-        conditional = model.checkpoint.model.conditional
+        conditional = model.checkpoint.config.conditional
         terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
     bernoulli_pair(model, subject, family)
-    if bound.fitted(model.checkpoint):
+    if model.checkpoint.config.codes_are_modes:
         parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     if not found.terms.settled:
         state = session.current()
@@ -308,7 +311,7 @@ def image_and_reconstruction(model: Precise, subject: Subject, found: Evidence) 
 def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.BoundClose:
     """What the page's controller needs to draw the plane and to sample."""
     config = model.checkpoint.config
-    sigma = bound.shared_sigma(config, model.checkpoint.model)
+    sigma = bound.shared_sigma(model.checkpoint)
     data: payloads.BoundClose = {
         "part": "close",
         "bank": model.id,
@@ -316,8 +319,8 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.
         "label": subject.label,
         "image": images.data_url(subject.image),
         "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
-        "q": found.q._asdict(),
-        "best": found.best._asdict(),
+        "q": payloads.Normal(mean=found.q.mean, std=found.q.std),
+        "best": payloads.Normal(mean=found.best.mean, std=found.best.std),
         "posterior": [
             {"window": each.window, "shades": images.data_url(each.shades), "levels": each.levels_nats}
             for each in (found.landscape.wide, found.landscape.close)
@@ -342,7 +345,7 @@ def explained(model: Precise, subject: Subject, found: Evidence) -> None:
     """Every formula with its sentence, in two columns."""
     network = model.checkpoint.model
     label = f"y = {subject.label}" if network.conditional else ""
-    sigma = bound.shared_sigma(model.checkpoint.config, network)
+    sigma = bound.shared_sigma(model.checkpoint)
     columns = st.columns(2, gap="large")
     for rank, (tex, sentence) in enumerate(formulas.formulas(found, session.current().unit, label, sigma)):
         with columns[rank % 2]:
@@ -382,7 +385,7 @@ def estimated(model: Precise, subject: Subject) -> None:
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
         found = bound.bounds(model.checkpoint, subject.image, subject.label)
-    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "naive": found.naive}
+    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "simple Monte Carlo": found.naive}
     terms = [
         ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
         for name, (nats, error) in estimates.items()

@@ -54,7 +54,7 @@ def files(resource: Resource) -> None:
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
     """The image (28, 28 C) uint8 of all C classes at a point z (1, 2), in a row."""
-    return np.hstack(decode.every_class(resource.checkpoint.model, z)[:, 0])
+    return images.joined(decode.every_class(resource.checkpoint.model, z).swapaxes(0, 1))
 
 
 def pin(state: ExplorerState) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
@@ -12,14 +13,15 @@ from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
+from explorer.cache.results import Blob
 from explorer.markup import images
 from explorer.quantities import own_image
 from explorer.quantities.bound import shared_sigma
-from explorer.state import coordinate, packed, unpacked, whole
+from explorer.state import Side, coordinate, packed, unpacked, whole
 from explorer.views import bound, interpolate, parts
 
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
-SIDES = ("left", "right")
+SIDES: tuple[Side, Side] = ("left", "right")
 PAD = 280
 LOADED = "drawings_loaded"  # how many drawings were uploaded in this session
 PROBLEM = "drawing_problem"
@@ -40,7 +42,7 @@ def render() -> None:
         for side, column in zip(SIDES, st.columns(2), strict=True):
             if side in shown:
                 with column:
-                    browser.bridge("draw", {"part": side}, dropped, part=f"_{side}")
+                    browser.bridge("draw", payloads.DrawPart(part=side), dropped, part=f"_{side}")
     style = ten()
     with left:
         drawn(shown, style)
@@ -85,13 +87,16 @@ def ten() -> Resource | None:
 
 
 @st.fragment
-def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
+def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
     """The pad, and what the server has to say once the pen is lifted."""
     if style:
         parts.keep_below("digit_drawing", style.checkpoint.model.classes, otherwise=None)
     state, levels = session.current(), pixels()
     used = {resource.checkpoint.name: resource for resource in [*shown.values(), style] if resource}
-    blobs = [*map(results.encoder, used), *(results.test_sheet(each.checkpoint) for each in shown.values())]
+    blobs: list[Blob | Resource | None] = [
+        *map(results.encoder, used),
+        *(results.test_sheet(each.checkpoint) for each in shown.values()),
+    ]
     if style and style.id not in {resource.id for resource in shown.values()}:
         blobs.append(style)
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
@@ -116,7 +121,7 @@ def drawn(shown: dict[str, Resource], style: Resource | None) -> None:
     session.mirror()
 
 
-def side_data(side: str, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
+def side_data(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
     encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
     data = payloads.DrawSide(
@@ -136,8 +141,7 @@ def style_data(style: Resource) -> payloads.DrawStyle:
     """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
     encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
     likelihood = payloads.Likelihood(
-        bernoulli=config.likelihood.startswith("bernoulli"),
-        sigma=shared_sigma(config, style.checkpoint.model),
+        bernoulli=config.likelihood.startswith("bernoulli"), sigma=shared_sigma(style.checkpoint)
     )
     return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood)
 
@@ -180,25 +184,30 @@ def content_of(file: UploadedFile) -> bytes:
     content = file.getvalue()
     file.truncate(0)
     run = get_script_run_ctx()
-    if run:
+    if run and isinstance(run.uploaded_file_mgr, MemoryUploadedFileManager):
         run.uploaded_file_mgr.remove_file(run.session_id, file.file_id)
     return content
 
 
-def send(shown: dict[str, Resource], style: Resource | None, levels: bytes | None) -> None:
+def send(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
     """Buttons that take the drawing to other pages."""
     parts.said("use it in")
-    if st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound"):
+    to_bound = st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound")
+    to_path = {}
+    for end in "ab":
+        title = f"Interpolate: make it end {end.upper()} on both maps"
+        to_path[end] = st.button(f"Path {end.upper()}", help=title, disabled=not levels, key=f"send_{end}")
+    if not levels:
+        return
+    if to_bound:
         asked = session.current().digit_drawing
         if asked is None and style:
             asked = int(np.argmax(results.classes(style, levels).probabilities))
         session.update(drawn_bound=True, digit_bound=asked or 0)
         session.go(st.Page(bound.render, url_path="bound"))
-    for end in "ab":
-        title = f"Interpolate: make it end {end.upper()} on both maps"
-        if st.button(f"Path {end.upper()}", help=title, disabled=not levels, key=f"send_{end}"):
-            for side, resource in shown.items():
-                z = results.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
-                session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
-            session.update(snap=False)
-            session.go(st.Page(interpolate.render, url_path="interpolate"))
+    for end in (end for end, pressed in to_path.items() if pressed):
+        for side, resource in shown.items():
+            z = results.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
+            session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
+        session.update(snap=False)
+        session.go(st.Page(interpolate.render, url_path="interpolate"))

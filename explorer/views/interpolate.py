@@ -2,25 +2,26 @@
 
 from functools import partial
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import streamlit as st
 
 from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import results
 from explorer.cache.checkpoints import Resource
+from explorer.extent import Point, pair
 from explorer.markup import images, tables
 from explorer.quantities import decode, paths, points
-from explorer.state import PATHS, TEST_IMAGES, ExplorerState, coordinate, one_of, point, rounded, whole
+from explorer.quantities.paths import Travel
+from explorer.state import PATHS, TEST_IMAGES, ExplorerState, Side, coordinate, one_of, point, rounded, whole
 from explorer.views import parts, takeaway
 
-SIDES = ("left", "right")
+SIDES: tuple[Side, Side] = ("left", "right")
 GIF_SCALE = 6
 GIF_RATE = 20
 UNSEEN = 0.005  # a length that the table shows as 0
-
-Point = tuple[float, float]
 
 
 def render() -> None:
@@ -37,23 +38,23 @@ def render() -> None:
     if shown:
         with head:
             takeaway.offer(partial(takeaway.maps, {f"path_{side}": each for side, each in shown.items()}))
-    travelled(shown)
+    draw_paths(shown)
 
 
-def same_images(shown: dict[str, Resource]) -> bool:
+def same_images(shown: dict[Side, Resource]) -> bool:
     """Whether the maps show codes of the same test images."""
     return len({resource.checkpoint.test_set for resource in shown.values()}) <= 1
 
 
-def ends(side: str, resource: Resource, state: ExplorerState, snap: bool) -> tuple[Point, Point]:
+def ends(side: Side, resource: Resource, state: ExplorerState, snap: bool) -> tuple[Point, Point]:
     """A and B on one side: the codes of the two chosen test images, unless free points were set."""
     codes = resource.checkpoint.codes
-    chosen = (index % len(codes) for index in (state.image_a, state.image_b))
-    images = tuple(tuple(map(coordinate, codes[index].tolist())) for index in chosen)
+    chosen = (codes[index % len(codes)].tolist() for index in (state.image_a, state.image_b))
+    a, b = (pair(map(coordinate, code)) for code in chosen)
     if snap:
-        return images
+        return a, b
     a1, a2, b1, b2 = (getattr(state, f"{end}{axis}_{side}") for end in "ab" for axis in (1, 2))
-    return (images[0] if None in (a1, a2) else (a1, a2)), (images[1] if None in (b1, b2) else (b1, b2))
+    return a if None in (a1, a2) else (a1, a2), b if None in (b1, b2) else (b1, b2)
 
 
 def picked(value: Any) -> None:
@@ -70,8 +71,21 @@ def picked(value: Any) -> None:
         return
 
 
+class Route(NamedTuple):
+    """What is asked of one map: a model, the class that it decodes, and both ends."""
+
+    resource: Resource
+    label: int
+    a: Point
+    b: Point
+
+    def travel(self, kind: str) -> Travel:
+        """The path of a kind, and how far it is in decoded images."""
+        return results.travel(self.resource, self.label, kind, self.a, self.b)
+
+
 @st.fragment
-def travelled(shown: dict[str, Resource]) -> None:
+def draw_paths(shown: dict[Side, Resource]) -> None:
     """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
     snap = session.current().snap and same_images(shown)
     count = min((len(resource.checkpoint.codes) for resource in shown.values()), default=TEST_IMAGES)
@@ -79,74 +93,74 @@ def travelled(shown: dict[str, Resource]) -> None:
         parts.keep_below("image_a", count)
         parts.keep_below("image_b", count, otherwise=count - 1)
     state = session.current()
-    sides = {}
-    places = dict(zip(SIDES, st.columns(2), strict=True))
+    columns = dict(zip(SIDES, st.columns(2), strict=True))
+    routes: dict[Side, Route] = {}
+    drawn: dict[Side, payloads.Path] = {}
     for side, resource in shown.items():
-        a, b = ends(side, resource, state, snap)
-        digit = getattr(state, f"digit_{side}")
-        with places[side]:
-            path = results.travel(resource, digit, state.path, a, b).points
-        sides[side] = payloads.Path(
-            bank=resource.id,
-            digit=digit,
-            a=a,
-            b=b,
-            path=[list(map(rounded, z)) for z in path.tolist()],
-            radius=results.radius(resource),
-            near=points.codes_near(resource.checkpoint.codes.numpy(), path, results.radius(resource)).tolist(),
-        )
-    told = payloads.Interpolate(sides=sides, kind=state.path, snap=snap, prior=state.prior)
-    browser.bridge("interpolate", told, session.undoable(picked))
-    for side, resource in shown.items():
-        with places[side]:
-            if snap and resource.stored.conditional:
-                decoded_as(resource, state, sides[side]["digit"])
-            compared(resource, sides[side], state.path)
+        routes[side] = Route(resource, getattr(state, f"digit_{side}"), *ends(side, resource, state, snap))
+        with columns[side]:  # where a spinner stands while the plane is measured
+            drawn[side] = path_payload(routes[side], state.path)
+    payload = payloads.Interpolate(sides=drawn, kind=state.path, snap=snap, prior=state.prior)
+    browser.bridge("interpolate", payload, session.undoable(picked))
+    for side, route in routes.items():
+        with columns[side]:
+            if snap and route.resource.stored.config.conditional:
+                say_class(route, state)
+            compare_lengths(route, state.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if snap:
             for end in "ab":
                 field = f"image_{end}"
                 parts.said(f"{end.upper()} is test image")
                 parts.choose_image(field, field, count, 120)
-        for side, resource in shown.items():
-            download(side, resource, sides[side])
+        for side, route in routes.items():
+            offer_gif(side, route, state.path)
     takeaway.problems("path")
     session.mirror()
 
 
-def decoded_as(resource: Resource, state: ExplorerState, digit: int) -> None:
+def path_payload(route: Route, kind: str) -> payloads.Path:
+    """One map's path as the browser draws it, and how many codes lie near each of its points."""
+    path, radius = route.travel(kind).points, results.radius(route.resource)
+    return payloads.Path(
+        bank=route.resource.id,
+        digit=route.label,
+        a=route.a,
+        b=route.b,
+        path=[pair(map(rounded, z)) for z in path.tolist()],
+        radius=radius,
+        near=points.codes_near(route.resource.checkpoint.codes.numpy(), path, radius).tolist(),
+    )
+
+
+def say_class(route: Route, state: ExplorerState) -> None:
     """What a conditional model makes of two test images of other classes: of each it keeps the style."""
-    labels, names = resource.checkpoint.labels.tolist(), resource.stored.class_names
+    labels, names = route.resource.checkpoint.labels.tolist(), route.resource.stored.class_names
     a, b = (escape(names[labels[index % len(labels)]]) for index in (state.image_a, state.image_b))
-    asked = escape(names[digit])
+    asked = escape(names[route.label])
     parts.said(f"Decoded as {asked} all along: A is the style of a test image of {a}, B that of one of {b}.")
 
 
-def compared(resource: Resource, shown: payloads.Path, chosen: str) -> None:
+def compare_lengths(route: Route, chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
-    travels = {kind: results.travel(resource, shown["digit"], kind, shown["a"], shown["b"]) for kind in PATHS}
-    unit, meaning = paths.unit(resource.checkpoint)
-    st.html(
-        tables.table(
-            list(PATHS),
-            {
-                f"length ({unit})": [f"{each.length:.2f}" for each in travels.values()],
-                "largest step": [f"{each.largest_step:.2f}" for each in travels.values()],
-            },
-            chosen,
-            meaning,
-        )
-    )
-    if max(each.length for each in travels.values()) < UNSEEN:
+    travels = {kind: route.travel(kind) for kind in PATHS}
+    unit, meaning = paths.unit(route.resource.checkpoint)
+    rows = {
+        f"length ({unit})": [f"{travel.length:.2f}" for travel in travels.values()],
+        "largest step": [f"{travel.largest_step:.2f}" for travel in travels.values()],
+    }
+    st.html(tables.table(list(PATHS), rows, chosen, meaning))
+    if max(travel.length for travel in travels.values()) < UNSEEN:
         parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
 
 
-def download(side: str, resource: Resource, shown: payloads.Path) -> None:
+def offer_gif(side: Side, route: Route, kind: str) -> None:
     """A button that makes the GIF of one path when it is pressed."""
-    name = resource.checkpoint.name
+    name = route.resource.checkpoint.name
 
-    def film() -> bytes:
-        frames = decode.there_and_back(resource.checkpoint.model, shown["path"], shown["digit"])
+    def gif() -> bytes:
+        path = np.vectorize(rounded)(route.travel(kind).points)  # as the browser shows it
+        frames = decode.there_and_back(route.resource.checkpoint.model, path, route.label)
         return images.gif(frames, GIF_SCALE, GIF_RATE)
 
-    takeaway.file(f"GIF of {name}", f"gif_{side}", film, f"{name}-path.gif", "image/gif", ":material/download:")
+    takeaway.file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")

@@ -13,12 +13,13 @@ from explorer import browser, session, startup
 from explorer.browser import payloads
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
-from explorer.state import ExplorerState, one_of, plane, point
+from explorer.extent import Point
+from explorer.state import ExplorerState, Side, one_of, plane, point
 from explorer.views import parts, takeaway
 
-SIDES = ("left", "middle", "right")
+SIDES: tuple[Side, ...] = ("left", "middle", "right")
 BEFORE = "maps_before"  # where the session keeps the state before the preset was chosen
-PRESET = {"left": "ae", "middle": "vae", "right": "vae-best"}
+PRESET: dict[Side, str] = {"left": "ae", "middle": "vae", "right": "vae-best"}
 
 
 def render() -> None:
@@ -29,7 +30,7 @@ def render() -> None:
         st.toggle("manifold", **session.bound("manifold"))
         st.toggle("prior", **session.bound("prior"))
         st.toggle("magnification", **session.bound("magnification"))
-    sides = [side for side in SIDES if getattr(session.current(), side)]
+    sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown = parts.maps("map", sides, below=parts.figures_line)
     if shown:
         with head:
@@ -74,9 +75,9 @@ def two() -> None:
     arrange({"left": left, "middle": "", "right": right}, before)
 
 
-def arrange(models: dict[str, str], before: ExplorerState | None = None) -> None:
+def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> None:
     """Show these models by side, each with its class and its points, now or else `before`; those of its side first."""
-    changes: dict[str, Any] = dict(models)
+    changes: dict[str, Any] = {**models}
     for side, name in models.items():
         known = [(state, place) for place in (side, *SIDES) for state in (session.current(), before) if state]
         state, place = next((each for each in known if getattr(*each) == name), (ExplorerState(), side))
@@ -85,7 +86,7 @@ def arrange(models: dict[str, str], before: ExplorerState | None = None) -> None
     session.update(**changes)
 
 
-def tie(side: str, resource: Resource, z: tuple[float, float] | None, announce: bool = False) -> None:
+def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False) -> None:
     """Tie a map to its controller in the browser; with `announce`, a run is asked for once the map can be touched."""
     state = session.current()
     shown = payloads.Map(
@@ -110,12 +111,14 @@ def picked(value: Any) -> None:
     session.update(**{f"z1_{side}": z1, f"z2_{side}": z2})
 
 
-def files(shown: dict[str, Resource]) -> None:
+def files(shown: dict[Side, Resource]) -> None:
     """The files of each map, its pinned digit among them, and the whole view as one."""
     from explorer.views import pins
 
     state = session.current()
     charts = {f"map_{side}": resource for side, resource in shown.items()}
-    kept = {side: (pins.pin(side, resource), getattr(state, f"digit_{side}")) for side, resource in shown.items()}
+    kept: dict[Side, tuple[Point, int]] = {
+        side: (pins.pin(side, resource), getattr(state, f"digit_{side}")) for side, resource in shown.items()
+    }
     takeaway.maps(charts, {f"map_{side}": partial(pins.at, resource, *kept[side]) for side, resource in shown.items()})
     takeaway.page(shown, kept)

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
-from explorer.state import DIGITS, FARTHEST, ExplorerState, coordinate, plane
+from explorer.state import DIGITS, FARTHEST, ExplorerState, Side, coordinate, plane
 from vae.storage.file_pair import CheckpointError
 
 NAMES = {
@@ -67,7 +67,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
         bound = session.bound(field, clears=clears)
         title = field.replace("_", " ").capitalize()
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
-        if resource and resource.stored.conditional and digit:
+        if resource and resource.stored.config.conditional and digit:
             choose_class(digit, "Class to decode", resource.stored.class_names)
     if problem:
         st.error(problem)
@@ -116,7 +116,7 @@ def choose_image(field: str, title: str, count: int, width: int) -> None:
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
-def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | None = None) -> dict[str, Resource]:
+def maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None) -> dict[Side, Resource]:
     """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
 
     `below` draws under a map.
@@ -125,7 +125,7 @@ def maps(charts: str, sides: Sequence[str], below: Callable[[Resource], None] | 
     if not names:  # they have gone since the run began
         st.error(checkpoints.nothing())
         return {}
-    shown: dict[str, Resource] = {}
+    shown: dict[Side, Resource] = {}
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
         with column:
             resource = choose(side, names, plane(side), f"digit_{side}")
@@ -175,7 +175,7 @@ def figures_line(resource: Resource) -> None:
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
     shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    if resource.stored.config.objective != "exact":  # there error and KL are those of an encoder that no page uses
+    if not resource.stored.config.codes_are_modes:  # there error and KL are those of an encoder that no page uses
         shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []

@@ -11,31 +11,32 @@ from explorer.browser import payloads
 from explorer.cache import results
 from explorer.cache.checkpoints import Resource
 from explorer.cache.results import Precise
+from explorer.extent import Point
 from explorer.markup import images
 from explorer.quantities import decode, points
-from explorer.state import coordinate
+from explorer.state import Side, coordinate
 from explorer.views import parts
 from vae.images.tensors import DataError
 
 SCALE = 4
 
 
-def pin(side: str, resource: Resource) -> tuple[float, float]:
+def pin(side: Side, resource: Resource) -> Point:
     """The pinned point of a side; at first the map's own starting point."""
     state = session.current()
-    z = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
-    if None in z:
-        first = results.start(resource)
-        z = tuple(coordinate(other if value is None else value) for value, other in zip(z, first, strict=True))
-    return z
+    z1, z2 = getattr(state, f"z1_{side}"), getattr(state, f"z2_{side}")
+    if z1 is None or z2 is None:
+        start1, start2 = results.start(resource)
+        z1, z2 = coordinate(start1 if z1 is None else z1), coordinate(start2 if z2 is None else z2)
+    return z1, z2
 
 
-def at(resource: Resource, z: tuple[float, float], digit: int) -> np.ndarray:
+def at(resource: Resource, z: Point, digit: int) -> np.ndarray:
     """The digit (28, 28) uint8 that is decoded at a point."""
     return decode.decode(resource.checkpoint.model, np.array([z]), digit)[0]
 
 
-def magnified(side: str, resource: Resource) -> bool:
+def magnified(side: Side, resource: Resource) -> bool:
     """Hand the browser a picture of how much a side's decoder stretches each place, which no click sends again.
 
     False if it stretches none, so that there is no picture.
@@ -57,7 +58,7 @@ def magnified(side: str, resource: Resource) -> bool:
 
 
 @st.fragment
-def pinned(side: str, resource: Resource, tie: Callable[[str, Resource, tuple[float, float]], None]) -> None:
+def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
     """All of a side's pinned point, which `tie` tells the map of.
 
     A fragment of its own for each side: a click draws that side anew, and nothing else.

@@ -8,11 +8,12 @@ from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.results import Film
-from explorer.state import coordinate, epoch, one_of, point
+from explorer.extent import pair
+from explorer.state import Side, coordinate, epoch, one_of, point
 from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
 
-SIDES = ("left", "right")
+SIDES: tuple[Side, Side] = ("left", "right")
 CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": "loss, nats"}
 
 
@@ -23,14 +24,14 @@ def render() -> None:
         st.toggle("prior", **session.bound("prior"))
         st.toggle("fit to codes", **session.bound("fit"))
     names = results.replayed()
-    shown: dict[str, Film] = {}
+    shown: dict[Side, Film] = {}
     for side, column in zip(SIDES, st.columns(2), strict=True):
         with column:
             film = choose(side, names)
             if film:
                 shown[side] = film
     if shown:
-        addresses = {side: addressed(film) for side, film in shown.items()}
+        addresses: dict[Side, dict[str, Any]] = {side: addressed(film) for side, film in shown.items()}
         played(shown, addresses)
     others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
@@ -43,7 +44,7 @@ def fields(side: str) -> tuple[str, str]:
     return f"z1_replay_{side}", f"z2_replay_{side}"
 
 
-def choose(side: str, names: list[str]) -> Film | None:
+def choose(side: Side, names: list[str]) -> Film | None:
     """A choice of training; None, with the reason below, where it cannot be shown.
 
     A model that a link asks for is offered without a replay too, so that the visitor reads how to make one.
@@ -85,21 +86,21 @@ def picked(value: Any) -> None:
 
 
 @st.fragment
-def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None:
+def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> None:
     """Maps, digits and curves, which the browser draws and moves by itself."""
     state = session.current()
     sides = {}
     for side, film in shown.items():
-        z = tuple(getattr(state, field) for field in fields(side))
+        z1, z2 = (getattr(state, field) for field in fields(side))
         sides[side] = payloads.Film(
             **addresses[side],
             id=film.id,
             name=film.checkpoint.name,
             classes=film.checkpoint.class_names,
             test_set=film.checkpoint.test_set,
-            prior=hasattr(film.checkpoint.model, "prior"),
+            prior=film.checkpoint.config.has_prior,
             digit=getattr(state, f"digit_replay_{side}"),
-            z=tuple(map(coordinate, film.start)) if None in z else z,
+            z=pair(map(coordinate, film.start)) if None in (z1, z2) else (z1, z2),
             views=film.views,
             last_view=film.last_view,
         )
@@ -117,18 +118,19 @@ def played(shown: dict[str, Film], addresses: dict[str, dict[str, Any]]) -> None
     session.mirror()
 
 
-def curves(shown: dict[str, Film]) -> list[payloads.FilmCurve]:
+def curves(shown: dict[Side, Film]) -> list[payloads.FilmCurve]:
     """What is drawn over time: for each figure its values at each moment on each side that has it.
 
     Losses under different likelihoods are no measure of each other, and get a curve each.
     """
-    rows = []
+    rows: list[payloads.FilmCurve] = []
     for figure, title in CURVES.items():
-        lines = {side: film.figures[figure] for side, film in shown.items() if figure in film.figures}
+        lines: dict[Side, list[float]] = {
+            side: film.figures[figure] for side, film in shown.items() if figure in film.figures
+        }
         alone = figure == "loss_nats" and len({likelihood(film) for film in shown.values()}) > 1
-        for group in [{side: values} for side, values in lines.items()] if alone else [lines]:
-            if group:
-                rows.append(payloads.FilmCurve(title=title, falls=figure != "kl_nats", lines=group))
+        groups: list[dict[Side, list[float]]] = [{side: values} for side, values in lines.items()] if alone else [lines]
+        rows += [payloads.FilmCurve(title=title, falls=figure != "kl_nats", lines=group) for group in groups if group]
     return rows
 
 

@@ -17,8 +17,9 @@ from explorer import browser, figures, session
 from explorer.browser import export
 from explorer.browser.export import Codes, Plane
 from explorer.cache.checkpoints import Resource
+from explorer.extent import Point
 from explorer.markup import images
-from explorer.state import ExplorerState
+from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ PROBLEMS = "file_problems"  # by the names of files that could not be made, why
 FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, with which an HTML file starts
 
 Images = Mapping[str, Callable[[], np.ndarray]]
-Pins = Mapping[str, tuple[tuple[float, float], int]]
+Pins = Mapping[Side, tuple[Point, int]]
 
 
 @st.fragment
@@ -61,7 +62,7 @@ def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = Non
     browser.bridge("pictures", {"charts": names}, lambda value: None)
 
 
-def page(shown: Mapping[str, Resource], pins: Pins) -> None:
+def page(shown: Mapping[Side, Resource], pins: Pins) -> None:
     """The explorer as one HTML file, with these models and what is pinned on each."""
     state = session.current()
     view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state)}
@@ -74,9 +75,9 @@ def page(shown: Mapping[str, Resource], pins: Pins) -> None:
     file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
 
 
-def ends(state: ExplorerState) -> dict[str, dict[str, tuple[float, float]]]:
+def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
     """The ends of paths that were set apart from test images, by side and by end."""
-    found: dict[str, dict[str, tuple[float, float]]] = {"left": {}, "right": {}}
+    found: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
     for side, end in product(found, "ab"):
         z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
         if None not in z:
@@ -128,19 +129,19 @@ def digit(image: Callable[[], np.ndarray]) -> bytes:
     return images.png(image(), SCALE)
 
 
-def plane(resource: Resource, z: tuple[float, float], digit: int) -> Plane:
+def plane(resource: Resource, z: Point, digit: int) -> Plane:
     """A model's map as an HTML file holds it."""
     from explorer.cache import results
 
-    layout = resource.figure.layout
+    x, y = figures.box(resource.figure)
     return Plane(
         label=parts.label(resource.checkpoint.name),
         facts=parts.facts(resource),
         id=resource.id,
         blob=resource.blob,
         classes=list(zip(map(figures.short, resource.stored.class_names), figures.PALETTE, strict=False)),
-        x=layout.xaxis.range,
-        y=layout.yaxis.range,
+        x=x,
+        y=y,
         dot=figures.dot(len(resource.stored.codes)),
         radius=results.radius(resource),
         near=results.typically_near(resource),

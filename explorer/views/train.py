@@ -14,7 +14,7 @@ from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
 HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
 NETWORK_NAMES = {
-    "seed": "seed, one layer of 512",
+    "tutorial": "tutorial, one layer of 512",
     "small": "small, one layer of 128",
     "deep": "deep, layers of 512",
     "fourier": "fourier, deep, from waves of z",
@@ -108,5 +108,5 @@ def foretell(config: Any) -> None:
         said += f"<br>{ahead.megabytes} MB of images are fetched first."
     if config.latent_dim != 2:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
-        said += " Bound shows such a model too." if config.model != "ae" else ""
+        said += " Bound shows such a model too." if config.has_prior else ""
     parts.said(said)

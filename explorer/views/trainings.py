@@ -108,7 +108,7 @@ def summary(job: Job) -> str:
     config = job.config
     dataset = plan.TITLES.get(config.dataset, config.dataset)
     facts = [dataset, KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
-    if config.model != "ae" and config.likelihood == "gaussian":
+    if config.has_prior and config.likelihood == "gaussian":
         facts[-1] = f"Gaussian, σ {config.sigma:.4g}"
     facts += [f"β {config.beta:g}"] if config.beta != 1 else []
     facts += [f"{config.latent_dim}-dimensional"] if config.latent_dim != 2 else []
@@ -172,7 +172,7 @@ def actions(job: Job, where: str) -> None:
 def curves(job: Job) -> payloads.TrainCurves:
     """The figures of the objective over the epochs, as the browser draws them."""
     named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
-    if job.config.model == "ae":
+    if not job.config.has_prior:
         named = [("loss −log p(x|z)", "loss_nats"), ("squared error", "squared_error")]
     elif job.config.objective != "elbo":
         named = [("loss −log p(x), estimated from draws: too high on average", "loss_nats")]
@@ -217,7 +217,7 @@ def picture(job: Job, seen: training_preview.Glimpse) -> payloads.TrainPicture |
         scale=scale,
         labels=b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
         window=seen.window,
-        prior=job.config.model != "ae",
+        prior=job.config.has_prior,
         palette=figures.PALETTE,
         classes=seen.class_names,
     )
@@ -250,8 +250,8 @@ def links(job: Job) -> list[str]:
     state, name = session.current(), job.name
     flat, right = job.config.latent_dim == 2, {"right": name, **dict.fromkeys(plane("right"))}
     places = [("Maps", ".", right), ("Interpolate", "interpolate", right)] if flat else []
-    places += [("Classes", "classes", {"style": name})] if flat and job.config.model == "cvae" else []
-    places += [("Bound", "bound", {"bound": name})] if job.config.model != "ae" else []
+    places += [("Classes", "classes", {"style": name})] if flat and job.config.conditional else []
+    places += [("Bound", "bound", {"bound": name})] if job.config.has_prior else []
     return [
         f'<a href="{page}?{urlencode(to_query(replace(state, **changes)))}" target="_self">{title}</a>'
         for title, page, changes in places

@@ -33,7 +33,7 @@ from chromium import LAUNCH, READY, app, visit  # noqa: E402
 from visitors import Crowd  # noqa: E402
 
 from explorer.figures import latent_map  # noqa: E402
-from vae import evaluate  # noqa: E402
+from vae import metrics  # noqa: E402
 from vae.images.sources import load_dataset  # noqa: E402
 from vae.images.tensors import ImageSet  # noqa: E402
 from vae.storage import checkpoint  # noqa: E402
@@ -93,7 +93,7 @@ def all_images(folder: Path, data: ImageSet) -> Path:
     images, labels = (torch.cat(parts) for parts in (data[0:4:2], data[1:4:2]))
     for name in MODELS.values():
         shipped = checkpoint.read(ROOT / "checkpoints" / name)
-        codes = evaluate.encode(shipped.model, shipped.config, images, labels)
+        codes = metrics.encode(shipped.model, shipped.config, images, labels)
         (folder / "checkpoints").mkdir(exist_ok=True)
         more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8))
         checkpoint.write(folder / "checkpoints" / name, more)
@@ -104,7 +104,7 @@ def write_charts(root: Path, folder: Path) -> None:
     """The two charts of a project's start page, for the bare page."""
     for side, name in MODELS.items():
         read = checkpoint.read(root / "checkpoints" / name)
-        prior = hasattr(read.model, "prior")
+        prior = read.config.has_prior
         latent_map(read.codes.numpy(), read.labels.numpy(), prior, read.class_names).write_json(folder / f"{side}.json")
 
 

@@ -44,14 +44,15 @@ Information geometry and its applications, 2016 (the Fisher information as curva
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Independent
 from torch.nn.functional import one_hot
 
-from vae.distributions import DiagonalNormal, jeffreys, pairwise_log_prob
+from vae.distributions import jeffreys, pairwise_log_prob
+from vae.models import LatentVariableModel
 
 REACH = 6.0  # the plane begins as [-REACH, REACH]^D
 FARTHEST = 15.0
@@ -67,22 +68,6 @@ _BORDER_NATS = 14.0  # exp(-14) = 1e-6
 _FAINT_NATS = -80.0  # below the peak: exp of less is a denormal float32, with which CPUs are slow
 _ROWS = 4_096  # images in one matrix product
 _PAIRS = 500_000  # of an image and a tile, before those that do not matter are summed up
-
-
-class LatentVariableModel(Protocol):
-    """What is asked of a model; VAE and CVAE have it."""
-
-    latent_dim: int
-    conditional: bool
-
-    def prior(self) -> Distribution:
-        """p(z), over (D,)."""
-
-    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
-        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28)."""
-
-    def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
-        """q(z|x), or q(z|x, y), over (B, D)."""
 
 
 class Integral(NamedTuple):

@@ -29,7 +29,7 @@ from torch.special import log_ndtr
 
 from vae.distributions import pairwise_log_prob
 from vae.inference.estimators import by_label
-from vae.models import VAE
+from vae.models import LatentVariableModel
 from vae.quasi_random import shifted_lattice
 
 CELL_WIDTH = 0.1
@@ -72,7 +72,7 @@ def aggregate_posterior(mean: Tensor, std: Tensor, cell_width: float = CELL_WIDT
 
 @torch.no_grad()
 def exact_aggregate(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     generator: torch.Generator,
     y: Tensor | None = None,
@@ -85,8 +85,11 @@ def exact_aggregate(
     weights. A posterior narrower than the points are apart falls where the points next to it lie, which blurs the
     aggregate: KL errs downwards and holes upwards. Raises ValueError for an AE, or D other than 2.
     """
-    if not hasattr(model, "prior") or model.latent_dim != 2:
-        raise ValueError(f"an aggregate posterior needs a model with a prior and D = 2, got {model.kind}")
+    if not model.has_prior or model.latent_dim != 2:
+        what = "a model" if model.has_prior else "an autoencoder"
+        raise ValueError(
+            f"an aggregate posterior needs a model with a prior and D = 2, got {what} with D = {model.latent_dim}"
+        )
     z = shifted_lattice(points, 2, generator).to(x.dtype)
     weights = z.new_zeros(points, dtype=torch.float64)
     for label, rows in by_label(model, x, y):

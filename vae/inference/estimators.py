@@ -1,8 +1,8 @@
 """log p(x) from draws: three estimates of one integral, each with its error, in any number of dimensions.
 
-    naive        log 1/K sum p(x|z_k)                     z_k ~ p(z)      every draw is a guess
-    importance   log 1/K sum p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the guess is the encoder's (IW-K)
-    elbo         1/K sum log p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the mean outside the logarithm
+    simple_monte_carlo   log 1/K sum p(x|z_k)                     z_k ~ p(z)      every draw is a guess
+    importance           log 1/K sum p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the guess is the encoder's (IW-K)
+    elbo                 1/K sum log p(x|z_k) p(z_k) / q(z_k|x)   z_k ~ q(z|x)    the mean outside the logarithm
 
 The sums inside the logarithms are unbiased for p(x). Their logarithm is not unbiased for log p(x): it is low on average
 (Jensen), by about half its variance while that is small, and by nats once few draws carry the sum. Then the error given
@@ -12,16 +12,14 @@ is IW-1, low by KL(q(z|x) || p(z|x)) however many draws are taken. In two dimens
 `quadrature.log_evidence`.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vae.architecture import PIXELS
 from vae.distributions import pairwise_log_prob
-from vae.models import VAE
+from vae.models import LatentVariableModel
 
 _POINTS = 4_096  # latent points decoded together
 _VALUES = 2**19  # log-weights held at a time
@@ -39,18 +37,9 @@ class Estimate(NamedTuple):
     standard_error: Tensor  # nan where one draw was taken
 
 
-class TwoPartCode(NamedTuple):
-    """The length of an image's description in bits, part by part, each (N,)."""
-
-    latent_bits: Tensor  # to name z
-    pixel_bits: Tensor  # to name x given z
-    total_bits: Tensor
-    fine_bits: Tensor | None  # of the total: what the true posterior would have saved; None without log p(x)
-
-
 @torch.no_grad()
-def naive(
-    model: VAE,
+def simple_monte_carlo(
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -81,7 +70,7 @@ def naive(
 
 @torch.no_grad()
 def importance(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -91,8 +80,8 @@ def importance(
     """IW-K, log 1/K sum p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x), K = `samples`: low for log p(x), rising with K.
 
     x is (N, 1, 28, 28); for a CVAE y gives the label of each image. Each image has its own draws, so that the errors
-    of two images are independent. Standard error by the delta method, as in `naive`. Where q(z|x) is the true
-    posterior every term is p(x), and the error is 0. Raises ValueError for samples < 1 or an AE.
+    of two images are independent. Standard error by the delta method, as in `simple_monte_carlo`. Where q(z|x) is the
+    true posterior every term is p(x), and the error is 0. Raises ValueError for samples < 1 or an AE.
 
     Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015.
     """
@@ -104,7 +93,7 @@ def importance(
 
 @torch.no_grad()
 def elbo(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -124,7 +113,7 @@ def elbo(
 
 
 @torch.no_grad()
-def log_joint(model: VAE, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+def log_joint(model: LatentVariableModel, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
     """log p(x_n, z_nk) = log p(x_n|z_nk) + log p(z_nk) in nats, (N, K) float64, for z (N, K, D): its own points
     for each image."""
     count, points = z.shape[0] * z.shape[1], z.flatten(0, 1)
@@ -137,7 +126,7 @@ def log_joint(model: VAE, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tens
     return found.unflatten(0, z.shape[:2])
 
 
-def by_label(model: VAE, x: Tensor, y: Tensor | None) -> list[tuple[Tensor | None, Tensor]]:
+def by_label(model: LatentVariableModel, x: Tensor, y: Tensor | None) -> list[tuple[Tensor | None, Tensor]]:
     """Each different label with the images (K,) that have it; one group without label where the model takes none.
 
     What one label's decoder makes of a point serves all images of that label.
@@ -148,37 +137,6 @@ def by_label(model: VAE, x: Tensor, y: Tensor | None) -> list[tuple[Tensor | Non
         raise ValueError(f"y must have a label for each of {len(x)} images, got {None if y is None else len(y)}")
     different, which = y.unique(dim=0, return_inverse=True)
     return [(label, (which == i).nonzero()[:, 0]) for i, label in enumerate(different)]
-
-
-def two_part_code_bits(
-    log_likelihood_nats: Tensor, kl_nats: Tensor, log_px_nats: Tensor | None = None, step: float = 1.0
-) -> TwoPartCode:
-    """The description of an image in two parts: first z, then x given z.
-
-        latent_bits   KL(q(z|x) || p(z)) / log 2
-        pixel_bits    -E_q[log p(x|z)] / log 2 - 784 log2(step)
-        total_bits    their sum; -elbo / log 2 where step is 1
-        fine_bits     KL(q(z|x) || p(z|x)) / log 2 = (log p(x) - elbo) / log 2
-
-    A z drawn from q costs -log p(z) under the prior that both sides know, but the choice of z among those that q allows
-    carries -log q(z|x) of some other message, which the receiver gets back ("bits back"): what is left is the KL. The
-    least total is -log2 p(x); the rest is the fine for a q that is not the posterior.
-
-    `step` is the distance between two neighbouring values of a pixel. Binary pixels have probabilities: step = 1. Grey
-    pixels under a Gaussian have densities, and a density names a value only to within a step: with 1/255 the bits name
-    the grey level, as long as sigma is well above the step; with step = 1 they are bits up to a constant, and can be
-    negative. The grey Bernoulli formula is no code of the grey image: it is the mean length of the code of a binary
-    image whose pixels are drawn with the grey values as probabilities. Raises ValueError for step outside (0, 1].
-
-    Hinton and van Camp, Keeping neural networks simple by minimizing the description length of the weights, 1993;
-    Doersch, Tutorial on variational autoencoders, 2016, section 2.4.2.
-    """
-    if not 0 < step <= 1:
-        raise ValueError(f"step must be in (0, 1], got {step}")
-    latent = kl_nats / math.log(2)
-    pixels = -log_likelihood_nats / math.log(2) - PIXELS * math.log2(step)
-    fine = None if log_px_nats is None else (log_px_nats - log_likelihood_nats + kl_nats) / math.log(2)
-    return TwoPartCode(latent, pixels, latent + pixels, fine)
 
 
 class _RunningMean:
@@ -222,7 +180,7 @@ class _RunningMean:
 
 
 def _log_weights(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     samples: int,
     generator: torch.Generator,
@@ -248,8 +206,8 @@ def _cut(count: int, most: int) -> list[int]:
     return [min(most, count - start) for start in range(0, count, most)]
 
 
-def _check(model: VAE, samples: int) -> None:
+def _check(model: LatentVariableModel, samples: int) -> None:
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
-    if not hasattr(model, "prior"):
-        raise ValueError(f"log p(x) needs a model with a prior, got {model.kind}")
+    if not model.has_prior:
+        raise ValueError("log p(x) needs a model with a prior, and an autoencoder has none")

@@ -30,7 +30,7 @@ from vae.inference.adaptive import Tally
 from vae.inference.estimators import by_label, log_joint
 from vae.inference.gauss_hermite import derivatives, expectation, product, rule
 from vae.inference.quadrature import Moments, moments
-from vae.models import VAE
+from vae.models import LatentVariableModel
 
 TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
 
@@ -69,13 +69,13 @@ class Gap(NamedTuple):
     """log p(x) - elbo(q(z|x)) of each image and its two parts, (N,) float64, none below 0."""
 
     gap_nats: Tensor
-    family_nats: Tensor
-    amortisation_nats: Tensor
+    approximation_gap_nats: Tensor
+    amortization_gap_nats: Tensor
     error_nats: Tensor  # of each of the three, at most: those of log p(x) and of the two ELBOs together
 
 
 @torch.no_grad()
-def expected_elbo(model: VAE, x: Tensor, q: DiagonalNormal, y: Tensor | None = None) -> Elbo:
+def expected_elbo(model: LatentVariableModel, x: Tensor, q: DiagonalNormal, y: Tensor | None = None) -> Elbo:
     """E_q[log p(x, z)] + entropy of q, not sampled, for any diagonal normals q over (N, D), D <= 2.
 
     The integral is a sum over a grid of each image's own, refined until that moves it by no more than 0.01 nat, or
@@ -90,7 +90,7 @@ def expected_elbo(model: VAE, x: Tensor, q: DiagonalNormal, y: Tensor | None = N
 
 @torch.no_grad()
 def best_gaussian(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     y: Tensor | None = None,
     exact: Moments | None = None,
@@ -109,7 +109,7 @@ def best_gaussian(
 
 @torch.no_grad()
 def gap(
-    model: VAE,
+    model: LatentVariableModel,
     x: Tensor,
     y: Tensor | None = None,
     exact: Moments | None = None,
@@ -124,7 +124,12 @@ def gap(
 
 
 def _search(
-    model: VAE, x: Tensor, y: Tensor | None, exact: Moments | None, on_progress: Progress | None, settle: bool
+    model: LatentVariableModel,
+    x: Tensor,
+    y: Tensor | None,
+    exact: Moments | None,
+    on_progress: Progress | None,
+    settle: bool,
 ) -> tuple[BestGaussian, Elbo]:
     """q*, and the ELBO of the encoder's q: settled, or only as far as it takes to know that it is below that of q*."""
     exact = exact or moments(model, x, y)
@@ -188,7 +193,7 @@ class _Tries:
 class _Images:
     """Some images of a model, and log p(x, z) of each at points of its own."""
 
-    def __init__(self, model: VAE, x: Tensor, y: Tensor | None, tally: Tally) -> None:
+    def __init__(self, model: LatentVariableModel, x: Tensor, y: Tensor | None, tally: Tally) -> None:
         self._model, self._x, self._y, self._tally = model, x, y if model.conditional else None, tally
 
     def encoder(self) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from torch.nn.functional import max_pool2d
 from vae.inference.adaptive import log_joint as log_joint_of_all
 from vae.inference.estimators import by_label, log_joint
 from vae.inference.gauss_hermite import product
-from vae.models import VAE
+from vae.models import LatentVariableModel
 
 REACH = 6.2  # the lattice covers [-REACH, REACH]^D, outside of which lies 1e-9 of the prior
 POINTS = {1: 4_096, 2: 512}  # along an axis, for each D
@@ -32,15 +32,16 @@ _IMAGES = 1_000  # looked at together
 
 
 @torch.no_grad()
-def posterior_modes(model: VAE, x: Tensor, y: Tensor | None = None) -> Tensor:
+def posterior_modes(model: LatentVariableModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     """z* (N, D) float32 of images x (N, 1, 28, 28), for a CVAE under labels y (N,).
 
     Grey x under a Bernoulli likelihood means the binary image drawn from it: its expected log p(x|z). Raises ValueError
     for D > 2 or an AE.
     """
-    if model.latent_dim not in POINTS or not hasattr(model, "prior"):
+    if model.latent_dim not in POINTS or not model.has_prior:
+        what = "a model" if model.has_prior else "an autoencoder"
         raise ValueError(
-            f"modes of the posterior need a model with a prior and D <= 2, got {model.kind} with D = {model.latent_dim}"
+            f"modes of the posterior need a model with a prior and D <= 2, got {what} with D = {model.latent_dim}"
         )
     modes = x.new_zeros(len(x), model.latent_dim)
     for label, rows in by_label(model, x, y):
@@ -51,7 +52,7 @@ def posterior_modes(model: VAE, x: Tensor, y: Tensor | None = None) -> Tensor:
     return modes.float()
 
 
-def _starts(model: VAE, x: Tensor, label: Tensor | None) -> Tensor:
+def _starts(model: LatentVariableModel, x: Tensor, label: Tensor | None) -> Tensor:
     """The highest peaks of the lattice for each image, (N, STARTS, D)."""
     count = POINTS[model.latent_dim]
     axis = REACH * ((torch.arange(count, device=x.device, dtype=torch.float64) + 0.5) * 2 / count - 1)
@@ -74,7 +75,7 @@ def _starts(model: VAE, x: Tensor, label: Tensor | None) -> Tensor:
     return starts
 
 
-def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
+def _climb(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
     """The highest point (N, D) seen on the way up from starts z (N, K, D)."""
     d = model.latent_dim
     around = stencil(d, x.device)

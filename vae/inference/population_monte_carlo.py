@@ -27,7 +27,7 @@ from torch.distributions import Distribution
 
 from vae.inference.estimators import log_joint
 from vae.inference.map_codes import parabola, stencil, uphill
-from vae.models import VAE
+from vae.models import LatentVariableModel
 from vae.quasi_random import shifted_lattice
 
 POINTS = 8_192  # of the lattice; each round has an eighth as many
@@ -43,7 +43,7 @@ _NEIGHBOUR = 6  # whose distance is the width of a normal
 _ALIVE = 24  # equal weights that flattened ones are worth
 
 
-class Population(NamedTuple):
+class PosteriorEstimate(NamedTuple):
     """What the last round says of one image."""
 
     log_px_nats: float
@@ -61,9 +61,9 @@ class _Normals(NamedTuple):
 
 
 @torch.no_grad()
-def population(
-    model: VAE, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
-) -> Population:
+def estimate_posterior(
+    model: LatentVariableModel, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
+) -> PosteriorEstimate:
     """log p(x), for a CVAE log p(x|y), and the posterior of an image x (1, 1, 28, 28) with its label y (1,).
 
     `points` is the size of the lattice. The estimate of p(x) lacks what no round has seen; standard error by the delta
@@ -89,7 +89,7 @@ def population(
     mode = torch.cat(seen)[torch.cat(heights).argmax()]
     weights, z = log_weights.softmax(0), z.double()
     mean = weights @ z
-    return Population(
+    return PosteriorEstimate(
         log_px_nats=(log_weights.logsumexp(0) - math.log(draws)).item(),
         error_nats=(weights.square().sum() - 1 / draws).clamp(min=0).sqrt().item(),
         mode=mode,
@@ -106,7 +106,7 @@ def _highest(z: Tensor, joint: Tensor, apart: float) -> Tensor:
     return z[~exceeded][:PEAKS]
 
 
-def _climb(model: VAE, x: Tensor, y: Tensor | None, z: Tensor, spacing: float) -> _Normals:
+def _climb(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor, spacing: float) -> _Normals:
     """The peaks that points z (K, D) lie beside, each as wide as its parabola is along its longer axis."""
     around = stencil(model.latent_dim, z.device)
     centre, step = z.double(), z.new_full((len(z), 1), spacing, dtype=torch.float64)

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae.inference.adaptive import Integral, LatentVariableModel, Plane, Tally, decode, log_joint, midpoints
+from vae.inference.adaptive import Integral, Plane, Tally, decode, log_joint, midpoints
 from vae.inference.estimators import log_joint as log_joint_of_each
 from vae.inference.gauss_hermite import expectation
+from vae.models import LatentVariableModel
 
 TOLERANCE_NATS = 0.01
 MAP_SIZE = 200
@@ -193,7 +194,7 @@ def _integrate(
 
 
 def _check(model: LatentVariableModel, x: Tensor, y: Tensor | None, tolerance_nats: float) -> None:
-    if not hasattr(model, "prior"):
+    if not model.has_prior:
         raise ValueError("quadrature needs a model with a prior, and an autoencoder has none")
     if model.latent_dim > 2:
         raise ValueError(f"quadrature needs D <= 2, got D = {model.latent_dim}: there, only bounds can be sampled")

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from vae.config import TrainConfig
-from vae.models import AE, CVAE, VAE, skeleton
+from vae.models import AE, CVAE, VAE, build_empty
 from vae.storage import stored_checkpoint
 from vae.storage.file_pair import write_pair
-from vae.storage.stored_checkpoint import Described, Stored
+from vae.storage.stored_checkpoint import RecordedData, Stored
 
 
 @dataclass(frozen=True)
-class Checkpoint(Described):
+class Checkpoint(RecordedData):
     """A model in eval mode on the CPU, what it made of the test set, and how it came to be."""
 
     name: str
@@ -36,12 +36,12 @@ def load(path: str | Path) -> AE | VAE | CVAE:
 
 def read(path: str | Path) -> Checkpoint:
     """All of a checkpoint; raises what `stored_checkpoint.read` raises."""
-    return revive(stored_checkpoint.read(path))
+    return from_stored(stored_checkpoint.read(path))
 
 
-def revive(found: Stored) -> Checkpoint:
+def from_stored(found: Stored) -> Checkpoint:
     """The same with a model."""
-    model = skeleton(found.config, len(found.class_names))
+    model = build_empty(found.config, len(found.class_names))
     model.load_state_dict({name: torch.from_numpy(weight) for name, weight in found.weights.items()}, assign=True)
     codes, labels = torch.from_numpy(found.codes), torch.from_numpy(found.labels)
     return Checkpoint(found.name, found.config, model.eval().requires_grad_(False), codes, labels, found.record)

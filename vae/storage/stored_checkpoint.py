@@ -1,7 +1,7 @@
 """A trained model on the disk, and what its files say: all that a map shows, without PyTorch.
 
     <name>.pt     weights, and the codes and labels of the test set, so that a map needs no data set
-    <name>.json   format, run id, configuration, class names, versions, device, seconds, history per epoch, test figures
+    <name>.json   format, run id, configuration, class names, versions, device, seconds, history per epoch, test metrics
 
 The JSON alone tells the architecture; the weights are read by a reader that runs no code. The configuration names the
 data set, a folder as it was named on the command line; `test_sha256` tells whether what is there now is still what it
@@ -40,34 +40,34 @@ FOLDER = "checkpoints"
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `tensors.fingerprint`
 FARTHEST = 1e12  # from 0, of a code; no map is drawn beyond
 
-Figure = float | UnsetType
+Metric = float | UnsetType
 Name = Annotated[str, Meta(pattern=r"\S")]
 ClassNames = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MOST_CLASSES)]
 Form = TypeVar("Form", bound=msgspec.Struct)
 
 
-class Figures(msgspec.Struct):
-    """The figures of a record on the test images that a page or a table shows; others may be there, of any kind."""
+class Metrics(msgspec.Struct):
+    """The metrics of a record on the test images that a page or a table shows; others may be there, of any kind."""
 
-    squared_error: Figure = UNSET
-    squared_error_at_code: Figure = UNSET
-    kl_nats: Figure = UNSET
-    elbo_nats: Figure = UNSET
-    refined_elbo_nats: Figure = UNSET
-    refined_elbo_nats_se: Figure = UNSET
-    iw500_nats: Figure = UNSET
-    iw500_nats_se: Figure = UNSET
-    log_px_nats: Figure = UNSET
-    log_px_summed_nats: Figure = UNSET
-    log_px_summed_nats_se: Figure = UNSET
-    aggregate_kl_nats: Figure = UNSET
-    holes: Figure = UNSET
-    knn5_accuracy: Figure = UNSET
-    bayes_accuracy: Figure = UNSET
-    bayes_accuracy_se: Figure = UNSET
-    class_agreement: Figure = UNSET
-    cas: Figure = UNSET
-    judge_accuracy: Figure = UNSET
+    squared_error: Metric = UNSET
+    squared_error_at_code: Metric = UNSET
+    kl_nats: Metric = UNSET
+    elbo_nats: Metric = UNSET
+    refined_elbo_nats: Metric = UNSET
+    refined_elbo_nats_se: Metric = UNSET
+    iw500_nats: Metric = UNSET
+    iw500_nats_se: Metric = UNSET
+    log_px_nats: Metric = UNSET
+    log_px_summed_nats: Metric = UNSET
+    log_px_summed_nats_se: Metric = UNSET
+    aggregate_kl_nats: Metric = UNSET
+    holes: Metric = UNSET
+    knn5_accuracy: Metric = UNSET
+    bayes_accuracy: Metric = UNSET
+    bayes_accuracy_se: Metric = UNSET
+    class_agreement: Metric = UNSET
+    cas: Metric = UNSET
+    classifier_accuracy: Metric = UNSET
     hardest: list[Annotated[int, Meta(ge=0)]] = []  # indices of test images
 
 
@@ -79,7 +79,7 @@ class Record(msgspec.Struct):
 
     run_id: str
     config: dict[str, Any]  # see `TrainConfig.from_dict`
-    test: Figures
+    test: Metrics
     class_names: ClassNames = DIGITS
     test_sha256: str = MNIST_TEST_SHA256
     versions: dict[str, str] = {}
@@ -93,7 +93,17 @@ class Record(msgspec.Struct):
             raise ValueError("expected class_names that differ from one another")
 
 
-class Described:
+_OLD_METRICS = {
+    "gap_family_nats": "approximation_gap_nats",
+    "gap_family_nats_se": "approximation_gap_nats_se",
+    "gap_amortisation_nats": "amortization_gap_nats",
+    "gap_amortisation_nats_se": "amortization_gap_nats_se",
+    "code_fine_bits": "code_excess_bits",
+    "judge_accuracy": "classifier_accuracy",
+}  # what a metric is called now, by its former name
+
+
+class RecordedData:
     """What a record says of the images that a model has seen, now or before it said so."""
 
     record: dict[str, Any]  # the JSON
@@ -116,7 +126,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Stored(Described):
+class Stored(RecordedData):
     """A checkpoint as arrays."""
 
     name: str
@@ -125,16 +135,6 @@ class Stored(Described):
     codes: np.ndarray  # (N, D) float32, the posterior means of the test images; for an AE their codes
     labels: np.ndarray  # (N,) uint8, the test labels
     record: dict[str, Any]
-
-    @property
-    def conditional(self) -> bool:
-        """Whether the model is told the class."""
-        return self.config.model == "cvae"
-
-    @property
-    def prior(self) -> bool:
-        """Whether the model has one."""
-        return self.config.model != "ae"
 
     def layers(self, part: Part = "decoder") -> list[DenseLayer]:
         """The layers of encoder or decoder, as `architecture.dense_layers` has them."""
@@ -150,6 +150,7 @@ def read(path: str | Path) -> Stored:
     """
     path = bare(path)
     content, record = read_pair(path, partial(cure, path))
+    record = _with_current_names(record)
     try:
         facts = conforming(record, Record)
         config = _config(facts)
@@ -165,6 +166,14 @@ def read(path: str | Path) -> Stored:
         said = f"{suffixed(path, '.pt')} does not fit its configuration ({reason})"
         raise CheckpointError(f"{said}: {cure(path, record)}") from error
     return Stored(path.name, config, weights, codes, labels, record)
+
+
+def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
+    """A record whose test metrics have the names of today, whenever it was written."""
+    test = record.get("test")
+    if not isinstance(test, dict):
+        return record
+    return record | {"test": {_OLD_METRICS.get(name, name): value for name, value in test.items()}}
 
 
 def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-// The estimates of log p(x) as they come: IW-K rising to the exact value, and the naive estimator's scatter below it.
+// The estimates of log p(x) as they come: IW-K rising to the exact value, and the scatter of simple Monte Carlo below it.
 
 import { drawLevels } from "../base/axes.js";
 import { cleared, element } from "../base/dom.js";

@@ -1,0 +1,143 @@
+"""What is measured of any model with its networks alone: terms of the objective, codes, errors, neighbours.
+
+All are means over a set of images. With dynamic binarization they are over binary images, which are drawn once from the
+seed. `exact_metrics` has what takes integrals over the latent space; `evaluate` puts all of them into one table.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from vae.config import TrainConfig
+from vae.distributions import squared_error
+from vae.images.tensors import binarize, to_pixels
+from vae.inference import map_codes
+from vae.models import CVAE, VAE, Model
+from vae.objectives import Terms
+
+SEED = 0
+SAMPLES_PER_CLASS = 1_000  # for the class agreement
+_BLOCK = 1_000  # images that go through a network together
+
+
+def likelihood_inputs(config: TrainConfig, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of images as the likelihood takes them: pixels (B, 1, 28, 28), grey or binary, and labels (B,).
+
+    Args:
+        config: of the model; its likelihood decides.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64.
+    """
+    generator = torch.Generator(images.device).manual_seed(SEED + 1)  # other draws than the noise of z
+    for block, y in zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True):
+        x = to_pixels(block)
+        yield (binarize(x, generator) if config.likelihood == "bernoulli" else x), y
+
+
+@torch.inference_mode()
+def objective_terms(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> list[Terms]:
+    """The parts of the objective for each image, block by block; the noise comes from the same seed each time.
+
+    Args:
+        model: in eval mode or in training, which makes no difference.
+        config: of the model.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64, which only a CVAE uses.
+    """
+    noise = torch.Generator(images.device).manual_seed(SEED)
+    return [
+        model.terms(x, one_hot(y, model.classes).float() if model.conditional else None, noise)
+        for x, y in likelihood_inputs(config, images, labels)
+    ]
+
+
+@torch.no_grad()
+def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> Tensor:
+    """The codes (N, D) of images, grey as they are.
+
+    They are what the encoder says, or the modes of the exact posteriors where `config.codes_are_modes`: such a decoder
+    was trained without its encoder.
+
+    Args:
+        model: any of the family.
+        config: of the model.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64, which only a CVAE uses.
+    """
+    if config.codes_are_modes and isinstance(model, VAE):
+        return map_codes.posterior_modes(model, to_pixels(images), labels)
+    return encoder_codes(model, images, labels)
+
+
+@torch.no_grad()
+def encoder_codes(model: Model, images: Tensor, labels: Tensor) -> Tensor:
+    """The codes (N, D) that the encoder gives.
+
+    Args:
+        model: any of the family.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64, which only a CVAE uses.
+    """
+    pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
+    return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
+
+
+@torch.inference_mode()
+def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: Tensor) -> float:
+    """The squared error between an image and what its code decodes to, summed over pixels, mean over images.
+
+    Args:
+        model: any of the family.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64, which only a CVAE uses.
+        codes: (N, D), as `encode` gives them.
+    """
+    blocks = zip(images.split(_BLOCK), labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
+    errors = [squared_error(to_pixels(block), model.decode(z, y)) for block, y, z in blocks]
+    return torch.cat(errors).double().mean().item()
+
+
+def nearest_labels(codes: Tensor, labels: Tensor, test_codes: Tensor, k: int) -> Tensor:
+    """The labels (M, k) of the codes nearest to each test code, the nearest first.
+
+    Args:
+        codes: (N, D); distances are Euclidean.
+        labels: (N,) of these codes.
+        test_codes: (M, D).
+        k: how many, of the N at most.
+    """
+    k, codes = min(k, len(codes)), codes.double()
+    blocks = test_codes.double().split(_BLOCK)
+    return labels[torch.cat([torch.cdist(block, codes).topk(k, largest=False).indices for block in blocks])]
+
+
+def knn_accuracy(nearest: Tensor, labels: Tensor) -> float:
+    """The share of test images whose nearest codes vote for their label; a tie goes to the nearest voter.
+
+    Args:
+        nearest: (M, k) labels of the nearest codes, as `nearest_labels` gives them.
+        labels: (M,) the true labels.
+    """
+    ranks = torch.arange(1, nearest.shape[1] + 1, device=nearest.device)
+    weights = 1 + 0.1 * 0.5**ranks  # the excess decides ties only: it sums to less than 0.1
+    votes = (one_hot(nearest) * weights[:, None]).sum(1)  # (M, C)
+    return (votes.argmax(1) == labels).double().mean().item()
+
+
+@torch.inference_mode()
+def class_agreement(model: CVAE, image_classifier: Callable[[Tensor], Tensor]) -> float:
+    """The share of samples in which a classifier sees the class that was asked for.
+
+    A sample is the decoder's mean at z ~ N(0, I).
+
+    Args:
+        model: a conditional model.
+        image_classifier: images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+    """
+    asked = torch.arange(model.classes).repeat_interleave(SAMPLES_PER_CLASS)
+    z = model.prior().rsample((len(asked),), generator=torch.Generator().manual_seed(SEED))  # (N, D)
+    pairs = zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)
+    seen = [image_classifier(model.decode(*pair)).argmax(1) for pair in pairs]
+    return (torch.cat(seen) == asked).double().mean().item()
