@@ -17,7 +17,7 @@ from vae.architecture import PIXELS
 from vae.config import TrainConfig
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
-from vae.inference import estimators, inference_gap, quadrature
+from vae.inference import estimators, inference_gap, joint, quadrature
 from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
@@ -169,7 +169,7 @@ def draws(
     found = []
     for each in (DiagonalNormal(mean, std.log()), model.prior()):
         z = each.rsample((DRAWS,), generator=generator)
-        found.append((estimators.log_joint(model, x, z[None], y)[0] - each.log_prob(z)).numpy())
+        found.append((joint.log_joint(model, x, z[None], y)[0] - each.log_prob(z)).numpy())
     return found[0], found[1]
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vae.distributions import pairwise_log_prob
-from vae.inference.adaptive import midpoints
+from vae.grids import midpoints
 from vae.inference.quadrature import Posterior
 from vae.models import VAE
 
