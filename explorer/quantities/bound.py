@@ -17,7 +17,7 @@ from explorer.quantities.posterior_map import Landscape, landscape, view
 from vae.architecture import PIXELS
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
-from vae.inference import estimators, inference_gap, quadrature
+from vae.inference import estimators, inference_gap, joint, quadrature
 from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
@@ -178,7 +178,7 @@ def draws(
     found = []
     for each in (DiagonalNormal(mean, std.log()), model.prior()):
         z = each.rsample((DRAWS,), generator=generator)
-        found.append((estimators.log_joint(model, x, z[None], y)[0] - each.log_prob(z)).numpy())
+        found.append((joint.log_joint(model, x, z[None], y)[0] - each.log_prob(z)).numpy())
     return found[0], found[1]
 
 
