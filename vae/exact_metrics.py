@@ -44,7 +44,7 @@ GAP_IMAGES = 250  # for a metric that takes a second for one image
 DRAWS = 500
 HARDEST = 12
 SUMMED_TOLERANCE_NATS = 0.05
-SAMPLES_PER_CLASS = 6_000  # in all as many as MNIST has training images
+SAMPLES_PER_CLASS = 6_000  # together as many as MNIST has training images
 _BLOCK = 1_000
 
 
