@@ -196,8 +196,8 @@ class LatentModel(nn.Module):
         outputs = inputs
         for layer in network:
             # Few inputs cost little, and a point of the plane, or the phase of a wave, needs all its digits.
-            few = isinstance(layer, nn.Linear) and layer.in_features < FEW_INPUTS
-            with torch.autocast(inputs.device.type, self._autocast, enabled=not few):
+            exact = isinstance(layer, nn.Linear) and layer.in_features < FEW_INPUTS
+            with torch.autocast(inputs.device.type, self._autocast, enabled=not exact):
                 outputs = layer(outputs)
         return outputs.to(inputs.dtype)
 

@@ -38,7 +38,7 @@ SUFFIX = ".replay.pt"
 
 
 class Snapshot(NamedTuple):
-    """A moment of a run."""
+    """The state of a run after some steps."""
 
     step: int  # steps taken
     epoch: float  # the same in passes over the training images
@@ -135,7 +135,7 @@ class Recorder(Observer):
 
 
 def _snapshot(values: dict[str, Any]) -> Snapshot:
-    """A snapshot from the fields that a file has; until version 0.1 it called the metrics `figures`."""
+    """A snapshot from the fields in a file; older files call the metrics `figures`."""
     return Snapshot(**{"metrics" if name == "figures" else name: value for name, value in values.items()})
 
 

@@ -211,7 +211,8 @@ def train(
         TrainingError: if the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
-    run = Run(config, device, data, next((each for each in observers if isinstance(each, Recorder)), None))
+    recorders = [observer for observer in observers if isinstance(observer, Recorder)]
+    run = Run(config, device, data, *recorders[:1])
     if resume:
         run.restore(_saved(resume_file))
     observer = Broadcast(observers)

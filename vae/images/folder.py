@@ -82,8 +82,8 @@ def find(folder: Path) -> Files:
 def _find(folder: Path) -> Files:
     classes = sorted((path for path in folder.iterdir() if _counts(path) and path.is_dir()), key=_natural)
     if not 1 <= len(classes) <= MOST_CLASSES:
-        found = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
-        raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {found}")
+        count = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
+        raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {count}")
     for each in classes:
         if not (each.name.isprintable() and each.name.strip()):
             raise DataError(f"the class {str(each)!r} has a name that cannot be shown: rename its folder")
@@ -99,7 +99,7 @@ def _find(folder: Path) -> Files:
         train += [(file, label) for file in images[test_count:]]
     if len(train) + len(test) > MOST_IMAGES:
         raise DataError(f"{folder} has {len(train) + len(test):,} images: leave {MOST_IMAGES:,} at most in it")
-    for part in (train, test):  # the first few of either are of all classes
+    for part in (train, test):  # so that the first images of either are of all classes
         random.Random(SEED).shuffle(part)
     return Files(train, test, tuple(each.name for each in classes), left_out)
 

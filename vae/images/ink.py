@@ -118,9 +118,9 @@ def _crossing(thin: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     height, width = thin.shape
     blocks = np.array_split(np.arange(width), min(_BLOCKS, width))
     seen, open_ = (
-        np.stack([each[:, block].mean(axis=1) > 0.5 for block in blocks], axis=1) for each in (thin, ~(hidden & ~thin))
+        np.stack([mask[:, block].mean(axis=1) > 0.5 for block in blocks], axis=1) for mask in (thin, ~(hidden & ~thin))
     )  # (H, blocks)
-    middles = np.array([each.mean() for each in blocks]) - (width - 1) / 2
+    middles = np.array([block.mean() for block in blocks]) - (width - 1) / 2
     ends = max(len(blocks) // 20, 1)
     lines = np.full(thin.shape, False)
     across = np.arange(width) - (width - 1) / 2
@@ -258,13 +258,13 @@ def _surface(grey: np.ndarray, own: np.ndarray) -> np.ndarray:
     """The quadratic surface (H, W) through most of a picture's own greys, without what lies far from it."""
     down, across = np.meshgrid(*(np.linspace(-1, 1, length) for length in grey.shape), indexing="ij")
     monomials = np.stack([np.ones_like(down), down, across, down * across, down**2, across**2], axis=-1)
-    few = own.copy()
+    sample = own.copy()
     stride = max(int((grey.size / 40_000) ** 0.5), 1)
-    few[np.arange(len(grey)) % stride != 0] = False
-    few[:, np.arange(grey.shape[1]) % stride != 0] = False
-    if few.sum() < 30:
-        few = own
-    points, greys = monomials[few], grey[few]
+    sample[np.arange(len(grey)) % stride != 0] = False
+    sample[:, np.arange(grey.shape[1]) % stride != 0] = False
+    if sample.sum() < 30:
+        sample = own
+    points, greys = monomials[sample], grey[sample]
     weights = np.abs(greys - np.median(greys)) <= 2.5 * np.median(np.abs(greys - np.median(greys))) + 1
     surface = np.zeros(monomials.shape[-1])
     for _ in range(8):
@@ -278,7 +278,7 @@ def _noise(grey: np.ndarray) -> float:
     """How much the greys of one paper differ, about their standard deviation: the median difference of near pixels."""
     gap = 2 if min(grey.shape) > 40 else 1
     pairs = [np.abs(grey[gap:] - grey[:-gap]), np.abs(grey[:, gap:] - grey[:, :-gap])]
-    return float(np.median(np.concatenate([each.ravel() for each in pairs]))) if grey.size > 1 else 0.0
+    return float(np.median(np.concatenate([differences.ravel() for differences in pairs]))) if grey.size > 1 else 0.0
 
 
 # The digit
