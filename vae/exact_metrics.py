@@ -44,7 +44,7 @@ GAP_IMAGES = 250  # for a metric that takes a second for one image
 DRAWS = 500
 HARDEST = 12
 SUMMED_TOLERANCE_NATS = 0.05
-SAMPLES_PER_CLASS = 6_000  # in all as many as MNIST has training images
+SAMPLES_PER_CLASS = 6_000  # together as many as MNIST has training images
 _BLOCK = 1_000
 
 
@@ -58,7 +58,7 @@ def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measur
         y: (N,) int64 labels, which only a conditional model uses.
         measured: keeps the metrics.
     """
-    some, few = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
+    some, of_gap = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
     labels = y if model.conditional else None
     iw = measured.attempt(
         f"importance-weighted bound, {DRAWS} draws",
@@ -75,9 +75,11 @@ def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measur
     if evidence is not None and iw is not None:
         below = _mean("iw500_below_nats", evidence.log_px_nats[some] - iw)
         measured.keep(below | _less("iw500_nats", measured.metrics, below, "iw500_below_nats"))
-    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, few, measured.metrics))
+    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, of_gap, measured.metrics))
     if isinstance(model, CVAE):
-        measured.take("log p(x) with the label summed out", lambda: summed_out(model, x[few], y[few], measured.metrics))
+        measured.take(
+            "log p(x) with the label summed out", lambda: summed_out(model, x[of_gap], y[of_gap], measured.metrics)
+        )
 
 
 def spread(count: int, most: int) -> Tensor:
@@ -90,16 +92,16 @@ def spread(count: int, most: int) -> Tensor:
     return torch.arange(min(count, most)) * count // min(count, most)
 
 
-def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, few: Tensor, before: Metrics) -> Metrics:
+def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, rows: Tensor, before: Metrics) -> Metrics:
     """The gap of some images and its parts, and the refined bound if log p(x) is among the metrics of `before`."""
-    parts = gap(model, x[few], labels_of(model, y, few))
+    parts = gap(model, x[rows], labels_of(model, y, rows))
     measured: Metrics = {}
     for name in ("gap_nats", "approximation_gap_nats", "amortization_gap_nats"):
         measured |= _mean(name, getattr(parts, name))
     measured |= {"gap_error_nats": parts.error_nats.mean().item()}
-    measured |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(few)}
+    measured |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(rows)}
     measured |= _less("refined_elbo_nats", before, measured, "approximation_gap_nats")
-    measured["hardest"] = few[parts.gap_nats.topk(min(HARDEST, len(few))).indices].tolist()
+    measured["hardest"] = rows[parts.gap_nats.topk(min(HARDEST, len(rows))).indices].tolist()
     return measured
 
 

@@ -42,7 +42,12 @@ class Decoder(Protocol):
     latent_dim: int
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
-        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), its pixels Bernoulli or normal."""
+        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), whose pixels are Bernoulli or normal.
+
+        Args:
+            z: (B, D).
+            y: (B,) int64 labels, or (B, C) weights of the classes, for a conditional model.
+        """
         ...
 
 
@@ -64,7 +69,12 @@ class LatentVariableModel(Decoder, Protocol):
         ...
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
-        """q(z|x), or q(z|x, y), over (B, D)."""
+        """q(z|x), or q(z|x, y), over (B, D).
+
+        Args:
+            x: (B, 1, 28, 28) images.
+            y: (B,) int64 labels, for a conditional model.
+        """
         ...
 
 
@@ -186,8 +196,8 @@ class LatentModel(nn.Module):
         outputs = inputs
         for layer in network:
             # Few inputs cost little, and a point of the plane, or the phase of a wave, needs all its digits.
-            few = isinstance(layer, nn.Linear) and layer.in_features < FEW_INPUTS
-            with torch.autocast(inputs.device.type, self._autocast, enabled=not few):
+            exact = isinstance(layer, nn.Linear) and layer.in_features < FEW_INPUTS
+            with torch.autocast(inputs.device.type, self._autocast, enabled=not exact):
                 outputs = layer(outputs)
         return outputs.to(inputs.dtype)
 
