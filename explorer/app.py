@@ -60,3 +60,4 @@ if checkpoints.checkpoint_names() or chosen.url_path == "train":
 else:
     st.error(checkpoints.nothing())
     parts.not_shown()
+session.mirror()

@@ -1,7 +1,8 @@
 """The one declared state of a visitor, between the widgets, the session and the URL.
 
-A widget is bound to a field of `ExplorerState` by `bound(field)`: it shows the field, and a change of it changes the
-field and the URL with it. Streamlit forgets a widget that a page does not draw; the state does not.
+A widget is bound to a field of `ExplorerState` by `bind(field)`: it shows the field, and a change of it changes the
+field. Streamlit forgets a widget that a page does not draw; the state does not. At the end of each run of the script,
+and of each `fragment` that runs alone, the state is written into the URL.
 
 Each change of the state is an entry in the browser's history. Back and forward ask for a run under an older URL, and
 that is then the state.
@@ -9,19 +10,22 @@ that is then the state.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.state import ExplorerState, from_query, read_query, to_query
+from explorer.state import ExplorerState, from_query, plane, read_query, to_query
+
+P = ParamSpec("P")
 
 STATE = "explorer_state"
 MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it
 BEFORE = "before_the_last_pick"  # the fields that it changed, as they were
 VISIT = "explorer_visit"
 PAGE = "explorer_page"  # the page of the run before
-JUNK = "explorer_junk"  # of the URL that the state was read from: by field, the values that it cannot have
+JUNK = "explorer_junk"  # of the URL that the state was read from: by name, the values that cannot be understood
 SHOWN = "explorer_shown"  # by widget, the visit in which the browser was last told its value
 
 
@@ -65,13 +69,13 @@ def current() -> ExplorerState:
     """The visitor's state; at the start of a session it is read from the URL."""
     if STATE not in st.session_state:
         st.session_state[STATE], junk = read_query(st.query_params)
-        st.session_state[JUNK] = {field: st.query_params[field] for field in junk}
+        st.session_state[JUNK] = {name: st.query_params[name] for name in junk}
         st.session_state[MIRRORED] = to_query(st.session_state[STATE])
     return st.session_state[STATE]
 
 
 def not_understood() -> Mapping[str, str]:
-    """What the link asked for, by field, that the field cannot have; until the visitor goes elsewhere."""
+    """What the link asks for and is not understood, value by name; nothing once the visitor has gone elsewhere."""
     current()
     return {} if visit() else st.session_state[JUNK]
 
@@ -118,17 +122,42 @@ def go(page: st.Page) -> None:
     st.switch_page(page, query_params=to_query(current()))
 
 
-def bound(
-    field: str, first: Any = None, read: Callable[[Any], Any] = lambda value: value, clears: Iterable[str] = ()
-) -> Mapping[str, Any]:
+def fragment(part: Callable[P, None], run_every: float | None = None) -> Callable[P, None]:
+    """A part of a page that Streamlit can run alone, and that then writes the state into the URL.
+
+    Args:
+        part: Draws the part.
+        run_every: Seconds between two runs of the part; None where it runs only when something in it changes.
+    """
+
+    @wraps(part)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        part(*args, **kwargs)
+        mirror()
+
+    return st.fragment(run, run_every=run_every)
+
+
+def bind(
+    field: str,
+    first: Any = None,
+    read: Callable[[Any], Any] = lambda value: value,
+    clears: Iterable[str] | None = None,
+) -> dict[str, Any]:
     """The arguments that bind a widget to a field of the state.
 
-    `first` is shown while the field is None; `read` brings what was entered into the field's form; a change of the
-    widget empties the fields in `clears`. What no link could say, an emptied number or what only a forged message
-    brings, leaves the field as it was.
+    A value that no link could have, such as an emptied number or what only a forged message brings, leaves the field
+    as it was. On a new visit the browser has forgotten what the widget shows, even where the session still has a value
+    for it.
 
-    On a new visit the browser has forgotten what the widget shows, even where the session still has a value for it.
+    Args:
+        field: The name of the field, and the key of the widget.
+        first: What the widget shows while the field is None.
+        read: Brings what was entered into the field's form.
+        clears: The fields that a change of the widget empties; by default the points in the plane of the model that
+            the field names.
     """
+    emptied = tuple(plane(field) if clears is None else clears)
     value = getattr(current(), field)
     value = first if value is None else value
     shown = st.session_state.setdefault(SHOWN, {})
@@ -145,6 +174,6 @@ def bound(
         except (TypeError, ValueError):
             st.session_state[field] = value
         else:
-            update(**{field: getattr(asked, field)}, **dict.fromkeys(clears))
+            update(**{field: getattr(asked, field)}, **dict.fromkeys(emptied))
 
     return {"key": field, "on_change": changed}

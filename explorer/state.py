@@ -1,7 +1,8 @@
 """The view as one value, and the same value as a URL.
 
-Everything that a link must reopen is a field of `ExplorerState`; each field is named after the widget that shows it.
-`to_query` writes only what differs from the defaults, `from_query` reads it back and lets no junk through:
+Everything that a link must reopen is a field of `ExplorerState`, which says beside its default how it is read from a
+URL. Each field is named after the widget that shows it. `to_query` writes only what differs from the defaults,
+`from_query` reads it back and lets no junk through:
 
     from_query(to_query(state)) == state        for every valid state
     from_query(anything) is a valid state       for every mapping of strings
@@ -13,116 +14,40 @@ import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeVar
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-Side = Literal["left", "middle", "right"]
+from vae import config
+from vae.config import TrainConfig
+from vae.storage.file_pair import NAME
+from vae.storage.stored_checkpoint import FARTHEST
+
 T = TypeVar("T")
+Parser = Callable[[Any], Any]  # reads the value of a field; raises ValueError for what the field cannot have
+Side = Literal["left", "middle", "right"]
 
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
-KINDS = ("ae", "vae", "cvae")
-NETWORKS = ("tutorial", "small", "deep", "fourier")
-LIKELIHOODS = ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
-KLS = ("closed", "monte-carlo")
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"  # of a model and of a training
 LIMIT = 1e4  # of numbers that are not coordinates
-FARTHEST = 1e12  # no latent code lies farther out; a coordinate beyond it is a typing error or a hostile link
-DIGITS = 9  # of a coordinate: the fewest that tell every float32, which codes are, from the next
+SIGNIFICANT = 9  # digits of a coordinate: the fewest that tell every float32, which codes are, from the next
 CLASSES = 10  # at most
-TEST_IMAGES = 1_000_000  # more than any data set has; how many a model has is for the page to ask
-RANGES = {  # of the numbers of a training that is begun from the page
-    "sigma": (1e-3, LIMIT), "beta": (0.0, LIMIT), "latent_dim": (1, 256), "epochs": (1, 10_000),
-    "batch_size": (1, 10_000), "learning_rate": (1e-6, LIMIT), "seed": (0, 2**31 - 1),
-}  # fmt: skip
+TEST_IMAGES = 1_000_000  # more than any data set has; a page asks the model how many there are
+SEEDS = 2**31
 PIXELS = 28 * 28
 LONGEST_DRAWING = 1200  # characters; no image of MNIST takes more than 500
 
 
-@dataclass(frozen=True)
-class ExplorerState:
-    """What a person has chosen, on all pages together; coordinates are None until a point is pinned."""
-
-    left: str = "ae"
-    right: str = "vae"
-    middle: str = ""  # no third map
-    digit_left: int = 7
-    digit_right: int = 7
-    digit_middle: int = 7
-    z1_left: float | None = None
-    z2_left: float | None = None
-    z1_right: float | None = None
-    z2_right: float | None = None
-    z1_middle: float | None = None
-    z2_middle: float | None = None
-    manifold: bool = False
-    prior: bool = True
-    magnification: bool = False
-    path: str = "line"
-    snap: bool = True
-    image_a: int = 2  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none
-    image_b: int = 7
-    a1_left: float | None = None
-    a2_left: float | None = None
-    b1_left: float | None = None
-    b2_left: float | None = None
-    a1_right: float | None = None
-    a2_right: float | None = None
-    b1_right: float | None = None
-    b2_right: float | None = None
-    style: str = "cvae"
-    z1_style: float | None = None
-    z2_style: float | None = None
-    digit: int = 7
-    sampled: int = 7
-    morph: int = 2
-    samples: int = 50
-    seed: int = 0
-    bound: str = "vae"
-    sigma: float | None = None
-    image_bound: int = 77  # a 2 that the encoder takes for what it is not, with a posterior of two peaks
-    digit_bound: int = 7
-    z1_bound: float | None = None
-    z2_bound: float | None = None
-    unit: str = "nats"
-    drawing: str = ""  # a drawn digit in MNIST's form, see `packed`
-    digit_drawing: int | None = None  # the class that is asked for; None leaves it to Bayes' rule
-    drawn_bound: bool = False  # whether Bound looks at the drawing
-    job: str = ""  # the training that is watched; the one that runs, or else the last
-    train_dataset: str = "mnist"
-    train_model: str = "vae"
-    train_network: str = "tutorial"
-    train_likelihood: str = "gaussian"
-    train_sigma: float = round(math.sqrt(0.5), 4)
-    train_beta: float = 1.0
-    train_kl: str = "closed"
-    train_latent_dim: int = 2
-    train_epochs: int = 20
-    train_batch_size: int = 128
-    train_learning_rate: float = 4e-3
-    train_seed: int = 0
-    replay_left: str = "ae"
-    replay_right: str = "vae"
-    digit_replay_left: int = 7
-    digit_replay_right: int = 7
-    z1_replay_left: float | None = None
-    z2_replay_left: float | None = None
-    z1_replay_right: float | None = None
-    z2_replay_right: float | None = None
-    epoch: float = 0.0
-    fit: bool = True
-
-
-def plane(side: str) -> tuple[str, ...]:
-    """The fields with points of one side's plane, pinned or ends of a path; on another model's they mean nothing."""
-    names = (f"{point}{axis}_{side}" for point in "zab" for axis in (1, 2))
-    return tuple(name for name in names if hasattr(ExplorerState, name))
+# Parsers
 
 
 def coordinate(value: Any) -> float:
-    """A finite latent coordinate, rounded once, so that the shown z is the decoded z; raises ValueError on another."""
+    """A finite latent coordinate, rounded once, so that the shown z is the decoded z.
+
+    Raises ValueError on anything else, and beyond `FARTHEST`, where no code lies: that is a typing error or a hostile
+    link.
+    """
     number = _number(float, value)
     if not math.isfinite(number) or abs(number) > FARTHEST:
         raise ValueError(f"a latent coordinate must be finite and within ±{FARTHEST:g}, got {value!r}")
@@ -130,8 +55,8 @@ def coordinate(value: Any) -> float:
 
 
 def rounded(number: float) -> float:
-    """A number rounded to `DIGITS` digits, which leaves a float32 as it is."""
-    return float(f"{number:.{DIGITS}g}") + 0.0
+    """A number rounded to `SIGNIFICANT` digits, which leaves a float32 as it is."""
+    return float(f"{number:.{SIGNIFICANT}g}") + 0.0
 
 
 def point(value: Any) -> tuple[float, float]:
@@ -169,7 +94,12 @@ def positive(value: Any) -> float:
 
 
 def within(least: float, most: float) -> Callable[[Any], float]:
-    """A parser of numbers in least..most of their kind, whole or not; it raises ValueError on anything else."""
+    """A parser of numbers in a range; it raises ValueError on anything else.
+
+    Args:
+        least: The smallest number, an int if all of them are to be.
+        most: The largest.
+    """
 
     def parse(value: Any) -> float:
         number = _number(type(least), value)
@@ -196,14 +126,20 @@ def checkpoint_name(value: Any) -> str:
 
 
 def one_of(*options: T) -> Callable[[Any], T]:
-    """A parser that lets only the options through; it raises ValueError on anything else."""
+    """A parser of one of the options, or of how a URL writes it; it raises ValueError on anything else."""
 
     def parse(value: Any) -> T:
-        if value not in options:
-            raise ValueError(f"expected one of {options}, got {value!r}")
-        return value
+        for option in options:
+            if str(option) == str(value):
+                return option
+        raise ValueError(f"expected one of {options}, got {value!r}")
 
     return parse
+
+
+def switch(value: Any) -> bool:
+    """On or off, in a URL 1 or 0; raises ValueError on anything else."""
+    return one_of("0", "1")(value) == "1"
 
 
 def packed(pixels: bytes) -> str:
@@ -239,48 +175,147 @@ def drawing(value: Any) -> str:
     return packed(unpacked(word))
 
 
-PARSERS: dict[str, Callable[[Any], Any]] = {
-    "left": checkpoint_name,
-    "right": checkpoint_name,
-    "middle": checkpoint_name,
-    "style": checkpoint_name,
-    "bound": checkpoint_name,
-    "sigma": positive,
-    "path": one_of(*PATHS),
-    "unit": one_of(*UNITS),
-    "manifold": lambda value: one_of("0", "1")(value) == "1",
-    "prior": lambda value: one_of("0", "1")(value) == "1",
-    "magnification": lambda value: one_of("0", "1")(value) == "1",
-    "snap": lambda value: one_of("0", "1")(value) == "1",
-    "image_a": whole(TEST_IMAGES),
-    "image_b": whole(TEST_IMAGES),
-    "image_bound": whole(TEST_IMAGES),
-    "digit": whole(CLASSES),
-    "sampled": whole(CLASSES),
-    "digit_left": whole(CLASSES),
-    "digit_right": whole(CLASSES),
-    "digit_bound": whole(CLASSES),
-    "digit_middle": whole(CLASSES),
-    "morph": whole(CLASSES),
-    "samples": lambda value: int(one_of(*map(str, SAMPLES))(value)),
-    "seed": whole(2**31),
-    "drawing": drawing,
-    "digit_drawing": whole(CLASSES),
-    "drawn_bound": lambda value: one_of("0", "1")(value) == "1",
-    "job": checkpoint_name,
-    "train_dataset": one_of(*DATASETS),
-    "train_model": one_of(*KINDS),
-    "train_network": one_of(*NETWORKS),
-    "train_likelihood": one_of(*LIKELIHOODS),
-    "train_kl": one_of(*KLS),
-    **{f"train_{name}": within(*bounds) for name, bounds in RANGES.items()},
-    "replay_left": checkpoint_name,
-    "replay_right": checkpoint_name,
-    "digit_replay_left": whole(CLASSES),
-    "digit_replay_right": whole(CLASSES),
-    "epoch": epoch,
-    "fit": lambda value: one_of("0", "1")(value) == "1",
-}
+# Fields: each with its default, its parser, and what the page that shows it needs to know
+
+
+def _field(default: Any, parse: Parser, former: str = "", **facts: Any) -> Any:
+    """A field of the state; `former` is a name that old links may have for it."""
+    return field(default=default, metadata={"parse": parse, "former": former, **facts})
+
+
+def _model(default: str, former: str = "") -> Any:
+    return _field(default, checkpoint_name, former)
+
+
+def _label(former: str, default: int | None = 7) -> Any:
+    return _field(default, whole(CLASSES), former)
+
+
+def _image(default: int) -> Any:
+    return _field(default, whole(TEST_IMAGES))
+
+
+def _switch(default: bool) -> Any:
+    return _field(default, switch)
+
+
+def _choice(default: T, options: tuple[T, ...]) -> Any:
+    return _field(default, one_of(*options), choices=options)
+
+
+def _coordinate(plane: str) -> Any:
+    """A coordinate of a point in a plane, named after the field with its model; None until the point is chosen."""
+    return _field(None, coordinate, plane=plane)
+
+
+_SETTINGS = {setting.name: setting for setting in fields(TrainConfig)}
+_TYPES = get_type_hints(TrainConfig)
+
+
+def _setting(name: str, default: Any = None, **narrower: float) -> Any:
+    """A setting of a training, as `TrainConfig` has it but within the `narrower` limits that a page allows."""
+    default = _SETTINGS[name].default if default is None else default
+    if choices := get_args(_TYPES[name]):
+        parse = one_of(*choices)
+        return _field(default, lambda value: parse(config.current(name, value)), choices=choices)
+    limits = {**_SETTINGS[name].metadata["limits"], **narrower}
+    least, most = (_TYPES[name](limits[end]) for end in ("least", "most"))
+    return _field(default, within(least, most), limits=(least, most))
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """What a person has chosen, on all pages together; coordinates are None until a point is pinned."""
+
+    left: str = _model("ae")
+    right: str = _model("vae")
+    middle: str = _model("")  # no third map
+    label_left: int = _label("digit_left")
+    label_right: int = _label("digit_right")
+    label_middle: int = _label("digit_middle")
+    z1_left: float | None = _coordinate("left")
+    z2_left: float | None = _coordinate("left")
+    z1_right: float | None = _coordinate("right")
+    z2_right: float | None = _coordinate("right")
+    z1_middle: float | None = _coordinate("middle")
+    z2_middle: float | None = _coordinate("middle")
+    manifold: bool = _switch(False)
+    prior: bool = _switch(True)
+    magnification: bool = _switch(False)
+    path: str = _choice("line", PATHS)
+    snap: bool = _switch(True)
+    image_a: int = _image(2)  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none
+    image_b: int = _image(7)
+    a1_left: float | None = _coordinate("left")
+    a2_left: float | None = _coordinate("left")
+    b1_left: float | None = _coordinate("left")
+    b2_left: float | None = _coordinate("left")
+    a1_right: float | None = _coordinate("right")
+    a2_right: float | None = _coordinate("right")
+    b1_right: float | None = _coordinate("right")
+    b2_right: float | None = _coordinate("right")
+    style: str = _model("cvae")
+    z1_style: float | None = _coordinate("style")
+    z2_style: float | None = _coordinate("style")
+    label: int = _label("digit")
+    morph: int = _label("", 2)  # the class into which the first one morphs
+    sampled: int = _label("")
+    samples: int = _choice(50, SAMPLES)
+    seed: int = _field(0, whole(SEEDS))
+    bound_model: str = _model("vae", "bound")
+    sigma: float | None = _field(None, positive)
+    image_bound: int = _image(77)  # a 2 that the encoder takes for something else, with a posterior of two peaks
+    label_bound: int = _label("digit_bound")
+    z1_bound: float | None = _coordinate("bound_model")
+    z2_bound: float | None = _coordinate("bound_model")
+    unit: str = _choice("nats", UNITS)
+    drawing: str = _field("", drawing)  # a drawn digit in MNIST's form, see `packed`
+    label_drawing: int | None = _label("digit_drawing", None)  # its class; None leaves the class to Bayes' rule
+    drawn_bound: bool = _switch(False)  # whether Bound shows the drawing
+    job: str = _model("")  # the training that is watched; "" stands for the one that runs, or else the last
+    train_dataset: str = _choice("mnist", DATASETS)
+    train_model: str = _setting("model")
+    train_network: str = _setting("network")
+    train_likelihood: str = _setting("likelihood")
+    train_sigma: float = _setting("sigma", round(math.sqrt(0.5), 4), least=1e-3)
+    train_beta: float = _setting("beta", most=LIMIT)
+    train_kl: str = _setting("kl")
+    train_latent_dim: int = _setting("latent_dim", most=256)
+    train_epochs: int = _setting("epochs", 20, most=10_000)
+    train_batch_size: int = _setting("batch_size", most=10_000)
+    train_learning_rate: float = _setting("learning_rate", least=1e-6, most=LIMIT)
+    train_seed: int = _setting("seed", most=SEEDS - 1)
+    replay_left: str = _model("ae")
+    replay_right: str = _model("vae")
+    label_replay_left: int = _label("digit_replay_left")
+    label_replay_right: int = _label("digit_replay_right")
+    z1_replay_left: float | None = _coordinate("replay_left")
+    z2_replay_left: float | None = _coordinate("replay_left")
+    z1_replay_right: float | None = _coordinate("replay_right")
+    z2_replay_right: float | None = _coordinate("replay_right")
+    epoch: float = _field(0.0, epoch)
+    fit: bool = _switch(True)
+
+
+FIELDS: dict[str, Field] = {declared.name: declared for declared in fields(ExplorerState)}
+
+
+def choices(name: str) -> tuple[Any, ...]:
+    """The values among which a field of the state is chosen."""
+    return FIELDS[name].metadata["choices"]
+
+
+def limits(name: str) -> tuple[float, float]:
+    """The least and the most that a number of the state can be, both int for a whole number."""
+    return FIELDS[name].metadata["limits"]
+
+
+def plane(model: str) -> tuple[str, ...]:
+    """The fields with points of the plane of one model, given by its field; on another model's they mean nothing."""
+    return tuple(name for name, declared in FIELDS.items() if declared.metadata.get("plane") == model)
+
+
+# State and URL
 
 
 def from_query(query: Mapping[str, str]) -> ExplorerState:
@@ -289,22 +324,23 @@ def from_query(query: Mapping[str, str]) -> ExplorerState:
 
 
 def read_query(query: Mapping[str, str]) -> tuple[ExplorerState, tuple[str, ...]]:
-    """The state that a URL's query describes, and the fields that it gives a value they cannot have."""
+    """The state that a URL's query describes, and the names in it whose values their fields cannot have."""
     chosen, junk = {}, []
-    for field in fields(ExplorerState):
-        if field.name in query:
-            try:
-                chosen[field.name] = PARSERS.get(field.name, coordinate)(query[field.name])
-            except ValueError:
-                junk.append(field.name)
+    for name, declared in FIELDS.items():
+        for asked in filter(None, (declared.metadata["former"], name)):  # the name of today counts where both are
+            if asked in query:
+                try:
+                    chosen[name] = declared.metadata["parse"](query[asked])
+                except ValueError:
+                    junk.append(asked)
     return ExplorerState(**chosen), tuple(junk)
 
 
 def to_query(state: ExplorerState) -> dict[str, str]:
     """The fields of `state` that differ from the defaults, as a URL's query."""
     query = {}
-    for field in fields(state):
-        value = getattr(state, field.name)
-        if value != field.default:
-            query[field.name] = str(int(value)) if isinstance(value, bool) else str(value)
+    for name, declared in FIELDS.items():
+        value = getattr(state, name)
+        if value != declared.default:
+            query[name] = str(int(value)) if isinstance(value, bool) else str(value)
     return query

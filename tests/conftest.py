@@ -1,12 +1,14 @@
 """What the tests share: a small synthetic data set, every kind of model and likelihood, a browser, `--device cuda`."""
 
 import os
+import shutil
 
 import pytest
 import torch
-from chromium import CHROMIUM, LAUNCH, explorer
+from chromium import CHROMIUM, LAUNCH, ROOT, explorer
 from hypothesis import HealthCheck, settings
 
+from explorer.cache import checkpoints
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
 from vae.images.tensors import DataError, ImageSet
@@ -104,6 +106,16 @@ def mnist():
         return load_dataset(download=False)
     except DataError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """A copy of the shipped checkpoints that a test may break; the replays, which are large, are links."""
+    shutil.copytree(ROOT / "checkpoints", tmp_path / "checkpoints", ignore=shutil.ignore_patterns("*.replay.pt"))
+    for file in (ROOT / "checkpoints").glob("*.replay.pt"):
+        (tmp_path / "checkpoints" / file.name).symlink_to(file)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
+    return tmp_path / "checkpoints"
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """What a visitor may change: all on this machine, nothing where others come, unless the owner of the server says so."""
 
 import pytest
+from app import html, show
 from chromium import ROOT
-from streamlit.testing.v1 import AppTest
 from training import over, wait
 
 from explorer import access
@@ -87,16 +87,10 @@ def test_no_data_set_is_fetched_or_offered(tmp_path, monkeypatch):
 
 
 def test_the_page_says_so_and_still_shows_what_was_trained(folder, monkeypatch):
-    def script():
-        from explorer.views import train
-
-        train.render()
-
     monkeypatch.setattr(checkpoints, "FOLDER", folder)
     monkeypatch.setenv(access.READ_ONLY, "1")
-    app = AppTest.from_function(script, default_timeout=60).run()
-    assert not app.exception
-    assert access.SENTENCE in " ".join(html.value for html in app.get("html"))
+    app = show("train")
+    assert access.SENTENCE in html(app)
     assert app.get("progress")[0].proto.text.startswith("Trained")
     assert [button.label for button in app.button] == []
     assert len(app.selectbox) + len(app.number_input) == 0

@@ -454,7 +454,7 @@ def test_the_path_downloads_as_a_gif(page, address):
 
 
 def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):
-    visit(page, f"{address}/classes?digit=3&morph=8", "style_map")
+    visit(page, f"{address}/classes?label=3&morph=8", "style_map")
     model = read(ROOT / "checkpoints" / "cvae").model
     at, z = place(page, "style_map", 0.6, 0.6)
     page.mouse.move(*at)

@@ -36,7 +36,7 @@ def number(text):
 
 @pytest.mark.parametrize("name", ["vae", "cvae", "vae-best"])
 def test_the_browsers_likelihood_is_torchs(page, address, mnist, name):
-    visit_bound(page, address, f"?bound={name}&image_bound=18")
+    visit_bound(page, address, f"?bound_model={name}&image_bound=18")
     checkpoint, x, label = image_of(mnist, name, 18)
     lens = page.locator(".st-key-bound_map .latent-lens")
     for across, up in ((0.5, 0.5), (0.45, 0.4), (0.55, 0.7)):
@@ -124,7 +124,7 @@ def test_units_change_the_numbers_and_nothing_is_drawn_anew(page, address, mnist
 
 
 def test_the_knob_redraws_all_but_the_image(page, address, mnist):
-    visit_bound(page, address, "?bound=family&sigma=0.45&image_bound=18")
+    visit_bound(page, address, "?bound_model=family&sigma=0.45&image_bound=18")
     before = page.locator(".latent-terms").inner_text()
     pictures = page.locator(".st-key-bound_images img.digit")
     image, reconstruction = (pictures.nth(i).get_attribute("src") for i in range(2))

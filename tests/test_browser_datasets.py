@@ -69,7 +69,7 @@ def test_no_image_of_one_set_is_ringed_on_the_map_of_another(page, own_address):
 
 
 def test_classes_shows_a_screen_and_a_choice_for_each_class(page, own_address, app):
-    visit(page, f"{own_address}/classes?style=pets-cvae&digit=0&morph=2", "style_map")
+    visit(page, f"{own_address}/classes?style=pets-cvae&label=0&morph=2", "style_map")
     assert page.locator(".latent-ten figcaption").all_inner_texts() == list(NAMES)
     for name in ("From class", "Into class"):
         assert page.get_by_label(name).locator("option").all_inner_texts() == list(NAMES)
@@ -78,11 +78,11 @@ def test_classes_shows_a_screen_and_a_choice_for_each_class(page, own_address, a
         drawn = canvas_pixels(page, f".latent-ten figure:nth-child({label + 1}) canvas").astype(int)
         assert np.abs(drawn - decode.decode(model, np.zeros((1, 2)), label)[0]).max() <= 3
     page.get_by_label("From class").select_option("dog")
-    page.wait_for_url(re.compile("digit=1"))
+    page.wait_for_url(re.compile("label=1"))
 
 
 def test_bound_draws_a_folders_image_and_its_three_classes(page, own_address):
-    visit(page, f"{own_address}/bound?bound=pets-vae&image_bound=3", "bound_map")
+    visit(page, f"{own_address}/bound?bound_model=pets-vae&image_bound=3", "bound_map")
     page.wait_for_selector(".st-key-bound_images figcaption")
     caption = page.locator(".st-key-bound_images figcaption").first.inner_text()
     assert caption in {f"image 3: {name}" for name in NAMES}

@@ -109,7 +109,7 @@ def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, add
     stroke(page, ZERO)
     answered(page)
     page.locator(".latent-choice").nth(6).click()
-    settle(page, "location.search.includes('digit_drawing=6')")
+    settle(page, "location.search.includes('label_drawing=6')")
     assert page.locator(".latent-choice").nth(6).get_attribute("aria-pressed") == "true"
     style = read(ROOT / "checkpoints" / "cvae")
     z = own_image.read(style, in_the_address(page), 6).code
@@ -117,7 +117,7 @@ def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, add
     shown = canvas_pixels(page, ".latent-choice:nth-child(6) canvas").astype(int)
     assert np.abs(shown - decode.decode(style.model, np.array([z]), 5)[0]).max() <= 3
     page.locator(".latent-choice").nth(6).click()
-    settle(page, "!location.search.includes('digit_drawing')")
+    settle(page, "!location.search.includes('label_drawing')")
     assert page.locator(".latent-choice").nth(0).get_attribute("aria-pressed") == "true"
 
 

@@ -26,11 +26,11 @@ CHARTS = {
     "replay": (),
     "train": (),
 }
-MODEL_OF = {"style_map": "style", "bound_map": "bound"}  # of other charts the side
+MODEL_OF = {"style_map": "style", "bound_map": "bound_model"}  # of other charts the side
 CHOSEN = (  # nothing is as it is by default
-    "left=cvae&right=vae-best&digit_left=3&manifold=1&prior=0&magnification=1&z1_left=0.25&z2_left=-0.5&z1_right=1&z2_right=-1"
-    "&path=arc&image_a=5&image_b=9&style=cvae-best&z1_style=0.5&z2_style=0.75&digit=4&sampled=2&morph=6&samples=20&seed=11"
-    "&bound=cvae&image_bound=14&unit=bits&replay_left=vae&replay_right=ae&epoch=0.5&fit=0&train_model=cvae"
+    "left=cvae&right=vae-best&label_left=3&manifold=1&prior=0&magnification=1&z1_left=0.25&z2_left=-0.5&z1_right=1&z2_right=-1"
+    "&path=arc&image_a=5&image_b=9&style=cvae-best&z1_style=0.5&z2_style=0.75&label=4&sampled=2&morph=6&samples=20&seed=11"
+    "&bound_model=cvae&image_bound=14&unit=bits&replay_left=vae&replay_right=ae&epoch=0.5&fit=0&train_model=cvae"
     "&train_network=deep&train_likelihood=bernoulli&train_beta=2.5&train_kl=monte-carlo&train_epochs=7&train_seed=3"
 )
 WIDGETS = """() => [...document.querySelectorAll("[class*='st-key-']")].flatMap((box) => {
@@ -57,11 +57,11 @@ def assert_widgets_show(page, state):
             continue
         if isinstance(value, bool) or field in ("path", "unit"):
             assert shown == value, field
-        elif isinstance(value, int | float) and field.startswith(("digit", "sampled", "morph")):
+        elif isinstance(value, int | float) and field.startswith(("label", "sampled", "morph")):
             assert shown == str(value), field  # the names of MNIST's classes
         elif isinstance(value, int | float):
             assert float(shown) == pytest.approx(value, rel=1e-6), field
-        elif field in ("left", "middle", "right", "style", "bound", "replay_left", "replay_right"):
+        elif field in ("left", "middle", "right", "style", "bound_model", "replay_left", "replay_right"):
             assert shown == label(value), field
         else:
             continue
@@ -118,11 +118,11 @@ def test_between_any_two_pages_every_widget_the_charts_and_the_address_agree(pag
             model = getattr(chosen, MODEL_OF.get(chart, chart.split("_")[-1]))
             if name != "bound":  # whose window is as wide as the prior
                 assert page.evaluate(HOME, chart) == pytest.approx(homes[model]), (name, chart)
-    assert compared >= {"left", "right", "digit_left", "manifold", "prior", "path", "image_a", "style", "samples"}
+    assert compared >= {"left", "right", "label_left", "manifold", "prior", "path", "image_a", "style", "samples"}
     assert compared >= {
         "seed",
         "unit",
-        "bound",
+        "bound_model",
         "image_bound",
         "replay_left",
         "fit",

@@ -6,10 +6,10 @@ Every page shows them, says that they have collapsed, and reads each code back a
 import math
 
 import numpy as np
-import pages
 import pytest
 import torch
 import written
+from app import errors, html, run_page
 
 from explorer import figures
 from explorer.cache import checkpoints, results
@@ -83,13 +83,9 @@ def name(request, folder, monkeypatch):
 
 def show(page, **query):
     """A page alone, opened by a link, without an exception or an error."""
-    app = pages.show(page, SECONDS, **query)
-    assert [error.value for error in app.error] == []
+    app = run_page(page, seconds=SECONDS, **query)
+    assert errors(app) == []
     return app
-
-
-def html(app):
-    return " ".join(each.value for each in app.get("html"))
 
 
 # Every page
@@ -129,7 +125,7 @@ def test_draw_and_replay_show_it(name, page):
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_bound_and_classes_show_those_that_they_can(name):
     if MODELS[name][1].get("model") != "ae":
-        show("bound", bound=name)
+        show("bound", bound_model=name)
     if MODELS[name][1].get("model") == "cvae":
         show("classes", style=name)
 

@@ -7,17 +7,13 @@ import time
 
 import pytest
 import written
+from app import errors, fine, html, run, show
 from chromium import ROOT
-from pages import show
-from streamlit.testing.v1 import AppTest
 
-from explorer import state
 from explorer.cache import checkpoints, results
 from explorer.state import ExplorerState, from_query
 from explorer.views import takeaway
-from vae.storage import file_pair, stored_checkpoint
 
-SECONDS = 60
 EVIL = '<img src=x onerror="evil()">&amp;'
 RAW = re.compile(r"<img src=x|onerror=\"evil")
 GOOD = ["a", "0", "vae-best", "A_b-9", "two__lines", "x" * 40]
@@ -33,10 +29,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def html(app):
-    return " ".join(each.value for each in app.get("html"))
-
-
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize("name", GOOD)
 def test_a_link_holds_every_good_name(name):
@@ -47,7 +39,7 @@ def test_a_link_holds_every_good_name(name):
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize("name", BAD)
 def test_a_link_holds_no_other_name(name):
-    assert from_query({"left": name, "bound": name, "job": name}) == ExplorerState()
+    assert from_query({"left": name, "bound_model": name, "job": name}) == ExplorerState()
 
 
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
@@ -56,9 +48,9 @@ def test_a_model_of_every_good_name_is_shown(folder, page):
     for name in GOOD:
         written.write(folder / name)
     for name in ("two__lines", "A_b-9"):
-        app = show(page, left=name, right="0", bound=name)
-        assert [error.value for error in app.error] == []
-        assert app.selectbox("bound" if page == "bound" else "left").value == name
+        app = show(page, left=name, right="0", bound_model=name)
+        assert errors(app) == []
+        assert app.selectbox("bound_model" if page == "bound" else "left").value == name
 
 
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
@@ -77,15 +69,14 @@ def test_files_of_other_names_are_not_offered_and_one_line_says_why(folder):
     (line,) = [each.value for each in app.get("html") if "Not shown" in each.value]
     assert "&lt;b&gt;, a.b, größe, my model" in line
     assert "Rename" in line
-    assert [error.value for error in app.error] == []
+    assert errors(app) == []
     assert checkpoints.with_posterior() == ["vae"]
 
 
 def test_where_there_are_no_others_the_line_stands_beside_the_way_to_a_model(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     written.write(tmp_path / "größe")
-    app = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS).run()
-    assert not app.exception
+    app = fine(run())
     assert "no checkpoint to show" in app.error[0].value
     assert "Not shown: größe" in html(app)
 
@@ -129,9 +120,3 @@ def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch)
     assert "&lt;img" in html(app)
     assert html(app).count("7 parameters") == 1
     assert not RAW.search(html(app))
-
-
-def test_the_pages_and_the_library_have_one_rule_for_names_and_one_for_how_far_codes_reach():
-    """`state` imports nothing of `vae`, and so says both again."""
-    assert state.NAME == file_pair.NAME
-    assert state.FARTHEST == stored_checkpoint.FARTHEST

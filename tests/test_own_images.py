@@ -7,9 +7,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from app import errors, html, payloads_with, run, run_page
 from own_images import COUNT, NAMES, copy_of_the_app, draw_pets, train_classifier, train_on
-from streamlit.testing.v1 import AppTest
-from test_app import SECONDS, errors, run, run_page, said
 
 from explorer.cache import checkpoints, results
 from vae import classifier, evaluate, exact_metrics, metrics
@@ -109,16 +108,7 @@ def test_a_folder_that_changed_is_not_measured_on_in_silence(trained, tmp_path):
 
 @pytest.mark.parametrize("page", ["maps", "interpolate", "classes", "bound"])
 def test_every_page_shows_a_folders_model(own, page):
-    def script(page, chosen):
-        import importlib
-
-        from explorer import session
-
-        session.update(**chosen)
-        importlib.import_module(f"explorer.views.{page}").render()
-
-    chosen = {"left": "pets-cvae", "right": "pets-vae", "style": "pets-cvae", "bound": "pets-cvae"}
-    app = AppTest.from_function(script, args=(page, chosen), default_timeout=SECONDS).run()
+    app = run_page(page, left="pets-cvae", right="pets-vae", style="pets-cvae", bound_model="pets-cvae")
     assert errors(app) == []
     for chart in app.get("plotly_chart"):
         names = [trace["name"] for trace in json.loads(chart.proto.spec)["data"]]
@@ -131,19 +121,19 @@ def test_every_page_shows_a_folders_model(own, page):
 def test_the_neighbours_have_their_names_and_their_images(own):
     app = run(left="pets-ae", right="pets-vae")
     assert errors(app) == []
-    assert "<figcaption>owl &amp; &lt;b&gt;co</figcaption>" in said(app) or "<figcaption>cat</figcaption>" in said(app)
-    assert "<b>co" not in said(app)
-    assert re.search(r'alt="test image \d+: (cat|dog|owl)', said(app))
+    assert "<figcaption>owl &amp; &lt;b&gt;co</figcaption>" in html(app) or "<figcaption>cat</figcaption>" in html(app)
+    assert "<b>co" not in html(app)
+    assert re.search(r'alt="test image \d+: (cat|dog|owl)', html(app))
     assert not any("Fetch" in button.label for button in app.button)
 
 
 def test_a_class_or_an_image_that_the_model_has_not_gives_way(own):
-    app = run(left="pets-cvae", digit_left="9")
+    app = run(left="pets-cvae", label_left="9")
     assert errors(app) == []
-    assert app.selectbox("digit_left").value == 0
+    assert app.selectbox("label_left").value == 0
     app = run_page("bound")
     app.number_input("image_bound").set_value(9_999).run()
-    app.selectbox("bound").set_value("pets-vae").run()
+    app.selectbox("bound_model").set_value("pets-vae").run()
     assert errors(app) == []
     assert app.number_input("image_bound").value == 0
     app.button("previous_image").click().run()
@@ -152,17 +142,10 @@ def test_a_class_or_an_image_that_the_model_has_not_gives_way(own):
 
 def test_models_of_different_images_do_not_follow_each_others_test_images(own):
     def interpolate(left, right):
-        def script(left, right):
-            from explorer import session
-            from explorer.views import interpolate
-
-            session.update(left=left, right=right)
-            interpolate.render()
-
-        app = AppTest.from_function(script, args=(left, right), default_timeout=SECONDS).run()
+        app = run_page("interpolate", left=left, right=right)
         assert errors(app) == []
-        (bridge,) = (json.loads(each.proto.json) for each in app.get("bidi_component") if "sides" in each.proto.json)
-        return app, bridge
+        (sent,) = payloads_with(app, "sides")
+        return app, sent
 
     app, bridge = interpolate("pets-ae", "pets-vae")
     assert bridge["snap"]
@@ -191,8 +174,8 @@ def test_without_its_folder_a_model_is_shown_but_not_its_images(own, trained, tm
         next(pets.glob("dog/*.png")).unlink()
     app = run(left="pets-ae", right="pets-vae")
     assert errors(app) == []
-    assert "reconstructed" in said(app)
-    assert "The test images of pets are not shown" in said(app)
+    assert "reconstructed" in html(app)
+    assert "The test images of pets are not shown" in html(app)
     assert not any("Fetch" in button.label for button in app.button)
 
 

@@ -6,12 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import training
+from app import errors, fine, html, payloads, press, run, show
 from chromium import ROOT
 from forbidden import forbid
 from observing import OnEpoch
-from pages import payloads
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 from training import over, the, wait
 
 from explorer.cache import checkpoints
@@ -21,7 +20,6 @@ from vae.config import TrainConfig
 from vae.images.sources import load_dataset
 from vae.storage import checkpoint, stored_checkpoint
 
-SECONDS = 60
 QUICK = {"train_network": "small", "train_batch_size": "32"}
 
 
@@ -40,27 +38,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def visit(**query):
-    def script():
-        from explorer.views import train
-
-        train.render()
-
-    app = AppTest.from_function(script, default_timeout=SECONDS)
-    app.query_params.update(query)
-    return fine(app.run())
-
-
-def fine(app):
-    assert not app.exception
-    return app
-
-
-def press(app, label):
-    return fine(next(button for button in app.button if button.label == label).click().run())
-
-
-def said(app):
-    return " ".join(html.value for html in app.get("html"))
+    return show("train", **query)
 
 
 def bar(app):
@@ -75,7 +53,7 @@ def sent(app, part):
 
 def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
     app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3")
-    assert "Nothing has been trained here yet" in said(app)
+    assert "Nothing has been trained here yet" in html(app)
     press(app, "Train vae-1")
     assert dict(app.query_params)["job"] == "vae-1"
     assert wait(folder, "vae-1", over).state == "done"
@@ -87,12 +65,10 @@ def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
     assert curves["loss"] == [[row["epoch"], round(row["loss_nats"], 3)] for row in made.record["history"]]
     assert curves["KL"][-1][1] == pytest.approx(made.record["history"][-1]["kl_nats"], abs=1e-3)
     assert sent(app, "map")["epoch"] == 2
-    other = AppTest.from_file(str(ROOT / "explorer" / "app.py"), default_timeout=SECONDS)
-    other.query_params["right"] = "vae-1"
-    fine(other.run())
+    other = run(right="vae-1")
+    assert errors(other) == []
     assert "vae-1" in other.selectbox("left").options
     assert other.selectbox("right").value == "vae-1"
-    assert [error.value for error in other.error] == []
 
 
 def test_another_visitor_finds_it_stops_it_and_the_first_goes_on(folder):
@@ -160,7 +136,7 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
     press(visit(**QUICK, train_learning_rate="10000"), "Train vae-1")
     wait(folder, "vae-1", over)
     app = visit()
-    (message,) = [error.value for error in app.error]
+    (message,) = errors(app)
     assert message.startswith("vae-1 ended too early: the loss, a weight or a code is not finite in epoch 1")
     assert "lower the learning rate (under more), now 10000, or raise σ, now 0.7071." in message
     assert bar(app) == "Failed after 0 of 20 epochs"
@@ -172,14 +148,14 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
 @pytest.mark.parametrize("model", ["ae", "vae", "cvae"])
 def test_a_model_without_a_plane_trains_and_the_page_says_that_maps_need_one(folder, model):
     app = visit(**QUICK, train_epochs="1", train_model=model, train_latent_dim="3")
-    assert "they need a latent size of 2" in said(app)
+    assert "they need a latent size of 2" in html(app)
     press(app, f"Train {model}-1")
     assert wait(folder, f"{model}-1", over).state == "done"
     fine(app.run())
-    assert f"No map: that needs 2 latent dimensions, and {model}-1 has 3" in said(app)
+    assert f"No map: that needs 2 latent dimensions, and {model}-1 has 3" in html(app)
     assert "codes" not in sent(app, "map")
-    assert ("bound?" in said(app)) == (model != "ae")
-    assert "interpolate?" not in said(app)
+    assert ("bound?" in html(app)) == (model != "ae")
+    assert "interpolate?" not in html(app)
 
 
 def test_an_autoencoder_is_asked_for_nothing_that_it_has_not(folder):

@@ -6,14 +6,12 @@ import time
 
 import msgspec
 import pytest
+from app import DRAWING, payloads, show
 from chromium import ROOT
-from pages import payloads, show
 
 from explorer.browser import payloads as types
 from explorer.cache import checkpoints
-from explorer.state import packed
 
-DRAWING = packed(bytes([0] * 300 + [255, 90] * 20 + [0] * 444))
 TYPES = {
     ("maps", None): types.Map,
     ("maps", "heat"): types.Heat,

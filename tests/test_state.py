@@ -17,22 +17,20 @@ from explorer import session, state
 from explorer.state import ExplorerState, from_query, to_query
 
 CHOSEN = ExplorerState(
-    left="vae", right="vae-25", digit_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
-    snap=False, image_a=9999, b1_right=12.5, b2_right=-1e12, style="cvae-best", digit=9, seed=2**31 - 1,
-    bound="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
+    left="vae", right="vae-25", label_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
+    snap=False, image_a=9999, b1_right=12.5, b2_right=-1e12, style="cvae-best", label=9, seed=2**31 - 1,
+    bound_model="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     job="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,
     train_batch_size=1,
-    drawing=state.packed(bytes([0, 7] * 392)), digit_drawing=3, drawn_bound=True,
+    drawing=state.packed(bytes([0, 7] * 392)), label_drawing=3, drawn_bound=True,
     replay_left="vae", z2_replay_right=0.25, epoch=0.031983, fit=False,
 )  # fmt: skip
-FIELDS = {field.name: field for field in dataclasses.fields(ExplorerState)}
-COORDINATES = [name for name in FIELDS if name not in state.PARSERS]
-NAMES = [name for name, parser in state.PARSERS.items() if parser is state.checkpoint_name]
-CHOICES = {
-    "path": state.PATHS, "unit": state.UNITS, "samples": state.SAMPLES, "train_dataset": state.DATASETS,
-    "train_model": state.KINDS, "train_network": state.NETWORKS, "train_likelihood": state.LIKELIHOODS,
-    "train_kl": state.KLS,
-}  # fmt: skip
+FIELDS = state.FIELDS
+PARSERS = {name: field.metadata["parse"] for name, field in FIELDS.items()}
+COORDINATES = [name for name, parser in PARSERS.items() if parser is state.coordinate]
+NAMES = [name for name, parser in PARSERS.items() if parser is state.checkpoint_name]
+FORMER = {field.metadata["former"]: name for name, field in FIELDS.items() if field.metadata["former"]}
+CHOICES = {name: field.metadata["choices"] for name, field in FIELDS.items() if "choices" in field.metadata}
 PAGES = ("maps", "interpolate", "classes", "bound", "draw", "replay")
 TRIES = settings(max_examples=100, deadline=None)
 
@@ -55,10 +53,10 @@ def chosen_of(name):
         return some.floats(0, 1e4).map(state.epoch)
     if name == "sigma":
         return some.none() | some.floats(0, 1e4, exclude_min=True)
-    if name.removeprefix("train_") in state.RANGES and name.startswith("train_"):
-        least, most = state.RANGES[name.removeprefix("train_")]
+    if "limits" in FIELDS[name].metadata:
+        least, most = state.limits(name)
         return some.integers(least, most) if isinstance(least, int) else some.floats(least, most)
-    if name == "digit_drawing":
+    if name == "label_drawing":
         return some.none() | some.integers(0, 9)
     return some.integers(0, 2**31 - 1 if name == "seed" else 999_999 if name.startswith("image") else 9)
 
@@ -116,20 +114,35 @@ def test_a_link_reopens_every_view(chosen):
 @TRIES
 @given(some.dictionaries(some.sampled_from([*FIELDS, "unknown"]), WORDS, max_size=30))
 def test_every_link_opens_a_view_in_which_what_is_junk_has_its_default(query):
-    read = from_query({**query, "digit": "3"})
-    assert read.digit == 3
+    read = from_query({**query, "label": "3"})
+    assert read.label == 3
     assert_valid(read)
     untouched = dataclasses.replace(read, **{name: FIELDS[name].default for name in query if name in FIELDS})
-    assert untouched == ExplorerState(digit=FIELDS["digit"].default if "digit" in query else 3)
+    assert untouched == ExplorerState(label=FIELDS["label"].default if "label" in query else 3)
 
 
 def test_the_default_view_has_a_bare_url():
     assert to_query(ExplorerState()) == {}
 
 
-def test_every_field_is_a_widget_the_parsers_know():
-    assert set(state.PARSERS) <= set(FIELDS)
-    assert all(name[1:2] in "12" for name in COORDINATES), "only coordinates are parsed as coordinates"
+@TRIES
+@given(STATES)
+def test_a_link_with_former_names_opens_the_same_view(chosen):
+    query, now = to_query(chosen), {name: former for former, name in FORMER.items()}
+    assert from_query({now.get(name, name): value for name, value in query.items()}) == chosen
+
+
+def test_where_a_link_has_both_names_of_a_field_the_name_of_today_counts():
+    assert from_query({"digit": "3", "label": "4", "bound_model": "cvae", "bound": "vae-best"}) == ExplorerState(
+        label=4, bound_model="cvae"
+    )
+    assert from_query({"train_network": "seed"}) == from_query({"train_network": "tutorial"})
+
+
+def test_the_points_of_a_plane_are_coordinates_that_name_the_model_of_the_plane():
+    assert {name for model in FIELDS for name in state.plane(model)} == set(COORDINATES)
+    assert state.plane("middle") == ("z1_middle", "z2_middle")
+    assert len(state.plane("left")) == 6
 
 
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")

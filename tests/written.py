@@ -16,9 +16,9 @@ from vae.storage.checkpoint import Checkpoint
 COUNT = 2_000
 
 
-def normal(count: int = COUNT, seed: int = 1) -> Tensor:
-    """Codes (count, 2) of N(0, I)."""
-    return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
+def normal(count: int = COUNT, seed: int = 1, dimensions: int = 2) -> Tensor:
+    """Codes (count, dimensions) of N(0, I)."""
+    return torch.randn(count, dimensions, generator=torch.Generator().manual_seed(seed))
 
 
 def write(
@@ -45,3 +45,8 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write(path, Checkpoint(path.name, config, model, codes.float(), labels, record))
     return path
+
+
+def write_untrained(path: Path, **settings: Any) -> Path:
+    """A checkpoint of an untrained model that has as many codes as MNIST has test images."""
+    return write(path, normal(10_000, dimensions=TrainConfig(**settings).latent_dim), **settings)

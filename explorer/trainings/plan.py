@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from explorer.state import DATASETS, ExplorerState
+from explorer.state import DATASETS, FIELDS, ExplorerState
 from vae.architecture import decoder_name
 from vae.config import TrainConfig
 from vae.images import sources
 from vae.models import build_empty
 
 PREFIX = "train_"  # of the fields of the state that are fields of the configuration
-FIELDS = tuple(name.removeprefix(PREFIX) for name in vars(ExplorerState()) if name.startswith(PREFIX))
+SETTINGS = tuple(name.removeprefix(PREFIX) for name in FIELDS if name.startswith(PREFIX))
 VARIATIONAL = ("beta", "kl")  # an autoencoder has none of these
 TITLES = {name: sources.title(name) for name in DATASETS}
 
@@ -25,7 +25,7 @@ class Plan(NamedTuple):
 
 def config_of(state: ExplorerState) -> TrainConfig:
     """The configuration that is chosen; what the model or the likelihood has no use for is left at its default."""
-    chosen = {name: getattr(state, PREFIX + name) for name in FIELDS}
+    chosen = {name: getattr(state, PREFIX + name) for name in SETTINGS}
     idle = [*(VARIATIONAL if chosen["model"] == "ae" else ()), *(() if has_sigma(state) else ("sigma",))]
     return TrainConfig(**{name: value for name, value in chosen.items() if name not in idle})
 

@@ -19,13 +19,12 @@ from explorer.markup import bars, formulas, images
 from explorer.markup.bars import Part
 from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Evidence
-from explorer.state import TEST_IMAGES, UNITS, coordinate, point, unpacked, whole
+from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
 from explorer.views import parts, takeaway
 from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
 
 FAMILY = "family"
-POINT = ("z1_bound", "z2_bound")
 PLANE = 3.8  # the 3 sigma of a prior, with a margin
 STEP = 0.1
 FAMILY_PLANE = 6.0  # a small sigma spreads the codes
@@ -39,7 +38,7 @@ def render() -> None:
     """Draw the page."""
     head = parts.first_line(HELP)
     with head:
-        st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bound("unit"))
+        st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bind("unit"))
     names, family = checkpoints.with_posterior(), checkpoints.family()
     if not names and not family.sigmas:
         st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
@@ -52,7 +51,7 @@ def render() -> None:
             chosen = model, chosen_image(model)
         except (CheckpointError, ValueError) as error:
             problem = parts.sentence(error)
-    for left_out in family.problems if session.current().bound == FAMILY else []:
+    for left_out in family.problems if session.current().bound_model == FAMILY else []:
         st.warning(parts.sentence(left_out))
     if not chosen:
         st.error(problem)
@@ -62,7 +61,6 @@ def render() -> None:
             takeaway.offer(partial(takeaway.maps, {"bound_map": chosen[0]}))
     else:
         estimated(*chosen)
-    session.mirror()
 
 
 def picked(value: Any) -> None:
@@ -83,14 +81,14 @@ def picked(value: Any) -> None:
 def choose(names: list[str], family: Family) -> str:
     """The choice of a model, and of a sigma where the family was chosen."""
     names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
-    parts.keep_within("bound", names)
+    parts.keep_within("bound_model", names)
 
     def label(name: str) -> str:
         return "VAEs along σ" if name == FAMILY else parts.label(name)
 
-    widget = session.bound("bound", clears=POINT)
+    widget = session.bind("bound_model")
     st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **widget)
-    name = session.current().bound
+    name = session.current().bound_model
     return chosen_sigma(family) if name == FAMILY else name
 
 
@@ -103,7 +101,7 @@ def chosen_sigma(family: Family) -> str:
         sigma = min(sigmas, key=lambda each: abs(each - asked))
         session.update(sigma=sigma)
     if len(sigmas) > 1:
-        widget = session.bound("sigma", clears=POINT)
+        widget = session.bind("sigma", clears=plane("bound_model"))
         st.select_slider(
             "Sigma",
             sigmas,
@@ -138,10 +136,10 @@ def drawn(model: Precise) -> Subject:
     conditional = model.checkpoint.config.conditional
     parts.said("your drawing" + ", taken for a" * conditional)
     if conditional:
-        parts.choose_class("digit_bound", "Class of the drawing", model.checkpoint.class_names)
+        parts.choose_class("label_bound", "Class of the drawing", model.checkpoint.class_names)
     state = session.current()  # the class of a link may be none of this model's
     st.button("test images", on_click=lambda: session.update(drawn_bound=False))
-    image, label = own_image.as_image(unpacked(state.drawing)), state.digit_bound if conditional else 0
+    image, label = own_image.as_image(unpacked(state.drawing)), state.label_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
         image = bound.black_or_white(image[None])[0]
     return Subject(("drawn", state.drawing, label), image, label)
@@ -224,8 +222,8 @@ def decoded_point(model: Precise) -> Subject:
     else:
         parts.said("the first code, decoded")
     if checkpoint.config.conditional:
-        parts.choose_class("digit_bound", "Class to decode", checkpoint.class_names)
-        digit = session.current().digit_bound
+        parts.choose_class("label_bound", "Class to decode", checkpoint.class_names)
+        digit = session.current().label_bound
     offer_images(model)
     image = decode.decode(checkpoint.model, np.array([z]), digit)
     if checkpoint.config.likelihood == "bernoulli":
@@ -249,7 +247,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
             with middle:
-                reach = FAMILY_PLANE if state.bound == FAMILY else PLANE
+                reach = FAMILY_PLANE if state.bound_model == FAMILY else PLANE
                 figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
@@ -276,7 +274,7 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
 
 def foresee(model: Precise, subject: Subject, family: Family) -> None:
     """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
-    if session.current().bound == FAMILY:
+    if session.current().bound_model == FAMILY:
         results.foresee([(other, subject) for other in whole_members(family.sigmas.values())])
     elif subject.key[0] == "test":
         following = (subject.key[1] + 1) % len(model.checkpoint.codes)
@@ -355,7 +353,7 @@ def explained(model: Precise, subject: Subject, found: Evidence) -> None:
 
 def bernoulli_pair(model: Precise, subject: Subject, family: Family) -> None:
     """Why the knob of the family is not there for black and white pixels, by this very image."""
-    if session.current().bound != FAMILY or len(family.betas) < 2 or subject.key[0] != "test":
+    if session.current().bound_model != FAMILY or len(family.betas) < 2 or subject.key[0] != "test":
         return
     found = []
     for other in whole_members(family.betas.values()):

@@ -12,12 +12,11 @@ from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
 from explorer.markup import images
 from explorer.quantities import decode, points
-from explorer.state import CLASSES, SAMPLES, ExplorerState, point, whole
+from explorer.state import CLASSES, SAMPLES, SEEDS, ExplorerState, point, whole
 from explorer.views import parts, takeaway
 
 COLUMNS = 10
 STYLES = 10
-SEEDS = 2**31
 
 
 def render() -> None:
@@ -29,7 +28,7 @@ def render() -> None:
     head = parts.first_line("Move over the map to see one style in every class. Click to keep it.")
     left, right = st.columns(2)
     with left:
-        resource = parts.choose("style", names, clears=("z1_style", "z2_style"))
+        resource = parts.choose("style", names)
         if not resource:
             return
         parts.chart("style_map", resource)
@@ -69,42 +68,40 @@ def picked(value: Any) -> None:
             z1, z2 = point(value["z"])
             session.update(z1_style=z1, z2_style=z2)
         else:
-            session.update(digit=whole(CLASSES)(value["digit"]), morph=whole(CLASSES)(value["morph"]))
+            session.update(label=whole(CLASSES)(value["digit"]), morph=whole(CLASSES)(value["morph"]))
     except (KeyError, TypeError, ValueError):
         return
 
 
-@st.fragment
+@session.fragment
 def one_style(resource: Resource) -> None:
     """Every class at the pinned z, and the way from one class to another there."""
     count = resource.checkpoint.model.classes
-    parts.keep_below("digit", count)
+    parts.keep_below("label", count)
     parts.keep_below("morph", count, otherwise=count - 1)
     state = session.current()
     z = pin(state)
     with parts.row():
         parts.coordinates("style", z, figures.step(resource.figure))
-    shown = payloads.Classes(bank=resource.id, z=z, digit=state.digit, morph=state.morph)
+    shown = payloads.Classes(bank=resource.id, z=z, digit=state.label, morph=state.morph)
     browser.bridge("classes", shown, session.undoable(picked))
-    session.mirror()
 
 
-@st.fragment
+@session.fragment
 def drawn(resource: Resource) -> None:
     """Samples of the chosen class, with their seed."""
     with st.container(horizontal=True, vertical_alignment="center"):  # on a narrow screen in two lines
-        st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bound("samples"))
+        st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bind("samples"))
         parts.said("samples of")
         parts.choose_class("sampled", "Class to sample", resource.checkpoint.class_names)
         parts.said("seed")
-        st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bound("seed"))
+        st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bind("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
     drawn = decode.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
     with st.container(key="samples_grid"):
         name = resource.checkpoint.class_names[state.sampled]
         st.html(images.grid(drawn.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
-    session.mirror()
 
 
 def table(resource: Resource) -> None:

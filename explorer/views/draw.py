@@ -57,7 +57,7 @@ def picked(value: Any) -> None:
     try:
         asked = value["digit"]
         word = packed(base64.b64decode(value["form"], validate=True) or bytes(28 * 28))
-        session.update(drawing=word, digit_drawing=None if asked is None else whole(10)(asked))
+        session.update(drawing=word, label_drawing=None if asked is None else whole(10)(asked))
     except (KeyError, TypeError, ValueError):
         return
     if not word:
@@ -79,18 +79,18 @@ def ten() -> Resource | None:
     with st.container(horizontal=True, key="draw_style", wrap=False):
         with st.container(width=PAD, gap="xsmall"):
             st.html('<div class="latent-heading">Your style in all ten digits</div>')
-            style = parts.choose("style", names, clears=("z1_style", "z2_style"))
+            style = parts.choose("style", names)
             browser.bridge("draw", {"part": "note"}, dropped, part="_note")
         if style:
             browser.bridge("draw", {"part": "ten"}, dropped, part="_ten")
     return style
 
 
-@st.fragment
+@session.fragment
 def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
     """The pad, and what the server has to say once the pen is lifted."""
     if style:
-        parts.keep_below("digit_drawing", style.checkpoint.model.classes, otherwise=None)
+        parts.keep_below("label_drawing", style.checkpoint.model.classes, otherwise=None)
     state, levels = session.current(), pixels()
     used = {resource.checkpoint.name: resource for resource in [*shown.values(), style] if resource}
     blobs: list[Blob | Resource | None] = [
@@ -104,7 +104,7 @@ def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
         part="pad",
         loaded=st.session_state.get(LOADED, 0) + session.visit(),
         form=base64.b64encode(levels or b"").decode(),
-        asked=state.digit_drawing,
+        asked=state.label_drawing,
         prior=state.prior,
         sides={side: side_data(side, resource, levels) for side, resource in shown.items()},
         style=style and style_data(style),
@@ -118,12 +118,11 @@ def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
         st.error(st.session_state[PROBLEM])
     if levels and PROBLEM not in st.session_state and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
         st.caption(f"{doubt} {CHECK}")
-    session.mirror()
 
 
 def side_data(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
-    encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"digit_{side}")
+    encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
@@ -176,7 +175,7 @@ def uploaded() -> None:
     st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
     word = packed(form.image.tobytes())
     st.session_state[DOUBT] = {} if form.alone and form.clear else {word: NOT_CLEAR if form.alone else NOT_ALONE}
-    session.update(drawing=word, digit_drawing=None)
+    session.update(drawing=word, label_drawing=None)
 
 
 def content_of(file: UploadedFile) -> bytes:
@@ -200,14 +199,14 @@ def send(shown: dict[Side, Resource], style: Resource | None, levels: bytes | No
     if not levels:
         return
     if to_bound:
-        asked = session.current().digit_drawing
+        asked = session.current().label_drawing
         if asked is None and style:
             asked = int(np.argmax(results.classes(style, levels).probabilities))
-        session.update(drawn_bound=True, digit_bound=asked or 0)
+        session.update(drawn_bound=True, label_bound=asked or 0)
         session.go(st.Page(bound.render, url_path="bound"))
     for end in (end for end, pressed in to_path.items() if pressed):
         for side, resource in shown.items():
-            z = results.reading(resource, levels, getattr(session.current(), f"digit_{side}")).code
+            z = results.reading(resource, levels, getattr(session.current(), f"label_{side}")).code
             session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
         session.update(snap=False)
         session.go(st.Page(interpolate.render, url_path="interpolate"))

@@ -28,13 +28,13 @@ def render() -> None:
     """Draw the page."""
     head = parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it.")
     with head:
-        st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bound("path"))
+        st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
     shown = parts.maps("path", SIDES)
     with snap:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."
-        st.toggle("test images", disabled=not same, help=help, **session.bound("snap"))
+        st.toggle("test images", disabled=not same, help=help, **session.bind("snap"))
     if shown:
         with head:
             takeaway.offer(partial(takeaway.maps, {f"path_{side}": each for side, each in shown.items()}))
@@ -84,7 +84,7 @@ class Route(NamedTuple):
         return results.travel(self.resource, self.label, kind, self.a, self.b)
 
 
-@st.fragment
+@session.fragment
 def draw_paths(shown: dict[Side, Resource]) -> None:
     """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
     snap = session.current().snap and same_images(shown)
@@ -97,7 +97,7 @@ def draw_paths(shown: dict[Side, Resource]) -> None:
     routes: dict[Side, Route] = {}
     drawn: dict[Side, payloads.Path] = {}
     for side, resource in shown.items():
-        routes[side] = Route(resource, getattr(state, f"digit_{side}"), *ends(side, resource, state, snap))
+        routes[side] = Route(resource, getattr(state, f"label_{side}"), *ends(side, resource, state, snap))
         with columns[side]:  # where a spinner stands while the plane is measured
             drawn[side] = path_payload(routes[side], state.path)
     payload = payloads.Interpolate(sides=drawn, kind=state.path, snap=snap, prior=state.prior)
@@ -116,7 +116,6 @@ def draw_paths(shown: dict[Side, Resource]) -> None:
         for side, route in routes.items():
             offer_gif(side, route, state.path)
     takeaway.problems("path")
-    session.mirror()
 
 
 def path_payload(route: Route, kind: str) -> payloads.Path:

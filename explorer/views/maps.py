@@ -27,9 +27,9 @@ def render() -> None:
     head = parts.first_line("Move over a map to see the image at that point. Click to keep it.")
     with head:
         offer_preset()
-        st.toggle("manifold", **session.bound("manifold"))
-        st.toggle("prior", **session.bound("prior"))
-        st.toggle("magnification", **session.bound("magnification"))
+        st.toggle("manifold", **session.bind("manifold"))
+        st.toggle("prior", **session.bind("prior"))
+        st.toggle("magnification", **session.bind("magnification"))
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown = parts.maps("map", sides, below=parts.figures_line)
     if shown:
@@ -81,7 +81,7 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
     for side, name in models.items():
         known = [(state, place) for place in (side, *SIDES) for state in (session.current(), before) if state]
         state, place = next((each for each in known if getattr(*each) == name), (ExplorerState(), side))
-        for field in (f"digit_{side}", *plane(side)):
+        for field in (f"label_{side}", *plane(side)):
             changes[field] = getattr(state, field.replace(side, place), None)
     session.update(**changes)
 
@@ -92,7 +92,7 @@ def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False)
     shown = payloads.Map(
         side=side,
         bank=resource.id,
-        digit=getattr(state, f"digit_{side}"),
+        digit=getattr(state, f"label_{side}"),
         z=z,
         manifold=state.manifold,
         prior=state.prior,
@@ -118,7 +118,7 @@ def files(shown: dict[Side, Resource]) -> None:
     state = session.current()
     charts = {f"map_{side}": resource for side, resource in shown.items()}
     kept: dict[Side, tuple[Point, int]] = {
-        side: (pins.pin(side, resource), getattr(state, f"digit_{side}")) for side, resource in shown.items()
+        side: (pins.pin(side, resource), getattr(state, f"label_{side}")) for side, resource in shown.items()
     }
     takeaway.maps(charts, {f"map_{side}": partial(pins.at, resource, *kept[side]) for side, resource in shown.items()})
     takeaway.page(shown, kept)

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
-from explorer.state import DIGITS, FARTHEST, ExplorerState, Side, coordinate, plane
+from explorer.state import FARTHEST, FIELDS, SIGNIFICANT, Side, coordinate
 from vae.storage.file_pair import CheckpointError
 
 NAMES = {
@@ -51,11 +51,10 @@ def label(name: str) -> str:
     return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
-def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str | None = None) -> Resource | None:
+def choose(field: str, names: Sequence[str], label_field: str | None = None) -> Resource | None:
     """A row with a choice of checkpoint, bound to a field of the state; None, with the reason below, if it is broken.
 
-    The fields in `clears` belong to the plane of the checkpoint chosen before, and are emptied by another choice. For a
-    conditional model the row also has a choice of class, bound to the field `digit`.
+    For a conditional model the row also has a choice of class, bound to `label_field`.
     """
     keep_within(field, names)
     resource, problem = None, None
@@ -64,11 +63,11 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
     except (CheckpointError, ValueError) as error:
         problem = sentence(error)
     with row():
-        bound = session.bound(field, clears=clears)
+        bound = session.bind(field)
         title = field.replace("_", " ").capitalize()
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
-        if resource and resource.stored.config.conditional and digit:
-            choose_class(digit, "Class to decode", resource.stored.class_names)
+        if resource and resource.stored.config.conditional and label_field:
+            choose_class(label_field, "Class to decode", resource.stored.class_names)
     if problem:
         st.error(problem)
     return resource
@@ -76,7 +75,7 @@ def choose(field: str, names: Sequence[str], clears: Sequence[str], digit: str |
 
 def keep_within(field: str, names: Sequence[str]) -> None:
     """Give a field of the state, a model's name, another value if it is none of these; `say_missing` says so."""
-    asked, default = getattr(session.current(), field), getattr(ExplorerState, field)
+    asked, default = getattr(session.current(), field), FIELDS[field].default
     if asked not in names:
         instead = default if default in names else names[0]
         session.update(**{field: instead})
@@ -97,7 +96,7 @@ def choose_class(field: str, title: str, class_names: Sequence[str]) -> None:
     """A choice of class bound to a field of the state."""
     keep_below(field, len(class_names))
     width = 76 if max(map(len, class_names)) <= 2 else 150
-    bound = session.bound(field)
+    bound = session.bind(field)
     name = class_names.__getitem__
     st.selectbox(title, range(len(class_names)), format_func=name, label_visibility="collapsed", width=width, **bound)
 
@@ -112,7 +111,7 @@ def keep_below(field: str, count: int, otherwise: int | None = 0) -> None:
 def choose_image(field: str, title: str, count: int, width: int) -> None:
     """A choice of one of `count` test images bound to a field of the state."""
     keep_below(field, count)
-    bound = session.bound(field)
+    bound = session.bind(field)
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
@@ -128,7 +127,7 @@ def maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] |
     shown: dict[Side, Resource] = {}
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
         with column:
-            resource = choose(side, names, plane(side), f"digit_{side}")
+            resource = choose(side, names, f"label_{side}")
             if resource:
                 shown[side] = resource
                 chart(f"{charts}_{side}", resource)
@@ -150,9 +149,9 @@ def said(html: str) -> None:
 
 def coordinates(side: str, z: tuple[float, float], step: float) -> None:
     """The two number fields of the point z that is pinned on a side's plane; the arrow keys move it by a step."""
-    form = {"format": f"%.{DIGITS}g", "label_visibility": "collapsed", "width": 100}
+    form = {"format": f"%.{SIGNIFICANT}g", "label_visibility": "collapsed", "width": 100}
     for axis, value in zip(("z1", "z2"), z, strict=True):
-        bound = session.bound(f"{axis}_{side}", first=value, read=coordinate)
+        bound = session.bind(f"{axis}_{side}", first=value, read=coordinate)
         label = f"{side} {axis}"
         st.number_input(label, -FARTHEST, FARTHEST, step=step, **form, **bound)
 

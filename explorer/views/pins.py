@@ -41,7 +41,7 @@ def magnified(side: Side, resource: Resource) -> bool:
 
     False if it stretches none, so that there is no picture.
     """
-    digit = getattr(session.current(), f"digit_{side}")
+    digit = getattr(session.current(), f"label_{side}")
     found = results.magnification(resource, digit)
     if not found.high:
         return False
@@ -57,13 +57,13 @@ def magnified(side: Side, resource: Resource) -> bool:
     return True
 
 
-@st.fragment
+@session.fragment
 def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
     """All of a side's pinned point, which `tie` tells the map of.
 
     A fragment of its own for each side: a click draws that side anew, and nothing else.
     """
-    z, digit = pin(side, resource), getattr(session.current(), f"digit_{side}")
+    z, digit = pin(side, resource), getattr(session.current(), f"label_{side}")
     tie(side, resource, z)
     here = points.point(resource.checkpoint, z, digit, results.radius(resource))
     with st.container(horizontal=True, vertical_alignment="top"):
@@ -76,7 +76,6 @@ def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point]
             parts.said(usual(here, results.typically_near(resource)))
         with st.container(key=f"near_{side}"):
             neighbours(resource, here)
-    session.mirror()
 
 
 def usual(here: points.Point, typical: int) -> str:

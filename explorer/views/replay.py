@@ -9,7 +9,7 @@ from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.results import Film
 from explorer.extent import pair
-from explorer.state import Side, coordinate, epoch, one_of, point
+from explorer.state import Side, coordinate, epoch, one_of, plane, point
 from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
 
@@ -20,9 +20,9 @@ CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": 
 def render() -> None:
     """Draw the page."""
     with parts.first_line("Press play, or drag through time. Click a map to keep a point and watch its digit form."):
-        st.toggle("manifold", **session.bound("manifold"))
-        st.toggle("prior", **session.bound("prior"))
-        st.toggle("fit to codes", **session.bound("fit"))
+        st.toggle("manifold", **session.bind("manifold"))
+        st.toggle("prior", **session.bind("prior"))
+        st.toggle("fit to codes", **session.bind("fit"))
     names = results.replayed()
     shown: dict[Side, Film] = {}
     for side, column in zip(SIDES, st.columns(2), strict=True):
@@ -39,11 +39,6 @@ def render() -> None:
         st.caption(f"Without a replay: {', '.join(others)}. {kept}")
 
 
-def fields(side: str) -> tuple[str, str]:
-    """The names of a side's coordinates."""
-    return f"z1_replay_{side}", f"z2_replay_{side}"
-
-
 def choose(side: Side, names: list[str]) -> Film | None:
     """A choice of training; None, with the reason below, where it cannot be shown.
 
@@ -55,7 +50,7 @@ def choose(side: Side, names: list[str]) -> Film | None:
     if not offered:
         st.error("There is no replay to show. Train a model that keeps one: `python -m vae.train --snapshots 15`")
         return None
-    resource = parts.choose(field, offered, fields(side), f"digit_replay_{side}")
+    resource = parts.choose(field, offered, f"label_replay_{side}")
     if resource is None:
         return None
     try:
@@ -80,18 +75,18 @@ def picked(value: Any) -> None:
             session.update(epoch=epoch(value["epoch"]))
         else:
             side = one_of(*SIDES)(value["side"])
-            session.update(**dict(zip(fields(side), point(value["z"]), strict=True)))
+            session.update(**dict(zip(plane(f"replay_{side}"), point(value["z"]), strict=True)))
     except (KeyError, TypeError, ValueError):
         return
 
 
-@st.fragment
+@session.fragment
 def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> None:
     """Maps, digits and curves, which the browser draws and moves by itself."""
     state = session.current()
     sides = {}
     for side, film in shown.items():
-        z1, z2 = (getattr(state, field) for field in fields(side))
+        z1, z2 = (getattr(state, field) for field in plane(f"replay_{side}"))
         sides[side] = payloads.Film(
             **addresses[side],
             id=film.id,
@@ -99,7 +94,7 @@ def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> No
             classes=film.checkpoint.class_names,
             test_set=film.checkpoint.test_set,
             prior=film.checkpoint.config.has_prior,
-            digit=getattr(state, f"digit_replay_{side}"),
+            digit=getattr(state, f"label_replay_{side}"),
             z=pair(map(coordinate, film.start)) if None in (z1, z2) else (z1, z2),
             views=film.views,
             last_view=film.last_view,
@@ -115,7 +110,6 @@ def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> No
         fit=state.fit,
     )
     browser.bridge("replay", told, session.undoable(picked))
-    session.mirror()
 
 
 def curves(shown: dict[Side, Film]) -> list[payloads.FilmCurve]:

@@ -33,7 +33,7 @@ Images = Mapping[str, Callable[[], np.ndarray]]
 Pins = Mapping[Side, tuple[Point, int]]
 
 
-@st.fragment
+@session.fragment
 def offer(draw: Callable[[], None]) -> None:
     """The button of a page; `draw` draws what it opens, each time anew, and so with what is pinned by then."""
     popover = st.popover("take away", icon=":material/download:", type="tertiary", on_change="rerun", key="take_away")

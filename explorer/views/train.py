@@ -1,13 +1,12 @@
 """Train: choose a model and train it in a process of its own; what is trained is beside it (`trainings`)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from explorer import access, session
 from explorer.cache import checkpoints, results
-from explorer.state import DATASETS, KINDS, KLS, LIKELIHOODS, NETWORKS, RANGES
+from explorer.state import choices, limits
 from explorer.trainings import jobs, plan
 from explorer.views import parts, trainings
 from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
@@ -35,8 +34,7 @@ def render() -> None:
                 form()
         with st.container(key="train_stage"):
             states = trainings.states_of(results.trainings())
-            st.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)
-    session.mirror()
+            session.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)
 
 
 # What to train
@@ -44,10 +42,10 @@ def render() -> None:
 
 def form() -> None:
     """All that is chosen before a training, what it amounts to, and the button that begins it."""
-    choose("dataset", DATASETS, plan.TITLES, "Images")
-    choose("model", KINDS, KIND_NAMES, "Model")
-    choose("network", NETWORKS, NETWORK_NAMES, "Network")
-    choose("likelihood", LIKELIHOODS, LIKELIHOOD_NAMES, "Likelihood p(x | z)")
+    choose("dataset", plan.TITLES, "Images")
+    choose("model", KIND_NAMES, "Model")
+    choose("network", NETWORK_NAMES, "Network")
+    choose("likelihood", LIKELIHOOD_NAMES, "Likelihood p(x | z)")
     state = session.current()
     variational = state.train_model != "ae"
     if variational:
@@ -55,7 +53,7 @@ def form() -> None:
             if plan.has_sigma(state):
                 number("sigma", "σ of a pixel", 0.05)
             number("beta", "β of the KL", 0.1)
-        choose("kl", KLS, KL_NAMES, "KL to the prior")
+        choose("kl", KL_NAMES, "KL to the prior")
     with st.container(horizontal=True, wrap=False):
         number("latent_dim", "Latent size")
         number("epochs", "Epochs")
@@ -66,15 +64,16 @@ def form() -> None:
     begin()
 
 
-def choose(field: str, options: Sequence[str], names: dict[str, str], title: str) -> None:
-    """A choice bound to a field of what is to be trained."""
-    st.selectbox(title, options, format_func=names.__getitem__, **session.bound(plan.PREFIX + field))
+def choose(setting: str, names: dict[str, str], title: str) -> None:
+    """A choice of a setting of what is to be trained, each option by its name."""
+    field = plan.PREFIX + setting
+    st.selectbox(title, choices(field), format_func=names.__getitem__, **session.bind(field))
 
 
-def number(field: str, title: str, step: float = 1) -> None:
-    """A number bound to a field of what is to be trained."""
-    form = "%d" if step == 1 else "%.4g"
-    st.number_input(title, *RANGES[field], step=step, format=form, **session.bound(plan.PREFIX + field))
+def number(setting: str, title: str, step: float = 1) -> None:
+    """A number that is a setting of what is to be trained."""
+    field, form = plan.PREFIX + setting, "%d" if step == 1 else "%.4g"
+    st.number_input(title, *limits(field), step=step, format=form, **session.bind(field))
 
 
 def begin() -> None:

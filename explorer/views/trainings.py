@@ -71,7 +71,6 @@ def stage(states: dict[float, str]) -> None:
         parts.said("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
     if trainings and trainings != [job]:
         listed(trainings, job)
-    session.mirror()
 
 
 def watched(trainings: Sequence[Job]) -> Job | None:
@@ -251,7 +250,7 @@ def links(job: Job) -> list[str]:
     flat, right = job.config.latent_dim == 2, {"right": name, **dict.fromkeys(plane("right"))}
     places = [("Maps", ".", right), ("Interpolate", "interpolate", right)] if flat else []
     places += [("Classes", "classes", {"style": name})] if flat and job.config.conditional else []
-    places += [("Bound", "bound", {"bound": name})] if job.config.has_prior else []
+    places += [("Bound", "bound", {"bound_model": name})] if job.config.has_prior else []
     return [
         f'<a href="{page}?{urlencode(to_query(replace(state, **changes)))}" target="_self">{title}</a>'
         for title, page, changes in places

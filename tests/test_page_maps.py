@@ -1,0 +1,98 @@
+"""The page Maps without a browser."""
+
+import pytest
+import written
+from app import errors, payloads_with, run
+
+from explorer.cache import results
+from explorer.quantities import points
+from explorer.state import from_query
+from vae.images import sources
+
+
+def test_maps_shows_two_maps_and_two_pinned_points():
+    app = run()
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == 2
+    assert {number.key for number in app.number_input} == {"z1_left", "z2_left", "z1_right", "z2_right"}
+
+
+def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
+    app = run(left="vae", z1_left="0.5")
+    preset = next(button for button in app.button if button.label == "AE | VAE | best")
+    preset.click().run()
+    assert errors(app) == []
+    assert [app.selectbox(side).value for side in ("left", "middle", "right")] == ["ae", "vae", "vae-best"]
+    assert len(app.get("plotly_chart")) == 3
+    assert dict(app.query_params) == {"middle": "vae", "right": "vae-best", "z1_middle": "0.5"}  # the point moves too
+    next(button for button in app.button if button.label == "two maps").click().run()
+    assert len(app.get("plotly_chart")) == 2
+    assert dict(app.query_params) == {"left": "vae", "z1_left": "0.5"}
+
+
+@pytest.mark.fault("two maps again had other models and points than before")
+@pytest.mark.parametrize(
+    ("query", "two"),
+    [
+        ({"right": "cvae", "label_right": "3", "z1_right": "1.5", "b1_left": "2"}, None),
+        ({"left": "vae-best", "right": "ae", "z1_left": "1", "z2_right": "-2"}, None),
+        ({"middle": "cvae", "right": "vae-best", "z1_middle": "0.25"}, {"right": "cvae", "z1_right": "0.25"}),
+    ],
+)
+def test_two_maps_again_have_the_models_and_the_points_that_one_had(query, two):
+    app = run(**query)
+    if not two:
+        next(button for button in app.button if button.label == "AE | VAE | best").click().run()
+    next(button for button in app.button if button.label == "two maps").click().run()
+    assert errors(app) == []
+    assert from_query(dict(app.query_params)) == from_query(two or query)
+
+
+def test_a_number_field_decodes_its_point(monkeypatch):
+    app = run()
+    asked = []
+    real = points.point
+    monkeypatch.setattr(points, "point", lambda *given: asked.append(given[1]) or real(*given))
+    app.number_input("z1_right").set_value(1.23456).run()
+    assert errors(app) == []
+    assert asked[-1][0] == app.number_input("z1_right").value == 1.23456  # the shown z is the decoded z
+    assert app.query_params["z1_right"] == "1.23456"
+
+
+def test_the_magnification_is_sent_once_and_only_while_it_is_asked_for():
+    app = run()
+    assert payloads_with(app, "shades") == []
+    next(toggle for toggle in app.toggle if toggle.label == "magnification").set_value(True).run()
+    assert errors(app) == []
+    assert app.query_params["magnification"] == "1"
+    assert [data["side"] for data in payloads_with(app, "shades")] == ["left", "right"]
+    assert all("shades" not in data for data in payloads_with(app, "z"))  # which a click sends anew
+
+
+@pytest.mark.parametrize("file", ["ae.pt", "ae.json"])
+def test_a_broken_checkpoint_keeps_to_its_own_panel(own_folder, file):
+    whole = (own_folder / file).read_bytes()
+    (own_folder / file).write_bytes(whole[: len(whole) // 2])
+    app = run()
+    (message,) = errors(app)
+    assert file in message
+    assert "python -m vae.train" in message
+    assert len(app.get("plotly_chart")) == 1
+    assert {number.key for number in app.number_input} == {"z1_right", "z2_right"}
+
+
+def test_a_model_that_is_not_two_dimensional_says_so_in_its_panel(own_folder):
+    written.write_untrained(own_folder / "solid", latent_dim=3)
+    app = run(left="solid")
+    (message,) = errors(app)
+    assert "2 latent dimensions, and solid has 3" in message
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
+    monkeypatch.setattr(results, "test_images", lambda *_: None)
+    monkeypatch.setattr(sources, "is_here", lambda *_: False)
+    app = run()
+    assert errors(app) == []
+    assert len(app.get("plotly_chart")) == 2
+    assert any("Fetch MNIST" in button.label for button in app.button)
