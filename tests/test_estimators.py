@@ -185,9 +185,9 @@ class TestTwoPartCode:
             kl = kl_closed_form(posterior)
             bound = elbo(model, x, 4_000, generator)
             code = two_part_code_bits(bound.nats + kl, kl, log_px)
-            fine = torch.stack([kl_divergence(full(posterior, i), full(model.true_posterior(x), i)) for i in range(4)])
+            lost = torch.stack([kl_divergence(full(posterior, i), full(model.true_posterior(x), i)) for i in range(4)])
             error = 5 * bound.standard_error / math.log(2) + 1e-9
-            assert ((code.excess_bits - fine / math.log(2)).abs() < error).all()
+            assert ((code.excess_bits - lost / math.log(2)).abs() < error).all()
             assert ((code.total_bits - code.excess_bits + log_px / math.log(2)).abs() < error).all()
 
     def test_a_uniform_choice_of_one_in_eight_costs_three_bits(self):

@@ -68,7 +68,7 @@ def test_the_two_cuts_of_the_bound_are_equally_long(trained):
     assert min(terms.kl, terms.family, terms.amortisation, terms.perfect - terms.log_px) >= 0
 
 
-def test_the_code_adds_up_and_its_fine_is_the_gap(trained):
+def test_the_code_adds_up_and_its_excess_is_the_gap(trained):
     checkpoint, _, found = trained
     terms, code = found.terms, found.code
     assert code.step == 1 / 255

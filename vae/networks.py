@@ -1,10 +1,10 @@
 """Encoder and decoder backbones: tensors to tensors, no probability. Their layers are listed in `architecture`.
 
 A dense network of two inputs is slow to learn what varies fast over the plane. A first layer of waves sin(W z + b),
-whose W and b are learned like the rest, makes that easier. Each octave of wave numbers gets as many waves: the long
-waves order the plane as a whole, the short ones fill in the detail (Tancik et al., Fourier features let networks learn
-high frequency functions in low dimensional domains, 2020; Sitzmann et al., Implicit neural representations with
-periodic activation functions, 2020).
+whose W and b are learned like the rest, makes that easier. Each octave of wave numbers has the same number of waves:
+the long waves order the plane as a whole, the short ones fill in the detail (Tancik et al., Fourier features let
+networks learn high frequency functions in low dimensional domains, 2020; Sitzmann et al., Implicit neural
+representations with periodic activation functions, 2020).
 """
 
 import math

@@ -1,6 +1,6 @@
 """A training run as a series of snapshots: decoder and codes from before the first step to the last.
 
-    step 0,  then  K - 1 steps from `FIRST` of an epoch to the end of the run, each the same multiple of the one before
+    step 0,  then  K - 1 steps from `FIRST_EPOCHS` to the end of the run, each the same multiple of the one before
 
 A map takes on most of its shape within the first epochs and then only refines it, so snapshots that are even in the
 logarithm of time show about equal changes. A snapshot is the decoder, the codes of the test images, and the parts of
@@ -31,7 +31,7 @@ from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
 
-FIRST = 1 / 32  # of an epoch: before that the step size, which starts from 0, has changed nothing that one could see
+FIRST_EPOCHS = 1 / 32  # before that the step size, which starts from 0, has changed nothing that one could see
 SNAPSHOTS = 15  # of the shipped models
 MOST = 1_000  # a snapshot takes megabytes
 SUFFIX = ".replay.pt"
@@ -79,7 +79,7 @@ def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
     """
     if count == 0:
         return []
-    first = max(1, round(FIRST * steps_per_epoch))
+    first = max(1, round(FIRST_EPOCHS * steps_per_epoch))
     later = torch.logspace(0, 1, count - 1, base=steps / first, dtype=torch.float64) * first
     return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
 

@@ -16,15 +16,15 @@ import numpy as np
 from scipy import ndimage, spatial
 
 LEAST_CONTRAST = 24  # grey levels between paper and pen, below which what is read is doubtful
-WEIGHS = 0.15  # of the peak: weaker ink does not count when the digit and its box are decided
+FAINT_INK = 0.15  # of the peak: weaker ink does not count when the digit and its box are decided
 
-_LONGEST = 600  # pixels along the longer side of the picture that is analysed
-_VISIBLE = 3  # grey levels: smaller differences are invisible, even on paper without noise
-_THIN = 0.03  # of a picture's longer side: the thickness of a rule
+_MOST_PIXELS = 600  # along the longer side of the picture that is analysed
+_LEAST_VISIBLE = 3  # grey levels: smaller differences are invisible, even on paper without noise
+_RULE_THICKNESS = 0.03  # at most, as a share of a picture's longer side
 _BLOCKS = 64  # across a picture, in which a rule is followed
-_TILTS = np.arange(-40, 41) / 1000  # of a rule, in height per length
-_SOLID = 0.82  # of its hull: a disc with a digit in it fills more, and only slender digits do
-_CRUMB = 0.02  # of the heaviest piece's weight: a lighter piece is ignored
+_RULE_TILTS = np.arange(-40, 41) / 1000  # height per length
+_MOST_HULL_FILLED = 0.82  # by a digit: a disc with a digit in it fills more of its hull
+_LEAST_PIECE = 0.02  # of the weight of the heaviest piece: a lighter piece is ignored
 _NEIGHBOURS = np.ones((3, 3))
 
 
@@ -63,8 +63,8 @@ def digit_ink(image: np.ndarray) -> Ink:
 
 
 def _shrunk(grey: np.ndarray) -> np.ndarray:
-    """A picture whose longer side has at most _LONGEST pixels, each the mean of a square of the original."""
-    by = -(-max(grey.shape) // _LONGEST)
+    """A picture whose longer side has at most _MOST_PIXELS pixels, each the mean of a square of the original."""
+    by = -(-max(grey.shape) // _MOST_PIXELS)
     height, width = (-(-length // by) for length in grey.shape)
     room = [(0, height * by - grey.shape[0]), (0, width * by - grey.shape[1])]
     return np.pad(grey, room, mode="edge").reshape(height, by, width, by).mean(axis=(1, 3))
@@ -89,16 +89,16 @@ def _without_rules(grey: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _shows(grey: np.ndarray) -> bool:
-    return np.ptp(ndimage.median_filter(grey, 3)) > 2 * _VISIBLE
+    return np.ptp(ndimage.median_filter(grey, 3)) > 2 * _LEAST_VISIBLE
 
 
 def _without_rows(grey: np.ndarray) -> tuple[np.ndarray, int]:
     """A picture without its level rules, and their number."""
     height = len(grey)
-    thick = max(round(_THIN * max(grey.shape)), 1)
+    thick = max(round(_RULE_THICKNESS * max(grey.shape)), 1)
     taller = (2 * thick + 1, 1)
     painted = np.full(grey.shape, False)
-    least = max(2 * _VISIBLE, 4 * _noise(grey))
+    least = max(2 * _LEAST_VISIBLE, 4 * _noise(grey))
     for side in (255 - grey, grey):  # what is darker, and what is lighter, than the paper above and below it
         behind = ndimage.grey_opening(side, taller)
         painted |= _crossing(side - behind >= least, behind - np.median(behind) >= least)
@@ -124,7 +124,7 @@ def _crossing(thin: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     ends = max(len(blocks) // 20, 1)
     lines = np.full(thin.shape, False)
     across = np.arange(width) - (width - 1) / 2
-    for tilt in _TILTS if width > 100 else (0.0,):
+    for tilt in _RULE_TILTS if width > 100 else (0.0,):
         at = np.arange(height)[:, None] + np.round(tilt * middles).astype(int)
         inside = (at >= 0) & (at < height)
         place = (at.clip(0, height - 1), np.arange(len(blocks)))
@@ -211,7 +211,7 @@ def _has_edge(grey: np.ndarray, inside: np.ndarray, own: np.ndarray, light: bool
     """Whether the greys change abruptly at a region's boundary, as at the edge of paper and not as in a shadow."""
     rim = max(round(0.02 * max(grey.shape)), 1)
     within = inside & own & _grown(~inside, rim)
-    off = round(_THIN * max(grey.shape)) if broad else 0
+    off = round(_RULE_THICKNESS * max(grey.shape)) if broad else 0
     near = _grown(inside, off)
     beyond = _grown(near, rim) & ~near
     if not within.any() or not beyond.any():
@@ -293,9 +293,9 @@ def _digit(depth: np.ndarray, inside: np.ndarray) -> Ink:
     left = depth.copy()
     for _ in range(6):
         peak = left.max()
-        if peak < max(_VISIBLE, 5 * noise):
+        if peak < max(_LEAST_VISIBLE, 5 * noise):
             break
-        least = min(max(WEIGHS * peak, 5 * noise), 0.4 * peak)
+        least = min(max(FAINT_INK * peak, 5 * noise), 0.4 * peak)
         labels, _ = _labelled(left >= least, _NEIGHBOURS)
         digit, clear = _pieces(left, labels, edge)
         if left[digit].max() < 0.6 * peak:  # its weaker ink was not seen beside what is stronger
@@ -324,7 +324,7 @@ def _pieces(ink: np.ndarray, labels: np.ndarray, edge: np.ndarray) -> tuple[np.n
     first = int(weights.argmax())
     kept: list[int] = [first]
     clear = True
-    alike = (weights >= _CRUMB * weights[first]) & (thickness <= 2 * thickness[first] + 2)
+    alike = (weights >= _LEAST_PIECE * weights[first]) & (thickness <= 2 * thickness[first] + 2)
     rest = [int(piece) for piece in np.flatnonzero(alike) if piece != first]
     while rest:
         digit = np.isin(labels, np.array(kept) + 1)
@@ -362,7 +362,7 @@ def _is_of_strokes(digit: np.ndarray, edge: np.ndarray) -> bool:
     thickest = 2 * _depth(np.pad(digit, 1)).max() - 1
     thin = 0.3 if (digit & edge).sum() > 0.2 * min(digit.shape) else 0.55
     hull, _, slender = _hull(digit)
-    if slender > 0.5 and digit[hull].mean() > _SOLID:  # a round sheet, whose holes are the writing on it
+    if slender > 0.5 and digit[hull].mean() > _MOST_HULL_FILLED:  # a round sheet, whose holes are the writing on it
         return False
     return max(height, width) >= 5 and thickest <= max(thin * max(height, width), 1) and width <= 2 * height
 

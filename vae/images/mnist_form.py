@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.images.ink import LEAST_CONTRAST, WEIGHS, digit_ink
+from vae.images.ink import FAINT_INK, LEAST_CONTRAST, digit_ink
 
 SIDE = 28
 BOX = 20
@@ -86,9 +86,9 @@ def already_fitted(image: np.ndarray) -> np.ndarray | None:
 
 
 def crop(values: np.ndarray) -> np.ndarray:
-    """The smallest box of values (H, W) that holds all that weigh, from `WEIGHS` of the peak on."""
-    weighs = values >= WEIGHS * values.max()
-    rows, columns = (np.flatnonzero(weighs.any(axis=axis)) for axis in (1, 0))
+    """The smallest box of values (H, W) that holds all ink of at least `FAINT_INK` of the peak."""
+    counts = values >= FAINT_INK * values.max()
+    rows, columns = (np.flatnonzero(counts.any(axis=axis)) for axis in (1, 0))
     return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
