@@ -173,7 +173,7 @@ class DrawPad(TypedDict):
     classes: DrawnClasses | None
 
 
-class Film(TypedDict):
+class ReplaySide(TypedDict):
     """The replay of one training."""
 
     id: str
@@ -189,7 +189,7 @@ class Film(TypedDict):
     last_view: Box
 
 
-class FilmCurve(TypedDict):
+class ReplayCurve(TypedDict):
     """A figure over time."""
 
     title: str
@@ -200,8 +200,8 @@ class FilmCurve(TypedDict):
 class Replay(TypedDict):
     """The page Replay; a training that cannot be shown is absent."""
 
-    sides: Mapping[Side, Film]
-    curves: Sequence[FilmCurve]
+    sides: Mapping[Side, ReplaySide]
+    curves: Sequence[ReplayCurve]
     epoch: float
     visit: int
     palette: Sequence[str]

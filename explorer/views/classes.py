@@ -109,5 +109,5 @@ def table(resource: Resource) -> None:
     with parts.row():
         parts.said("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
-        rows = decode.every_class(resource.checkpoint.model, points.styles(STYLES))
+        rows = decode.every_class(resource.checkpoint.model, points.sunflower(STYLES))
         st.html(images.grid(rows, f"{len(rows)} classes in {STYLES} styles"))

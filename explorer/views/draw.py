@@ -108,7 +108,7 @@ def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
         prior=state.prior,
         sides={side: side_data(side, resource, levels) for side, resource in shown.items()},
         style=style and style_data(style),
-        classes=payloads.DrawnClasses(**results.classes(style, levels)._asdict()) if style and levels else None,
+        classes=payloads.DrawnClasses(**results.classification(style, levels)._asdict()) if style and levels else None,
     )
     browser.bridge("draw", pad, picked, part="_pad")
     upload()
@@ -122,16 +122,16 @@ def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
 
 def side_data(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
-    encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
+    encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
-        digit=digit,
+        digit=label,
         radius=results.radius(resource),
         sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
     )
     if levels and not encoder:
-        reading = results.reading(resource, levels, digit)
+        reading = results.own_code(resource, levels, label)
         data["code"], data["q"] = reading.code, reading.q and payloads.Normal(**reading.q._asdict())
     return data
 
@@ -168,7 +168,7 @@ def uploaded() -> None:
     if file is None:
         return
     try:
-        form = own_image.form(images.read(content_of(file)))
+        form = own_image.in_mnist_form(images.read(content_of(file)))
     except ValueError as error:
         st.session_state[PROBLEM] = parts.sentence(error)
         return
@@ -201,12 +201,12 @@ def send(shown: dict[Side, Resource], style: Resource | None, levels: bytes | No
     if to_bound:
         asked = session.current().label_drawing
         if asked is None and style:
-            asked = int(np.argmax(results.classes(style, levels).probabilities))
+            asked = int(np.argmax(results.classification(style, levels).probabilities))
         session.update(drawn_bound=True, label_bound=asked or 0)
         session.go(st.Page(bound.render, url_path="bound"))
     for end in (end for end, pressed in to_path.items() if pressed):
         for side, resource in shown.items():
-            z = results.reading(resource, levels, getattr(session.current(), f"label_{side}")).code
+            z = results.own_code(resource, levels, getattr(session.current(), f"label_{side}")).code
             session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
         session.update(snap=False)
         session.go(st.Page(interpolate.render, url_path="interpolate"))

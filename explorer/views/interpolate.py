@@ -97,7 +97,9 @@ def draw_paths(shown: dict[Side, Resource]) -> None:
     routes: dict[Side, Route] = {}
     drawn: dict[Side, payloads.Path] = {}
     for side, resource in shown.items():
-        routes[side] = Route(resource, getattr(state, f"label_{side}"), *ends(side, resource, state, snap))
+        routes[side] = Route(
+            resource, resource.asked(getattr(state, f"label_{side}")), *ends(side, resource, state, snap)
+        )
         with columns[side]:  # where a spinner stands while the plane is measured
             drawn[side] = path_payload(routes[side], state.path)
     payload = payloads.Interpolate(sides=drawn, kind=state.path, snap=snap, prior=state.prior)

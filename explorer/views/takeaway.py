@@ -23,7 +23,7 @@ from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
 if TYPE_CHECKING:
-    from explorer.cache.results import Precise
+    from explorer.cache.results import BoundModel
 
 SCALE = 10
 PROBLEMS = "file_problems"  # by the names of files that could not be made, why
@@ -43,7 +43,7 @@ def offer(draw: Callable[[], None]) -> None:
             problems("take_away")
 
 
-def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = None) -> None:
+def maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | None = None) -> None:
     """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
     for key, model in charts.items():
         name = model.checkpoint.name
@@ -115,7 +115,7 @@ def problems(place: str) -> None:
         st.error(kept.pop(next(iter(kept))))
 
 
-def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
+def codes(model: "Resource | BoundModel", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
     from explorer.quantities import points
 

@@ -95,9 +95,9 @@ def watch(job: Job) -> None:
     if job.config.latent_dim != 2:
         parts.said(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
     browser.bridge("train", curves(job), nothing, part="_curves")
-    seen = results.seen(job)
-    if seen:
-        browser.bridge("train", picture(job, seen), nothing, part="_map")
+    preview = results.preview(job)
+    if preview:
+        browser.bridge("train", picture(job, preview), nothing, part="_map")
     if job.state == "done":
         finished(job)
 
@@ -198,27 +198,27 @@ def curves(job: Job) -> payloads.TrainCurves:
     )
 
 
-def picture(job: Job, seen: training_preview.Glimpse) -> payloads.TrainPicture | payloads.TrainMap:
+def picture(job: Job, preview: training_preview.Preview) -> payloads.TrainPicture | payloads.TrainMap:
     """The codes of the test images and what the model decodes, as the browser draws them."""
     decoded = payloads.TrainPicture(
         part="map",
         job=f"{job.name} {job.created}",
-        epoch=seen.epoch,
-        picture=images.data_url(images.joined(seen.picture)),
-        caption=seen.caption,
+        epoch=preview.epoch,
+        picture=images.data_url(images.joined(preview.images)),
+        caption=preview.caption,
     )
-    if seen.window is None:
+    if preview.window is None:
         return decoded
-    codes, scale = training_preview.quantised(seen)
+    codes, scale = training_preview.quantised(preview)
     return payloads.TrainMap(
         **decoded,
         codes=b64encode(codes).decode(),
         scale=scale,
-        labels=b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
-        window=seen.window,
+        labels=b64encode(preview.labels.astype(np.uint8).tobytes()).decode(),
+        window=preview.window,
         prior=job.config.has_prior,
         palette=figures.PALETTE,
-        classes=seen.class_names,
+        classes=preview.class_names,
     )
 
 
@@ -228,7 +228,7 @@ def finished(job: Job) -> None:
         parts.said("Its model is not there any more.")
         return
     try:
-        test = checkpoints.checkpoint(job.name).record["test"]
+        test = checkpoints.opened(job.name).stored.record["test"]
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return
