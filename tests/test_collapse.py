@@ -133,10 +133,10 @@ def test_bound_and_classes_show_those_that_they_can(name):
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
     resource = checkpoints.resource(name)
-    plane = takeaway.plane(resource, results.start(resource), 0)
+    plane = takeaway.plane_of(resource, results.start(resource), 0)
     assert all(low < high for low, high in (plane.x, plane.y))
     for made in (takeaway.export.csv, takeaway.export.npz):
-        assert takeaway.codes(resource, made)
+        assert takeaway.codes_file(resource, made)
 
 
 # Laws

@@ -202,6 +202,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "trainings": set(),
     "trainings.jobs": {"access", "vae"},
     "trainings.plan": {"state", "vae"},
+    "views": set(),
     "views.bound": {
         "browser",
         "extent",

@@ -63,7 +63,7 @@ class Resource(Opened):
 
 
 def with_posterior() -> list[str]:
-    """The checkpoints whose encoder gives a distribution, and those of which nobody can tell."""
+    """The checkpoints whose encoder gives a distribution, and those that cannot be read, of which it is not known."""
     return sorted({*checkpoint_names()} - {*checkpoint_names("ae")})
 
 
@@ -175,5 +175,5 @@ def _add(family: Family, member: Stored, name: str) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def plane(height: int, reach: float, class_names: tuple[str, ...]) -> figures.Figure:
-    """The one figure of a page that draws the rest itself."""
+    """A figure without codes, for a page that draws the rest itself; arguments as of `figures.plane`."""
     return figures.plane(height, reach, class_names)

@@ -84,7 +84,12 @@ def magnification_map(model: Resource, label: int) -> Magnification:
 
 @cached("Measuring the plane, once for each model …")
 def graph(model: Resource, label: int) -> Graph | None:
-    """The graph on which geodesics are found, see `paths.graph`; `label` is the class that is decoded."""
+    """The graph on which geodesics are found, see `paths.graph`.
+
+    Args:
+        model: A checkpoint with a plane.
+        label: The class that is decoded, see `Opened.asked`.
+    """
     return paths.graph(model.checkpoint, label)
 
 
@@ -177,7 +182,12 @@ def own_code(model: Resource, pixels: bytes, label: int) -> OwnCode:
 
 @cached()
 def classification(model: Resource, pixels: bytes) -> Classification:
-    """The class of a drawing of 784 grey levels under a conditional model, see `own_image.classify`."""
+    """The class of a drawing by Bayes' rule, see `own_image.classify`.
+
+    Args:
+        model: A conditional model.
+        pixels: 784 grey levels.
+    """
     return own_image.classify(model.checkpoint, own_image.as_image(pixels))
 
 
@@ -213,13 +223,18 @@ def bound_model(name: str) -> BoundModel:
 
 @cached()
 def analysis(model: BoundModel, image: BoundImage) -> Analysis:
-    """All that the page Bound shows of an image under a model, see `bound.analyse`."""
+    """All that the page Bound shows of an image under a model, see `bound.analyse`.
+
+    Args:
+        model: A model with a prior and a plane.
+        image: The image, with the class that a conditional model is told.
+    """
     return bound.analyse(model.checkpoint, image.pixels, image.label)
 
 
 @cached(most=20)
 def draws(model: BoundModel, image: BoundImage) -> tuple[np.ndarray, np.ndarray]:
-    """What the estimates of log p(x) are made of, see `bound.draws`."""
+    """What the estimates of log p(x) are made of; arguments as of `analysis`, and the draws as of `bound.draws`."""
     return bound.draws(model.checkpoint, image.pixels, image.label, analysis(model, image).q)
 
 
@@ -229,7 +244,7 @@ def _ahead() -> tuple[ThreadPoolExecutor, list[Future]]:
 
 
 def analyse_ahead(pairs: Iterable[tuple[BoundModel, BoundImage]]) -> None:
-    """Analyse images under models in the background; what was asked for before and has not begun is given up."""
+    """Analyse images under models in the background, instead of those that were asked for before and wait."""
     workers, waiting = _ahead()
     for future in waiting:
         future.cancel()
@@ -316,7 +331,7 @@ def test_sheet(of: Checkpoint) -> Blob | None:
 
 
 def title(of: Checkpoint) -> str:
-    """The name of the images that a checkpoint has seen, as a person reads it."""
+    """The name of the images that a model was trained on, as a person reads it."""
     return sources.title(of.config.dataset)
 
 

@@ -181,11 +181,12 @@ def _description(terms: Terms, step: float, on_levels: float) -> Description:
         torch.tensor(nats).double() for nats in (terms.reconstruction, terms.kl, terms.log_px)
     )
     code = two_part_code_bits(log_likelihood, kl, log_px, step)
+    assert code.excess_bits is not None  # as log p(x) is known
     return Description(
         latent_bits=code.latent_bits.item(),
         pixel_bits=code.pixel_bits.item(),
         total_bits=code.total_bits.item(),
-        excess_bits=(terms.log_px - terms.elbo) / math.log(2),
+        excess_bits=code.excess_bits.item(),
         step=step,
         on_levels=on_levels,
     )
@@ -280,7 +281,12 @@ def shared_sigma(checkpoint: Checkpoint) -> float | None:
 
 
 def gaussian(mean: Tensor, std: Tensor) -> Gaussian:
-    """The normal of one image from tensors (1, 2)."""
+    """The normal of one image.
+
+    Args:
+        mean: (1, 2).
+        std: (1, 2).
+    """
     return Gaussian(pair(mean[0].tolist()), pair(std[0].tolist()))
 
 

@@ -45,10 +45,10 @@ def render() -> None:
         return
     chosen, problem = None, ""
     with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
-        name = choose(names, family)
+        name = choose_model(names, family)
         try:
             model = results.bound_model(name)
-            chosen = model, chosen_image(model)
+            chosen = model, choose_image(model)
         except (CheckpointError, ValueError) as error:
             problem = parts.sentence(error)
     for left_out in family.problems if session.current().bound_model == FAMILY else []:
@@ -56,11 +56,11 @@ def render() -> None:
     if not chosen:
         st.error(problem)
     elif chosen[0].checkpoint.model.latent_dim == 2:
-        shown(*chosen, family)
+        show_analysis(*chosen, family)
         with head:
-            takeaway.offer(partial(takeaway.maps, {"bound_map": chosen[0]}))
+            takeaway.offer(partial(takeaway.offer_maps, {"bound_map": chosen[0]}))
     else:
-        estimated(*chosen)
+        show_estimates(*chosen)
 
 
 def picked(value: Any) -> None:
@@ -78,7 +78,7 @@ def picked(value: Any) -> None:
 # Controls
 
 
-def choose(names: list[str], family: Family) -> str:
+def choose_model(names: list[str], family: Family) -> str:
     """The choice of a model, and of a sigma where the family was chosen."""
     names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
     parts.keep_within("bound_model", names)
@@ -89,10 +89,10 @@ def choose(names: list[str], family: Family) -> str:
     widget = session.bind("bound_model")
     st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **widget)
     name = session.current().bound_model
-    return chosen_sigma(family) if name == FAMILY else name
+    return choose_sigma(family) if name == FAMILY else name
 
 
-def chosen_sigma(family: Family) -> str:
+def choose_sigma(family: Family) -> str:
     """The member of the family at the knob's sigma, or nearest to the one that a link names."""
     sigmas = list(family.sigmas)
     sigma = session.current().sigma
@@ -113,28 +113,28 @@ def chosen_sigma(family: Family) -> str:
     return family.sigmas[sigma]
 
 
-def chosen_image(model: BoundModel) -> BoundImage:
+def choose_image(model: BoundModel) -> BoundImage:
     """The choice of an image: the drawing, one of the test set, or a decoded point where that is not to be had."""
     if session.current().drawn_bound and session.current().drawing:
-        return drawn(model)
+        return drawn_image(model)
     images = results.test_images(model.checkpoint)
     if images is None:
-        return decoded_point(model)
-    parts.said("test image")
+        return decoded_image(model)
+    parts.say("test image")
     with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
         parts.choose_image("image_bound", "Test image", len(images), 90)
-        step("previous", "chevron_left", -1, len(images))
-        step("next", "chevron_right", 1, len(images))
+        offer_step("previous", "chevron_left", -1, len(images))
+        offer_step("next", "chevron_right", 1, len(images))
         go_anywhere = any_image(len(images))
         st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
-    hardest(model)
+    offer_hardest(model)
     return test_image(model, session.current().image_bound)
 
 
-def drawn(model: BoundModel) -> BoundImage:
+def drawn_image(model: BoundModel) -> BoundImage:
     """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
     conditional = model.checkpoint.config.conditional
-    parts.said("your drawing" + ", taken for a" * conditional)
+    parts.say("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("label_bound", "Class of the drawing", model.checkpoint.class_names)
     state = session.current()  # the class of a link may be none of this model's
@@ -162,7 +162,7 @@ def class_name(model: BoundModel, label: int) -> str:
     return model.checkpoint.class_names[label]
 
 
-def step(name: str, icon: str, by: int, count: int) -> None:
+def offer_step(name: str, icon: str, by: int, count: int) -> None:
     """A button that goes to a neighbouring test image."""
 
     def go() -> None:
@@ -176,7 +176,7 @@ def any_image(count: int) -> Callable[[], None]:
     return lambda: session.update(image_bound=random.randrange(count))
 
 
-def hardest(model: BoundModel) -> None:
+def offer_hardest(model: BoundModel) -> None:
     """The test images with the widest gap, where the model's record names them."""
     images = hardest_images(model.checkpoint.record)
     if not images:
@@ -208,7 +208,7 @@ def hardest_images(record: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(record["test"].get("hardest", [])))
 
 
-def decoded_point(model: BoundModel) -> BoundImage:
+def decoded_image(model: BoundModel) -> BoundImage:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
     code = checkpoint.codes[state.image_bound % len(checkpoint.codes)].numpy()
@@ -217,10 +217,10 @@ def decoded_point(model: BoundModel) -> BoundImage:
     if checkpoint.model.latent_dim == 2:
         chosen = state.z1_bound, state.z2_bound
         z = pair(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
-        parts.said("the image decoded at")
-        parts.coordinates("bound", z, STEP)
+        parts.say("the image decoded at")
+        parts.choose_point("bound", z, STEP)
     else:
-        parts.said("the first code, decoded")
+        parts.say("the first code, decoded")
     if checkpoint.config.conditional:
         parts.choose_class("label_bound", "Class to decode", checkpoint.class_names)
         label = session.current().label_bound
@@ -234,7 +234,7 @@ def decoded_point(model: BoundModel) -> BoundImage:
 # What is found
 
 
-def shown(model: BoundModel, image: BoundImage, family: Family) -> None:
+def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     """The image, its posterior on the plane and close up, the terms, the estimators and the formulas."""
     with st.spinner("Integrating over the plane …"):
         analysis = results.analysis(model, image)
@@ -242,7 +242,7 @@ def shown(model: BoundModel, image: BoundImage, family: Family) -> None:
     browser.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
         with st.container(width=IMAGES):
-            image_and_reconstruction(model, image, analysis)
+            show_images(model, image, analysis)
             browser.bridge("bound", {"part": "again"}, picked, part="_again")
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
@@ -251,15 +251,15 @@ def shown(model: BoundModel, image: BoundImage, family: Family) -> None:
                 figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
-                browser.bridge("bound", browser_data(model, image, analysis), session.undoable(picked), part="_close")
+                browser.bridge("bound", close_payload(model, image, analysis), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.config.conditional
         terms, cuts = formulas.terms(analysis, state.unit, conditional), formulas.cuts(analysis, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
-    bernoulli_pair(model, image, family)
+    show_bernoulli_pair(model, image, family)
     if model.checkpoint.config.codes_are_modes:
-        parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
+        parts.say("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     if not analysis.terms.settled:
         state = session.current()
         error = f"± {bars.number(analysis.terms.error, state.unit)} {state.unit}"
@@ -268,28 +268,28 @@ def shown(model: BoundModel, image: BoundImage, family: Family) -> None:
             "a finer grid would take too long. The posterior and all that is computed from log p(x) are as uncertain."
         )
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
-        explained(model, image, analysis)
-    foresee(model, image, family)
+        show_formulas(model, image, analysis)
+    analyse_next(model, image, family)
 
 
-def foresee(model: BoundModel, image: BoundImage, family: Family) -> None:
+def analyse_next(model: BoundModel, image: BoundImage, family: Family) -> None:
     """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
     if session.current().bound_model == FAMILY:
-        results.analyse_ahead([(other, image) for other in whole_members(family.sigmas.values())])
+        results.analyse_ahead([(other, image) for other in readable_members(family.sigmas.values())])
     elif image.source == "test":
         following = (image.index + 1) % len(model.checkpoint.codes)
         with suppress(ValueError):
             results.analyse_ahead([(model, test_image(model, following))])
 
 
-def whole_members(names: Iterable[str]) -> Iterator[BoundModel]:
+def readable_members(names: Iterable[str]) -> Iterator[BoundModel]:
     """The members of a family, without those that have become unreadable since the page was opened."""
     for name in names:
         with suppress(CheckpointError):
             yield results.bound_model(name)
 
 
-def image_and_reconstruction(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
+def show_images(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
     """The image and its reconstruction, side by side."""
     names = {
         "test": f"image {image.index}: {class_name(model, image.label)}",
@@ -298,14 +298,14 @@ def image_and_reconstruction(model: BoundModel, image: BoundImage, analysis: Ana
     }
     name = names[image.source]
     columns = [
-        images.column([images.digit(image.pixels, SCALE, name)], name),
-        images.column([images.digit(analysis.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
+        images.column([images.img(image.pixels, SCALE, name)], name),
+        images.column([images.img(analysis.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
     ]
     with st.container(key="bound_images"):
         st.html(images.strip(columns))
 
 
-def browser_data(model: BoundModel, image: BoundImage, analysis: Analysis) -> payloads.BoundClose:
+def close_payload(model: BoundModel, image: BoundImage, analysis: Analysis) -> payloads.BoundClose:
     """What the page's controller needs to draw the plane and to sample."""
     config = model.checkpoint.config
     sigma = bound.shared_sigma(model.checkpoint)
@@ -338,7 +338,7 @@ def browser_data(model: BoundModel, image: BoundImage, analysis: Analysis) -> pa
     return data
 
 
-def explained(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
+def show_formulas(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
     """Every formula with its sentence, in two columns."""
     network = model.checkpoint.model
     label = f"y = {image.label}" if network.conditional else ""
@@ -350,25 +350,25 @@ def explained(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
             st.html(f'<div class="latent-sentence">{sentence}</div>')
 
 
-def bernoulli_pair(model: BoundModel, image: BoundImage, family: Family) -> None:
+def show_bernoulli_pair(model: BoundModel, image: BoundImage, family: Family) -> None:
     """Why the knob of the family is not there for black and white pixels, by this very image."""
     if session.current().bound_model != FAMILY or len(family.betas) < 2 or image.source != "test":
         return
     numbers = []
-    for other in whole_members(family.betas.values()):
+    for other in readable_members(family.betas.values()):
         if other.checkpoint.test_set != model.checkpoint.test_set:
             continue
         log_px = results.analysis(other, test_image(other, image.index)).terms.log_px
         beta = other.checkpoint.config.beta
         numbers.append(f"β = {beta:g}: <strong>{bars.number(log_px, session.current().unit)}</strong>")
-    parts.said(
+    parts.say(
         "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "
         f"model worse at the one likelihood there is. log p of this image in black and white, {', '.join(numbers)} "
         f"{session.current().unit}."
     )
 
 
-def estimated(model: BoundModel, image: BoundImage) -> None:
+def show_estimates(model: BoundModel, image: BoundImage) -> None:
     """A model without a plane: estimates, and the integral where there is one."""
     dimensions, unit = model.checkpoint.model.latent_dim, session.current().unit
     if dimensions == 1:
@@ -398,5 +398,5 @@ def estimated(model: BoundModel, image: BoundImage) -> None:
             known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
         terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
     with st.container(horizontal=True):
-        st.html(images.digit(image.pixels, SCALE, "the image"), width="content")
+        st.html(images.img(image.pixels, SCALE, "the image"), width="content")
         st.html(bars.equation(terms, unit))

@@ -32,12 +32,12 @@ def pin(side: Side, resource: Resource) -> Point:
     return z1, z2
 
 
-def at(resource: Resource, z: Point, label: int) -> np.ndarray:
+def image_at(resource: Resource, z: Point, label: int) -> np.ndarray:
     """The image (28, 28) uint8 that is decoded at a point."""
     return decode.at(resource.checkpoint.model, np.array([z]), label)[0]
 
 
-def magnified(side: Side, resource: Resource) -> bool:
+def show_magnification(side: Side, resource: Resource) -> bool:
     """Hand the browser a picture of how much a side's decoder stretches each place, which no click sends again.
 
     False if it stretches none, so that there is no picture.
@@ -59,7 +59,7 @@ def magnified(side: Side, resource: Resource) -> bool:
 
 
 @session.fragment
-def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
     """All of a side's pinned point, which `tie` tells the map of.
 
     A fragment of its own for each side: a click draws that side anew, and nothing else.
@@ -69,14 +69,14 @@ def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point]
     here = points.describe(resource.checkpoint, z, label, results.radius(resource))
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
-            image = images.digit(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
-                parts.coordinates(side, z, figures.step(resource.figure))
-            parts.said(usual(here, results.typically_near(resource)))
+                parts.choose_point(side, z, figures.step(resource.figure))
+            parts.say(usual(here, results.typically_near(resource)))
         with st.container(key=f"near_{side}"):
-            neighbours(resource, here)
+            show_neighbours(resource, here)
 
 
 def usual(here: PinnedPoint, typical: int) -> str:
@@ -89,14 +89,14 @@ def usual(here: PinnedPoint, typical: int) -> str:
     return said
 
 
-def neighbours(resource: Resource, here: PinnedPoint) -> None:
+def show_neighbours(resource: Resource, here: PinnedPoint) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
     originals = results.test_images(resource.checkpoint)
     columns = []
     for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
         name = resource.stored.class_names[label]
-        pair = [] if originals is None else [images.digit(originals[index], 2, f"test image {index}: {name}")]
-        pair.append(images.digit(reconstruction, 2, f"test image {index}, reconstructed"))
+        pair = [] if originals is None else [images.img(originals[index], 2, f"test image {index}: {name}")]
+        pair.append(images.img(reconstruction, 2, f"test image {index}, reconstructed"))
         columns.append(images.column(pair, name))
     st.html(images.strip(columns))
 
@@ -109,7 +109,7 @@ def offer_images(*shown: Resource | BoundModel) -> None:
         offer = results.to_fetch(model)
         if not offer:
             name = escape(results.title(model))
-            parts.said(f"The test images of {name} are not shown: they are not on this server, or have changed.")
+            parts.say(f"The test images of {name} are not shown: they are not on this server, or have changed.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
             fetch(dataset)
 

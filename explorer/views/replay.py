@@ -31,8 +31,8 @@ def render() -> None:
             if replay:
                 shown[side] = replay
     if shown:
-        addresses: dict[Side, dict[str, Any]] = {side: addressed(replay) for side, replay in shown.items()}
-        played(shown, addresses)
+        addresses: dict[Side, dict[str, Any]] = {side: addresses_of(replay) for side, replay in shown.items()}
+        show_replays(shown, addresses)
     others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
         kept = "A training on the page Train keeps one; in a terminal, `--snapshots 15` does."
@@ -60,7 +60,7 @@ def choose(side: Side, names: list[str]) -> PackedReplay | None:
         return None
 
 
-def addressed(replay: PackedReplay) -> dict[str, Any]:
+def addresses_of(replay: PackedReplay) -> dict[str, Any]:
     """Where the browser finds the codes of a training, and the decoder of each moment."""
     blobs = {f"{replay.id}-codes": replay.codes} | {f"{replay.id}-{i}": each for i, each in enumerate(replay.decoders)}
     at = browser.served(blobs)
@@ -81,7 +81,7 @@ def picked(value: Any) -> None:
 
 
 @session.fragment
-def played(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str, Any]]) -> None:
+def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str, Any]]) -> None:
     """Maps, digits and curves, which the browser draws and moves by itself."""
     state = session.current()
     sides = {}
