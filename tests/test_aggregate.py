@@ -113,7 +113,7 @@ def test_of_posteriors_that_add_up_to_the_prior_the_kl_is_nothing_but_excess(wid
 
 def test_the_blocks_do_not_matter(posteriors, monkeypatch):
     whole = aggregate_posterior(*posteriors)
-    monkeypatch.setattr("vae.inference.aggregate._BLOCK", 7)
+    monkeypatch.setattr("vae.inference.aggregate._NORMALS_TOGETHER", 7)
     torch.testing.assert_close(aggregate_posterior(*posteriors).density, whole.density)
 
 

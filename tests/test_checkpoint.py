@@ -28,7 +28,7 @@ from explorer.views import bound, parts, trainings
 from vae import classifier, evaluate, flags, metrics
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
-from vae.inference import estimators, map_codes, quadrature
+from vae.inference import joint, map_codes, quadrature
 from vae.models import build
 from vae.storage import checkpoint, stored_checkpoint, torch_zip
 from vae.storage.checkpoint import Checkpoint
@@ -559,7 +559,7 @@ def test_a_best_model_has_the_log_p_and_the_codes_that_are_recorded(name, mnist,
     few = mnist.test_images[rows], mnist.test_labels[rows]
     label = few[1] if shipped.model.conditional else None
     codes = torch.stack([shipped.codes[rows], metrics.encode(shipped.model, shipped.config, *few)], dim=1)
-    recorded, found = estimators.log_joint(shipped.model, to_pixels(few[0]), codes, label).T
+    recorded, found = joint.log_joint(shipped.model, to_pixels(few[0]), codes, label).T
     torch.testing.assert_close(
         recorded, found, atol=0.01, rtol=0
     )  # nats: on a flat top, rounding says where a climb ends

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from vae.distributions import pairwise_log_prob
 from vae.images.mnist_form import already_fitted, form_of
 from vae.images.tensors import to_pixels
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 from vae.storage.checkpoint import read
 
 POINTS = 2_048
@@ -52,7 +52,7 @@ def clean_forms(pens):
 def read_classes():
     """Gives p(y|x) (N, 10) of forms under `cvae-best`, by the same points of the prior for all classes and images."""
     model = read("checkpoints/cvae-best").model
-    z = shifted_lattice(POINTS, 2, torch.Generator().manual_seed(0))
+    z = prior_points(POINTS, 2, torch.Generator().manual_seed(0))
     likelihoods = [model.likelihood(z, torch.full((POINTS,), label)) for label in range(10)]
 
     @torch.inference_mode()

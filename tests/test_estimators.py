@@ -9,8 +9,9 @@ from linear_gaussian import LinearGaussian
 from torch.distributions import Normal, kl_divergence
 
 from vae.config import TrainConfig
-from vae.inference import estimators
-from vae.inference.estimators import elbo, importance, log_joint, simple_monte_carlo
+from vae.inference import estimators, joint
+from vae.inference.estimators import elbo, importance, simple_monte_carlo
+from vae.inference.joint import log_joint
 from vae.inference.two_part_code import two_part_code_bits
 from vae.models import build
 from vae.objectives import kl_closed_form
@@ -115,8 +116,9 @@ def test_how_the_work_is_cut_does_not_matter(wrong, estimate, generator, monkeyp
     """The blocks change the draws, so that the two differ by chance alone, and that chance is what they say it is."""
     x = wrong.images(5, generator)
     whole = estimate(wrong, x, 4_000, generator)
-    monkeypatch.setattr(estimators, "_POINTS", 7)
-    monkeypatch.setattr(estimators, "_VALUES", 90)
+    for module in (estimators, joint):
+        monkeypatch.setattr(module, "POINTS_TOGETHER", 7)
+    monkeypatch.setattr(estimators, "_MOST_VALUES", 90)
     cut = estimate(wrong, x, 4_000, generator)
     error = (whole.standard_error.square() + cut.standard_error.square()).sqrt()
     assert ((whole.nats - cut.nats).abs() < 5 * error).all()
@@ -183,9 +185,9 @@ class TestTwoPartCode:
             kl = kl_closed_form(posterior)
             bound = elbo(model, x, 4_000, generator)
             code = two_part_code_bits(bound.nats + kl, kl, log_px)
-            fine = torch.stack([kl_divergence(full(posterior, i), full(model.true_posterior(x), i)) for i in range(4)])
+            lost = torch.stack([kl_divergence(full(posterior, i), full(model.true_posterior(x), i)) for i in range(4)])
             error = 5 * bound.standard_error / math.log(2) + 1e-9
-            assert ((code.excess_bits - fine / math.log(2)).abs() < error).all()
+            assert ((code.excess_bits - lost / math.log(2)).abs() < error).all()
             assert ((code.total_bits - code.excess_bits + log_px / math.log(2)).abs() < error).all()
 
     def test_a_uniform_choice_of_one_in_eight_costs_three_bits(self):

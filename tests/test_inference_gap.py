@@ -215,7 +215,7 @@ def test_the_blocks_do_not_matter_and_progress_counts_the_images(device, generat
     model = linear(device, 2, 0.6, shift=1.0)
     x = model.images(7, generator)
     whole, told = gap(model, x), []
-    monkeypatch.setattr("vae.inference.inference_gap._IMAGES", 3)
+    monkeypatch.setattr("vae.inference.inference_gap._IMAGES_TOGETHER", 3)
     cut = gap(model, x, on_progress=lambda points, images: told.append((points, images)))
     torch.testing.assert_close(cut.gap_nats, whole.gap_nats, rtol=0, atol=1e-3)
     assert told == sorted(told)

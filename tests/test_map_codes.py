@@ -8,7 +8,7 @@ from linear_gaussian import LinearGaussian
 from vae import train
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
-from vae.inference import adaptive, estimators, map_codes, quadrature
+from vae.inference import joint, map_codes, quadrature
 from vae.inference.map_codes import posterior_modes
 from vae.models import build
 from vae.storage import checkpoint
@@ -68,10 +68,10 @@ def test_none_lies_half_a_nat_below_the_best_place_that_is_known(mnist):
     axis = torch.linspace(-6, 6, 500)
     with torch.no_grad():
         lattice = torch.cartesian_prod(axis, axis)
-        heights = [adaptive.log_joint(model, model.likelihood(z), z, x) for z in lattice.split(5_000)]
+        heights = [joint.pairwise_log_joint(model, model.likelihood(z), z, x) for z in lattice.split(5_000)]
     known = ascended(model, x, lattice[torch.cat(heights, 1).topk(24).indices])
     with torch.no_grad():
-        here, best = (estimators.log_joint(model, x.double(), z.double()) for z in (found[:, None], known))
+        here, best = (joint.log_joint(model, x.double(), z.double()) for z in (found[:, None], known))
     assert (best.amax(1) - here[:, 0]).max() < 0.5
 
 

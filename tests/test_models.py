@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 from vae.config import TrainConfig
 from vae.models import AE, KEPT, build
 from vae.objectives import loss
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 
 
 def test_encode_and_decode_are_the_means_of_posterior_and_likelihood(model, x, y, z):
@@ -179,15 +179,15 @@ def onehot(model, y):
 @pytest.mark.parametrize("kind", ["vae", "cvae"], indirect=True)
 def test_the_exact_terms_are_an_average_over_the_same_prior_points_for_every_image(kind, x, y, device):
     model, points = exact_model(kind, device), 700
+    x, y = x.flip(0), y.flip(0)  # the labels in another order than the classes
     terms = model.exact_terms(x, onehot(model, y), points, torch.Generator(device).manual_seed(5))
-    z = shifted_lattice(points, 2, torch.Generator(device).manual_seed(5)).double()
+    z = prior_points(points, 2, torch.Generator(device).manual_seed(5)).double()
     average = torch.stack(
         [
             model.likelihood(z, label.expand(points)).log_prob(image).logsumexp(0)
             for image, label in zip(x, y, strict=True)
         ]
     ) - math.log(points)
-    # A CVAE's terms come class by class; the labels of `y` are in that order.
     lost = 1 - (terms.log_px - average).exp()
     assert lost.min() > -1e-9
     assert lost.mean() < 1 - KEPT + 1e-9

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vae import observers, train
 from vae.config import TrainConfig
 from vae.objectives import Terms
-from vae.observers import Beginning, StoryFile
+from vae.observers import Beginning, Observer, StoryFile
 
 CONFIG = TrainConfig(batch_size=32, epochs=4)
 
@@ -52,6 +52,43 @@ def told(tmp_path):
     clock = Clock()
     with (tmp_path / "progress").open("a", encoding="utf-8") as file:
         yield Writer(file, clock), clock, lambda: observers.read(tmp_path / "progress")
+
+
+class Diary(Observer):
+    """Notes what it is told."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def begin(self, beginning):
+        self.events.append(("begin", beginning.steps_per_epoch))
+
+    def step(self, step, terms):
+        self.events.append(("step", step))
+
+    def epoch(self, row):
+        self.events.append(("epoch", row["epoch"]))
+
+    def measuring(self, what):
+        self.events.append(("measuring", what))
+
+    def trained(self, result):
+        self.events.append(("trained", result.record["test"]))
+
+    def done(self, result):
+        self.events.append(("done", result.record["test"]))
+
+
+def test_all_observers_are_told_of_all_events_in_the_order_of_the_list(digits):
+    events, bare = [], Observer()
+    trained = train.train(CONFIG, digits, observers=[Diary(events), bare, Diary(events)])
+    assert events[::2] == events[1::2]
+    names = [name for name, _ in events[::2]]
+    assert names == ["begin", *(["step"] * 7 + ["epoch"]) * 4, "measuring", "trained", *["measuring"] * 4, "done"]
+    assert [value for name, value in events[::2] if name == "step"] == list(range(1, 29))
+    (first,), (last,) = ([value for name, value in events[::2] if name == kind] for kind in ("trained", "done"))
+    assert first.items() < last.items()
+    assert last == trained.record["test"]
 
 
 def test_the_rows_are_the_history_and_what_is_within_lies_between_them(digits, tmp_path):

@@ -85,7 +85,7 @@ def test_a_record_that_is_wrong_is_one_sentence_in_its_panel_of_every_page(own_f
     app = run_page(page)
     (message,) = errors(app)
     assert message.startswith(f"{own_folder.name}/{name}")
-    assert f"make it anew with `python -m vae.train --model={name}" in message or "restore it" in message
+    assert f"make it again with `python -m vae.train --model={name}" in message or "restore it" in message
     assert len(app.get("plotly_chart")) == max(0, CHARTS[page] - 1)
     if page == "replay":
         assert list(payload(app, page="replay")["sides"]) == ["left"]

@@ -9,7 +9,7 @@ from vae import train
 from vae.config import TrainConfig
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
-from vae.inference.estimators import log_joint
+from vae.inference.joint import log_joint
 from vae.inference.population_monte_carlo import estimate_posterior
 from vae.storage import checkpoint
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
@@ -17,7 +17,7 @@ def test_averages_over_the_points_are_unbiased_and_far_better_than_over_independ
     def errors(draw):
         return torch.stack([(draw() @ direction).cos().mean() - exact for _ in range(repeats)])
 
-    shifted = errors(lambda: shifted_lattice(points, dimensions, generator).double())
+    shifted = errors(lambda: prior_points(points, dimensions, generator).double())
     shape = (points, dimensions)
     drawn = errors(lambda: torch.randn(shape, generator=generator, device=generator.device).double())
     assert abs(float(shifted.mean())) < 4 * float(shifted.std()) / math.sqrt(repeats)
@@ -26,7 +26,7 @@ def test_averages_over_the_points_are_unbiased_and_far_better_than_over_independ
 
 @pytest.mark.parametrize("points", [100, 1000])
 def test_no_two_points_of_the_plane_lie_close_and_no_disc_of_some_mass_is_empty(points, generator):
-    z = shifted_lattice(points, 2, generator)
+    z = prior_points(points, 2, generator)
     uniform = torch.special.ndtr(z.double())
     apart = torch.cdist(uniform, uniform)
     apart.fill_diagonal_(1)
@@ -36,8 +36,8 @@ def test_no_two_points_of_the_plane_lie_close_and_no_disc_of_some_mass_is_empty(
 
 
 def test_each_draw_is_another_and_the_seeds_alone(device):
-    first, again = (shifted_lattice(64, 2, torch.Generator(device).manual_seed(3)) for _ in range(2))
+    first, again = (prior_points(64, 2, torch.Generator(device).manual_seed(3)) for _ in range(2))
     generator = torch.Generator(device).manual_seed(3)
     assert torch.equal(first, again)
-    assert not torch.equal(shifted_lattice(64, 2, generator), shifted_lattice(64, 2, generator))
-    assert torch.isfinite(shifted_lattice(1, 2, generator)).all()
+    assert not torch.equal(prior_points(64, 2, generator), prior_points(64, 2, generator))
+    assert torch.isfinite(prior_points(1, 2, generator)).all()

@@ -1,4 +1,4 @@
-"""Text is UTF-8 wherever it is read or written, whatever the code page of the machine."""
+"""Laws of the source as text: files are UTF-8 on every machine, and docstrings name what a function takes."""
 
 import ast
 from pathlib import Path
@@ -37,3 +37,38 @@ def test_no_text_is_in_the_encoding_of_the_machine(file):
 def test_such_a_line_is_found():
     source = "open(a)\nb.read_text()\nc.open('rb')\nopen(d, encoding='utf-8')\ne.write_text('b')\nImage.open(f)"
     assert list(without_encoding(ast.parse(source))) == [1, 2, 5]
+
+
+def takes(function):
+    """The names of the parameters of a function, without self."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, arguments.vararg, *arguments.kwonlyargs, arguments.kwarg]
+    return [each.arg for each in named if each and each.arg not in ("self", "cls")]
+
+
+def public_functions(tree, prefix=""):
+    """The public functions of a module and the public methods of its public classes, by name."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield prefix + node.name, node
+
+
+def unexplained(tree):
+    """The parameters that no docstring explains, of functions with two or more."""
+    for name, function in public_functions(tree):
+        said = ast.get_docstring(function) or ""
+        explained = said.partition("Args:")[2]
+        if len(takes(function)) > 1 and "arguments as of `" not in said:
+            yield from (f"{name}: {each}" for each in takes(function) if f"    {each}: " not in explained)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "vae").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_parameter_of_a_public_function_of_vae_is_explained(file):
+    assert list(unexplained(ast.parse(file.read_text(encoding="utf-8")))) == []
+
+
+def test_a_parameter_that_is_not_explained_is_found():
+    source = 'class A:\n    def f(self, a, b):\n        """F.\n\n        Args:\n            a: one.\n        """\n'
+    assert list(unexplained(ast.parse(source))) == ["A.f: b"]

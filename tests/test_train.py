@@ -66,7 +66,7 @@ def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, devic
     run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64), device, here)
     monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})  # once an epoch, and that waits
     with Apart():
-        run.epoch(here.train_images, here.train_labels, lambda terms: None)
+        run.epoch(here.train_images, here.train_labels, lambda step, terms: None)
 
 
 @pytest.mark.parametrize("setting", [{"weight_decay": 0.1}, {"adam_beta2": 0.9}, {"learning_rate": 1e-3}])
@@ -82,7 +82,7 @@ def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
     config, here = TrainConfig(model=kind, objective=objective, **settings), digits.to(device)
     run = train.Run(config, device, here)
     for _ in range(8):
-        run.history.append(run.epoch(here.train_images, here.train_labels, lambda terms: None))
+        run.history.append(run.epoch(here.train_images, here.train_labels, lambda step, terms: None))
     history = run.history
     assert history[-1]["log_px_nats"] > history[0]["log_px_nats"] + 100
     if objective == "exact":
@@ -99,7 +99,7 @@ def test_coarse_products_end_near_where_exact_ones_do(kind, likelihood, objectiv
     for config in (exact, dataclasses.replace(exact, precision="bfloat16")):
         here, run = digits.to(device), train.Run(config, device, digits)
         first = [weight.clone() for weight in run.model.parameters()]
-        rows = [run.epoch(here.train_images, here.train_labels, lambda terms: None) for _ in range(config.epochs)]
+        rows = [run.epoch(here.train_images, here.train_labels, lambda step, terms: None) for _ in range(config.epochs)]
         assert not any(torch.equal(a, b) for a, b in zip(first, run.model.parameters(), strict=True))
         reached.append((rows[0]["loss_nats"], rows[-1]["loss_nats"]))
     (start, end), (coarse_start, coarse_end) = reached

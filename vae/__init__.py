@@ -1,4 +1,4 @@
-"""Autoencoders with a latent space that can be looked at.
+"""Autoencoders whose latent space can be seen.
 
     prior       p(z)   = N(0, I)
     likelihood  p(x|z) = pixels around decoder(z)
@@ -6,10 +6,10 @@
 
     log p(x) = elbo(x) + KL(q(z|x) || p(z|x))  >=  elbo(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z))
 
-An AE keeps only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
+An AE has only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
-gives a trained model, `read` its codes and metrics too; `interpolation`, `geometry`, `quadrature` and `estimators` take
-it on.
+gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature` and `estimators`
+work on such a model.
 """
 
 import sys
@@ -33,12 +33,12 @@ _MODULES = {
     "quadrature": "inference.quadrature",
     "read": "storage.checkpoint",
     "to_pixels": "images.tensors",
-}  # where public names and modules are; they, and with them PyTorch, are imported when they are first asked for
+}  # the module of each public name; it, and PyTorch with it, is imported when the name is first used
 
-__all__ = list(_MODULES)
+__all__ = list(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]  # it is the list of what `__getattr__` imports
 
 
-if sys.argv[:1] == ["-m"]:  # what argv[0] is under `python -m vae.train` until Python has found that module
+if sys.argv[:1] == ["-m"]:  # argv[0] has this value under `python -m vae.train` until Python has found the module
     import_module("vae.commands").expect_interrupts()
 
 

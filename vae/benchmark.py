@@ -1,24 +1,24 @@
-"""How fast training is, beside the loop of the tutorials on the same machine: `python -m vae.benchmark`.
+"""Compares the speed of training with the loop of the tutorials on the same machine: `python -m vae.benchmark`.
 
-All train the same VAE, 784-512-2 and back, on the same objective, squared error + KL to N(0, I):
+All loops train the same VAE, 784-512-2 and back, on the same objective, squared error + KL to N(0, I):
 
     tutorial   a DataLoader that makes a tensor of each image, squared error and KL written out, Adam with step 1e-3,
                batches of 128
-    ours       `vae.train`: the set resident on the device, fused Adam, a step size that rises and falls; at the same
-               batch, for the seconds an epoch takes
+    ours       `vae.train`: the set stays on the device, fused Adam, a step size that rises and falls; the same batch;
+               for the seconds that an epoch takes
     recipe     the same with the batch, the step size, Adam's beta2 and the first weights of RECIPE, and as many epochs
-               as each of four seeds takes, all chosen on validation images, for the time until it reaches the objective
+               as each of four seeds takes, all chosen on validation images; for the time until it reaches the objective
                that the tutorial has after its 20 epochs
 
-They take turns, epoch by epoch, so that whatever else the machine does hits all; the ratio is of medians. After each
-epoch, unclocked, the objective is measured on the test images. Where a run ends depends on its seed, by as much as an
-epoch or two of the recipe are worth. So tutorial and recipe have three seeds each: the objective to reach is the mean
-of the tutorial's, and the time to it the median of the recipe's.
+They take turns, epoch by epoch, so that other work of the machine affects all of them; the ratio is of medians. After
+each epoch, outside the measured time, the objective is measured on the test images. The seed decides where a run ends,
+by as much as one or two epochs of the recipe. So tutorial and recipe have three seeds each: the objective to reach is
+the mean of the tutorial's, and the time to it the median of the recipe's.
 
-The networks multiply in float32, or in bfloat16 where the machine is much faster in that; the tutorial's in float32.
+The networks multiply in float32, or in bfloat16 if the machine is much faster in that; the tutorial's in float32.
 
-One image costs 6 operations a weight, less 2 for each weight of the first layer, which passes no gradient on. Its share
-of the peak is in units of what the machine does in a product of two square matrices in the same precision, just then.
+An image costs 6 operations for each weight, less 2 for each weight of the first layer, which passes no gradient on. The
+share of the peak compares that with a product of two square matrices in the same precision at about the same time.
 """
 
 import argparse
@@ -28,11 +28,11 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,17 +45,17 @@ from vae.images.sources import MNIST, data_dir, load_dataset, torchvision_parts
 from vae.images.tensors import ImageSet
 from vae.matmul_precision import use_fast_float32
 from vae.storage.file_pair import expanded
-from vae.train import Run
+from vae.train import Run, device_name
 
 BATCH = 128
 TUTORIAL_EPOCHS = 20
 OURS = TrainConfig(model="vae", batch_size=BATCH, epochs=8)
 SEEDS = range(3)
 RECIPE = TrainConfig(model="vae", batch_size=256, epochs=10, learning_rate=9e-3, adam_beta2=0.95, first_weights="he")
-_SIZE = {"cpu": 2048, "cuda": 8192}  # of the matrices
-_SMALL = 512  # of those that any processor multiplies within a second
-_SECONDS = 2.0  # the peak is sought
-_MUCH = 1.5  # times as fast
+_SIZE = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product gives the peak
+_SMALL_SIZE = 512  # any processor multiplies such matrices within a second
+_PEAK_SECONDS = 2.0  # for which the peak is measured
+_LEAST_SPEEDUP = 1.5  # for which bfloat16 is chosen
 
 
 class TutorialVAE(nn.Module):
@@ -79,7 +79,7 @@ class Tutorial:
 
     def __init__(self, root: Path, device: torch.device, seed: int) -> None:
         datasets, transforms = torchvision_parts()
-        torch.manual_seed(seed)  # of all that it draws, as tutorials do
+        torch.manual_seed(seed)  # of everything that it draws, as tutorials do
         images = datasets.MNIST(str(root), train=True, transform=transforms.ToTensor())
         self.loader = DataLoader(images, batch_size=BATCH, shuffle=True)
         self.model, self.device = TutorialVAE().to(device), device
@@ -134,66 +134,118 @@ class Ours:
 
 
 def fastest(device: torch.device) -> str:
-    """What the networks should multiply in: "bfloat16" or "float32"."""
-    rate = {precision: peak_flops(device, precision, _SMALL) for precision in ("float32", "bfloat16")}
-    return "bfloat16" if rate["bfloat16"] > _MUCH * rate["float32"] else "float32"
+    """The precision in which the networks should multiply: "bfloat16" or "float32"."""
+    rate = {precision: peak_flops(device, precision, _SMALL_SIZE) for precision in ("float32", "bfloat16")}
+    return "bfloat16" if rate["bfloat16"] > _LEAST_SPEEDUP * rate["float32"] else "float32"
 
 
 def peak_flops(device: torch.device, precision: str, size: int | None = None) -> float:
-    """Operations a second in a product of two square matrices, at best."""
+    """The most operations per second in a product of two square matrices.
+
+    Args:
+        device: where they are multiplied.
+        precision: float32 or bfloat16.
+        size: of the matrices; None is a size that suits the device.
+    """
     size = size or _SIZE[device.type]
     a, b = torch.randn(2, size, size, device=device).to(getattr(torch, precision))
-    a @ b
-    best, until = 0.0, time.perf_counter() + _SECONDS
+    torch.mm(a, b)
+    best, until = 0.0, time.perf_counter() + _PEAK_SECONDS
     while time.perf_counter() < until:
         best = max(best, 2 * size**3 / _seconds(lambda: a @ b, device))
     return best
 
 
+class Entrant(NamedTuple):
+    """A loop that takes part in the comparison, once for each seed."""
+
+    runs: Sequence[Tutorial | Ours]
+    epochs: int
+    precision: str
+
+
+class Course(NamedTuple):
+    """How the runs of an entrant went, epoch by epoch."""
+
+    seconds: list[list[float]]  # of each epoch of each run
+    objectives: list[list[float]]  # after each epoch of each run, on the test images
+
+
 def compare(data: ImageSet, root: Path, device: torch.device, tell: Callable[[str], object]) -> dict[str, Any]:
-    """The loops in turns, until each has done its epochs, and the metrics of all."""
+    """Run the loops in turns, until each has done its epochs; returns what was measured of all.
+
+    Args:
+        data: MNIST.
+        root: its folder, for the tutorial's own loader.
+        device: where all of them train.
+        tell: is called with a line for each epoch.
+    """
     precision = fastest(device)
 
-    def run(config: TrainConfig, seed: int = 0) -> Ours:
-        return Ours(replace(config, precision=precision, seed=seed), data, device)
+    def ours(config: TrainConfig, seeds: Sequence[int]) -> Entrant:
+        runs = [Ours(replace(config, precision=precision, seed=seed), data, device) for seed in seeds]
+        return Entrant(runs, config.epochs, precision)
 
-    loops = {
-        "tutorial": ([Tutorial(root, device, seed) for seed in SEEDS], TUTORIAL_EPOCHS),
-        "ours": ([run(OURS)], OURS.epochs),
-        "recipe": ([run(RECIPE, seed) for seed in SEEDS], RECIPE.epochs),
+    entrants = {
+        "tutorial": Entrant([Tutorial(root, device, seed) for seed in SEEDS], TUTORIAL_EPOCHS, "float32"),
+        "ours": ours(OURS, [0]),
+        "recipe": ours(RECIPE, SEEDS),
     }
-    peaks = []
-    seconds, reached = ({name: [[] for _ in runs] for name, (runs, _) in loops.items()} for _ in range(2))
-    for epoch in range(max(epochs for _, epochs in loops.values())):
-        peaks.append(peak_flops(device, precision))
-        for name, (runs, epochs) in loops.items():
-            for rank, loop in enumerate(runs if epoch < epochs else ()):
-                seconds[name][rank].append(_seconds(loop.epoch, device))
-                reached[name][rank].append(loop.objective(data))
-                took, at = seconds[name][rank][-1], reached[name][rank][-1]
-                tell(f"{name} {rank}, epoch {epoch + 1}/{epochs}: {took:.3g} s, objective {at:.3f}")
-    goal = statistics.fmean(each[-1] for each in reached["tutorial"])
-    typical = {name: statistics.median(chain.from_iterable(each)) for name, each in seconds.items()}
-    images, operations = len(data.train_images), loops["ours"][0][0].operations_per_image()
-    tutorial = statistics.median(map(sum, seconds["tutorial"]))
-    to_goal = [_until(goal, *each) for each in zip(seconds["recipe"], reached["recipe"], strict=True)]
-    recipe = statistics.median(math.inf if each is None else each for each in to_goal)
-    recipe = recipe if math.isfinite(recipe) else None
+    courses, peak = _race(entrants, data, device, tell)
+    typical = {name: statistics.median(chain.from_iterable(course.seconds)) for name, course in courses.items()}
+    images = len(data.train_images)
+    first = entrants["ours"].runs[0]
+    assert isinstance(first, Ours)
+    operations = first.operations_per_image()
     return {
         "machine": {"device": name_of(device), "threads": torch.get_num_threads(), "torch": torch.__version__},
-        "precision": {"tutorial": "float32", "ours": precision, "recipe": precision},
+        "precision": {name: entrant.precision for name, entrant in entrants.items()},
         "batch": {"tutorial": BATCH, "ours": OURS.batch_size, "recipe": RECIPE.batch_size},
         "images": images,
         "seconds_per_epoch": typical,
-        "seconds_of_epochs": seconds,
-        "objective_after_epochs": reached,
-        "images_per_second": {name: images / each for name, each in typical.items()},
+        "seconds_of_epochs": {name: course.seconds for name, course in courses.items()},
+        "objective_after_epochs": {name: course.objectives for name, course in courses.items()},
+        "images_per_second": {name: images / seconds for name, seconds in typical.items()},
         "ratio": typical["tutorial"] / typical["ours"],
+        **_to_goal(courses["tutorial"], courses["recipe"]),
+        "peak_flops": peak,
+        "share_of_peak": operations * images / typical["ours"] / peak,
+    }
+
+
+def _race(
+    entrants: dict[str, Entrant], data: ImageSet, device: torch.device, tell: Callable[[str], object]
+) -> tuple[dict[str, Course], float]:
+    """The courses of all, who take turns, and the median of the peak that is measured before each round."""
+    courses = {name: Course([[] for _ in each.runs], [[] for _ in each.runs]) for name, each in entrants.items()}
+    peaks = []
+    for epoch in range(max(entrant.epochs for entrant in entrants.values())):
+        peaks.append(peak_flops(device, entrants["ours"].precision))
+        for name, (runs, epochs, _) in entrants.items():
+            for rank, loop in enumerate(runs if epoch < epochs else ()):
+                seconds = _seconds(loop.epoch, device)
+                objective = loop.objective(data)
+                courses[name].seconds[rank].append(seconds)
+                courses[name].objectives[rank].append(objective)
+                tell(f"{name} {rank}, epoch {epoch + 1}/{epochs}: {seconds:.3g} s, objective {objective:.3f}")
+    return courses, statistics.median(peaks)
+
+
+def _to_goal(tutorial: Course, recipe: Course) -> dict[str, Any]:
+    """The objective at which the tutorial ends, and the seconds that both take to it."""
+    goal = statistics.fmean(objectives[-1] for objectives in tutorial.objectives)
+    by_seed = [_until(goal, *run) for run in zip(recipe.seconds, recipe.objectives, strict=True)]
+    of_tutorial = statistics.median(map(sum, tutorial.seconds))
+    of_recipe = statistics.median(math.inf if seconds is None else seconds for seconds in by_seed)
+    reached = math.isfinite(of_recipe)
+    return {
         "goal": goal,
-        "seconds_to_goal": {"tutorial": tutorial, "recipe": recipe, "recipe_by_seed": to_goal},
-        "ratio_to_goal": None if recipe is None else tutorial / recipe,
-        "peak_flops": statistics.median(peaks),
-        "share_of_peak": operations * images / typical["ours"] / statistics.median(peaks),
+        "seconds_to_goal": {
+            "tutorial": of_tutorial,
+            "recipe": of_recipe if reached else None,
+            "recipe_by_seed": by_seed,
+        },
+        "ratio_to_goal": of_tutorial / of_recipe if reached else None,
     }
 
 
@@ -204,29 +256,28 @@ def _until(goal: float, seconds: list[float], reached: list[float]) -> float | N
 
 
 def name_of(device: torch.device) -> str:
-    """The device as a person knows it."""
+    """A device as a person knows it: more of a processor than `train.device_name` says."""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return device_name(device)
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def rows(found: dict[str, Any]) -> Iterator[str]:
-    """The metrics as a Markdown table."""
-    typical, rate, goal = found["seconds_per_epoch"], found["images_per_second"], found["seconds_to_goal"]
+def rows(compared: dict[str, Any]) -> Iterator[str]:
+    """What `compare` measured, as a Markdown table."""
+    typical, rate, goal = compared["seconds_per_epoch"], compared["images_per_second"], compared["seconds_to_goal"]
     yield "| | tutorial | ours | ratio |"
     yield "| --- | ---: | ---: | ---: |"
-    yield f"| seconds an epoch, median | {typical['tutorial']:.3g} | {typical['ours']:.3g} | {found['ratio']:.1f} |"
+    yield f"| seconds an epoch, median | {typical['tutorial']:.3g} | {typical['ours']:.3g} | {compared['ratio']:.1f} |"
     yield f"| images a second | {rate['tutorial']:,.0f} | {rate['ours']:,.0f} | |"
     by_seed = goal["recipe_by_seed"]
-    there = f"{len(by_seed) - by_seed.count(None)} of {len(by_seed)} seeds"
-    reached = (
-        f"{there} | " if goal["recipe"] is None else f"{goal['recipe']:.3g}, {there} | {found['ratio_to_goal']:.1f}"
-    )
-    yield f"| seconds to a test objective of {found['goal']:.2f}, median | {goal['tutorial']:.3g} | {reached} |"
-    peak = f"{found['precision']['ours']} peak, {found['peak_flops'] / 1e9:.0f} GFLOP/s"
-    yield f"| share of the {peak} | | {found['share_of_peak']:.0%} | |"
+    reached = f"{len(by_seed) - by_seed.count(None)} of {len(by_seed)} seeds | "
+    if goal["recipe"] is not None:
+        reached = f"{goal['recipe']:.3g}, {reached}{compared['ratio_to_goal']:.1f}"
+    yield f"| seconds to a test objective of {compared['goal']:.2f}, median | {goal['tutorial']:.3g} | {reached} |"
+    peak = f"{compared['precision']['ours']} peak, {compared['peak_flops'] / 1e9:.0f} GFLOP/s"
+    yield f"| share of the {peak} | | {compared['share_of_peak']:.0%} | |"
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -248,19 +299,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = commands.Parser(prog="python -m vae.benchmark", description="Time training beside a plain loop.")
     flags.add_device(parser)
     flags.add_data_dir(parser)
-    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the metrics here")
+    parser.add_argument("--json", type=expanded, metavar="FILE", help="also write what was measured here")
     commands.run(parser, _run, arguments)
 
 
 def _run(given: argparse.Namespace) -> None:
     use_fast_float32(given.device)
     data = load_dataset(MNIST, given.data_dir)
-    found = compare(data, data_dir(given.data_dir), given.device, lambda line: print(line, file=sys.stderr))
+    compared = compare(data, data_dir(given.data_dir), given.device, lambda line: print(line, file=sys.stderr))
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    machine = found["machine"]
+        given.json.write_text(json.dumps(compared, indent=1) + "\n", encoding="utf-8")
+    machine = compared["machine"]
     print(f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}\n")
-    print("\n".join(rows(found)))
+    print("\n".join(rows(compared)))
 
 
 if __name__ == "__main__":

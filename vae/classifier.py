@@ -1,10 +1,9 @@
-"""The judge: a small convolutional network that says which class an image shows.
+"""The classifier: a small convolutional network that says which class an image shows.
 
-It sees real training images only, and serves to ask whether a sample of class y looks like a y to somebody who has
-never seen the model. Its layers are normalised image by image (Wu and He, Group normalization, 2018): what it says of
-an image hangs on no other image, and on no average over those it was trained on, which samples and real images do not
-share. Each data set has a judge of its own, and its record names the set: `classifier` for MNIST,
-`classifier-<set>` for another.
+It is trained on real images only, and tells whether a sample of class y looks like a y to somebody who has never seen
+the model. Its layers are normalised image by image (Wu and He, Group normalization, 2018). So what it says of an image
+depends on no other image, and on no average over its training images, which real images and samples do not share. Each
+data set has its own classifier, and the record names the set: `classifier` for MNIST, `classifier-<set>` for another.
 """
 
 import argparse
@@ -43,7 +42,7 @@ class Record(msgspec.Struct):
 
 
 class Classifier(nn.Sequential):
-    """Images (B, 1, 28, 28) in [0, 1] to logits (B, C)."""
+    """Images (B, 1, 28, 28) in [0, 1] to logits (B, C), where `classes` is C."""
 
     def __init__(self, classes: int) -> None:
         super().__init__(
@@ -55,22 +54,35 @@ class Classifier(nn.Sequential):
 
 
 def name(dataset: str) -> str:
-    """Of the judge of a data set, within the folder of the checkpoints."""
+    """The name of the classifier of a data set, within the folder of the checkpoints."""
     return NAME if dataset == MNIST else f"{NAME}-{re.sub(r'[^a-z0-9]+', '-', title(dataset).lower())}"
 
 
 def of_dataset(folder: str | Path, dataset: str) -> Classifier:
-    """The classifier of a data set in a folder, in eval mode on the CPU; raises CheckpointError where there is none."""
+    """The classifier of a data set, in eval mode on the CPU.
+
+    Args:
+        folder: of the checkpoints.
+        dataset: as `TrainConfig.dataset`.
+
+    Raises:
+        CheckpointError: if there is none, or if it has seen another data set.
+    """
     return load(Path(folder) / name(dataset), dataset)
 
 
 def load(path: str | Path, dataset: str = MNIST) -> Classifier:
     """The classifier of `<path>.pt` and `<path>.json`, in eval mode on the CPU.
 
-    Raises CheckpointError where there is none, or where it has seen another data set.
+    Args:
+        path: of the two files, without their endings.
+        dataset: on which it must have been trained.
+
+    Raises:
+        CheckpointError: if there is none, or if it has seen another data set.
     """
     command = COMMAND if dataset == MNIST else f"{COMMAND} --dataset {shlex.quote(dataset)}"
-    cure, file = f"make it anew with `{command}`", suffixed(path, ".pt")
+    cure, file = f"make it again with `{command}`", suffixed(path, ".pt")
     tensors, record = read_pair(path, lambda _: cure)
     try:
         facts = conforming(record, Record)
@@ -100,7 +112,13 @@ def _filled(classes: int, arrays: dict[str, np.ndarray]) -> Classifier:
 
 
 def train(data: ImageSet, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:
-    """A classifier fitted to the training images, each shifted by up to two pixels, with a progress bar."""
+    """A classifier fitted to the training images, each shifted by up to two pixels, with a progress bar.
+
+    Args:
+        data: whose training images and labels are used.
+        device: where it is trained.
+        seed: of its weights, its dropout, the shifts and the order of the images.
+    """
     with torch.random.fork_rng():  # torch's layers draw their weights and their dropout from the global stream
         torch.manual_seed(seed)
         model = Classifier(len(data.class_names)).to(device)
@@ -113,6 +131,7 @@ def _fit(model: Classifier, data: ImageSet, generator: torch.Generator) -> Class
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps)
     with tqdm(total=steps, unit="step") as bar:
         for _ in range(EPOCHS):
+            loss = torch.zeros(())
             for x, y in batches(data.train_images, data.train_labels, BATCH_SIZE, generator):
                 loss = cross_entropy(model(_shift(x, generator)), y)
                 optimizer.zero_grad()
@@ -126,19 +145,25 @@ def _fit(model: Classifier, data: ImageSet, generator: torch.Generator) -> Class
 
 def _shift(x: Tensor, generator: torch.Generator, most: int = 2) -> Tensor:
     down, right = torch.randint(-most, most + 1, (2,), generator=generator, device=x.device).tolist()
-    return x.roll((down, right), dims=(2, 3))  # of digits only black wraps: they leave a margin of four pixels
+    return x.roll((down, right), dims=(2, 3))  # only black wraps around: digits leave a margin of four pixels
 
 
 @torch.inference_mode()
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of uint8 images (N, 28, 28) whose label it says."""
+    """The share of images whose label a classifier says.
+
+    Args:
+        model: images (B, 1, 28, 28) to logits (B, C).
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64.
+    """
     seen = [model(to_pixels(block)).argmax(1) for block in images.split(1_000)]
     return (torch.cat(seen) == labels).double().mean().item()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """`python -m vae.classifier`: train one and write checkpoints/classifier.pt and .json."""
-    parser = commands.Parser(prog=COMMAND, description="Train the classifier that judges samples.")
+    parser = commands.Parser(prog=COMMAND, description="Train the classifier that says which class a sample shows.")
     parser.add_argument("--dataset", default=MNIST, help="as of `python -m vae.train` (default: %(default)s)")
     flags.add_device(parser)
     flags.add_data_dir(parser)

@@ -1,13 +1,13 @@
-"""How many dimensions of its latent space a model uses.
+"""The number of dimensions of its latent space that a model uses.
 
-A dimension along which all images have the same code tells nothing about them: it has collapsed. With s_1 >= ... >= s_D
-the standard deviations of the codes along their principal axes,
+A dimension along which all images have the same code tells nothing about them: it has collapsed. If s_1 >= ... >= s_D
+are the standard deviations of the codes along their principal axes,
 
     used = #{ d : s_d > least }
 
 least = 0.1 for a model with a prior, which gives the codes their scale (a variance of 0.01, as in Burda, Grosse and
 Salakhutdinov, Importance weighted autoencoders, 2016). The codes of an autoencoder have no scale but their own: there
-least is a thousandth of s_1, or a hundred-thousandth of how far from 0 the codes are, if that is more.
+least is a thousandth of s_1, or a hundred-thousandth of the distance of the codes from 0 if that is more.
 """
 
 import numpy as np
@@ -18,7 +18,12 @@ LEAST_OF_MEAN = 1e-5
 
 
 def used_dimensions(codes: np.ndarray, prior: bool) -> int:
-    """In how many directions codes (N, D) vary, 0..D; `prior` says whether their model has a prior."""
+    """The number of directions in which codes vary, 0..D.
+
+    Args:
+        codes: (N, D).
+        prior: whether their model has a prior.
+    """
     codes = codes.astype(np.float64)
     mean = codes.mean(axis=0)
     variances = np.linalg.eigvalsh((codes - mean).T @ (codes - mean) / len(codes))

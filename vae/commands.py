@@ -36,18 +36,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(parser: Parser, work: Callable[[argparse.Namespace], object], arguments: list[str] | None) -> None:
-    """Do the work of a command; if that raises, the message is printed as one sentence and the process ends."""
+    """Do the work of a command; if that raises, the message is printed as one sentence and the process ends.
+
+    Args:
+        parser: of the arguments.
+        work: takes the parsed arguments.
+        arguments: of the command line; None takes those of this process.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console without a character shows it as \\u65e5
             stream.reconfigure(errors="backslashreplace")
-    if signal.getsignal(signal.SIGINT) is _stop_at_once:  # from here on there is something to bring to an end
+    if signal.getsignal(signal.SIGINT) is _stop_at_once:  # from here on there is work that must end properly
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         work(parser.parse_args(arguments))
         sys.stdout.flush()
     except WrongArgument as error:
         parser.error(str(error))
-    except BrokenPipeError:  # whoever reads the output has stopped, as in `... | head`
+    except BrokenPipeError:  # the reader of the output has stopped, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt as error:
@@ -80,7 +86,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def expect_interrupts() -> None:
-    """Have Ctrl-C end this process in a word while modules are imported and at its very end, when nothing can be lost.
+    """Have Ctrl-C end this process with one word while modules are imported and at its end, when nothing can be lost.
 
     PyTorch's import swallows some interrupts, and turns others into errors of its own.
     """

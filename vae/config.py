@@ -1,4 +1,4 @@
-"""Everything that decides what a training run produces, in one frozen object.
+"""Everything that decides the result of a training run, in one frozen object.
 
 Two runs with equal configurations on the same machine and device produce equal models. The command-line flags of
 `python -m vae.train` are generated from the fields below, and the same object is stored in the checkpoint's JSON, from
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MNIST = "mnist"
-LARGEST = 1e30  # of a setting: float32 holds it, and some products with it
+LARGEST = 1e30  # of a setting: float32 holds it, and products with it
 OLD_VALUES = {"network": {"seed": "tutorial"}}  # of a setting: what a value is called now, by its former name
 
 
@@ -22,7 +22,7 @@ def _setting(default: Any, help: str, unit: str = "", **limits: float) -> Any:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run; raises ValueError, naming the field, for a value of the wrong type or out of range."""
+    """A training run; raises ValueError, which names the field, for a value of the wrong type or out of range."""
 
     dataset: str = _setting(
         MNIST, "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
@@ -35,7 +35,7 @@ class TrainConfig:
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
         "gaussian",
         "p(x|z): sigma fixed, one learned for all pixels, or one decoded per pixel; Bernoulli on grey pixels (a "
-        "pseudo-likelihood) or on pixels drawn black or white anew in each batch",
+        "pseudo-likelihood) or on pixels drawn black or white again in each batch",
     )
     sigma: float = _setting(
         math.sqrt(0.5), "standard deviation of the gaussian likelihood", "pixel range", above=0, most=1e4
@@ -43,14 +43,14 @@ class TrainConfig:
     beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0, most=LARGEST)
     objective: Literal["elbo", "importance", "exact"] = _setting(
         "elbo",
-        "what is maximised: the ELBO, its importance-weighted kin, or log p(x) without a q, estimated "
+        "what is maximised: the ELBO, the importance-weighted bound, or log p(x) without a q, estimated "
         "from points of the prior, which errs downwards",
     )
     samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1, most=1_000)
     points: int = _setting(
         4096,
-        "points of the prior that a batch shares under the objective exact, for a CVAE in each class; the more there "
-        "are, the less its estimate of log p(x) is too low",
+        "points of the prior that a batch shares under the objective exact, for a CVAE in each class; with more "
+        "points the estimate of log p(x) is less too low",
         least=1,
         most=131_072,
     )
@@ -61,23 +61,25 @@ class TrainConfig:
         4e-3, "peak of Adam's step size: a short rise, then half a cosine to 0", above=0, most=LARGEST
     )
     weight_decay: float = _setting(
-        0.0, "of AdamW: what a weight loses of itself, times the step size", least=0, most=LARGEST
+        0.0, "of AdamW: the share of itself that a weight loses, times the step size", least=0, most=LARGEST
     )
     adam_beta2: float = _setting(
         0.999,
-        "of AdamW: how much of its mean of squared gradients stays in a step; less suits a short run",
+        "of AdamW: the share of its mean of squared gradients that stays in a step; less suits a short run",
         least=0,
         below=1,
     )
     first_weights: Literal["torch", "he"] = _setting(
         "torch",
-        "PyTorch's rule; or He's, for pixels less the mean image and divided by their deviation from it, and the mean "
-        "image as the first that is decoded",
+        "PyTorch's rule; or He's, for pixels from which the mean image is subtracted and which are divided by their "
+        "deviation, with the mean image as the first that is decoded",
     )
     precision: Literal["float32", "bfloat16"] = _setting(
-        "float32", "of the networks' products while training; bfloat16 is faster where the processor multiplies it"
+        "float32", "of the matrix products while training; bfloat16 is faster on a processor that multiplies it"
     )
-    validation: bool = _setting(False, "hold out the last 5,000 training images, a fifth of few, and report them")
+    validation: bool = _setting(
+        False, "hold out the last 5,000 training images, or a fifth of a small set, and report their metrics"
+    )
     seed: int = _setting(0, "of the initial weights, the order of the images and all noise", least=0, most=2**63 - 1)
 
     def __post_init__(self) -> None:
@@ -111,9 +113,12 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Any) -> "TrainConfig":
-        """The configuration that `to_dict` wrote, now or before a field was added; raises ValueError for another.
+        """The configuration that `to_dict` wrote, even before a field was added or a value was renamed.
 
-        A field that is missing takes its default, which is what was done before there was a choice.
+        A field that is missing takes its default, which is how a run was before there was a choice.
+
+        Raises:
+            ValueError: for values that no configuration has.
         """
         names = {setting.name for setting in fields(cls)}
         if not isinstance(values, dict) or not {"model", "network"} <= set(values) <= names:
@@ -122,7 +127,12 @@ class TrainConfig:
 
 
 def current(name: str, value: Any) -> Any:
-    """A value of a setting under the name that it has now: files and command lines may still have a former one."""
+    """A value of a setting under its name of today: files and command lines may still have a former one.
+
+    Args:
+        name: of the setting.
+        value: as it was written.
+    """
     former = OLD_VALUES.get(name, {})
     return former.get(value, value) if isinstance(value, str) else value
 

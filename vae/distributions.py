@@ -28,38 +28,61 @@ _HALF_LOG = 0.5 * math.log(2 * math.pi)
 
 
 class DiagonalNormal(Independent):
-    """N(mean, diag(exp(log_std)^2)) over the last dimension, whose draws take their noise from a given generator."""
+    """N(mean, diag(exp(log_std)^2)) over the last dimension, whose draws take their noise from a given generator.
+
+    Args:
+        mean: (..., D).
+        log_std: (..., D), natural logarithm.
+    """
+
+    base_dist: Normal
 
     def __init__(self, mean: Tensor, log_std: Tensor) -> None:
         super().__init__(Normal(mean, log_std.exp(), validate_args=False), 1, validate_args=False)
         self.log_std = log_std
 
     def rsample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
-        """z = mean + std * noise, noise ~ N(0, I): the reparameterisation of Kingma and Welling (2013)."""
+        """z = mean + std * noise, noise ~ N(0, I): the reparameterisation of Kingma and Welling (2013).
+
+        Args:
+            sample_shape: the leading dimensions of what is drawn.
+            generator: of the noise; None is the global one.
+        """
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = torch.randn(shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         return self.mean + self.stddev * noise
 
     @property
     def stddev(self) -> Tensor:
-        """std itself: the root of its square, as in PyTorch, is slower and no more exact."""
+        """The standard deviation itself: the root of its square, as in PyTorch, is slower and no more exact."""
         return self.base_dist.stddev
 
 
 def squared_error(x: Tensor, pixel_means: Tensor) -> Tensor:
-    """sum over pixels of (x - pixel_means)^2, (B,), of images (B, 1, 28, 28); shapes are broadcast."""
+    """The sum over pixels of (x - pixel_means)^2, (B,).
+
+    Args:
+        x: (B, 1, 28, 28) images.
+        pixel_means: (B, 1, 28, 28), or another shape that broadcasts with x.
+    """
     return mse_loss(*torch.broadcast_tensors(pixel_means, x), reduction="none").sum((-3, -2, -1))
 
 
 class Pixels(Independent):
-    """p(x|z) over images (B, 1, 28, 28), its pixels independent.
+    """p(x|z) over images (B, 1, 28, 28), whose pixels are independent."""
 
-    Where they are normal and share sigma, log p(x|z) = -|x - m|^2 / 2 sigma^2 - 784 log(sigma sqrt(2 pi)): for each
-    pixel no more is computed than the square of a difference, and not even that where `error`, the squared error of
-    each image to the mean (B,), is at hand.
-    """
+    base_dist: Normal | Bernoulli
 
     def log_prob(self, value: Tensor, error: Tensor | None = None) -> Tensor:
+        """log p(x|z) in nats, (B,).
+
+        Where the pixels are normal and share sigma, it is -|x - m|^2 / 2 sigma^2 - 784 log(sigma sqrt(2 pi)), which
+        takes no more than the square of a difference for each pixel.
+
+        Args:
+            value: (B, 1, 28, 28) images x.
+            error: (B,) |x - m|^2, if it is known already.
+        """
         pixels = self.base_dist
         if not (isinstance(pixels, Normal) and is_one_number(pixels.stddev)):
             return super().log_prob(value)
@@ -84,6 +107,10 @@ class PixelLikelihood(nn.Module):
 
     The first 784 outputs are the logits of the pixel means. A learned sigma is sqrt(SIGMA_FLOOR^2 + exp(log_sigma)^2),
     with one log_sigma for all pixels (`gaussian-shared`) or the other 784 outputs as log_sigma (`gaussian-pixel`).
+
+    Args:
+        name: a value of `TrainConfig.likelihood`.
+        sigma: of `gaussian`, in units of the pixel range.
     """
 
     def __init__(self, name: str, sigma: float) -> None:
@@ -99,6 +126,7 @@ class PixelLikelihood(nn.Module):
             nn.init.zeros_(self.log_sigma)
 
     def forward(self, outputs: Tensor) -> Pixels:
+        """p(x|z) from the decoder's outputs."""
         images = outputs.unflatten(1, (self.outputs_per_pixel, 1, 28, 28))  # (B, 1 or 2, 1, 28, 28)
         logits = images.squeeze(1) if self.outputs_per_pixel == 1 else images[:, 0]  # whose gradient costs a copy
         match self.name:
@@ -109,10 +137,9 @@ class PixelLikelihood(nn.Module):
             case "gaussian":
                 sigma = logits.new_full((), self.sigma)  # a number would be sent to the device at each call
                 pixels = Normal(logits.sigmoid(), sigma, validate_args=False)
-            case "gaussian-shared":
-                pixels = Normal(logits.sigmoid(), _floored(self.log_sigma), validate_args=False)
-            case "gaussian-pixel":
-                pixels = Normal(logits.sigmoid(), _floored(images[:, 1]), validate_args=False)
+            case _:  # a sigma that is learned, for all pixels or for each
+                log_sigma = images[:, 1] if self.log_sigma is None else self.log_sigma
+                pixels = Normal(logits.sigmoid(), _floored(log_sigma), validate_args=False)
         return Pixels(pixels, 3, validate_args=False)
 
 
@@ -132,13 +159,16 @@ def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
         Gaussian, s(z)   T = (x, x^2)    eta = (m / s^2, -1 / 2 s^2)    A = sum m^2 / 2 s^2 + log s     h = 0
 
     less the constant of the Gaussian, 392 log(2 pi), and log s where all pixels share it. With s = 0.01 the terms of
-    the expanded square are of order 1e6 and cancel to order 1e3, which float32 does not survive. Hence x and m are both
-    taken relative to the mean image of the points, which changes no difference x - m: the closer together the points
-    decode, the smaller the terms. In float32 the error is about 1e-6 of the largest |log p| of the points, or better.
-
-    likelihood is `model.likelihood(z)` at G points, x is (N, 1, 28, 28). Differentiable in both.
+    the expanded square are of order 1e6 and cancel to order 1e3, which float32 does not survive. So x and m are both
+    taken relative to the mean image of the points, which leaves each difference x - m as it is: the closer together the
+    points decode, the smaller the terms. In float32 the error is about 1e-6 of the largest |log p| of the points, or
+    better.
 
     Wainwright and Jordan, Graphical models, exponential families, and variational inference, 2008, section 3.
+
+    Args:
+        likelihood: `model.likelihood(z)` at G points.
+        x: (N, 1, 28, 28) images; the result can be differentiated by both.
     """
     pixels, x = likelihood.base_dist, x.flatten(1)  # (N, 784)
     if isinstance(pixels, Bernoulli):
@@ -164,9 +194,14 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
         (eta_a - eta_b) . (E_a[T] - E_b[T])     for exponential families, with T and eta as in `pairwise_log_prob`
 
     For points a small step dz apart this is dz . F dz, with F the Fisher information of z: the curvature of log p(x|z)
-    over z, on average over the images that z makes. likelihood holds G points; first and second are (P,) indices.
+    over z, on average over the images that z makes.
 
     Jeffreys, Theory of probability, 1939; Amari, Information geometry and its applications, 2016.
+
+    Args:
+        likelihood: `model.likelihood(z)` at G points.
+        first: (P,) int64, the numbers of the points a.
+        second: (P,) int64, the numbers of the points b.
     """
     pixels = likelihood.base_dist
     if isinstance(pixels, Bernoulli):
@@ -176,9 +211,10 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
     else:
         mean, variance = pixels.mean, pixels.variance
         families = [(mean / variance, mean), (-0.5 / variance, mean.square() + variance)]
-    return sum(((eta[first] - eta[second]) * (t[first] - t[second])).flatten(1).sum(1) for eta, t in families)
+    parts = [((eta[first] - eta[second]) * (t[first] - t[second])).flatten(1).sum(1) for eta, t in families]
+    return torch.stack(parts).sum(0)
 
 
 def is_one_number(stddev: Tensor) -> bool:
-    """Whether it is a single number expanded to its shape, as its strides tell without a look at the values."""
+    """Whether it is a single number expanded to its shape; its strides tell, so no value is read."""
     return not any(stddev.stride())

@@ -1,19 +1,19 @@
-"""Every reported number of a model, from one function, with its n and its seed.
+"""Every reported number of a model, from one function, with its n and its seed; and the command that reports them.
 
     squared_error           sum over pixels of (x - E[x|z])^2, at z ~ q(z|x) as in training; an AE: at its code
-    squared_error_at_code   the same of the grey image at the code the maps show: the mean of q, or the exact mode
+    squared_error_at_code   the same of the grey image at the code that the maps show: the mean of q, or the exact mode
     kl_nats                 KL(q(z|x) || N(0, I)), closed form
     squared_error_plus_kl   the objective under a Gaussian of variance 1/2, less its constant
-    log_likelihood_nats     log p(x|z) at the drawn z; of one likelihood, comparable with no other
+    log_likelihood_nats     log p(x|z) at the drawn z; it compares with that of no other likelihood
     elbo_nats               log_likelihood_nats - kl_nats
     knn1_accuracy, knn5_    share of test codes whose 1 or 5 nearest training codes vote for their label
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
-    classifier_accuracy          share of real test images that it gets right: about the most that CAS could be
-    used_dimensions         in how many directions the codes vary, see `collapse`; if fewer than D, some have collapsed
+    classifier_accuracy     share of real test images that it gets right: about the most that CAS could be
+    used_dimensions         the number of directions in which the codes vary, see `collapse`; less than D: a collapse
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
-All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. What takes
-minutes, log p(x) itself before all, is in `exact_metrics`.
+All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. `exact_metrics`
+has what takes minutes, above all log p(x) itself.
 """
 
 import argparse
@@ -115,9 +115,14 @@ def _class_agreement(model: CVAE, image_classifier: nn.Module, data: ImageSet) -
     }
 
 
-def collapse(config: TrainConfig, found: Metrics) -> str:
-    """How far a model with these metrics has collapsed, in one sentence; empty if it has not."""
-    used = found.get("used_dimensions", config.latent_dim)
+def collapse(config: TrainConfig, measured: Metrics) -> str:
+    """How far a model has collapsed, in one sentence; empty if it has not.
+
+    Args:
+        config: of the model.
+        measured: its metrics.
+    """
+    used = measured.get("used_dimensions", config.latent_dim)
     if used == config.latent_dim:
         return ""
     return (
@@ -155,8 +160,8 @@ def _whole(config: TrainConfig, images: Tensor, labels: Tensor) -> tuple[Tensor,
 def table(checkpoints: list[Checkpoint]) -> str:
     """The recorded test metrics as Markdown, a table for each likelihood and data set: their nats share no column.
 
-    All are of all test images. Where some of those had to do (`exact_metrics`), the standard error of that stands
-    beside.
+    All metrics are of all test images. Where only some of them were used (`exact_metrics`), the standard error stands
+    beside the metric.
     """
     columns = {  # metric: (heading, format)
         "squared_error": ("squared error", ".2f"),
@@ -200,7 +205,7 @@ def _of_data(config: TrainConfig) -> str:
 
 
 def _number(test: Metrics, key: str, form: str) -> str:
-    """A metric, with its standard error if it is of some of the images."""
+    """A metric, with its standard error if only some of the images were used."""
     if key not in test:
         return ""
     error = test.get(f"{key}_se") if key in OF_SOME_IMAGES else None
@@ -212,7 +217,7 @@ def _row(cells: list[str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m vae.evaluate checkpoints/vae`: measure anew; `--table`: print what is recorded as Markdown."""
+    """`python -m vae.evaluate checkpoints/vae`: measure again; `--table`: print what is recorded as Markdown."""
     parser = commands.Parser(prog="python -m vae.evaluate", description="Measure models on the test set.")
     parser.add_argument(
         "paths",
@@ -222,7 +227,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
-    parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint anew")
+    parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint again")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
     parser.add_argument("--record", action="store_true", help="put metrics and codes into the checkpoint as well")
     flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
@@ -238,18 +243,18 @@ def _run(given: argparse.Namespace) -> None:
     sets: dict[str, ImageSet] = {}
     if given.table:
         print(table(checkpoints))
-        found = {each.name: each.record["test"] for each in checkpoints}
+        metrics_of = {each.name: each.record["test"] for each in checkpoints}
     elif given.codes:
-        found = {path.name: _coded(path, sets, given.data_dir) for path in paths}
+        metrics_of = {path.name: _coded(path, sets, given.data_dir) for path in paths}
     else:
         use_fast_float32()
-        found = {path.name: _measured(path, sets, given) for path in paths}
+        metrics_of = {path.name: _measured(path, sets, given) for path in paths}
     if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(json.dumps(metrics_of, indent=1) + "\n", encoding="utf-8")
 
 
 def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Metrics:
-    """Put the codes of a model into its checkpoint anew; how far they moved, printed."""
+    """Put the codes of a model into its checkpoint again, and print how far they moved."""
     with locked(path):
         each = checkpoint.read(path)
         data = _data_of(each, sets, data_dir)
@@ -270,23 +275,28 @@ def _data_of(each: Checkpoint, sets: dict[str, ImageSet], data_dir: str | Path) 
 
 
 def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) -> Metrics:
-    """The metrics of a model, printed, and recorded where that is asked for; `sets` are the data sets read so far."""
-    with locked(path) if given.record else nullcontext():  # so that nobody retrains it meanwhile
+    """Measure and print the metrics of a model, and record them if asked; `sets` are the data sets read so far."""
+    with locked(path) if given.record else nullcontext():  # so that no other process replaces it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
         image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
-        found = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
+        measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
-        for name, value in found.items():
+        for name, value in measured.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
         if given.record:
             codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
-            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": found}))
-    return found
+            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": measured}))
+    return measured
 
 
 def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
-    """The judge of a data set; None, with the reason on standard error, where there is none."""
+    """The classifier of a data set; None, with the reason on standard error, if there is none.
+
+    Args:
+        folder: of the checkpoints.
+        dataset: as `TrainConfig.dataset`.
+    """
     try:
         return classifier.of_dataset(folder, dataset)
     except CheckpointError as error:
@@ -295,12 +305,20 @@ def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | N
 
 
 def check_same(trained: Checkpoint, data: ImageSet) -> None:
-    """Raise DataError unless a model's test images are those of the set that is there now, as far as is recorded."""
+    """Check that the data set is still the one that a model was trained on, as far as its record tells.
+
+    Args:
+        trained: the model.
+        data: the set that is there now.
+
+    Raises:
+        DataError: if class names or test images differ.
+    """
     known = trained.record.get("test_sha256")
     if data.class_names != trained.class_names or known not in (None, fingerprint(data.test_images)):
         raise DataError(
             f"{trained.config.dataset} is no longer what {trained.name} was trained on: bring it back as it was, or "
-            "train anew"
+            "train again"
         )
 
 

@@ -1,10 +1,11 @@
-"""The metrics of a VAE or CVAE that its encoder alone cannot tell, each with its error and its n.
+"""The metrics of a VAE or CVAE that take integrals over the latent space, each with its error and its n.
 
     log_px_nats              log p(x), for a CVAE log p(x|y), by quadrature; _se over images, _error_nats of the grid
     iw500_nats               the importance-weighted bound with 500 draws: log p(x) less iw500_below_nats
-    gap_nats                 log p(x) - elbo = what the best diagonal normal loses + what amortisation adds; of the best
-                             that was found, so the first part errs upwards if at all; gap_error_nats of the grids
-    refined_elbo_nats        the ELBO of that best normal, q refined for each image: log p(x) less what the family loses
+    gap_nats                 log p(x) - elbo = approximation_gap_nats + amortization_gap_nats (see `inference_gap`); of
+                             the best q that was found, so the first part errs upwards if at all; gap_error_nats of the
+                             grids
+    refined_elbo_nats        the ELBO of the best diagonal normal for each image: log p(x) less the approximation gap
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
                              of the exact p(z|x) where the decoder was trained without q
@@ -13,15 +14,17 @@
     cas                      accuracy on real test images of a classifier that was trained on samples only; the same
                              network trained on real images has the classifier_accuracy of `evaluate`
 
-Quadrature needs D <= 2; with more dimensions only the importance-weighted bound and the code are left. What is dear is
-taken on as many images as the metric's _n says, spread evenly over the test set, whose first half is easier than its
-second. Images differ from each other by far more than two metrics of one image do. So of log p(x) and what stands
-beside it the difference is taken on those images, and subtracted from the log p(x) of all; its error is the metric's.
+Quadrature needs D <= 2; with more dimensions there are only the importance-weighted bound and the code. An expensive
+metric uses as many images as its _n says, spread evenly over the test set, whose first half is easier than its second.
+Images differ from each other by far more than two metrics of one image do. So for a metric that is close to log p(x),
+the difference to log p(x) is measured on those images and subtracted from the log p(x) of all images; the error of the
+difference is the metric's.
 
 Ravuri and Vinyals, Classification accuracy score for conditional generative models, 2019.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -30,31 +33,39 @@ from vae import classifier
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
 from vae.inference.inference_gap import gap
+from vae.inference.joint import labels_of
 from vae.inference.two_part_code import two_part_code_bits
 from vae.measured import Measured, Metrics
 from vae.models import CVAE, LatentVariableModel
 
 SEED = 0
-IMAGES = 2_000  # that dear metrics are taken on
-GAP_IMAGES = 250  # and those for which one image takes a second
+IMAGES = 2_000  # for an expensive metric
+GAP_IMAGES = 250  # for a metric that takes a second for one image
 DRAWS = 500
 HARDEST = 12
 SUMMED_TOLERANCE_NATS = 0.05
-SAMPLES_PER_CLASS = 6_000  # as many as MNIST has training images
+SAMPLES_PER_CLASS = 6_000  # together as many as MNIST has training images
 _BLOCK = 1_000
 
 
 @torch.no_grad()
 def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measured) -> None:
-    """What the integrals over z say of test images x (N, 1, 28, 28) with labels y, as the likelihood takes them."""
+    """Measure what the integrals over z say of test images.
+
+    Args:
+        model: with a prior, on the CPU.
+        x: (N, 1, 28, 28) images, as the likelihood takes them.
+        y: (N,) int64 labels, which only a conditional model uses.
+        measured: keeps the metrics.
+    """
+    some, of_gap = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
     labels = y if model.conditional else None
-    few, some = spread(len(x), IMAGES), spread(len(x), GAP_IMAGES)
     iw = measured.attempt(
         f"importance-weighted bound, {DRAWS} draws",
-        lambda: estimators.importance(model, x[few], DRAWS, _generator(), _of(labels, few)).nats,
+        lambda: estimators.importance(model, x[some], DRAWS, _generator(), labels_of(model, y, some)).nats,
     )
     if iw is not None:
-        measured.keep(_mean("iw500_nats", iw) | {"iw500_n": len(few)})
+        measured.keep(_mean("iw500_nats", iw) | {"iw500_n": len(some)})
     if model.latent_dim > 2:
         return
     evidence = measured.attempt("log p(x) by quadrature", lambda: quadrature.log_evidence(model, x, labels))
@@ -62,86 +73,104 @@ def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measur
         measured.keep(_mean("log_px_nats", evidence.log_px_nats))
         measured.keep({"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step})
     if evidence is not None and iw is not None:
-        below = _mean("iw500_below_nats", evidence.log_px_nats[few] - iw)
+        below = _mean("iw500_below_nats", evidence.log_px_nats[some] - iw)
         measured.keep(below | _less("iw500_nats", measured.metrics, below, "iw500_below_nats"))
-    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, some, measured.metrics))
+    measured.take("the gap and its two parts", lambda: _gap(model, x, labels, of_gap, measured.metrics))
     if isinstance(model, CVAE):
         measured.take(
-            "log p(x) with the label summed out", lambda: summed_out(model, x[some], labels[some], measured.metrics)
+            "log p(x) with the label summed out", lambda: summed_out(model, x[of_gap], y[of_gap], measured.metrics)
         )
 
 
 def spread(count: int, most: int) -> Tensor:
-    """The ranks of at most so many of `count` images, spread evenly."""
+    """The numbers of some images, spread evenly, (K,) int64.
+
+    Args:
+        count: how many images there are.
+        most: how many are taken at most.
+    """
     return torch.arange(min(count, most)) * count // min(count, most)
 
 
-def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, some: Tensor, before: Metrics) -> Metrics:
+def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, rows: Tensor, before: Metrics) -> Metrics:
     """The gap of some images and its parts, and the refined bound if log p(x) is among the metrics of `before`."""
-    parts, found = gap(model, x[some], _of(y, some)), {}
+    parts = gap(model, x[rows], labels_of(model, y, rows))
+    measured: Metrics = {}
     for name in ("gap_nats", "approximation_gap_nats", "amortization_gap_nats"):
-        found |= _mean(name, getattr(parts, name))
-    found |= {"gap_error_nats": parts.error_nats.mean().item()}
-    found |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(some)}
-    found |= _less("refined_elbo_nats", before, found, "approximation_gap_nats")
-    return found | {"hardest": some[parts.gap_nats.topk(min(HARDEST, len(some))).indices].tolist()}
+        measured |= _mean(name, getattr(parts, name))
+    measured |= {"gap_error_nats": parts.error_nats.mean().item()}
+    measured |= {"gap_median_nats": parts.gap_nats.median().item(), "gap_n": len(rows)}
+    measured |= _less("refined_elbo_nats", before, measured, "approximation_gap_nats")
+    measured["hardest"] = rows[parts.gap_nats.topk(min(HARDEST, len(rows))).indices].tolist()
+    return measured
 
 
 @torch.no_grad()
 def summed_out(model: CVAE, x: Tensor, y: Tensor, before: Metrics) -> Metrics:
     """log p(x) = log 1/C sum_y p(x|y), all C classes alike, and how often the class of highest p(y|x) is the label.
 
-    log p(x) is told of all images, if log p(x|y) is among the metrics of `before`.
+    Args:
+        model: with D <= 2.
+        x: (N, 1, 28, 28) images.
+        y: (N,) int64 labels.
+        before: what is measured already; if log p(x|y) of all images is in it, log p(x) is given for all of them.
     """
-    each = [
+    given_label = [
         quadrature.log_evidence(model, x, torch.full_like(y, label), SUMMED_TOLERANCE_NATS)
         for label in range(model.classes)
     ]
-    log_px, errors = (torch.stack([getattr(one, name) for one in each], 1) for name in ("log_px_nats", "error_nats"))
+    log_px = torch.stack([evidence.log_px_nats for evidence in given_label], 1)  # (N, C)
+    errors = torch.stack([evidence.error_nats for evidence in given_label], 1)
     joint = log_px - math.log(model.classes)  # (N, C)
-    given = log_px.gather(1, y.cpu()[:, None])[:, 0]
+    of_label = log_px.gather(1, y.cpu()[:, None])[:, 0]
     error = (joint.softmax(1) * errors).sum(1)  # by which each p(x|y) moves their sum
-    found = _mean("log_px_summed_below_nats", given - joint.logsumexp(1))
-    found |= _less("log_px_summed_nats", before, found, "log_px_summed_below_nats")
+    measured = _mean("log_px_summed_below_nats", of_label - joint.logsumexp(1))
+    measured |= _less("log_px_summed_nats", before, measured, "log_px_summed_below_nats")
     right = (joint.argmax(1) == y.cpu()).double()
-    found |= {"log_px_summed_error_nats": error.mean().item(), "log_px_summed_n": len(x)}
-    return found | _mean("bayes_accuracy", right)
+    measured |= {"log_px_summed_error_nats": error.mean().item(), "log_px_summed_n": len(x)}
+    return measured | _mean("bayes_accuracy", right)
 
 
-def _less(name: str, before: Metrics, found: Metrics, difference: str) -> Metrics:
+def _less(name: str, before: Metrics, measured: Metrics, difference: str) -> Metrics:
     """The log p(x) of all images less a mean difference from it, with the error of the difference."""
-    if "log_px_nats" not in before:
+    log_px, less = before.get("log_px_nats"), measured[difference]
+    if not isinstance(log_px, float) or not isinstance(less, float):
         return {}
-    return {name: before["log_px_nats"] - found[difference], f"{name}_se": found[f"{difference}_se"]}
-
-
-def _of(y: Tensor | None, rows: Tensor) -> Tensor | None:
-    return None if y is None else y[rows]
+    return {name: log_px - less, f"{name}_se": measured[f"{difference}_se"]}
 
 
 @torch.no_grad()
 def of_codes(model: LatentVariableModel, x: Tensor, y: Tensor, exact: bool, measured: Measured) -> None:
-    """Aggregate posterior and holes of training images x (N, 1, 28, 28) with labels y, of the exact p(z|x) or of q."""
-    if exact:
+    """Measure the aggregate posterior of training images and its holes.
 
-        def of(rows: Tensor) -> aggregate.Aggregate:
-            return aggregate.exact_aggregate(model, x[rows], _generator(), y[rows])
-
-    else:
-        blocks = zip(x.split(_BLOCK), y.split(_BLOCK), strict=True)
-        posteriors = [model.posterior(*block) for block in blocks]
-        mean, std = (torch.cat([getattr(q, part) for q in posteriors]) for part in ("mean", "stddev"))
-
-        def of(rows: Tensor) -> aggregate.Aggregate:
-            return aggregate.aggregate_posterior(mean[rows], std[rows])
-
+    Args:
+        model: with D = 2, on the CPU.
+        x: (N, 1, 28, 28) images, as the likelihood takes them.
+        y: (N,) int64 labels, which only a conditional model uses.
+        exact: of the exact p(z|x), and not of q.
+        measured: keeps the metrics.
+    """
+    of = _exact_aggregate_of(model, x, y) if exact else _aggregate_of(model, x, y)
     whole = of(torch.arange(len(x)))
-    measured.keep({"aggregate_kl_nats": whole.kl_to_prior_nats, "holes": whole.holes, "aggregate_n": len(x)})
+    measured.keep({"holes": whole.holes, "aggregate_n": len(x)})
+    if whole.kl_to_prior_nats is not None:
+        measured.keep({"aggregate_kl_nats": whole.kl_to_prior_nats})
     excess = measured.attempt(
         "what few images add to the KL", lambda: aggregate.kl_excess_nats(whole, of, _generator())
     )
     if excess is not None:
         measured.keep({"aggregate_kl_excess_nats": excess})
+
+
+def _exact_aggregate_of(model: LatentVariableModel, x: Tensor, y: Tensor) -> Callable[[Tensor], aggregate.Aggregate]:
+    return lambda rows: aggregate.exact_aggregate(model, x[rows], _generator(), y[rows])
+
+
+def _aggregate_of(model: LatentVariableModel, x: Tensor, y: Tensor) -> Callable[[Tensor], aggregate.Aggregate]:
+    blocks = zip(x.split(_BLOCK), y.split(_BLOCK), strict=True)
+    posteriors = [model.posterior(*block) for block in blocks]
+    mean, std = torch.cat([q.mean for q in posteriors]), torch.cat([q.stddev for q in posteriors])
+    return lambda rows: aggregate.aggregate_posterior(mean[rows], std[rows])
 
 
 def code_bits(before: Metrics, step: float) -> Metrics:
@@ -163,14 +192,19 @@ def _scalar(metrics: Metrics, name: str) -> Tensor | None:
 
 
 def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
-    """CAS: the share of real test images that a classifier trained on the model's samples alone gets right."""
+    """CAS: the share of real test images that a classifier trained on the model's samples alone gets right.
+
+    Args:
+        model: a conditional model.
+        data: the set on which it was trained.
+    """
     asked = torch.arange(len(data.class_names)).repeat_interleave(SAMPLES_PER_CLASS)
     z = torch.randn(len(asked), model.latent_dim, generator=_generator())
     with torch.no_grad():
         means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
     images = (torch.cat(means)[:, 0] * 255).round().to(torch.uint8)
-    image_classifier = classifier.train(data._replace(train_images=images, train_labels=asked))
-    return classifier.accuracy(image_classifier, data.test_images, data.test_labels)
+    trained = classifier.train(data._replace(train_images=images, train_labels=asked))
+    return classifier.accuracy(trained, data.test_images, data.test_labels)
 
 
 def _mean(name: str, values: Tensor) -> Metrics:

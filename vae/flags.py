@@ -11,7 +11,7 @@ from vae.config import TrainConfig, current
 from vae.storage.file_pair import expanded
 
 if TYPE_CHECKING:
-    import torch  # which is imported where it is needed: the flags of a configuration do without
+    import torch  # imported where it is needed, because the flags of a configuration do without
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def config_of(flags: argparse.Namespace) -> TrainConfig:
 
 
 def arguments_of(config: TrainConfig) -> list[str]:
-    """The flags that describe a configuration, less those at their defaults: what `config_of` reads back."""
+    """The flags that describe a configuration, without those at their defaults: `config_of` reads them back."""
     arguments = [f"--model={config.model}"]
     for setting in fields(TrainConfig):
         value, flag = getattr(config, setting.name), "--" + setting.name.replace("_", "-")
@@ -67,12 +67,18 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def add_folder(parser: argparse.ArgumentParser, default: str, help: str) -> None:
-    """--folder, of the checkpoints."""
+    """--folder, of the checkpoints.
+
+    Args:
+        parser: to which the flag is added.
+        default: the folder if the flag is not given.
+        help: what the folder is for.
+    """
     parser.add_argument("--folder", type=expanded, default=Path(default), help=f"{help} (default: %(default)s)")
 
 
 def _device(name: str) -> "torch.device":
-    """The device of that name, if it can do what the commands ask of it."""
+    """The device of a name, if it can do what the commands need."""
     import torch
 
     try:

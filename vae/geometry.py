@@ -1,7 +1,7 @@
 """The shape that a decoder gives to the latent space.
 
 A decoder maps z to a point phi(z) of a Euclidean space of pixels, and so lays the latent space out there as a surface.
-Whatever is measured along that surface is measured in decoded images, not in coordinates:
+What is measured along that surface is measured in decoded images, not in coordinates:
 
     metric          G(z) = J^T J,   J = d phi / dz                     (D, D)
     magnification   sqrt(det G(z))                                     decoded volume of a unit of latent volume
@@ -12,12 +12,12 @@ Energy is least, and the bound an equality, for the shortest curve walked at a c
 that phi measures between two images depends on the likelihood.
 
     Bernoulli    phi = 2 arcsin(sqrt(p))     Fisher and Rao's distance between the Bernoulli pixels: locally in standard
-                                             deviations of what one image tells of z; a pixel from black to white is pi
+                                             deviations of z as one image tells it; a pixel from black to white is pi
     Gaussian     phi = (mean, std)           Euclidean distance of the pixels' means and, where the decoder gives them,
                                              standard deviations: J^T J is the metric of an image drawn from p(x|z),
                                              on average; a pixel from black to white is 1
 
-A std that all pixels share moves with no z and drops out. Lengths under different likelihoods do not compare.
+A std that all pixels share does not depend on z and drops out. Lengths under different likelihoods do not compare.
 
 Shao, Kumar and Fletcher, The Riemannian geometry of deep generative models, 2018; Arvanitidis, Hansen and Hauberg,
 Latent space oddity: on the curvature of deep generative models, 2018 (Gaussian); Arvanitidis, Gonzalez-Duque, Pouplin,
@@ -43,8 +43,12 @@ _FORWARD = RLock()
 class Surface:
     """A latent space as a decoder lays it out; for a conditional one, under one label.
 
-    y is a label () int64 or weights of the classes (10,). z is (B, D), a curve (T, D) the corners of a broken line; all
-    that is returned is of z's type, and can be differentiated.
+    z is (B, D), and a curve (T, D) the corners of a broken line; what the methods return is of z's type, and can be
+    differentiated.
+
+    Args:
+        decoder: any model of the family.
+        y: () int64, a label, or (C,) weights of the classes; None for a model that takes none.
     """
 
     decoder: Decoder
@@ -59,7 +63,7 @@ class Surface:
         return mean if is_one_number(pixels.stddev) else torch.cat([mean, pixels.stddev.flatten(1)], 1)
 
     def tangents(self, z: Tensor) -> Tensor:
-        """The columns of J at each point, (B, D, K): where phi goes as each coordinate of z grows."""
+        """The columns of J at each point, (B, D, K): how phi changes with each coordinate of z."""
 
         def along(axis: Tensor) -> Tensor:
             return jvp(self.embed, (z,), (axis.expand_as(z),))[1]
@@ -73,7 +77,7 @@ class Surface:
         return tangents @ tangents.mT
 
     def magnification(self, z: Tensor) -> Tensor:
-        """sqrt(det G(z)), (B,) >= 0: how much decoded volume there is to a unit of latent volume."""
+        """sqrt(det G(z)), (B,) >= 0: the decoded volume of a unit of latent volume."""
         return volume(self.metric(z))
 
     def steps(self, curve: Tensor) -> Tensor:
@@ -81,7 +85,7 @@ class Surface:
         return self.embed(curve).diff(dim=0).norm(dim=1)
 
     def length(self, curve: Tensor) -> Tensor:
-        """The sum of the steps, (): at most the curve's length, and the nearer to it the closer the corners are."""
+        """The sum of the steps, (): at most the curve's length, and closer to it the denser the corners are."""
         return self.steps(curve).sum()
 
     def energy(self, curve: Tensor) -> Tensor:

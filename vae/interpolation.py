@@ -2,10 +2,10 @@
 
     linear      (1 - t) z0 + t z1
     spherical   the direction turns at a constant rate about the origin, the norm goes linearly from |z0| to |z1|
-    geodesic    the decoded image changes at a constant rate, and in all as little as it can (see `geodesics`)
+    geodesic    the decoded image changes at a constant rate, and as little as possible on the whole (see `geodesics`)
 
 z0 and z1 are (D,), t is (T,) in [0, 1], a path is (T, D). Ends are exact, and the path from z1 to z0 is the path from
-z0 to z1 backwards. The first two know nothing of a decoder; `geodesic(surface)` is the third for one of them.
+z0 to z1 backwards. The first two need no decoder; `geodesic(surface)` makes the third for the decoder of a surface.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,16 @@ _PARALLEL = 1e-6  # sine of an angle below which an arc and its chord agree to f
 
 
 def linear(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
-    """The straight path, (T, D); raises ValueError for a wrong shape or t outside [0, 1]."""
+    """The straight path, (T, D).
+
+    Args:
+        z0: (D,) where it begins.
+        z1: (D,) where it ends.
+        t: (T,) in [0, 1].
+
+    Raises:
+        ValueError: for a wrong shape or t outside [0, 1].
+    """
     _check(z0, z1, t)
     return (1 - t)[:, None] * z0 + t[:, None] * z1
 
@@ -32,19 +41,31 @@ def spherical(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
 
     u0 and u1 are the directions, a the angle between them and r(t) the interpolated norm, so equal norms give an arc of
     a circle and unequal ones of a spiral. A zero vector has no direction: the path is straight. Opposite directions
-    have no shortest arc: the path goes half around by way of the axis most nearly perpendicular to them, whichever end
-    it starts from. Raises ValueError for a wrong shape or t outside [0, 1].
+    have no shortest arc: the path goes half around by way of the axis that is closest to perpendicular to them, from
+    either end.
 
     Shoemake, Animating rotation with quaternion curves, 1985; White, Sampling generative networks, 2016.
+
+    Args:
+        z0: (D,) where it begins.
+        z1: (D,) where it ends.
+        t: (T,) in [0, 1].
+
+    Raises:
+        ValueError: for a wrong shape or t outside [0, 1].
     """
     _check(z0, z1, t)
     return _arc(z0.double(), z1.double(), t.double()).to(z0.dtype)
 
 
 def geodesic(surface: Surface, grid: geodesics.Graph | None = None) -> Path:
-    """The paths of least decoded length on a surface; without `grid`, its `geodesics.graph`, they may be longer.
+    """The paths of least decoded length on a surface, whose ends must be of the decoder's type.
 
-    z0 and z1 must be of the decoder's type. The path raises ValueError for a wrong shape or t outside [0, 1].
+    The path raises ValueError for a wrong shape or t outside [0, 1].
+
+    Args:
+        surface: of a decoder.
+        grid: its `geodesics.graph`; without it the paths may be longer.
     """
 
     def path(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:

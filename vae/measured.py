@@ -1,4 +1,4 @@
-"""The metrics of a model as they are measured: one that fails is left out with a note why, and the others stay."""
+"""Collects the metrics of a model: one that fails is left out with a note why, and the others stay."""
 
 import math
 import sys
@@ -8,37 +8,46 @@ from typing import TypeVar
 from vae.commands import sentence
 
 Metrics = dict[str, float | int | list[int]]
-Tell = Callable[[str], object]
 T = TypeVar("T")
 
 
 class Measured:
     """The metrics of a model so far."""
 
-    def __init__(self, tell: Tell = lambda what: None) -> None:
-        """`tell` is called with what is being measured."""
+    def __init__(self, announce: Callable[[str], object] = lambda what: None) -> None:
+        """No metrics yet; `announce` is called with what is being measured."""
         self.metrics: Metrics = {}
-        self._tell = tell
+        self._announce = announce
 
     def attempt(self, what: str, work: Callable[[], T]) -> T | None:
-        """The result of the work; None, with a note on standard error, if it fails."""
-        self._tell(what)
+        """The result of some work; None, with a note on standard error, if it fails.
+
+        Args:
+            what: is being measured, in words.
+            work: measures it.
+        """
+        self._announce(what)
         try:
             return work()
-        except Exception as error:  # whatever makes one metric fail, the others are worth having
+        except Exception as error:  # the others are worth having, whatever makes one fail
             _leave_out(f"{what} ({sentence(error)})")
             return None
 
-    def keep(self, found: Metrics) -> None:
+    def keep(self, metrics: Metrics) -> None:
         """Keep the metrics that are finite."""
-        for name, value in found.items():
+        for name, value in metrics.items():
             if isinstance(value, float) and not math.isfinite(value):
                 _leave_out(f"{name} (it is {value})")
             else:
                 self.metrics[name] = value
 
     def take(self, what: str, measure: Callable[[], Metrics]) -> None:
-        """Measure something, and keep what is found."""
+        """Measure something, and keep its metrics that are finite.
+
+        Args:
+            what: is being measured, in words.
+            measure: measures it.
+        """
         self.keep(self.attempt(what, measure) or {})
 
 

@@ -16,25 +16,24 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Independent
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
 from vae.architecture import CLASSES, PIXELS, activations, widths
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels, pairwise_log_prob
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 
 KEPT = 0.99
 """Share of the posterior weight of a batch that the exact objective decodes with a gradient.
 
-Most points of the prior lie where no image of the batch has posterior mass, or next to none. To leave them out makes a
-step several times cheaper and log p(x) lower by about the hundredth they had.
+Most points of the prior lie where no image of the batch has posterior mass, or next to none. Leaving them out makes a
+step several times cheaper, and log p(x) lower by about the hundredth that they had.
 """
 
-
-FEW = 64  # inputs of a layer
-FAINT = 1e-3  # a grey that can be learned from, where 0 can not
+FEW_INPUTS = 64  # a layer with fewer multiplies in float32 always
+LEAST_MEAN = 1e-3  # of a pixel of the first image that is decoded: at 0 its logit would be infinite
 
 
 class Decoder(Protocol):
@@ -43,7 +42,12 @@ class Decoder(Protocol):
     latent_dim: int
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
-        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), its pixels Bernoulli or normal."""
+        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), whose pixels are Bernoulli or normal.
+
+        Args:
+            z: (B, D).
+            y: (B,) int64 labels, or (B, C) weights of the classes, for a conditional model.
+        """
         ...
 
 
@@ -60,17 +64,27 @@ class LatentVariableModel(Decoder, Protocol):
         """Whether the model is given the label."""
         ...
 
-    def prior(self) -> Distribution:
+    def prior(self) -> DiagonalNormal:
         """p(z), over (D,)."""
         ...
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
-        """q(z|x), or q(z|x, y), over (B, D)."""
+        """q(z|x), or q(z|x, y), over (B, D).
+
+        Args:
+            x: (B, 1, 28, 28) images.
+            y: (B,) int64 labels, for a conditional model.
+        """
         ...
 
 
 class LatentModel(nn.Module):
-    """What the three share: an encoder, a decoder and p(x|z)."""
+    """What the three models share: an encoder, a decoder and p(x|z).
+
+    Args:
+        config: decides the networks and the likelihood; the objective and the rest is for `vae.train`.
+        classes: C, the number of classes of the data.
+    """
 
     def __init__(self, config: TrainConfig, classes: int = CLASSES) -> None:
         super().__init__()
@@ -95,22 +109,61 @@ class LatentModel(nn.Module):
         return self.config.conditional
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The code of each image, (B, D); raises ValueError for a wrong shape or label."""
+        """The code of each image, (B, D).
+
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            y: (B,) int64 labels, for a CVAE.
+
+        Raises:
+            ValueError: for a wrong shape or label.
+        """
         return self._codes(_images(x), self._labels(y))[..., : self.latent_dim]
 
     def likelihood(self, z: Tensor, y: Tensor | None = None) -> Pixels:
-        """p(x|z) over images (B, 1, 28, 28); raises ValueError for a wrong shape or label."""
+        """p(x|z) over images (B, 1, 28, 28).
+
+        Args:
+            z: (B, D).
+            y: for a CVAE (B,) int64 labels, or (B, C) points of the class simplex.
+
+        Raises:
+            ValueError: for a wrong shape or label.
+        """
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must be (B, {self.latent_dim}), got {tuple(z.shape)}")
         return self._likelihood(z, self._labels(y, fractional=True))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """The mean of p(x|z), (B, 1, 28, 28) in [0, 1]; raises ValueError for a wrong shape or label."""
+        """The mean of p(x|z), (B, 1, 28, 28) in [0, 1].
+
+        Args:
+            z: (B, D).
+            y: for a CVAE (B,) int64 labels, or (B, C) points of the class simplex.
+
+        Raises:
+            ValueError: for a wrong shape or label.
+        """
         return self.likelihood(z, y).mean
+
+    def terms(
+        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+    ) -> objectives.Terms:
+        """The parts of the ELBO at one z for each image; of an autoencoder, those that it has.
+
+        Nothing is checked here, so that no step waits for a GPU.
+
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            labels: (B, C) one-hot for a CVAE, else None.
+            generator: of the noise of z.
+            kl: the KL to the prior by formula ("closed") or at the sampled z ("monte-carlo").
+        """
+        raise NotImplementedError
 
     @contextmanager
     def autocast(self, dtype: torch.dtype) -> Iterator[None]:
-        """In this context the networks multiply in `dtype`; what they put out, and all else, stays as it is."""
+        """In this context the networks multiply in `dtype`; their outputs, and all else, keep their type."""
         before, self._autocast = self._autocast, dtype
         try:
             yield
@@ -119,17 +172,17 @@ class LatentModel(nn.Module):
 
     @torch.no_grad()
     def start_from(self, x: Tensor) -> None:
-        """Make first weights those that images x (N, 1, 28, 28) need.
+        """Adapt first weights to images x (N, 1, 28, 28).
 
-        What the encoder would make of (x - m) / s, it then makes of x, with m the mean image and s^2 the mean over
-        pixels of their variance. What the decoder gave as 0.5, it then gives as m.
+        What the encoder would make of (x - m) / s, it then makes of x, where m is the mean image and s^2 the mean over
+        pixels of their variance. Where the decoder gave 0.5, it then gives m.
         """
         m = x.flatten(1).mean(0)
-        s = (x.flatten(1) - m).square().mean().sqrt().clamp(min=FAINT)
-        first, last = self.encoder[0], self.decoder[-1]
+        s = (x.flatten(1) - m).square().mean().sqrt().clamp(min=LEAST_MEAN)
+        first, last = _linear(self.encoder[0]), _linear(self.decoder[-1])
         first.weight[:, :PIXELS] /= s
-        first.bias -= first.weight[:, :PIXELS] @ m
-        last.bias[:PIXELS] += m.clamp(FAINT, 1 - FAINT).logit()
+        first.bias.sub_(first.weight[:, :PIXELS] @ m)
+        last.bias[:PIXELS] += m.clamp(LEAST_MEAN, 1 - LEAST_MEAN).logit()
 
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
         return self._outputs(self.encoder, _join(x.flatten(1), labels))
@@ -137,26 +190,32 @@ class LatentModel(nn.Module):
     def _likelihood(self, z: Tensor, labels: Tensor | None) -> Pixels:
         return self.head(self._outputs(self.decoder, _join(z, labels)))
 
-    def _outputs(self, network: nn.Module, inputs: Tensor) -> Tensor:
+    def _outputs(self, network: nn.Sequential, inputs: Tensor) -> Tensor:
         if self._autocast == torch.float32:
             return network(inputs)
         outputs = inputs
         for layer in network:
-            # Few inputs cost little, and a place in the plane, or the phase of a wave, wants all its digits.
-            few = isinstance(layer, nn.Linear) and layer.in_features < FEW
-            with torch.autocast(inputs.device.type, self._autocast, enabled=not few):
+            # Few inputs cost little, and a point of the plane, or the phase of a wave, needs all its digits.
+            exact = isinstance(layer, nn.Linear) and layer.in_features < FEW_INPUTS
+            with torch.autocast(inputs.device.type, self._autocast, enabled=not exact):
                 outputs = layer(outputs)
         return outputs.to(inputs.dtype)
 
     def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor | None:
+        """The labels as inputs of a network, (B, C); None for a model that takes none."""
         return None
 
 
 class AE(LatentModel):
-    """Autoencoder: one code an image, and nothing that says where codes lie."""
+    """Autoencoder: one code for an image, and no distribution of the codes."""
 
-    def terms(self, x: Tensor, labels: None, generator: torch.Generator, kl: str = "closed") -> objectives.Terms:
-        """log p(x|z) at z = encoder(x): with the fixed sigma 1/sqrt(2), minus the squared error less a constant."""
+    def terms(
+        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+    ) -> objectives.Terms:
+        """log p(x|z) at z = encoder(x), which draws nothing; arguments as of `LatentModel.terms`.
+
+        With the fixed sigma 1/sqrt(2) that is minus the squared error, less a constant.
+        """
         return objectives.terms(x, self._likelihood(self._codes(x, labels), labels), kl=None)
 
 
@@ -164,22 +223,28 @@ class VAE(LatentModel):
     """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013)."""
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
-        """q(z|x) over (B, D); raises ValueError for a wrong shape or label."""
+        """q(z|x) over (B, D).
+
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            y: (B,) int64 labels, for a CVAE.
+
+        Raises:
+            ValueError: for a wrong shape or label.
+        """
         return self._posterior(_images(x), self._labels(y))
 
     def prior(self) -> DiagonalNormal:
         """p(z) = N(0, I) over (D,)."""
-        zeros = self.decoder[0].weight.new_zeros(self.latent_dim)
+        zeros = next(self.decoder.parameters()).new_zeros(self.latent_dim)
         return DiagonalNormal(zeros, zeros)
 
     def terms(
         self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
     ) -> objectives.Terms:
-        """The parts of the ELBO at one z ~ q(z|x) for each image.
+        """The parts of the ELBO at one z ~ q(z|x) for each image; arguments as of `LatentModel.terms`.
 
         They are unbiased for the ELBO, and so low for log p(x) on average.
-
-        `labels` is one-hot (B, C) for a CVAE, else None. Nothing is checked here, so that no step waits for a GPU.
         """
         posterior = self._posterior(x, labels)
         z = posterior.rsample(generator=generator)
@@ -192,7 +257,14 @@ class VAE(LatentModel):
     def importance_terms(
         self, x: Tensor, labels: Tensor | None, samples: int, generator: torch.Generator
     ) -> objectives.Terms:
-        """The importance-weighted bound with `samples` draws of z for each image: low for log p(x) on average."""
+        """The importance-weighted bound of each image, low for log p(x) on average.
+
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            labels: (B, C) one-hot for a CVAE, else None.
+            samples: K, draws of z for each image.
+            generator: of these draws.
+        """
         posterior = self._posterior(x, labels)
         z = posterior.rsample((samples,), generator=generator)  # (K, B, D)
         repeated = None if labels is None else labels.repeat(samples, 1)
@@ -209,22 +281,26 @@ class VAE(LatentModel):
         The mean of p(x|z) over the points is unbiased for p(x). Its logarithm is low on average: by next to nothing
         where many points carry it, by nats where the posterior is narrower than the points are apart. What is left out
         of the sum (1 - KEPT of a batch's weight) lowers it a little more.
-        All images share the points, of a CVAE those of their class, so that a point is decoded once for all of them.
+        All images share the points, those of a CVAE within their class, so that a point is decoded once for all.
+
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            labels: (B, C) one-hot for a CVAE, else None.
+            points: M, of the prior, in each class of a CVAE.
+            generator: of the random shift of the points.
         """
-        z = shifted_lattice(points, self.latent_dim, generator).to(x.dtype)
+        z = prior_points(points, self.latent_dim, generator).to(x.dtype)
         if labels is None:
             return self._exact_terms(x, None, z)
-        classes = labels.argmax(1)
-        groups = [x[classes == each] for each in range(self.classes)]
-        found = [
-            self._exact_terms(group, one_hot(classes.new_tensor(each), self.classes).to(x.dtype), z)
-            for each, group in enumerate(groups)
-            if len(group)
-        ]
-        return objectives.Terms(*(None if part[0] is None else torch.cat(part) for part in zip(*found, strict=True)))
+        of_class = labels.argmax(1)
+        groups = [rows for rows in ((of_class == c).nonzero()[:, 0] for c in range(self.classes)) if len(rows)]
+        terms = [self._exact_terms(x[rows], labels[rows[0]], z) for rows in groups]
+        order = torch.cat(groups).argsort()
+        columns = zip(*terms, strict=True)
+        return objectives.Terms(*(None if part[0] is None else torch.cat(part)[order] for part in columns))
 
     def _exact_terms(self, x: Tensor, label: Tensor | None, z: Tensor) -> objectives.Terms:
-        """The terms of images of one label (C,), or without; only points that some image needs get a gradient."""
+        """The terms of images of one label (C,), or of none; only points that some image needs get a gradient."""
 
         def log_prob(z: Tensor) -> Tensor:
             return pairwise_log_prob(self._likelihood(z, _rows(label, len(z))), x)  # (B, M)
@@ -232,8 +308,8 @@ class VAE(LatentModel):
         with torch.no_grad():
             weights = log_prob(z).softmax(1)
             ranked = weights.sum(0).sort(descending=True)
-            few = int((ranked.values.cumsum(0) < KEPT * len(x)).sum()) + 1
-            used = z[torch.cat([ranked.indices[:few], weights.argmax(1)]).unique()]  # each image's best, however rare
+            count = int((ranked.values.cumsum(0) < KEPT * len(x)).sum()) + 1
+            used = z[torch.cat([ranked.indices[:count], weights.argmax(1)]).unique()]  # with the best for each image
         joint = log_prob(used)
         posterior = self._posterior(x, _rows(label, len(x)))
         return objectives.Terms(
@@ -242,14 +318,15 @@ class VAE(LatentModel):
         )
 
     def _posterior(self, x: Tensor, labels: Tensor | None) -> DiagonalNormal:
-        return DiagonalNormal(*self._codes(x, labels).chunk(2, dim=-1))
+        mean, log_std = self._codes(x, labels).chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_std)
 
 
 class CVAE(VAE):
     """VAE whose encoder and decoder are given the label (Sohn, Lee and Yan, Learning structured output, 2015)."""
 
     def _labels(self, y: Tensor | None, fractional: bool = False) -> Tensor:
-        dtype = self.decoder[0].weight.dtype
+        dtype = next(self.decoder.parameters()).dtype
         if y is None:
             raise ValueError(f"a CVAE needs y, the label of each image: (B,) int64 in 0..{self.classes - 1}")
         if fractional and y.ndim == 2 and y.is_floating_point():
@@ -266,7 +343,12 @@ Model = AE | VAE | CVAE
 
 
 def build(config: TrainConfig, classes: int = CLASSES) -> Model:
-    """The model a configuration describes, on the CPU, with the first weights that its seed gives; `classes` is C."""
+    """The model of a configuration, on the CPU, with the first weights that its seed gives.
+
+    Args:
+        config: what is built.
+        classes: C, the number of classes of the data.
+    """
     model = build_empty(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
     for network in (model.encoder, model.decoder):
@@ -276,9 +358,19 @@ def build(config: TrainConfig, classes: int = CLASSES) -> Model:
 
 
 def build_empty(config: TrainConfig, classes: int = CLASSES) -> Model:
-    """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`."""
+    """The model without memory for its weights, to be filled by `load_state_dict(..., assign=True)`.
+
+    Args:
+        config: what is built.
+        classes: C, the number of classes of the data.
+    """
     with torch.device("meta"):
         return {"ae": AE, "vae": VAE, "cvae": CVAE}[config.model](config, classes)
+
+
+def _linear(layer: nn.Module) -> nn.Linear:
+    assert isinstance(layer, nn.Linear)  # `networks.dense` begins and ends with one
+    return layer
 
 
 def _rows(label: Tensor | None, count: int) -> Tensor | None:

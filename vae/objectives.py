@@ -8,22 +8,22 @@
             >= E log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)     the importance-weighted bound, z_k ~ q(z|x)
             >= E log p(x|z) - KL                              the ELBO, which is the bound of K = 1
 
-All three are estimates from draws, and all err downwards on average (Jensen). `exact` is so called because it needs no
-q. Its average over the points is unbiased for p(x), and so its logarithm is low for log p(x), by 1.9 nats with 8,192
-points for `vae-best` and 2.4 with 1,024 for each class of `cvae-best`. It is above the importance-weighted bound where
-posteriors do not fall between the points. What is exact is `quadrature.log_evidence`.
+All three are estimates from draws, and all err downwards on average (Jensen). `exact` has its name because it needs no
+q. Its average over the points is unbiased for p(x), so its logarithm is low for log p(x): by 1.9 nats with 8,192 points
+for `vae-best`, and by 2.4 with 1,024 for each class of `cvae-best`. It is above the importance-weighted bound as long
+as posteriors do not fall between the points. `quadrature.log_evidence` gives log p(x) itself.
 
 The one reduction rule: sum over pixels and over latent dimensions, mean over images. With a Gaussian likelihood of
 variance 1/2, -log p(x|z) is the summed squared error plus the constant 392 log(pi), so error and KL stand on one scale
 and there is no hidden weight between them.
 
-The prior is N(0, I) and its KL is `kl_closed_form`. The code this project starts from writes, with the same letters,
+The prior is N(0, I) and its KL is `kl_closed_form`. Another formula, which is found in tutorials, looks alike:
 
     kl = sum(sigma^2 + mu^2 - log sigma - 1/2)
 
-which looks alike but is KL(q || N(0, I/2)) + (D/2) log 2: the KL to a prior of half the variance, plus a constant. At
-q = N(0, I) it is D/2 instead of 0 and its gradient still pulls sigma down, to 1/sqrt(2). We sample from N(0, I) and
-draw its rings to scale, so we train against N(0, I).
+It is KL(q || N(0, I/2)) + (D/2) log 2: the KL to a prior of half the variance, plus a constant. At q = N(0, I) it is
+D/2 instead of 0, and its gradient still pulls sigma down, to 1/sqrt(2). We sample from N(0, I) and draw its rings to
+scale, so we train against N(0, I).
 """
 
 import math
@@ -41,10 +41,10 @@ class Terms(NamedTuple):
     """The parts of the objective for each image of a batch, each (B,); None where an objective has no such part."""
 
     squared_error: Tensor | None = None
-    log_likelihood: Tensor | None = None
-    kl: Tensor | None = None
+    log_likelihood: Tensor | None = None  # log p(x|z) in nats
+    kl: Tensor | None = None  # KL(q(z|x) || p(z)) in nats
     log_px: Tensor | None = None  # an estimate of log p(x) that is low on average, where that is what is maximised
-    cross_entropy: Tensor | None = None  # of q(z|x) to the exact posterior, where it is fitted beside that
+    cross_entropy: Tensor | None = None  # of q(z|x) to the exact posterior, where q is fitted beside that
 
     def detach(self) -> "Terms":
         """The same numbers without their graph."""
@@ -52,7 +52,13 @@ class Terms(NamedTuple):
 
 
 def terms(x: Tensor, likelihood: Pixels, kl: Tensor | None) -> Terms:
-    """The parts at one z: squared error to the mean of p(x|z), log p(x|z) in nats, and the given KL in nats."""
+    """The parts at one z for each image.
+
+    Args:
+        x: (B, 1, 28, 28) images.
+        likelihood: p(x|z) at those z; the squared error is to its mean.
+        kl: (B,) in nats; None for an autoencoder.
+    """
     error = squared_error(x, likelihood.mean)
     return Terms(error, likelihood.log_prob(x, error), kl)
 
@@ -67,23 +73,38 @@ def kl_closed_form(posterior: DiagonalNormal) -> Tensor:
 
 
 def kl_monte_carlo(posterior: Distribution, prior: Distribution, z: Tensor) -> Tensor:
-    """log q(z|x) - log p(z) in nats, (B,): its mean over z ~ q(z|x) is the KL."""
+    """log q(z|x) - log p(z) in nats, (B,): its mean over z ~ q(z|x) is the KL.
+
+    Args:
+        posterior: q(z|x) over (B, D).
+        prior: p(z) over (D,).
+        z: (B, D) drawn from q.
+    """
     return posterior.log_prob(z) - prior.log_prob(z)
 
 
 def importance_bound(log_joint: Tensor, log_posterior: Tensor) -> Tensor:
-    """log 1/K sum_k p(x, z_k) / q(z_k|x) in nats, (B,), from the two logarithms (K, B) at z_k ~ q(z|x).
+    """log 1/K sum_k p(x, z_k) / q(z_k|x) in nats, (B,).
 
     Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015.
+
+    Args:
+        log_joint: (K, B) log p(x, z_k) at z_k ~ q(z|x), in nats.
+        log_posterior: (K, B) log q(z_k|x), in nats.
     """
     return (log_joint - log_posterior).logsumexp(0) - math.log(len(log_joint))
 
 
 def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tensor:
-    """-E log q(z|x) in nats, (B,), over points z (M, D) weighted (B, M) as the exact posterior weighs them.
+    """-E log q(z|x) in nats, (B,), over points that are weighted as the exact posterior weights them.
 
-    For a Gaussian q it depends on the mean and the variance of the weighted points alone. Its minimum over q has both
-    right; it is the wake phase of Bornschein and Bengio, Reweighted wake-sleep, 2015.
+    For a Gaussian q it depends on the mean and the variance of the weighted points alone. At its minimum over q both
+    are those of the points; it is the wake phase of Bornschein and Bengio, Reweighted wake-sleep, 2015.
+
+    Args:
+        posterior: q(z|x) over (B, D).
+        z: (M, D) points.
+        weights: (B, M), each row >= 0 with the sum 1.
     """
     mean = weights @ z  # (B, D)
     variance = (weights @ z.square() - mean.square()).clamp(min=0)
@@ -94,27 +115,40 @@ def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tens
 def loss(parts: Terms, beta: float) -> Tensor:
     """What training minimises, in nats, mean over the batch: -(log p(x|z) - beta KL), or -log p(x) where that is given.
 
-    The cross-entropy that fits an encoder beside log p(x) is added: it has no weights in common with it.
+    The cross-entropy that fits an encoder beside log p(x) is added: the two have no weights in common.
+
+    Args:
+        parts: of the objective, for each image of the batch.
+        beta: the weight of the KL, >= 0.
     """
     if parts.log_px is not None:
-        fitted = parts.log_px if parts.cross_entropy is None else parts.log_px - parts.cross_entropy
-        return -fitted.mean()
-    objective = parts.log_likelihood if parts.kl is None else parts.log_likelihood - beta * parts.kl
+        objective = parts.log_px if parts.cross_entropy is None else parts.log_px - parts.cross_entropy
+    else:
+        assert parts.log_likelihood is not None  # every other objective has it
+        objective = parts.log_likelihood if parts.kl is None else parts.log_likelihood - beta * parts.kl
     return -objective.mean()
 
 
 def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
-    """The means over all images of all batches, by name and unit, of the parts that there are; and loss_nats.
+    """The means of the parts that there are over all images, by name and unit; and loss_nats.
 
-    squared_error, log_likelihood_nats, kl_nats, elbo_nats; log_px_nats, cross_entropy_nats. log_px_nats is an estimate
-    from the draws of each step, low on average, as `exact_terms` and `importance_terms` say.
+    The names are squared_error, log_likelihood_nats, kl_nats, elbo_nats, log_px_nats and cross_entropy_nats.
+    log_px_nats is an estimate from the draws of each step, low on average, as `VAE.exact_terms` and
+    `VAE.importance_terms` say.
+
+    Args:
+        batches: the parts of each batch; all have the same parts.
+        beta: the weight of the KL in the loss.
     """
     parts = Terms(*(_joined(column) for column in zip(*batches, strict=True)))
+    elbo = None
+    if parts.log_likelihood is not None and parts.kl is not None:
+        elbo = parts.log_likelihood - parts.kl
     named = {
         "squared_error": parts.squared_error,
         "log_likelihood_nats": parts.log_likelihood,
         "kl_nats": parts.kl,
-        "elbo_nats": None if parts.kl is None else parts.log_likelihood - parts.kl,
+        "elbo_nats": elbo,
         "log_px_nats": parts.log_px,
         "cross_entropy_nats": parts.cross_entropy,
         "loss_nats": loss(parts, beta),
@@ -123,4 +157,5 @@ def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
 
 
 def _joined(column: Sequence[Tensor | None]) -> Tensor | None:
-    return None if column[0] is None else torch.cat(column).cpu().double()
+    there = [part for part in column if part is not None]
+    return torch.cat(there).cpu().double() if there else None

@@ -206,7 +206,7 @@ class StoryFile(Observer):
         self._write("measuring", what=what)
 
     def trained(self, result: Checkpoint) -> None:
-        """Write a line `written`: whoever writes the checkpoint is told before."""
+        """Write a line `written`; the observer that writes the checkpoint must come before this one."""
         self._write("written", run_id=result.record["run_id"])
 
     def done(self, result: Checkpoint) -> None:

@@ -1,15 +1,15 @@
-"""A training run as a row of moments: what the decoder and the codes were, from before the first step to the last.
+"""A training run as a series of snapshots: decoder and codes from before the first step to the last.
 
-    step 0,  then  K - 1 steps from `FIRST` of an epoch to the end of the run, each the same multiple of the one before
+    step 0,  then  K - 1 steps from `FIRST_EPOCHS` to the end of the run, each the same multiple of the one before
 
-A map takes on most of its shape within the first epochs and then only refines it, so moments that are even in the
-logarithm of time are about even in what there is to see. A snapshot is the decoder, the codes of the test images, and
-the parts of the objective on them, as `vae.evaluate` measures these.
+A map takes on most of its shape within the first epochs and then only refines it, so snapshots that are even in the
+logarithm of time show about equal changes. A snapshot is the decoder, the codes of the test images, and the parts of
+the objective on them, as `vae.metrics` measures these.
 
     <name>.replay.pt    run id, configuration and snapshots, beside `<name>.pt` and `<name>.json` of the same run
 
-Its size is that of the decoders. So the weights from one wide layer to the next are float16 where that holds them, and
-the first layer and the biases, which are few, are float32. Of the 7.84 million grey levels (0..255) that the shipped
+Its size is that of the decoders. So the weights between wide layers are float16 if that is precise enough, and the
+first layer and the biases, which are few, are float32. Of the 7.84 million grey levels (0..255) that the shipped
 models decode at their codes, 0.8 % (ae) and 0.7 % (vae) differ by one level, and 9 (ae) by two.
 """
 
@@ -31,14 +31,14 @@ from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, read_tensors, suffixed, write_atomically
 
-FIRST = 1 / 32  # of an epoch: before that the step size, which starts from 0, has moved nothing that could be seen
+FIRST_EPOCHS = 1 / 32  # before that the step size, which starts from 0, has changed nothing that one could see
 SNAPSHOTS = 15  # of the shipped models
 MOST = 1_000  # a snapshot takes megabytes
 SUFFIX = ".replay.pt"
 
 
 class Snapshot(NamedTuple):
-    """A moment of a run."""
+    """The state of a run after some steps."""
 
     step: int  # steps taken
     epoch: float  # the same in passes over the training images
@@ -56,11 +56,11 @@ class Replay:
     snapshots: list[Snapshot]
 
     def weights(self, index: int) -> dict[str, Tensor]:
-        """Those of a moment, in float32, by their names."""
+        """The weights of a snapshot in float32, by their names."""
         return {name: value.float() for name, value in self.snapshots[index].weights.items()}
 
     def model(self, index: int) -> Model:
-        """The model of a moment, in float32, to decode with; its encoder was not kept and has no weights."""
+        """The model of a snapshot in float32, to decode with; its encoder was not kept and has no weights."""
         model = build_empty(self.config, self.classes)
         weights = self.weights(index)
         if set(weights) != set(filter(_decodes, model.state_dict())):
@@ -70,10 +70,16 @@ class Replay:
 
 
 def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
-    """The steps after which a snapshot is taken: none, or 0 and up to `count` - 1 more, the last of them `steps`."""
+    """The steps after which a snapshot is taken: none, or 0 and up to `count` - 1 more, the last of them `steps`.
+
+    Args:
+        steps: of the whole run.
+        steps_per_epoch: of one pass over the training images.
+        count: of the snapshots: 0, or 2 and more.
+    """
     if count == 0:
         return []
-    first = max(1, round(FIRST * steps_per_epoch))
+    first = max(1, round(FIRST_EPOCHS * steps_per_epoch))
     later = torch.logspace(0, 1, count - 1, base=steps / first, dtype=torch.float64) * first
     return sorted({0, *later.round().long().tolist(), steps}) if count > 2 else [0, steps]
 
@@ -129,7 +135,7 @@ class Recorder(Observer):
 
 
 def _snapshot(values: dict[str, Any]) -> Snapshot:
-    """A snapshot from the fields that a file has; until version 0.1 it called the metrics `figures`."""
+    """A snapshot from the fields in a file; older files call the metrics `figures`."""
     return Snapshot(**{"metrics" if name == "figures" else name: value for name, value in values.items()})
 
 
@@ -151,9 +157,14 @@ def _small(values: Tensor) -> Tensor:
 
 
 def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
-    """Write the snapshots beside a checkpoint, in place of any earlier replay, which is removed even if there are none.
+    """Write the snapshots beside a checkpoint, in place of any earlier replay.
 
-    A single snapshot is not a replay.
+    The earlier one is removed even if there are fewer than two snapshots, which make no replay.
+
+    Args:
+        path: of the checkpoint, without an ending.
+        trained: the checkpoint.
+        recorder: which has taken the snapshots.
     """
     file = suffixed(path, SUFFIX)
     if len(recorder.taken) < 2:
@@ -168,28 +179,33 @@ def write(path: str | Path, trained: Checkpoint, recorder: Recorder) -> None:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether a checkpoint has a replay, be it its own or not."""
+    """Whether there is a replay beside a checkpoint, of whatever run."""
     return os.path.isfile(suffixed(path, SUFFIX))
 
 
 def read(path: str | Path, checkpoint: Checkpoint) -> Replay:
     """The replay of a checkpoint.
 
-    Raises CheckpointError, in one sentence that names the file and the command that makes it, when it is missing,
-    damaged, foreign, or of another run than the checkpoint.
+    Args:
+        path: of the checkpoint, without an ending.
+        checkpoint: what was read from there.
+
+    Raises:
+        CheckpointError: in one sentence that names the file and the command that makes it, if the replay is missing,
+            damaged, foreign, or of another run than the checkpoint.
     """
     file, cure = suffixed(path, SUFFIX), command(path, checkpoint)
     if not exists(path):
-        raise CheckpointError(f"{checkpoint.name} has no replay: train it anew and keep one with `{cure}`")
+        raise CheckpointError(f"{checkpoint.name} has no replay: train it again and keep one with `{cure}`")
     content = read_tensors(file, cure)
     if content["run_id"] != checkpoint.record["run_id"]:
         raise CheckpointError(f"{file} is of another run than {checkpoint.name}: make both with `{cure}`")
     try:
-        taken = [_snapshot(each) for each in content["snapshots"]]
+        taken = [_snapshot(values) for values in content["snapshots"]]
         replay = Replay(TrainConfig.from_dict(content["config"]), len(checkpoint.class_names), taken)
         _check(replay, checkpoint)
     except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{file} does not fit its checkpoint: make both anew with `{cure}`") from error
+        raise CheckpointError(f"{file} does not fit its checkpoint: make both again with `{cure}`") from error
     return replay
 
 
@@ -222,5 +238,10 @@ def _check_numbers(values: list[Any]) -> None:
 
 
 def command(path: str | Path, checkpoint: Checkpoint) -> str:
-    """The command that trains a model again just as it was trained, and keeps snapshots."""
+    """The command that trains a model again in the same way, and keeps snapshots.
+
+    Args:
+        path: of the checkpoint, without an ending.
+        checkpoint: what was read from there.
+    """
     return stored_checkpoint.command(Path(path), checkpoint.config, "--snapshots", str(SNAPSHOTS))

@@ -42,13 +42,18 @@ COMMAND = "python -m vae.train"
 
 
 class TrainingError(RuntimeError):
-    """A run cannot go on: its loss is not finite, or what it should resume is not there or not its own."""
+    """A run cannot go on: its loss is not finite, or the state to resume is missing or of another run."""
 
 
 def step_size(step: int, steps: int, peak: float) -> float:
     """Adam's step size: from 0 to `peak` in a straight line, then back to 0 along half a cosine.
 
     Smith and Topin, Super-convergence, 2018; the cosine is of Loshchilov and Hutter, SGDR, 2016.
+
+    Args:
+        step: its number, counted from 0.
+        steps: of the whole run.
+        peak: the largest step size.
     """
     rise = max(1, round(RISE * steps))
     if step < rise:
@@ -57,15 +62,26 @@ def step_size(step: int, steps: int, peak: float) -> float:
 
 
 def points(most: int, done: float) -> int:
-    """Points of the prior for a step `done` of the way: a quarter of `most`, from 40 % on half, from 75 % on all.
+    """The number of points of the prior for a step: a quarter of the most, from 40 % of the run half, from 75 % all.
 
-    While the map still takes shape, coarse is good enough; how finely it can be resolved is learned at the end.
+    Few points are enough while the map takes shape; its fine detail is learned at the end.
+
+    Args:
+        most: `TrainConfig.points`.
+        done: the share of the run that is done, in [0, 1].
     """
     return max(1, most // 4 if done < 0.4 else most // 2 if done < 0.75 else most)
 
 
 class Run:
-    """A training run between two epochs: model, optimizer, generators and history."""
+    """A training run between two epochs: model, optimizer, generators and history.
+
+    Args:
+        config: what is trained, and how.
+        device: where.
+        data: on any device; the first weights may depend on its training images.
+        recorder: whose snapshots are part of the state.
+    """
 
     def __init__(
         self, config: TrainConfig, device: torch.device | str, data: ImageSet, recorder: Recorder | None = None
@@ -128,7 +144,7 @@ class Run:
         return model.exact_terms(x, condition, points(config.points, done), noise)
 
     def state(self) -> dict[str, Any]:
-        """All that another process needs to go on."""
+        """Everything that another process needs to go on."""
         return {
             "run_id": self.run_id,
             "config": self.config.to_dict(),
@@ -143,10 +159,11 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state.
+        """Go on from a state.
 
-        Raises TrainingError if it is of another configuration or kind of device, and ValueError if its configuration
-        has settings that this version does not know.
+        Raises:
+            TrainingError: if it is of another configuration or kind of device.
+            ValueError: if its configuration has settings that this version does not know.
         """
         ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
         differing = [f"{name} is {theirs[name]!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs[name]]
@@ -194,7 +211,8 @@ def train(
         TrainingError: if the loss is not finite, there is nothing to resume, or there are too few images.
     """
     _check_images(config, data)
-    run = Run(config, device, data, next((each for each in observers if isinstance(each, Recorder)), None))
+    recorders = [observer for observer in observers if isinstance(observer, Recorder)]
+    run = Run(config, device, data, *recorders[:1])
     if resume:
         run.restore(_saved(resume_file))
     observer = Broadcast(observers)
@@ -257,7 +275,7 @@ def _check_images(config: TrainConfig, data: ImageSet) -> None:
 
 
 def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
-    """Raise TrainingError if a metric or a weight is not finite, or after the last epoch a code of a test image."""
+    """Raise TrainingError if a metric or a weight is not finite, or, after the last epoch, the code of a test image."""
     finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
     finite = finite and all(map(math.isfinite, row.values()))
     if finite and len(run.history) + 1 == run.config.epochs:

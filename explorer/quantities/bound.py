@@ -18,7 +18,7 @@ from explorer.quantities.posterior_map import PosteriorMap
 from vae.architecture import PIXELS
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
-from vae.inference import estimators, inference_gap, quadrature
+from vae.inference import estimators, inference_gap, joint, quadrature
 from vae.inference.inference_gap import BestGaussian, Elbo
 from vae.inference.population_monte_carlo import PosteriorEstimate
 from vae.inference.quadrature import Moments, Posterior
@@ -226,7 +226,7 @@ def draws(
 
     def log_weights(proposal: DiagonalNormal) -> np.ndarray:
         z = proposal.rsample((DRAWS,), generator=generator)
-        return (estimators.log_joint(model, x, z[None], y)[0] - proposal.log_prob(z)).numpy()
+        return (joint.log_joint(model, x, z[None], y)[0] - proposal.log_prob(z)).numpy()
 
     return log_weights(DiagonalNormal(mean, std.log())), log_weights(model.prior())
 

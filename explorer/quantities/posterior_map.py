@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explorer.extent import Box, Point, Range, pair
 from vae.distributions import pairwise_log_prob
-from vae.inference.adaptive import midpoints
+from vae.grids import midpoints
 from vae.inference.quadrature import Posterior
 from vae.models import VAE
 

@@ -5,10 +5,11 @@
 
 An image becomes 28 x 28 grey levels, white on black:
 
-    1. upright, as its camera noted; transparent parts black or white, whichever is farther from what is drawn; grey
-    2. padded to a square with the median grey of its border, and resized, with every pixel counted when it shrinks
-    3. inverted, if the borders of most images are lighter than mid-grey: of all the images or of none, so that what is
-       bright in one is bright in the other
+    1. turned upright, as its camera noted; transparent parts become black or white, whichever is farther from what is
+       drawn; converted to grey
+    2. padded to a square with the median grey of its border, and resized; every pixel counts when it shrinks
+    3. inverted, if the borders of most images are lighter than mid-grey: all images or none, so that what is bright in
+       one is bright in the others
 
 An image of 28 x 28 grey levels on black is taken as it is. Which images are test images, and the order of all, follow
 from the names alone: each class is shuffled by a fixed seed.
@@ -34,11 +35,11 @@ from vae.images.tensors import DataError, ImageSet, Split
 SUFFIXES = grey.suffixes()
 SIDE = 28
 LEAST_IMAGES = 10  # in a class
-MOST_IMAGES = 200_000  # in all
-TEST_SHARE = 5  # of so many images one is a test image
-VOTERS = 100  # images that say whether black is the ground
+MOST_IMAGES = 200_000  # in a folder
+IMAGES_PER_TEST_IMAGE = 5
+VOTERS = 100  # images that decide whether the background is black
 SEED = 0
-_QUICK = 1_000  # so many images take no second
+_SHOW_BAR_FROM = 1_000  # images: fewer take less than a second
 
 
 class Files(NamedTuple):
@@ -56,13 +57,14 @@ def load(folder: Path) -> ImageSet:
     if files.left_out:
         print(f"{folder}: {_left_out(files.left_out)}", file=sys.stderr)
     inverted = lighter_ground(files)
-    return ImageSet(*_read(files.train, inverted), *_read(files.test, inverted), files.class_names)
+    train_images, train_labels = _read(files.train, inverted)
+    return ImageSet(train_images, train_labels, *_read(files.test, inverted), class_names=files.class_names)
 
 
 def load_test_split(folder: Path) -> Split:
     """The test images alone; raises DataError as `load` does."""
     files = find(folder)
-    return Split(*_read(files.test, lighter_ground(files)), files.class_names)
+    return Split(*_read(files.test, lighter_ground(files)), class_names=files.class_names)
 
 
 def find(folder: Path) -> Files:
@@ -78,10 +80,10 @@ def find(folder: Path) -> Files:
 
 
 def _find(folder: Path) -> Files:
-    classes = sorted((each for each in folder.iterdir() if _counts(each) and each.is_dir()), key=_natural)
+    classes = sorted((path for path in folder.iterdir() if _counts(path) and path.is_dir()), key=_natural)
     if not 1 <= len(classes) <= MOST_CLASSES:
-        found = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
-        raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {found}")
+        count = f"{len(classes)} subfolders, and no more classes can be told apart on a map" if classes else "none"
+        raise DataError(f"{folder} must have 1 to {MOST_CLASSES} subfolders of images, one a class; it has {count}")
     for each in classes:
         if not (each.name.isprintable() and each.name.strip()):
             raise DataError(f"the class {str(each)!r} has a name that cannot be shown: rename its folder")
@@ -92,18 +94,18 @@ def _find(folder: Path) -> Files:
         left_out += sorted({*files} - {*images})
         _check_count(each, len(images))
         random.Random(SEED).shuffle(images)
-        few = len(images) // TEST_SHARE
-        test += [(file, label) for file in images[:few]]
-        train += [(file, label) for file in images[few:]]
+        test_count = len(images) // IMAGES_PER_TEST_IMAGE
+        test += [(file, label) for file in images[:test_count]]
+        train += [(file, label) for file in images[test_count:]]
     if len(train) + len(test) > MOST_IMAGES:
         raise DataError(f"{folder} has {len(train) + len(test):,} images: leave {MOST_IMAGES:,} at most in it")
-    for part in (train, test):  # the first few of either are of all classes
+    for part in (train, test):  # so that the first images of either are of all classes
         random.Random(SEED).shuffle(part)
     return Files(train, test, tuple(each.name for each in classes), left_out)
 
 
 def lighter_ground(files: Files) -> bool:
-    """Whether the median grey of most images' borders is above the middle, asked of images all over the folder."""
+    """Whether the borders of most images are lighter than mid-grey, by a sample from all over the folder."""
     everything = files.train + files.test
     asked = everything[:: -(-len(everything) // VOTERS)]
     lighter = [_border(np.asarray(read_grey(file))) > 127.5 for file, _ in asked]
@@ -111,14 +113,22 @@ def lighter_ground(files: Files) -> bool:
 
 
 def read_image(file: Path, inverted: bool) -> np.ndarray:
-    """An image in MNIST's form, (28, 28) uint8; raises DataError for a file that is no image."""
+    """An image in MNIST's form, (28, 28) uint8.
+
+    Args:
+        file: the image.
+        inverted: whether light and dark are exchanged.
+
+    Raises:
+        DataError: for a file that is no image.
+    """
     image = read_grey(file)
     small = np.asarray(ImageOps.pad(image, (SIDE, SIDE), Image.Resampling.BILINEAR, _border(np.asarray(image))))
     return 255 - small if inverted else small
 
 
 def read_grey(file: Path) -> Image.Image:
-    """An image upright and grey, in its own size, nothing of it transparent; raises DataError where there is none."""
+    """An image upright and grey, in its own size, without transparency; raises DataError if there is none."""
     try:
         image = Image.fromarray(grey.read(file, draft=4 * SIDE))  # a large JPEG is read in a fraction of its size
         if max(image.size) > SIDE * min(image.size):
@@ -130,7 +140,7 @@ def read_grey(file: Path) -> Image.Image:
 
 def _read(files: Sequence[tuple[Path, int]], inverted: bool) -> tuple[Tensor, Tensor]:
     """Images (N, 28, 28) uint8 and labels (N,) int64."""
-    quiet = len(files) < _QUICK
+    quiet = len(files) < _SHOW_BAR_FROM
     bar = tqdm(files, desc="reading images", unit="image", disable=quiet, leave=False)
     images = np.stack([read_image(file, inverted) for file, _ in bar])
     return torch.from_numpy(images), torch.tensor([label for _, label in files])

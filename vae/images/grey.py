@@ -1,11 +1,11 @@
 """An image file in grey levels, as a person sees it: the only place where an untrusted image is decoded.
 
-Pillow goes by what a file begins with, whatever its name, and some formats that it knows are programs: it hands
-PostScript to Ghostscript, which runs it. So only the decoders of `FORMATS` are ever asked, whose files hold pixels and
-nothing else, and whatever a decoder raises is one error here.
+Pillow recognises a file by its first bytes, whatever its name, and some formats that it knows are programs: it hands
+PostScript to Ghostscript, which runs it. So only the decoders of `FORMATS` are used, whose files hold nothing but
+pixels, and every exception of a decoder becomes one error here.
 
     size      read from the head of the file before any pixel is decoded; above MOST_BYTES the file is refused
-    frame     of several (GIF, APNG, TIFF, ...) the first that is not all one grey
+    frame     if there are several (GIF, APNG, TIFF, ...), the first that is not all one grey
     depth     pixels of more than 8 bits keep their upper 8; with `stretch` their own range becomes black to white
     opacity   transparent parts become white, or black where the drawing is light
     upright   turned as the camera noted
@@ -44,7 +44,8 @@ def read(
         draft: a JPEG may be decoded in a fraction of its size, no side below this.
         stretch: see `depth` above.
 
-    Raises Unusable for a file that is broken, too large, or no image of `FORMATS`.
+    Raises:
+        Unusable: for a file that is broken, too large, or no image of `FORMATS`.
     """
     try:
         content = source if isinstance(source, bytes) else _content(source)
@@ -97,10 +98,10 @@ def _check_size(image: Image.Image) -> None:
     """Raise Unusable where a decoder would fill more than MOST_BYTES, by what the head of the file says."""
     tiles = getattr(image, "tag_v2", {})
     width, height = (max(side, int(tiles.get(tag, 0))) for side, tag in zip(image.size, _TILE_SIDES, strict=True))
-    each = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
+    bytes_each = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
     if image.format in ("WEBP", "AVIF"):  # these keep two more pictures of the same size
-        each = 12
-    if width * height * each > MOST_BYTES:
+        bytes_each = 12
+    if width * height * bytes_each > MOST_BYTES:
         raise Unusable(f"its {image.width:,} x {image.height:,} pixels are too many")
 
 
@@ -118,6 +119,8 @@ def _first_drawn(image: Image.Image, longest: int | None, stretch: bool) -> np.n
         if grey.min() < grey.max():
             return grey
         blank = grey if blank is None else blank
+    if blank is None:
+        raise Unusable("it has no frame")
     return blank
 
 
@@ -157,12 +160,12 @@ def _shallow(image: Image.Image, factor: int, stretch: bool) -> np.ndarray:
     if not stretch and image.mode == "F":
         raise Unusable("its pixels are fractions")
     low, high = _range(values) if stretch else (0.0, 65_536.0)
-    found = []
+    bands = []
     for top in range(0, len(values), _ROWS * factor):
         band = values[top : top + _ROWS * factor].astype(np.float64)
         share = np.nan_to_num((band - low) / (high - low), nan=0.0)
-        found.append(np.asarray(Image.fromarray((share * 256).clip(0, 255).astype(np.uint8)).reduce(factor)))
-    return np.vstack(found)
+        bands.append(np.asarray(Image.fromarray((share * 256).clip(0, 255).astype(np.uint8)).reduce(factor)))
+    return np.vstack(bands)
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -1,15 +1,15 @@
-"""A grey image brought to the form of MNIST's, which is the only form that the models have seen.
+"""Brings a grey image to the form of MNIST's images, which is the only form that the models have seen.
 
     ink     how far a pixel of the digit is from the paper towards the pen, see `ink`
-    crop    to the smallest box that holds all ink of weight
+    crop    to the smallest box that holds all ink that is not faint
     fit     one scale for both axes makes the box's longer side 20 pixels; a new pixel is the mean over its area
     place   in 28 x 28, moved by whole pixels until the centre of mass is within the pixel (14, 14), counted from 0
     peak    the brightest pixel is 255
 
-So were MNIST's own images made, and all of them keep to it: of the 10,000 test images 9,997 are 20 pixels long,
-all have their centre of mass in that pixel, and the peak of each is 255 or 254. Their form is therefore themselves, to
-within one grey level: an image whose box is 20 pixels long already, even if each pixel is enlarged to a
-square, keeps it, down to the weakest ink at its edges.
+MNIST's own images were made in this way, and all of them keep to it: of the 10,000 test images 9,997 are 20 pixels
+long, all have their centre of mass in that pixel, and the peak of each is 255 or 254. So they are their own form, to
+within one grey level: an image whose box is 20 pixels long already, even if each pixel is enlarged to a square, keeps
+that box, down to the weakest ink at its edges.
 
 LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998, section III.A.
 """
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.images.ink import LEAST_CONTRAST, WEIGHS, digit_ink
+from vae.images.ink import FAINT_INK, LEAST_CONTRAST, digit_ink
 
 SIDE = 28
 BOX = 20
@@ -30,8 +30,8 @@ class Form(NamedTuple):
     """A digit in MNIST's form, and what may be wrong about it."""
 
     image: np.ndarray  # (28, 28) uint8
-    alone: bool  # the picture shows nothing of weight beside the digit
-    clear: bool  # what was read is plainly one digit: of strokes, and well above its paper
+    alone: bool  # the picture shows nothing heavy beside the digit
+    clear: bool  # it is clearly one digit: made of strokes, and well above its paper
 
 
 def mnist_form(image: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def _own_image(image: np.ndarray) -> np.ndarray:
 def own_pixels(image: np.ndarray) -> np.ndarray:
     """An image (H, W) in its original pixels if each was enlarged to a square of whole size, else as it is."""
     steps = [np.flatnonzero((np.diff(image.astype(int), axis=axis) != 0).any(axis=1 - axis)) + 1 for axis in (0, 1)]
-    side = math.gcd(*(int(each - along[0]) for along in steps for each in along[1:]))
+    side = math.gcd(*(int(step - along[0]) for along in steps for step in along[1:]))
     if side < 2:
         return image
     first = [along[0] % side if len(along) else 0 for along in steps]
@@ -86,9 +86,9 @@ def already_fitted(image: np.ndarray) -> np.ndarray | None:
 
 
 def crop(values: np.ndarray) -> np.ndarray:
-    """The smallest box of values (H, W) that holds all that weigh, from `WEIGHS` of the peak on."""
-    weighs = values >= WEIGHS * values.max()
-    rows, columns = (np.flatnonzero(weighs.any(axis=axis)) for axis in (1, 0))
+    """The smallest box of values (H, W) that holds all ink of at least `FAINT_INK` of the peak."""
+    counts = values >= FAINT_INK * values.max()
+    rows, columns = (np.flatnonzero(counts.any(axis=axis)) for axis in (1, 0))
     return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
@@ -116,7 +116,7 @@ def place(values: np.ndarray) -> np.ndarray:
 
 
 def _overlaps(length: int, step: float) -> np.ndarray:
-    """What share of each new pixel, `step` old ones wide, every old pixel covers: (new, length), the rest is paper."""
+    """The share of each new pixel, `step` old ones wide, that every old pixel covers, (new, length)."""
     count = math.ceil(length / step - 1e-9)
     edges = (np.arange(count + 1) - count / 2) * step + length / 2  # of the new pixels, counted in old ones
     old = np.arange(length)

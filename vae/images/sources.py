@@ -1,4 +1,4 @@
-"""Where images come from: MNIST and its kin by name, through torchvision, or any folder of images.
+"""Where images come from: MNIST and sets of its form by name, through torchvision, or any folder of images.
 
     mnist           ten handwritten digits        60,000 + 10,000    <data_dir>/MNIST/raw/
     fashion-mnist   ten kinds of clothing         60,000 + 10,000    <data_dir>/FashionMNIST/raw/
@@ -6,9 +6,9 @@
     emnist-digits   ten handwritten digits       240,000 + 40,000    <data_dir>/EMNIST/raw/
     FOLDER          one subfolder a class         see `folder`
 
-The files of the named sets are torchvision's: IDX, downloaded by torchvision when absent, which checks their MD5. Those
-of MNIST are also held against their SHA-256 at each load, those of the others against the sizes and labels that they
-must have, so that nothing is ever trained on a truncated or foreign file.
+The files of the named sets are torchvision's: IDX files, which torchvision downloads when they are absent and whose MD5
+it checks. Each load also checks the SHA-256 of those of MNIST, and sizes and labels of the others, so that nothing is
+ever trained on a truncated or foreign file.
 
 LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998; Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017;
 Clanuwat et al., Deep learning for classical Japanese literature, 2018; Cohen et al., EMNIST, 2017.
@@ -84,29 +84,50 @@ def load_dataset(
 ) -> ImageSet:
     """The whole of a set on `device`: one of SOURCES, or the folder of that path.
 
-    A named set is downloaded with a progress bar if absent and `download` is set. Raises DataError, saying what to do,
-    when a set is absent and cannot be downloaded, or when a file of it is not what it should be.
+    Args:
+        dataset: as `TrainConfig.dataset`.
+        data_dir: where the named sets are, as `data_dir` takes it.
+        device: where the tensors shall be.
+        download: download a named set, with a progress bar, if it is absent.
+
+    Raises:
+        DataError: which says what to do, if a set is absent and cannot be downloaded, or if one of its files is not
+            what it should be.
     """
     with _readable(dataset):
         if dataset not in SOURCES:
             return folder.load(_folder(dataset)).to(device)
         source = SOURCES[dataset]
         files = _present(source, _resolve(data_dir), download)
-        return ImageSet(*(_read(file, source, rank) for rank, file in enumerate(files)), source.class_names).to(device)
+        parts = [_read(file, source, rank) for rank, file in enumerate(files)]
+        return ImageSet(parts[0], parts[1], parts[2], parts[3], source.class_names).to(device)
 
 
 def load_test_split(dataset: str = MNIST, data_dir: str | Path | None = None) -> Split:
-    """The test images of a set that is on this machine, no others read; raises DataError as `load_dataset` does."""
+    """The test images of a set that is on this machine; the training images are not read.
+
+    Args:
+        dataset: as `TrainConfig.dataset`.
+        data_dir: where the named sets are, as `data_dir` takes it.
+
+    Raises:
+        DataError: as `load_dataset` does.
+    """
     with _readable(dataset):
         if dataset not in SOURCES:
             return folder.load_test_split(_folder(dataset))
         source = SOURCES[dataset]
         files = _present(source, _resolve(data_dir), download=False)
-        return Split(*(_read(files[rank], source, rank) for rank in (2, 3)), source.class_names)
+        return Split(_read(files[2], source, 2), _read(files[3], source, 3), source.class_names)
 
 
 def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
-    """Whether all files of a named set, or the folder, are on this machine, where this process may look."""
+    """Whether all files of a named set, or the folder, are on this machine and can be seen by this process.
+
+    Args:
+        dataset: as `TrainConfig.dataset`.
+        data_dir: where the named sets are, as `data_dir` takes it.
+    """
     try:
         if dataset not in SOURCES:
             return expanded(dataset).is_dir()
@@ -116,7 +137,7 @@ def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
 
 
 def title(dataset: str) -> str:
-    """A set's name as a person reads it."""
+    """The name of a set, for people."""
     return SOURCES[dataset].title if dataset in SOURCES else Path(dataset).name or dataset
 
 
@@ -150,7 +171,7 @@ def _files(source: Source, root: Path) -> list[Path]:
 
 
 def _present(source: Source, root: Path, download: bool) -> list[Path]:
-    """The files of a set, downloaded where they are absent and that is wished."""
+    """The files of a set, downloaded if they are absent and `download` is set."""
     files = _files(source, root)
     if not all(file.is_file() for file in files):
         raw = files[0].parent
@@ -173,7 +194,7 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
     known = not source.sha256 or hashlib.sha256(content).hexdigest() == source.sha256[rank]
     whole = content.startswith(header) and values.size == np.prod(shape)
     if not (known and whole) or (rank % 2 and values.max() >= len(source.class_names)):
-        raise DataError(f"{file} is truncated or not {source.title}'s: delete it, and it is downloaded anew")
+        raise DataError(f"{file} is truncated or not {source.title}'s: delete it, and it is downloaded again")
     tensor = torch.from_numpy(values.reshape(shape).copy())
     if rank % 2:
         return tensor.long()
@@ -183,7 +204,7 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
 def _download(source: Source, root: Path, ways_out: str) -> None:
     """Fetch a set, or wait until another process has.
 
-    It is fetched to a folder of its own and then moved, so that a fetch that was killed is not taken for a whole set.
+    It is fetched to a folder of its own and then moved, so that an interrupted download is not taken for a whole set.
     """
     raw, part = root / source.torchvision / "raw", root / f".{source.torchvision}.part"
     try:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vae.architecture import DIGITS
 
-VALIDATION_IMAGES = 5_000  # the last of the training images, held out to choose by; of a small set the last fifth
+VALIDATION_IMAGES = 5_000  # the last of the training images, which are held out; the last fifth of a small set
 
 
 class DataError(RuntimeError):
@@ -38,11 +38,17 @@ class ImageSet(NamedTuple):
 
     def to(self, device: torch.device | str) -> "ImageSet":
         """The same set on another device."""
-        return ImageSet(*(tensor.to(device) for tensor in self[:4]), self.class_names)
+        return ImageSet(
+            self.train_images.to(device),
+            self.train_labels.to(device),
+            self.test_images.to(device),
+            self.test_labels.to(device),
+            self.class_names,
+        )
 
 
 class Split(NamedTuple):
-    """One part of a set, as the whole has it."""
+    """The training images or the test images of a set."""
 
     images: Tensor  # (N, 28, 28) uint8
     labels: Tensor  # (N,) int64
@@ -50,28 +56,40 @@ class Split(NamedTuple):
 
 
 def fingerprint(images: Tensor) -> str:
-    """What tells uint8 images (N, 28, 28) from all others: the SHA-256 of their pixels."""
+    """The SHA-256 of the pixels of uint8 images (N, 28, 28), by which a set is recognised."""
     return hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest()
 
 
 def to_pixels(images: Tensor) -> Tensor:
-    """From uint8 images (B, 28, 28) to pixels (B, 1, 28, 28) in [0, 1]."""
+    """Pixels (B, 1, 28, 28) in [0, 1] from uint8 images (B, 28, 28)."""
     return images.unsqueeze(1) / 255
 
 
 def binarize(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Each pixel 1 with the probability that is its grey value, else 0 (Salakhutdinov and Murray, 2008)."""
+    """Draw each pixel as 1 with its grey value as the probability, else as 0 (Salakhutdinov and Murray, 2008).
+
+    Args:
+        pixels: any shape, in [0, 1].
+        generator: of the draws, on the device of the pixels.
+    """
     return (torch.rand(pixels.shape, generator=generator, device=pixels.device) < pixels).to(pixels.dtype)
 
 
 def split_validation(data: ImageSet) -> tuple[ImageSet, tuple[Tensor, Tensor]]:
-    """The set less its last 5,000 training images, or the last fifth of few, and those images with their labels."""
+    """The set without its last 5,000 training images, or the last fifth of a small set; and those with their labels."""
     first = len(data.train_images) - min(VALIDATION_IMAGES, max(1, len(data.train_images) // 5))
     rest = data._replace(train_images=data.train_images[:first], train_labels=data.train_labels[:first])
     return rest, (data.train_images[first:], data.train_labels[first:])
 
 
 def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass in the order of a fresh permutation: pixels (B, 1, 28, 28) and labels (B,); the last may be smaller."""
+    """Pixels (B, 1, 28, 28) and labels (B,) of one pass, in the order of a new permutation.
+
+    Args:
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64.
+        size: B, the images of a batch; the last batch may be smaller.
+        generator: of the permutation, on the device of the images.
+    """
     for index in torch.randperm(len(images), generator=generator, device=images.device).split(size):
         yield to_pixels(images.index_select(0, index)), labels.index_select(0, index)

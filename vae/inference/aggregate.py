@@ -1,20 +1,20 @@
-"""Where a model's codes lie, all together, and how that compares with its prior; for latent spaces of two dimensions.
+"""The codes of all images together, compared with the prior; for latent spaces of two dimensions.
 
     aggregate posterior   q(z) = 1/N sum_n q(z|x_n)
     KL(q || p)            what sampling from the prior gets wrong: z that the decoder was never trained on
     holes                 the share of prior mass where q(z) < p(z) / 10
 
 The plane is cut into square cells. The mass of a diagonal normal in a cell is a product of two differences of its
-distribution function, so the masses of all N together are exact and one matrix product, (H, N) by (N, W). Where there
-is no q to trust, the exact p(z|x) takes its place: summed over points of the prior, and so without any encoder. Of a
-decoder that makes log p(x) of its N images as large as any decoder can, that aggregate is the prior itself.
+distribution function, so the masses of all N normals together are exact and take one matrix product, (H, N) by (N, W).
+If a model has no q that is worth asking, the exact p(z|x) takes its place: summed over points of the prior, and so
+without any encoder. If a decoder maximises log p(x) over its N images, that aggregate is the prior itself.
 
-KL and holes are those of the cell masses. Merging cells can only lower a KL: what is found is a lower bound of the KL
-of the densities and rises towards it as the cells shrink. But N normals are a lumpy thing, and over the draw of the
-images E KL(q_N || p) >= KL(E q_N || p): what is found is larger than for endlessly many images, and cells narrower
-than the lumps show all of it. 10,000 points drawn from the prior itself give .18 nat and 6 % holes on cells of 0.1, .05
-nat and 1.4 % on cells of 0.2; 60,000 points .04 nat and 1.0 %, .01 nat and .3 %; normals as wide as a cell far less. So
-give all the images there are; `kl_excess_nats` says about how much of a KL the lumps are.
+KL and holes are those of the cell masses. Merging cells can only lower a KL, so this KL is a lower bound of that of the
+densities, and rises towards it as the cells shrink. But N normals do not make a smooth density, and over the draw of
+the images E KL(q_N || p) >= KL(E q_N || p): the KL is larger than for infinitely many images, and cells narrower than
+the normals show all of that excess. 10,000 points drawn from the prior itself give .18 nat and 6 % holes on cells of
+0.1, .05 nat and 1.4 % on cells of 0.2; 60,000 points .04 nat and 1.0 %, .01 nat and .3 %; normals as wide as a cell far
+less. So give all the images there are; `kl_excess_nats` estimates how much of a KL is this excess.
 
 Hoffman and Johnson, ELBO surgery, 2016; Makhzani et al., Adversarial autoencoders, 2015.
 """
@@ -28,17 +28,17 @@ from torch import Tensor
 from torch.special import log_ndtr
 
 from vae.distributions import pairwise_log_prob
-from vae.inference.estimators import by_label
+from vae.inference.joint import by_label, decode
 from vae.models import LatentVariableModel
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 
 CELL_WIDTH = 0.1
 SPARSE = 0.1  # a hole is where the density is below this share of the prior's
 POINTS = 131_072  # of the prior, .007 apart in the middle
 
-_BLOCK = 10_000  # normals in one matrix product
-_VALUES = 2**25  # log-weights held at a time
-_ROWS = 100  # codes compared with all others at once; more do not fit the caches
+_NORMALS_TOGETHER = 10_000  # in one matrix product
+_MOST_VALUES = 2**25  # log-weights in memory at a time
+_CODES_TOGETHER = 100  # compared with all others; more do not fit the caches
 _ROUNDING = 1e-6  # of float32 codes, relative to the largest
 _REACH = 8.0  # standard deviations of a normal that the plane has room for
 _MOST_CELLS = 4_000_000
@@ -57,10 +57,17 @@ class Aggregate(NamedTuple):
 
 @torch.no_grad()
 def aggregate_posterior(mean: Tensor, std: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate:
-    """The aggregate posterior of the images whose q(z|x) have mean and std, both (N, 2), against N(0, I).
+    """The aggregate posterior of images, compared with N(0, I).
 
-    The cells reach to 8 standard deviations of the prior and of every q. Raises ValueError for a wrong shape, a std
-    that is not above 0, a cell width that is not, or a plane of more than four million such cells.
+    The cells reach to 8 standard deviations of the prior and of every q.
+
+    Args:
+        mean: (N, 2) of q(z|x_n).
+        std: (N, 2) of q(z|x_n), above 0.
+        cell_width: the side of a cell, in units of z, above 0.
+
+    Raises:
+        ValueError: for a wrong shape or range, or a plane of more than four million such cells.
     """
     _check(mean, std, cell_width)
     mean, std = mean.double(), std.double()
@@ -79,23 +86,34 @@ def exact_aggregate(
     points: int = POINTS,
     cell_width: float = CELL_WIDTH,
 ) -> Aggregate:
-    """1/N sum_n p(z|x_n) of images x (N, 1, 28, 28), for a CVAE p(z|x_n, y_n), against N(0, I).
+    """1/N sum_n p(z|x_n) of images, or of p(z|x_n, y_n) under a conditional model, compared with N(0, I).
 
-    By that many points of a shifted lattice, each image's weights p(x|z_m) normalised over them, against as many equal
-    weights. A posterior narrower than the points are apart falls where the points next to it lie, which blurs the
-    aggregate: KL errs downwards and holes upwards. Raises ValueError for an AE, or D other than 2.
+    It is computed on quasi-random points of the prior: each image's weights p(x|z_m), normalised over the points, are
+    summed and compared with equal weights. The mass of a posterior that is narrower than the points are apart falls on
+    the points next to it, which blurs the aggregate: the KL errs downwards and the holes upwards.
+
+    Args:
+        model: with D = 2.
+        x: (N, 1, 28, 28) images.
+        generator: of the points.
+        y: (N,) int64 labels, for a conditional model.
+        points: of the prior.
+        cell_width: the side of a cell, in units of z, above 0.
+
+    Raises:
+        ValueError: for a model without a prior, or D other than 2.
     """
     if not model.has_prior or model.latent_dim != 2:
         what = "a model" if model.has_prior else "an autoencoder"
         raise ValueError(
             f"an aggregate posterior needs a model with a prior and D = 2, got {what} with D = {model.latent_dim}"
         )
-    z = shifted_lattice(points, 2, generator).to(x.dtype)
+    z = prior_points(points, 2, generator).to(x.dtype)
     weights = z.new_zeros(points, dtype=torch.float64)
     for label, rows in by_label(model, x, y):
-        likelihood = model.likelihood(z, None if label is None else label.expand(points, *label.shape))
-        for some in rows.split(max(1, _VALUES // points)):
-            weights += pairwise_log_prob(likelihood, x[some]).softmax(1).sum(0)
+        likelihood = decode(model, z, label)
+        for block in rows.split(max(1, _MOST_VALUES // points)):
+            weights += pairwise_log_prob(likelihood, x[block]).softmax(1).sum(0)
     edges = _edges(z.amin(0).double(), z.amax(0).double(), weights.new_full((2,), cell_width))
     row, column = (torch.bucketize(z[:, i].double().contiguous(), edges[i][1:-1], right=True) for i in (1, 0))
 
@@ -108,30 +126,48 @@ def exact_aggregate(
 
 
 def kl_excess_nats(whole: Aggregate, of: Callable[[Tensor], Aggregate], generator: torch.Generator) -> float:
-    """About how much of the KL of an aggregate of n images is there because n is finite.
+    """An estimate of how much of the KL of an aggregate is there only because the number of images is finite.
 
-    `of` makes the like of some of the images, given their numbers. The mean KL of two random halves, less that of the
-    whole: halving n doubles the excess, as long as it falls as 1/n; where n is so small that the posteriors hardly
-    overlap it falls more slowly, and is more than what is found here. Raises ValueError for n < 2.
+    It is the mean KL of two random halves, less that of the whole: halving n doubles the excess, as long as the excess
+    falls as 1/n. Where n is so small that the posteriors hardly overlap it falls more slowly, and is larger than this.
+
+    Args:
+        whole: the aggregate of n >= 2 images.
+        of: makes the aggregate of some of these images, given their numbers (K,).
+        generator: of the halves.
+
+    Raises:
+        ValueError: for n < 2.
     """
     if whole.n < 2:
         raise ValueError(f"two halves need N >= 2 images, got {whole.n}")
     order = torch.randperm(whole.n, generator=generator, device=generator.device)
-    return sum(of(rows).kl_to_prior_nats for rows in order.tensor_split(2)) / 2 - whole.kl_to_prior_nats
+    return sum(_kl(of(rows)) for rows in order.tensor_split(2)) / 2 - _kl(whole)
+
+
+def _kl(aggregate: Aggregate) -> float:
+    assert aggregate.kl_to_prior_nats is not None  # the aggregate of a model with a prior has one
+    return aggregate.kl_to_prior_nats
 
 
 @torch.no_grad()
 def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate:
-    """A kernel density estimate of an autoencoder's codes (N, 2): the nearest it has to an aggregate posterior.
+    """A kernel density estimate of an autoencoder's codes, which stands in for an aggregate posterior.
 
         1/N sum_n N(z; code_n, diag(b^2)),   b_i = s_i N^(-1/6),   s_i the codes' standard deviation along axis i
 
-    An AE has no posterior to give the normals their width and no prior to compare with. So the widths are Scott's rule,
-    which is made for one round cluster and smooths over finer structure, there is no KL, and holes are relative to the
-    normal of the codes' own mean and covariance. An AE's scale is arbitrary: the cell width is in units of s_i. Raises
-    ValueError for a wrong shape, fewer than 3 codes, codes on a line, or a cell width that is not above 0.
+    An AE has no posterior that gives the normals their width, and no prior to compare with. So the widths follow
+    Scott's rule, which is made for one round cluster and smooths finer structure away; there is no KL; and holes are
+    relative to the normal with the codes' own mean and covariance.
 
     Scott, Multivariate density estimation, 1992, section 6.3.
+
+    Args:
+        codes: (N, 2) with N >= 3, not on a line.
+        cell_width: the side of a cell along axis i in units of s_i, because the scale of an AE is arbitrary; above 0.
+
+    Raises:
+        ValueError: for codes or a cell width of another kind.
     """
     if codes.ndim != 2 or codes.shape[1] != 2 or len(codes) < 3:
         raise ValueError(f"codes must be (N, 2) with N >= 3, got {tuple(codes.shape)}")
@@ -153,7 +189,7 @@ def density_of_codes(codes: Tensor, cell_width: float = CELL_WIDTH) -> Aggregate
 
 
 def spanned_dimensions(codes: Tensor) -> int:
-    """In how many directions codes (N, D) differ by more than the rounding of float32: 1 if they lie on a line."""
+    """The number of directions in which codes (N, D) differ by more than the rounding of float32: 1 for a line."""
     codes = codes.double()
     spread = torch.linalg.svdvals(codes - codes.mean(0)) / math.sqrt(len(codes))
     return int((spread > _ROUNDING * codes.abs().max()).sum())
@@ -165,8 +201,10 @@ def log_density_at_codes(codes: Tensor) -> Tensor:
 
         log 1/N sum_m N(code_n; code_m, diag(b^2)),   b_i = s_i N^(-1 / (D + 4))
 
-    A code counts itself, so none is below log 1/N - sum_i log(b_i sqrt(2 pi)). Raises ValueError for a wrong shape or
-    an axis on which all codes agree.
+    A code counts itself, so none is below log 1/N - sum_i log(b_i sqrt(2 pi)).
+
+    Raises:
+        ValueError: for a wrong shape, or an axis on which all codes agree.
     """
     if codes.ndim != 2 or len(codes) < 2:
         raise ValueError(f"codes must be (N, D) with N >= 2, got {tuple(codes.shape)}")
@@ -176,9 +214,9 @@ def log_density_at_codes(codes: Tensor) -> Tensor:
         raise ValueError("the codes agree on an axis: they have no density")
     scaled = (codes - codes.mean(0)) / width
     half = 0.5 * scaled.square().sum(1)
-    kernels = [  # no sum is below 1, the code's own kernel, so there is no underflow to fear
+    kernels = [  # no sum is below 1, the code's own kernel, so nothing underflows
         torch.addmm(-half, block, scaled.T).sub_(own[:, None]).clamp_(max=0).float().exp_().sum(1, dtype=torch.float64)
-        for block, own in zip(scaled.split(_ROWS), half.split(_ROWS), strict=True)
+        for block, own in zip(scaled.split(_CODES_TOGETHER), half.split(_CODES_TOGETHER), strict=True)
     ]
     return (torch.cat(kernels) / len(codes)).log() - (width * math.sqrt(2 * math.pi)).log().sum()
 
@@ -189,7 +227,7 @@ def _scott(codes: Tensor) -> Tensor:
 
 
 def _against_prior(edges: list[Tensor], mass: Tensor, log_prior: Tensor, n: int) -> Aggregate:
-    """The masses of cells (H, W) as a density, compared with the prior's, of which these are the logarithms."""
+    """The masses of cells (H, W) as a density, compared with those of the prior, whose logarithms are given."""
     kl = (torch.xlogy(mass, mass) - torch.where(mass > 0, mass * log_prior, 0)).sum()
     prior = log_prior.exp()
     return _on_cells(edges, mass, float(kl), prior[mass < SPARSE * prior].sum(), n)
@@ -203,7 +241,7 @@ def _on_cells(edges: list[Tensor], mass: Tensor, kl: float | None, holes: Tensor
 def _mixture(mean: Tensor, std: Tensor, edges: list[Tensor]) -> Tensor:
     """The mass in each cell of the mean of N diagonal normals, (H, W)."""
     total = mean.new_zeros(len(edges[1]) - 1, len(edges[0]) - 1)
-    for m, s in zip(mean.split(_BLOCK), std.split(_BLOCK), strict=True):
+    for m, s in zip(mean.split(_NORMALS_TOGETHER), std.split(_NORMALS_TOGETHER), strict=True):
         columns, rows = (_normal((edge - m[:, i, None]) / s[:, i, None]).exp() for i, edge in enumerate(edges))
         total.addmm_(rows.T, columns)  # (H, B) (B, W)
     return total / len(mean)
@@ -212,8 +250,8 @@ def _mixture(mean: Tensor, std: Tensor, edges: list[Tensor]) -> Tensor:
 def _normal(edges: Tensor) -> Tensor:
     """The logarithm of the mass of N(0, 1) between neighbouring edges, (..., K + 1) -> (..., K).
 
-    Cells right of 0 are mirrored to the left, where neither distribution function is near 1 and the difference of the
-    two keeps its digits as far out as one likes.
+    Cells right of 0 are mirrored to the left, where neither distribution function is near 1, so that their difference
+    keeps its digits at any distance.
     """
     low, high = edges[..., :-1], edges[..., 1:]
     right = low + high > 0

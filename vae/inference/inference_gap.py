@@ -1,24 +1,23 @@
 """The gap between log p(x) and the ELBO, in two parts, for latent spaces of one or two dimensions.
 
     log p(x) - elbo(q) = KL(q(z|x) || p(z|x))
-                       = KL(q*(z|x) || p(z|x))      what the family loses: q* is the best diagonal normal for this x
-                       + elbo(q*) - elbo(q)         what amortisation adds: one encoder has to serve all x
+                       = KL(q*(z|x) || p(z|x))      approximation gap: q* is the best diagonal normal for this x
+                       + elbo(q*) - elbo(q)         amortization gap: one encoder has to serve all x
 
-q* is searched for each image alone, by Newton steps on its mean and log_std. All they need is log p(x, z) at the nodes
-of a rule for the q at hand (`gauss_hermite`), so no gradient of the decoder is taken, and the nodes move and shrink
-with q. A step that would not raise the ELBO is not taken.
+q* is searched for each image separately, by Newton steps on its mean and log_std. They need only log p(x, z) at the
+nodes of a rule for the current q (`gauss_hermite`), so no gradient of the decoder is taken, and the nodes move and
+shrink with q. A step that would not raise the ELBO is not taken.
 
 A search ends on the hill on which it starts, so it starts from several: from the posterior's mode, once as wide as the
 whole posterior and once as wide as the peak, which is where log p(x, z) has fallen by 1/2. A normal on one of several
 peaks has a KL of at least -log of that peak's share. So with a KL below log 2 it sits on more than half of the mass,
-and no other elsewhere is better. Where the KL is above that, the search starts again: from the encoder's q, and from
+and no normal elsewhere is better. Where the KL is above that, the search starts again: from the encoder's q, and from
 the highest of the peaks that the image has on a grid over the prior.
 
 Cremer, Li and Duvenaud, Inference suboptimality in variational autoencoders, 2018.
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -26,30 +25,29 @@ from torch import Tensor
 from torch.nn.functional import max_pool1d, max_pool2d
 
 from vae.distributions import DiagonalNormal, pairwise_log_prob
-from vae.inference.adaptive import Tally
-from vae.inference.estimators import by_label, log_joint
-from vae.inference.gauss_hermite import derivatives, expectation, product, rule
+from vae.grids import product
+from vae.inference.adaptive import Counter
+from vae.inference.gauss_hermite import Derivatives, derivatives, expectation, rule
+from vae.inference.joint import Progress, by_label, decode, labels_of, log_joint
 from vae.inference.quadrature import Moments, moments
 from vae.models import LatentVariableModel
 
 TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
 
 _ORDER = 7  # of the rule while searching: exact for polynomials up to degree 13
-_STEPS = 40  # most in a search
-_GAIN_NATS = 1e-4  # a step that promises less ends it
-_FLATTEST = 0.1  # least curvature that a step is sized by; near the end they are between 1 and 2
+_MOST_STEPS = 40  # in a search
+_LEAST_GAIN_NATS = 1e-4  # that a step must promise; otherwise the search ends
+_LEAST_CURVATURE = 0.1  # that a step is sized by; near the end the curvatures are between 1 and 2
 _SAME = 0.02  # standard deviations: two q this near have the same ELBO to within 0.0005 nat
 _WIDEST, _HALVINGS = 1.0, 14  # the stds among which that of a peak is looked for
 _PEAKS = 8  # of the grid that a search starts from
-_PLACES = 128**2  # of that grid
-_ROWS = 256  # images scored at all places together
-_IMAGES = 1_000  # searched for together
-
-Progress = Callable[[int, int], object]  # is told how many points are decoded and images done so far
+_GRID_POINTS = 128**2
+_IMAGES_PER_PRODUCT = 256  # scored at all points of the grid together
+_IMAGES_TOGETHER = 1_000  # in a search
 
 
 class Elbo(NamedTuple):
-    """E_q[log p(x, z)] + entropy of q of each image, and how well it is known; both (N,) float64."""
+    """E_q[log p(x, z)] + entropy of q of each image, and how well it is known, both (N,) float64."""
 
     nats: Tensor
     error_nats: Tensor  # as of `gauss_hermite.Expectation`
@@ -76,16 +74,24 @@ class Gap(NamedTuple):
 
 @torch.no_grad()
 def expected_elbo(model: LatentVariableModel, x: Tensor, q: DiagonalNormal, y: Tensor | None = None) -> Elbo:
-    """E_q[log p(x, z)] + entropy of q, not sampled, for any diagonal normals q over (N, D), D <= 2.
+    """E_q[log p(x, z)] + entropy of q, not sampled, for any diagonal normals q.
 
-    The integral is a sum over a grid of each image's own, refined until that moves it by no more than 0.01 nat, or
-    0.01 standard deviations of log p(x, z) under q: about 1 nat where q fits x, and a hundred where it reaches over
-    half of the plane. An image that would take too many points ends with an error above that. Raises ValueError for
-    D > 2.
+    The integral is a sum over a grid of each image's own. The grid is refined until that moves the sum by no more than
+    0.01 nat, or 0.01 standard deviations of log p(x, z) under q: about 1 nat where q fits x, and a hundred where it
+    covers half of the plane. An image that would take too many points ends with an error above that.
+
+    Args:
+        model: with D <= 2.
+        x: (N, 1, 28, 28) images.
+        q: over (N, D), a normal for each image.
+        y: (N,) int64 labels, for a conditional model.
+
+    Raises:
+        ValueError: for D > 2.
     """
     if model.latent_dim > 2:
         raise ValueError(f"the integral over q needs D <= 2, got D = {model.latent_dim}: sample it, `estimators.elbo`")
-    return _Images(model, x, y, Tally(None)).elbo(torch.arange(len(x), device=x.device), q.mean, q.log_std)
+    return _Images(model, x, y, Counter(None)).elbo(torch.arange(len(x), device=x.device), q.mean, q.log_std)
 
 
 @torch.no_grad()
@@ -96,15 +102,23 @@ def best_gaussian(
     exact: Moments | None = None,
     on_progress: Progress | None = None,
 ) -> BestGaussian:
-    """q* = argmin KL(q || p(z|x)) over diagonal normals q, for each image x (N, 1, 28, 28).
+    """q* = argmin KL(q || p(z|x)) over diagonal normals q, for each image; under a conditional model p(z|x, y).
 
-    For a CVAE y (N,) gives the labels, and p(z|x) is p(z|x, y). `exact` is `moments(model, x, y)`, where that is known
-    already. KL is log p(x) - elbo(q*), so it is known no better than log p(x), to about 0.01 nat, and where it comes
-    out negative it is set to 0. A search finds a hill's top and not always the highest hill: the KL is that of the best
-    q of those that were tried, and errs upwards if at all. elbo(q*) is never below that of model.posterior(x, y), which
-    is one of them. Raises ValueError for D > 2, an AE, or a wrong shape.
+    The KL is log p(x) - elbo(q*), so it is known no better than log p(x), to about 0.01 nat, and a negative value is
+    set to 0. A search finds the top of a hill and not always the highest hill: the KL is that of the best q that was
+    tried, and errs upwards if at all. elbo(q*) is never below that of model.posterior(x, y), which is one of them.
+
+    Args:
+        model: with D <= 2.
+        x: (N, 1, 28, 28) images.
+        y: (N,) int64 labels, for a conditional model.
+        exact: `moments(model, x, y)`, if that is known already.
+        on_progress: is called with the numbers of points decoded and images done so far.
+
+    Raises:
+        ValueError: for D > 2, a model without a prior, or a wrong shape.
     """
-    return _search(model, x, y, exact, on_progress, settle=False)[0]
+    return _search(model, x, y, exact or moments(model, x, y), on_progress, settle=False).best
 
 
 @torch.no_grad()
@@ -115,53 +129,68 @@ def gap(
     exact: Moments | None = None,
     on_progress: Progress | None = None,
 ) -> Gap:
-    """KL(q(z|x) || p(z|x)) = log p(x) - elbo(q(z|x)) of each image, and its parts; arguments as of `best_gaussian`."""
+    """KL(q(z|x) || p(z|x)) = log p(x) - elbo(q(z|x)) of each image, and its two parts.
+
+    Args:
+        model: with D <= 2.
+        x: (N, 1, 28, 28) images.
+        y: (N,) int64 labels, for a conditional model.
+        exact: `moments(model, x, y)`, if that is known already.
+        on_progress: is called with the numbers of points decoded and images done so far.
+
+    Raises:
+        ValueError: as `best_gaussian` does.
+    """
     exact = exact or moments(model, x, y)
-    best, elbo = _search(model, x, y, exact, on_progress, settle=True)
-    amortisation = best.elbo_nats - elbo.nats
-    error = exact.error_nats.to(elbo.error_nats) + elbo.error_nats + best.error_nats
-    return Gap(best.kl_nats + amortisation, best.kl_nats, amortisation, error)
+    best, encoder = _search(model, x, y, exact, on_progress, settle=True)
+    amortization = best.elbo_nats - encoder.nats
+    error = exact.error_nats.to(encoder.error_nats) + encoder.error_nats + best.error_nats
+    return Gap(best.kl_nats + amortization, best.kl_nats, amortization, error)
+
+
+class _SearchResult(NamedTuple):
+    best: BestGaussian
+    encoder: Elbo  # of the encoder's q
 
 
 def _search(
     model: LatentVariableModel,
     x: Tensor,
     y: Tensor | None,
-    exact: Moments | None,
+    exact: Moments,
     on_progress: Progress | None,
     settle: bool,
-) -> tuple[BestGaussian, Elbo]:
+) -> _SearchResult:
     """q*, and the ELBO of the encoder's q: settled, or only as far as it takes to know that it is below that of q*."""
-    exact = exact or moments(model, x, y)
     like = x.new_zeros((), dtype=torch.float64)
-    tally, found = Tally(on_progress), []
-    for rows in torch.arange(len(x), device=x.device).split(_IMAGES):
-        images = _Images(model, x[rows], y[rows] if model.conditional else None, tally)
-        found.append(_search_block(images, Moments(*(part[rows.cpu()].to(like) for part in exact)), settle))
-        tally.add(images=len(rows))
-    *best, elbo, error = (torch.cat(column) for column in zip(*found, strict=True))
-    return BestGaussian(*best), Elbo(elbo, error)
+    counter, results = Counter(on_progress), []
+    for rows in torch.arange(len(x), device=x.device).split(_IMAGES_TOGETHER):
+        images = _Images(model, x[rows], labels_of(model, y, rows), counter)
+        results.append(_search_block(images, Moments(*(part[rows.cpu()].to(like) for part in exact)), settle))
+        counter.add(images=len(rows))
+    best = BestGaussian(*(torch.cat(column) for column in zip(*(result.best for result in results), strict=True)))
+    encoder = Elbo(*(torch.cat(column) for column in zip(*(result.encoder for result in results), strict=True)))
+    return _SearchResult(best, encoder)
 
 
-def _search_block(images: "_Images", exact: Moments, settle: bool) -> tuple[Tensor, ...]:
+def _search_block(images: "_Images", exact: Moments, settle: bool) -> _SearchResult:
     tries = _Tries(images, exact.mode)
-    everyone = torch.arange(len(exact.mode), device=exact.mode.device)
+    all_rows = torch.arange(len(exact.mode), device=exact.mode.device)
     precision = torch.linalg.inv(exact.covariance).diagonal(dim1=1, dim2=2)
-    tries.start(
-        everyone, exact.mode, -0.5 * precision.log()
-    )  # as wide as the posterior along each axis, the other held
-    tries.start(everyone, exact.mode, images.log_widths(everyone, exact.mode))
+    posterior_log_std = -0.5 * precision.log()  # along each axis while the other is held
+    tries.start(all_rows, exact.mode, posterior_log_std)
+    tries.start(all_rows, exact.mode, images.log_widths(all_rows, exact.mode))
     mean, log_std = images.encoder()
     rows = (exact.log_px_nats - tries.elbo > math.log(2)).nonzero()[:, 0]
     if len(rows):
         tries.start(rows, mean[rows], log_std[rows])
         peaks = images.peaks(rows)  # (R, P, D)
-        of, places = rows.repeat_interleave(peaks.shape[1]), peaks.flatten(0, 1)
-        tries.start(of, places, images.log_widths(of, places))
-    encoder = images.elbo(everyone, mean, log_std, None if settle else tries.elbo)
-    tries.keep(everyone, mean, log_std, encoder)
+        of, points = rows.repeat_interleave(peaks.shape[1]), peaks.flatten(0, 1)
+        tries.start(of, points, images.log_widths(of, points))
+    encoder = images.elbo(all_rows, mean, log_std, None if settle else tries.elbo)
+    tries.keep(all_rows, mean, log_std, encoder)
     kl = (exact.log_px_nats - tries.elbo).clamp(min=0)
-    return tries.mean, tries.log_std, kl, tries.elbo, tries.error, *encoder
+    return _SearchResult(BestGaussian(tries.mean, tries.log_std, kl, tries.elbo, tries.error), encoder)
 
 
 class _Tries:
@@ -174,7 +203,7 @@ class _Tries:
         self.error = torch.full_like(self.elbo, math.inf)
 
     def start(self, rows: Tensor, mean: Tensor, log_std: Tensor) -> None:
-        """Search from q of some images (K,), of one perhaps from several, and keep what is better than all before."""
+        """Search from a q for each of some images (K,), which may repeat, and keep what is better than all before."""
         mean, log_std = _climb(self._images, rows, mean, log_std)
         off = torch.cat([(mean - self.mean[rows]) / log_std.exp(), log_std - self.log_std[rows]], 1)
         new = off.norm(dim=1) > _SAME  # the others ended where the best one is
@@ -182,19 +211,19 @@ class _Tries:
         self.keep(rows, mean, log_std, self._images.elbo(rows, mean, log_std, self.elbo[rows]))
 
     def keep(self, rows: Tensor, mean: Tensor, log_std: Tensor, elbo: Elbo) -> None:
-        """Take q of some images (K,) where they are better than all before."""
+        """Keep q of some images (K,) where they are better than all before."""
         top = self.elbo.scatter_reduce(0, rows, elbo.nats, "amax")
         better = (elbo.nats == top[rows]) & (elbo.nats > self.elbo[rows])
-        news = (mean, log_std, elbo.nats, elbo.error_nats)
-        for best, new in zip((self.mean, self.log_std, self.elbo, self.error), news, strict=True):
+        columns = (self.mean, mean), (self.log_std, log_std), (self.elbo, elbo.nats), (self.error, elbo.error_nats)
+        for best, new in columns:
             best[rows[better]] = new[better]
 
 
 class _Images:
     """Some images of a model, and log p(x, z) of each at points of its own."""
 
-    def __init__(self, model: LatentVariableModel, x: Tensor, y: Tensor | None, tally: Tally) -> None:
-        self._model, self._x, self._y, self._tally = model, x, y if model.conditional else None, tally
+    def __init__(self, model: LatentVariableModel, x: Tensor, y: Tensor | None, counter: Counter) -> None:
+        self._model, self._x, self._y, self._counter = model, x, y if model.conditional else None, counter
 
     def encoder(self) -> tuple[Tensor, Tensor]:
         """Mean and log_std of q(z|x), float64."""
@@ -204,30 +233,30 @@ class _Images:
     def log_joint(self, rows: Tensor, mean: Tensor, log_std: Tensor, t: Tensor) -> Tensor:
         """log p(x, z) at z = mean + std t for nodes t (Q, D), (K, Q) float64."""
         z = mean.double()[:, None] + log_std.double().exp()[:, None] * t
-        self._tally.add(points=z.shape[0] * z.shape[1])
+        self._counter.add(points=z.shape[0] * z.shape[1])
         x, y = self._of(rows)
         return log_joint(self._model, x, z.to(self._model.prior().mean), y)
 
     def elbo(self, rows: Tensor, mean: Tensor, log_std: Tensor, least: Tensor | None = None) -> Elbo:
-        """As `expected_elbo`, of some images; one that is sure to be below `least` (K,) is not refined."""
+        """As `expected_elbo`, of some images; a value that is certain to be below `least` (K,) is not refined."""
         d = mean.shape[1]
         entropy = log_std.double().sum(1) + 0.5 * d * (1 + math.log(2 * math.pi))
         least = torch.full_like(entropy, -math.inf) if least is None else least - entropy
 
-        def at(some: Tensor, t: Tensor) -> Tensor:
-            return self.log_joint(rows[some], mean[some], log_std[some], t)
+        def log_joint_at(which: Tensor, t: Tensor) -> Tensor:
+            return self.log_joint(rows[which], mean[which], log_std[which], t)
 
-        found = expectation(at, len(rows), d, TOLERANCE, least, rows.device)
-        return Elbo(found.value + entropy, found.error)
+        energy = expectation(log_joint_at, len(rows), d, TOLERANCE, least, rows.device)
+        return Elbo(energy.value + entropy, energy.error)
 
-    def log_widths(self, rows: Tensor, place: Tensor) -> Tensor:
-        """log of how far from a place, on average to both sides, log p(x, z) has fallen by 1/2; both (K, D)."""
-        n, d = place.shape
-        width = _WIDEST * 0.5 ** torch.arange(_HALVINGS, -1, -1, dtype=torch.float64, device=place.device)
-        axes = torch.eye(d, dtype=torch.float64, device=place.device)
+    def log_widths(self, rows: Tensor, z: Tensor) -> Tensor:
+        """log of the distance from z, averaged over both sides, at which log p(x, z) has fallen by 1/2; both (K, D)."""
+        n, d = z.shape
+        width = _WIDEST * 0.5 ** torch.arange(_HALVINGS, -1, -1, dtype=torch.float64, device=z.device)
+        axes = torch.eye(d, dtype=torch.float64, device=z.device)
         steps = (width[:, None, None, None] * torch.stack([axes, -axes])).flatten(0, 2)  # (widths * 2 * D, D)
         around = torch.cat([torch.zeros_like(axes[:1]), steps])
-        f = self.log_joint(rows, place, torch.zeros_like(place), around)  # (K, 1 + widths * 2 * D)
+        f = self.log_joint(rows, z, torch.zeros_like(z), around)  # (K, 1 + widths * 2 * D)
         fall = f[:, :1, None] - f[:, 1:].reshape(n, len(width), 2, d).mean(2)  # (K, widths, D)
         fallen = fall > 0.5
         fallen[:, -1] = True
@@ -236,45 +265,44 @@ class _Images:
         return width[first].log() - 0.5 * over.log()
 
     def peaks(self, rows: Tensor) -> Tensor:
-        """Places that are likelier than all beside them on a grid that is even under the prior, the best (K, P, D)."""
+        """The highest points (K, P, D) of a grid, even under the prior, that no neighbour exceeds."""
         d, (x, y) = self._model.latent_dim, self._of(rows)
-        per_axis = round(_PLACES ** (1 / d))
+        per_axis = round(_GRID_POINTS ** (1 / d))
         axis = torch.special.ndtri((torch.arange(per_axis, dtype=torch.float64, device=x.device) + 0.5) / per_axis)
         z = product(axis, d)  # (M, D)
-        found = z.new_empty(len(rows), _PEAKS, d)
+        highest = z.new_empty(len(rows), _PEAKS, d)
         pool = (max_pool1d, max_pool2d)[d - 1]
         for label, members in by_label(self._model, x, y):
-            labels = None if label is None else label.expand(len(z), *label.shape)
-            likelihood = self._model.likelihood(z.to(self._model.prior().mean), labels)
-            self._tally.add(points=len(z))
-            for block in members.split(_ROWS):
-                score = pairwise_log_prob(likelihood, x[block])  # (B, M), of places that have equal shares of the prior
+            likelihood = decode(self._model, z.to(self._model.prior().mean), label)
+            self._counter.add(points=len(z))
+            for block in members.split(_IMAGES_PER_PRODUCT):
+                score = pairwise_log_prob(likelihood, x[block])  # (B, M); the points have equal shares of the prior
                 grid = score.unflatten(1, (per_axis,) * d)
                 beside = pool(grid[:, None], 3, 1, 1)[:, 0].flatten(1)
                 peaks = score.masked_fill(score < beside, -math.inf)
-                found[block] = z[peaks.topk(_PEAKS).indices]
-        return found
+                highest[block] = z[peaks.topk(_PEAKS).indices]
+        return highest
 
     def _of(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         return self._x[rows], None if self._y is None else self._y[rows]
 
 
 def _climb(images: _Images, rows: Tensor, mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
-    """Raise the ELBO of q by Newton steps from (mean, log_std), both (K, D), as far as they go."""
+    """Raise the ELBO of q by Newton steps from (mean, log_std), both (K, D), until no step promises more."""
     d = mean.shape[1]
     q = torch.cat([mean, log_std], 1)  # (K, 2 D)
-    here = _look(images, rows, q)
+    here = _elbo_shape(images, rows, q)
     reach = q.new_ones(len(q))
     active = torch.arange(len(q), device=q.device)
-    for _ in range(_STEPS):
-        step, gain = _newton(here[1][active], here[2][active], reach[active])
-        going = gain > _GAIN_NATS
+    for _ in range(_MOST_STEPS):
+        step, gain = _newton(here.gradient[active], here.hessian[active], reach[active])
+        going = gain > _LEAST_GAIN_NATS
         active, step = active[going], step[going]
         if not len(active):
             break
         step[:, :d] *= q[active, d:].exp()
-        there = _look(images, rows[active], q[active] + step)
-        better = there[0] > here[0][active]
+        there = _elbo_shape(images, rows[active], q[active] + step)
+        better = there.value > here.value[active]
         taken = active[better]
         q[taken] += step[better]
         for old, new in zip(here, there, strict=True):
@@ -289,7 +317,7 @@ def _newton(gradient: Tensor, hessian: Tensor, reach: Tensor) -> tuple[Tensor, T
     Along an axis that curves upwards, Newton's own step leads down; there it is turned around.
     """
     values, axes = torch.linalg.eigh(hessian)
-    curvature = values.abs().clamp(min=_FLATTEST)
+    curvature = values.abs().clamp(min=_LEAST_CURVATURE)
     along = (axes.mT @ gradient[..., None])[..., 0]
     step = along / curvature
     step *= (reach / step.norm(dim=1)).clamp(max=1)[:, None]
@@ -297,10 +325,10 @@ def _newton(gradient: Tensor, hessian: Tensor, reach: Tensor) -> tuple[Tensor, T
     return (axes @ step[..., None])[..., 0], gain
 
 
-def _look(images: _Images, rows: Tensor, q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _elbo_shape(images: _Images, rows: Tensor, q: Tensor) -> Derivatives:
     """The ELBO of q (K, 2 D) less its constant, and its first and second derivatives by (mean / std, log_std)."""
     d = q.shape[1] // 2
     t, weights = rule(_ORDER, d, q.device)
     value, gradient, hessian = derivatives(images.log_joint(rows, q[:, :d], q[:, d:], t), t, weights)
     gradient[:, d:] += 1  # the entropy is the sum of log_std and a constant
-    return value + q[:, d:].sum(1), gradient, hessian
+    return Derivatives(value + q[:, d:].sum(1), gradient, hessian)

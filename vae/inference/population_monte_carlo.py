@@ -1,19 +1,20 @@
-"""log p(x) and the posterior p(z|x) of one image by draws alone: no encoder to trust, no grid to wait for.
+"""log p(x) and the posterior p(z|x) of one image from draws alone: without an encoder, and without a grid.
 
-    round 0   z_k = a shifted lattice, wider than the prior               w_k = p(x|z_k) p(z_k) / q_0(z_k)
+    round 0   z_k = a quasi-random set of points, wider than the prior    w_k = p(x|z_k) p(z_k) / q_0(z_k)
     round r   z_k ~ q_r, a normal about each peak, one about each of      w_k = p(x|z_k) p(z_k) / q_r(z_k)
               some points that are drawn from the round before by
               their weights, and now and then the prior
 
     p(x) = E[w]    E[f(z)|x] = E[w f(z)] / E[w]
 
-The peaks are those of log p(x, z): from the highest points of the lattice a parabola at a time leads up to them, and
-says how wide they are. So a posterior a hundred times narrower than the prior is met, and one that lies where the prior
-is thin. The other normals are as wide as the points that were drawn lie apart, each its own: two peaks do not blur into
-one. Until the last round weights are flattened, for a narrow peak seen from afar looks lower than it is.
+The peaks are those of log p(x, z): from the highest points of round 0 the fit of a parabola, again and again, leads up
+to them and tells how wide they are. So a posterior that is a hundred times narrower than the prior is found, and one
+that lies where the prior is thin. The other normals are as wide as the drawn points lie apart, each with its own width,
+so that two peaks do not blur into one. Until the last round the weights are flattened, because a narrow peak looks
+lower from afar than it is.
 
-Beyond the scatter of its draws it errs downwards: what no round has seen is missing, and the standard error does not
-say by how much. `quadrature` misses no peak and is exact to 0.01 nat, but takes several times as long.
+Apart from the scatter of its draws the estimate errs downwards: what no round has seen is missing, and the standard
+error does not say by how much. `quadrature` misses no peak and is exact to 0.01 nat, but takes several times as long.
 
 Cappe, Guillin, Marin and Robert, Population Monte Carlo, 2004.
 """
@@ -25,30 +26,30 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae.inference.estimators import log_joint
+from vae.inference.joint import log_joint
 from vae.inference.map_codes import parabola, stencil, uphill
 from vae.models import LatentVariableModel
-from vae.quasi_random import shifted_lattice
+from vae.quasi_random import prior_points
 
-POINTS = 8_192  # of the lattice; each round has an eighth as many
+POINTS = 8_192  # of round 0; each later round has an eighth as many
 ROUNDS = 3
 CENTRES = 128  # of the normals of a round, besides those about the peaks
 PEAKS = 48
 
-_WIDE = 2.5  # standard deviations of the prior that are one of the lattice
-_HIGHEST = 512  # points of the lattice, among which peaks are looked for
+_WIDTH = 2.5  # of round 0, in standard deviations of the prior
+_CANDIDATES = 512  # the highest points of round 0, among which peaks are looked for
 _CLIMBS = 6
-_PRIOR = 1 / 16  # its share in each round
-_NEIGHBOUR = 6  # whose distance is the width of a normal
-_ALIVE = 24  # equal weights that flattened ones are worth
+_PRIOR_SHARE = 1 / 16  # of the draws of each round
+_NEIGHBOUR = 6  # the width of a normal is the distance to the neighbour of this rank
+_EFFECTIVE_DRAWS = 24  # the least effective sample size of flattened weights
 
 
 class PosteriorEstimate(NamedTuple):
-    """What the last round says of one image."""
+    """log p(x) and the posterior of one image, estimated from the last round."""
 
     log_px_nats: float
-    error_nats: float  # its standard error over the draws, which knows nothing of a peak that was missed
-    mode: Tensor  # (D,) of the model's type, the likeliest of all points seen
+    error_nats: float  # the standard error over the draws; a peak that was missed does not show in it
+    mode: Tensor  # (D,) of the model's type, the most probable of all points seen
     mean: Tensor  # (D,) float64
     covariance: Tensor  # (D, D) float64
 
@@ -64,21 +65,28 @@ class _Normals(NamedTuple):
 def estimate_posterior(
     model: LatentVariableModel, x: Tensor, generator: torch.Generator, y: Tensor | None = None, points: int = POINTS
 ) -> PosteriorEstimate:
-    """log p(x), for a CVAE log p(x|y), and the posterior of an image x (1, 1, 28, 28) with its label y (1,).
+    """log p(x) and the posterior p(z|x) of one image; under a conditional model log p(x|y) and p(z|x, y).
 
-    `points` is the size of the lattice. The estimate of p(x) lacks what no round has seen; standard error by the delta
-    method, as in `estimators.importance`. Grey x under a Bernoulli likelihood means the binary image drawn from it: its
-    expected log p(x|z).
+    The estimate of p(x) lacks what no round has seen; its standard error is by the delta method, as in
+    `estimators.importance`. Under a Bernoulli likelihood a grey image stands for the binary images drawn from it, by
+    their expected log p(x|z).
+
+    Args:
+        model: with a prior.
+        x: (1, 1, 28, 28) the image.
+        generator: of all draws, on the device of x.
+        y: (1,) int64 its label, for a conditional model.
+        points: of round 0; each later round has an eighth as many.
     """
     prior, draws, d = model.prior(), points // 8, model.latent_dim
-    z = _WIDE * shifted_lattice(points, d, generator).to(prior.mean)
+    z = _WIDTH * prior_points(points, d, generator).to(prior.mean)
     joint = log_joint(model, x, z[None], y)[0]
-    log_weights = joint - prior.log_prob(z / _WIDE).double()
-    narrowest = _WIDE * points ** (-1 / d)  # about half of the lattice's spacing in the middle
+    log_weights = joint - prior.log_prob(z / _WIDTH).double()
+    narrowest = _WIDTH * points ** (-1 / d)  # about half of the distance between the points in the middle
     peaks = _climb(model, x, y, _highest(z, joint, 2.5 * narrowest), 0.5 * narrowest)
     seen, heights = [z, peaks.centres], [joint, log_joint(model, x, peaks.centres[None], y)[0]]
     for flattened in (True,) * (ROUNDS - 1) + (False,):
-        centres = z[_resample(log_weights, _ALIVE if flattened else 1, generator)]
+        centres = z[_resample(log_weights, _EFFECTIVE_DRAWS if flattened else 1, generator)]
         widths = torch.cdist(centres, centres).sort(dim=1).values[:, _NEIGHBOUR].clamp(min=narrowest)
         normals = _Normals(torch.cat([centres, peaks.centres]), torch.cat([widths, peaks.widths]))
         z = _draw(normals, draws, generator)
@@ -99,34 +107,35 @@ def estimate_posterior(
 
 
 def _highest(z: Tensor, joint: Tensor, apart: float) -> Tensor:
-    """The highest points (K, D) of a lattice that none within a distance exceeds, PEAKS of them or fewer."""
-    highest = joint.topk(min(_HIGHEST, len(z))).indices
+    """The highest points (K, D) that no other point nearer than `apart` exceeds, at most PEAKS of them."""
+    highest = joint.topk(min(_CANDIDATES, len(z))).indices
     z, joint = z[highest], joint[highest]
     exceeded = ((torch.cdist(z, z) < apart) & (joint > joint[:, None])).any(1)
     return z[~exceeded][:PEAKS]
 
 
 def _climb(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor, spacing: float) -> _Normals:
-    """The peaks that points z (K, D) lie beside, each as wide as its parabola is along its longer axis."""
+    """The peaks beside points z (K, D), each as wide as its parabola is along the longer axis."""
     around = stencil(model.latent_dim, z.device)
     centre, step = z.double(), z.new_full((len(z), 1), spacing, dtype=torch.float64)
+    std = torch.ones_like(centre)
     for _ in range(_CLIMBS):
         places = centre[:, None] + step[..., None] * around  # (K, P, D)
         heights = log_joint(model, x, places.flatten(0, 1)[None].to(z), y)[0].view(len(z), -1)
         top, which = heights.max(1)
-        gradient, hessian = parabola(heights - top[:, None], around)
-        std = step / torch.linalg.eigvalsh(hessian).abs().clamp(min=1e-12).sqrt()  # (K, D)
+        shape = parabola(heights - top[:, None], around)
+        std = step / torch.linalg.eigvalsh(shape.hessian).abs().clamp(min=1e-12).sqrt()  # (K, D)
         on_top = (which == 0)[:, None]
         here = places[torch.arange(len(z), device=z.device), which]
-        centre = torch.where(on_top, centre + step * uphill(gradient, hessian), here)
+        centre = torch.where(on_top, centre + step * uphill(shape), here)
         step = torch.where(on_top, step.minimum(std.amin(1, keepdim=True)).clamp(min=1e-4), step)
     return _Normals(centre.to(z), std.amax(1).clamp(max=1).to(z))
 
 
-def _resample(log_weights: Tensor, alive: int, generator: torch.Generator) -> Tensor:
-    """CENTRES indices by weight, once the weights are so flat that they are worth at least `alive` equal ones."""
+def _resample(log_weights: Tensor, effective: int, generator: torch.Generator) -> Tensor:
+    """CENTRES indices drawn by weight; first the weights are flattened to an effective sample size of `effective`."""
     temperature = 1.0
-    while (weights := (log_weights / temperature).softmax(0)).square().sum() * alive > 1 + 1e-9:
+    while (weights := (log_weights / temperature).softmax(0)).square().sum() * effective > 1 + 1e-9:
         temperature *= 1.25
     return torch.multinomial(weights, CENTRES, replacement=True, generator=generator)
 
@@ -134,19 +143,19 @@ def _resample(log_weights: Tensor, alive: int, generator: torch.Generator) -> Te
 def _draw(normals: _Normals, draws: int, generator: torch.Generator) -> Tensor:
     """Points (draws, D): a sixteenth from the prior, the rest about the centres in turn."""
     centres, widths = normals
-    few = round(_PRIOR * draws)
+    of_prior = round(_PRIOR_SHARE * draws)
     noise = torch.randn(draws, centres.shape[1], generator=generator, device=generator.device).to(centres)
-    own = torch.arange(draws - few, device=centres.device) % len(centres)
-    return torch.cat([noise[:few], centres[own] + widths[own, None] * noise[few:]])
+    own = torch.arange(draws - of_prior, device=centres.device) % len(centres)
+    return torch.cat([noise[:of_prior], centres[own] + widths[own, None] * noise[of_prior:]])
 
 
 def _log_density(z: Tensor, normals: _Normals, prior: Distribution) -> Tensor:
     """log q (draws,) float64 of the mixture that `_draw` has drawn z from."""
-    centres, widths = (each.double() for each in normals)
-    few, c = round(_PRIOR * len(z)), len(centres)
-    shares = torch.full_like(widths, (len(z) - few) // c)
-    shares[: (len(z) - few) % c] += 1
+    centres, widths = (part.double() for part in normals)
+    of_prior, c = round(_PRIOR_SHARE * len(z)), len(centres)
+    shares = torch.full_like(widths, (len(z) - of_prior) // c)
+    shares[: (len(z) - of_prior) % c] += 1
     off = torch.cdist(z.double(), centres) / widths
-    each = -0.5 * off.square() - z.shape[1] * (widths.log() + 0.5 * math.log(2 * math.pi))  # (draws, C)
-    mixture = (each + (shares / len(z)).log()).logsumexp(1)
-    return torch.logaddexp(mixture, prior.log_prob(z).double() + math.log(few / len(z)))
+    log_normals = -0.5 * off.square() - z.shape[1] * (widths.log() + 0.5 * math.log(2 * math.pi))  # (draws, C)
+    mixture = (log_normals + (shares / len(z)).log()).logsumexp(1)
+    return torch.logaddexp(mixture, prior.log_prob(z).double() + math.log(of_prior / len(z)))

@@ -1,10 +1,10 @@
-"""A `.pt` of tensors and a `.json` of facts that belong together, replaced as one.
+"""A pair of files that are replaced as one: a `.pt` of tensors and a `.json` of facts.
 
-Both carry the same random run id. Writing puts both beside their places, on the disk, and then moves them, each move in
-one step: the record to `.json.tmp`, the `.pt` into place, the record into place. Killed before the `.pt` moves, it
-leaves the previous pair; killed after, it leaves the new `.pt` with the new record in `.json.tmp`, where reading finds
-it by the run id, and which the next writer moves into place before all else. So at every instant one whole pair can be
-read, and two halves of different pairs never pass for one.
+Both have the same random run id. A writer first writes both beside their places on the disk and then moves them, each
+move in one step: the record to `.json.tmp`, the `.pt` into place, the record into place. A writer that is killed before
+the `.pt` moves leaves the previous pair. One that is killed later leaves the new `.pt`, and the new record in
+`.json.tmp`: a reader finds it there by the run id, and the next writer first moves it into place. So at every instant
+one complete pair can be read, and halves of different pairs are never taken for a pair.
 
 One process at a time writes under a name: it holds `.locks/<name>`, a training from its beginning to its end.
 """
@@ -33,7 +33,7 @@ from vae.storage import torch_zip
 FORMAT = 1
 MOST_BYTES = 16 * 2**20  # of a text; a JSON of 10,000 epochs has an eighth of it
 
-Cure = Callable[[dict[str, Any] | None], str]  # what to do about a pair, by its record, or None without one
+Cure = Callable[[dict[str, Any] | None], str]  # says what to do about a broken pair, given its record, if it has one
 Stamp = tuple[int, int]  # when a file was written, in nanoseconds, and how long it is
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 RESERVED = ("family", "jobs")  # folders beside the checkpoints
@@ -51,13 +51,13 @@ class BusyError(RuntimeError):
 
 
 def checked_name(name: str) -> str:
-    """The name, if a checkpoint can have it; raises ValueError, in one sentence, if none can."""
+    """The name, if a checkpoint can have it; raises ValueError, in one sentence, if not."""
     if not re.fullmatch(NAME, name):
         raise ValueError(
             "a name is 1 to 40 letters without accents, digits, - and _, and begins with a letter or digit; got "
             f"{reprlib.repr(name)}"
         )
-    if name.lower() in RESERVED or name.lower().startswith(RESERVED_PREFIX):  # some disks know no capitals
+    if name.lower() in RESERVED or name.lower().startswith(RESERVED_PREFIX):  # some disks ignore upper and lower case
         raise ValueError(f"the name {name} is reserved: choose another")
     return name
 
@@ -68,7 +68,12 @@ def expanded(path: str | Path) -> Path:
 
 
 def suffixed(path: str | Path, suffix: str) -> Path:
-    """`path` with `suffix` appended to its name, dots in the name or not."""
+    """`path` with `suffix` appended to its name, even if the name has dots.
+
+    Args:
+        path: without an ending.
+        suffix: with its dot.
+    """
     path = Path(path)
     return path.with_name(path.name + suffix)
 
@@ -81,9 +86,14 @@ def bare(path: str | Path) -> Path:
 
 @contextlib.contextmanager
 def locked(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
-    """Keep other processes from writing under the name of `path`; raises BusyError if one does already.
+    """Keep other processes from writing under the name of `path`; a thread may enter this context twice.
 
-    A thread that is in this context may enter it again.
+    Args:
+        path: of the pair, without an ending.
+        patience_seconds: to wait for another process.
+
+    Raises:
+        BusyError: if another process writes there.
     """
     path = Path(path).resolve()
     (path.parent / _LOCKS).mkdir(parents=True, exist_ok=True)
@@ -102,9 +112,9 @@ def locked(path: str | Path, patience_seconds: float = _PATIENCE_SECONDS) -> Ite
 
 
 def is_busy(path: str | Path) -> bool:
-    """Whether another process writes under the name of `path` just now."""
+    """Whether another process is writing under the name of `path`."""
     path = Path(path).resolve()
-    if not os.path.exists(path.parent / _LOCKS / path.name):  # or this process may not look at it
+    if not os.path.exists(path.parent / _LOCKS / path.name):  # or this process may not see it
         return False
     try:
         with locked(path, patience_seconds=0):
@@ -116,20 +126,30 @@ def is_busy(path: str | Path) -> bool:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one, whole; Ctrl-C waits for the end.
+    """Write a file so that a kill at any moment leaves the complete old one or new one; Ctrl-C waits for the end.
 
     Any other failure leaves the old file and nothing beside it; OSError then names the file.
+
+    Args:
+        path: of the file.
+        write: writes the content to a file object.
     """
     with _uninterrupted(), _beside(path, write) as beside:
         os.replace(beside, path)
 
 
 def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]) -> None:
-    """Write `<path>.pt` and `<path>.json` as one; `record` must have a run_id that no other pair has.
+    """Write `<path>.pt` and `<path>.json` as one.
 
-    Raises BusyError where another process writes the same pair.
+    Args:
+        path: of the pair, without an ending.
+        tensors: what `torch.save` can write.
+        record: what JSON can hold, with a run_id that no other pair has.
+
+    Raises:
+        BusyError: if another process writes the same pair.
     """
-    import torch  # here and not above, for reading a pair does without it
+    import torch  # here and not above, because reading a pair does without it
 
     tensors_file, record_file, pending = (suffixed(path, suffix) for suffix in (".pt", ".json", ".json.tmp"))
     text, tensors = _json(record), {"run_id": record["run_id"], **tensors}
@@ -145,7 +165,12 @@ def write_pair(path: str | Path, tensors: dict[str, Any], record: dict[str, Any]
 
 
 def write_record(path: str | Path, record: dict[str, Any]) -> None:
-    """Replace the record of the pair that is there by one of the same run."""
+    """Replace the record of the pair that is there by one of the same run.
+
+    Args:
+        path: of the pair, without an ending.
+        record: the new one.
+    """
     text = _json(record)
     with locked(path):
         _finish(path)
@@ -155,7 +180,12 @@ def write_record(path: str | Path, record: dict[str, Any]) -> None:
 def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors of a pair, as arrays, and its record.
 
-    Raises CheckpointError, which names the file, says what is wrong with it, and ends in the cure.
+    Args:
+        path: of the pair, without an ending.
+        cure: says what to do about a broken pair.
+
+    Raises:
+        CheckpointError: which names the file, says what is wrong with it, and ends in the cure.
     """
     tensors_file, record_file = suffixed(path, ".pt"), suffixed(path, ".json")
     record = None
@@ -164,7 +194,7 @@ def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, A
         tensors = _tensors(tensors_file)
         again = (suffixed(record_file, ".tmp"), record_file)  # another process may be replacing the pair
         records = (record, *filter(None, map(read_record, again)))
-        record = next((each for each in records if each["run_id"] == tensors["run_id"]), None)
+        record = next((record for record in records if record["run_id"] == tensors["run_id"]), None)
         if record is None:
             record = records[0]
             raise ValueError(f"{record_file} and {tensors_file.name} are of two runs")
@@ -176,12 +206,17 @@ def read_pair(path: str | Path, cure: Cure) -> tuple[dict[str, Any], dict[str, A
 def read_tensors(file: Path, command: str) -> dict[str, Any]:
     """The content of a `.pt` with a run id, with tensors of PyTorch on the CPU.
 
-    Raises CheckpointError, which names `command` as the cure, for any other file, even for one with a single wrong bit.
+    Args:
+        file: the `.pt`.
+        command: makes it again.
+
+    Raises:
+        CheckpointError: which names the command, for any other file, even for one with a single wrong bit.
     """
     try:
-        return _revived(_tensors(file))
+        return _with_tensors(_tensors(file))
     except ValueError as error:
-        raise CheckpointError(f"{error}: make it anew with `{command}`") from error
+        raise CheckpointError(f"{error}: make it again with `{command}`") from error
 
 
 def read_record(file: Path) -> dict[str, Any] | None:
@@ -193,9 +228,14 @@ def read_record(file: Path) -> dict[str, Any] | None:
 
 
 def read_at_most(file: Path, most: int = MOST_BYTES) -> bytes:
-    """The bytes of a text file that anybody may have written, at most so many.
+    """The bytes of a text file that anybody may have written.
 
-    Raises ValueError, which names the file, if it is not a regular file (a pipe would block), too long or unreadable.
+    Args:
+        file: the text.
+        most: bytes that it may have.
+
+    Raises:
+        ValueError: which names the file, if it is not a regular file (a pipe would block), too long or unreadable.
     """
     _check_file(file)
     try:
@@ -209,12 +249,12 @@ def read_at_most(file: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def stamp(file: Path) -> Stamp:
-    """A value that changes when the file does; (0, 0) where there is none, or this process may not look at it."""
+    """A value that changes when the file does; (0, 0) if there is none, or this process may not see it."""
     try:
-        found = file.stat()
+        status = file.stat()
     except (OSError, ValueError):
         return 0, 0
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def _record(file: Path) -> dict[str, Any]:
@@ -255,14 +295,14 @@ def _has_run_id(content: dict[str, Any]) -> bool:
     return isinstance(content.get("run_id"), str) and bool(content["run_id"])
 
 
-def _revived(content: Any) -> Any:
+def _with_tensors(content: Any) -> Any:
     """The same content with tensors in place of arrays."""
     import torch
 
     if isinstance(content, dict):
-        return {key: _revived(value) for key, value in content.items()}
+        return {key: _with_tensors(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return type(content)(map(_revived, content))
+        return type(content)(map(_with_tensors, content))
     return torch.from_numpy(content) if isinstance(content, np.ndarray) else content
 
 
@@ -271,7 +311,7 @@ def _json(record: dict[str, Any]) -> bytes:
 
 
 def _finish(path: str | Path) -> None:
-    """Finish what a killed writer began: if the `.pt` in place is its own, move its record to it."""
+    """Finish what a killed writer began: if the `.pt` in place is its own, move its record into place."""
     pending = suffixed(path, ".json.tmp")
     record = read_record(pending)
     try:

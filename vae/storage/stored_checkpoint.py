@@ -1,11 +1,11 @@
-"""A trained model on the disk, and what its files say: all that a map shows, without PyTorch.
+"""A trained model on the disk, read without PyTorch: everything that a map shows.
 
     <name>.pt     weights, and the codes and labels of the test set, so that a map needs no data set
     <name>.json   format, run id, configuration, class names, versions, device, seconds, history per epoch, test metrics
 
-The JSON alone tells the architecture; the weights are read by a reader that runs no code. The configuration names the
-data set, a folder as it was named on the command line; `test_sha256` tells whether what is there now is still what it
-was. `checkpoint` makes a model of it.
+The JSON alone decides the architecture; the weights are read by a reader that runs no code. The configuration names
+the data set, a folder as it was named on the command line; `test_sha256` tells whether the set has changed since.
+`checkpoint` makes a model of it.
 """
 
 import os
@@ -15,7 +15,7 @@ from collections.abc import Sized
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -38,16 +38,17 @@ from vae.storage.file_pair import (
 
 FOLDER = "checkpoints"
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `tensors.fingerprint`
-FARTHEST = 1e12  # from 0, of a code; no map is drawn beyond
+FARTHEST = 1e12  # the largest distance of a code from 0; no map is drawn beyond
 
 Metric = float | UnsetType
 Name = Annotated[str, Meta(pattern=r"\S")]
 ClassNames = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MOST_CLASSES)]
 Form = TypeVar("Form", bound=msgspec.Struct)
+Codes = TypeVar("Codes", bound=Sized)
 
 
 class Metrics(msgspec.Struct):
-    """The metrics of a record on the test images that a page or a table shows; others may be there, of any kind."""
+    """The metrics on the test images that a page or a table shows; a record may have others, of any kind."""
 
     squared_error: Metric = UNSET
     squared_error_at_code: Metric = UNSET
@@ -72,9 +73,9 @@ class Metrics(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """What a JSON must have; other fields are let through.
+    """What a JSON must have; other fields are ignored.
 
-    A field that has a default was added later, or is of a model that was not trained by `vae.train`.
+    A field that has a default was added later, or is missing in a model that was not trained by `vae.train`.
     """
 
     run_id: str
@@ -103,11 +104,11 @@ _OLD_METRICS = {
 }  # what a metric is called now, by its former name
 
 
-class RecordedData:
-    """What a record says of the images that a model has seen, now or before it said so."""
+class RecordedData(Generic[Codes]):
+    """The data set of a checkpoint as its record describes it; an old record that says nothing of it means MNIST."""
 
     record: dict[str, Any]  # the JSON
-    codes: Sized  # of the test images
+    codes: Codes  # of the test images
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -121,12 +122,12 @@ class RecordedData:
 
     @property
     def test_set(self) -> str:
-        """What tells the test images: where two models have the same, their i-th codes are of the same image."""
+        """An identity of the test images: if two models have the same, their i-th codes are of the same image."""
         return f"{self.test_sha256} {len(self.codes)}"
 
 
 @dataclass(frozen=True)
-class Stored(RecordedData):
+class Stored(RecordedData[np.ndarray]):
     """A checkpoint as arrays."""
 
     name: str
@@ -142,11 +143,12 @@ class Stored(RecordedData):
 
 
 def read(path: str | Path) -> Stored:
-    """All of a checkpoint.
+    """The whole of a checkpoint, from the path of either file or without an ending.
 
-    Raises CheckpointError, in one sentence that names the file and the way out, when a file is missing, damaged or
-    foreign, when the two are of different runs, when the JSON is not a `Record`, or when weights, codes and labels do
-    not fit its configuration.
+    Raises:
+        CheckpointError: in one sentence that names the file and the way out, if a file is missing, damaged or foreign,
+            if the two are of different runs, if the JSON is not a `Record`, or if weights, codes and labels do not fit
+            its configuration.
     """
     path = bare(path)
     content, record = read_pair(path, partial(cure, path))
@@ -177,13 +179,16 @@ def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def names(folder: str | Path = FOLDER, kind: str | None = None) -> list[str]:
-    """The names of the models in a folder, sorted; with `kind` (ae, vae, cvae) only of that kind.
+    """The names of the models in a folder, sorted.
 
-    Without `kind`, a JSON that cannot be read is listed too, so that whoever reads it is told what is wrong.
+    Args:
+        folder: of the checkpoints.
+        kind: ae, vae or cvae, for models of that kind only. Without it a JSON that cannot be read is listed as well, so
+            that reading it says what is wrong.
     """
     try:
         files = [name for name in os.listdir(folder) if name.endswith(".json") and name.isprintable()]
-    except OSError:  # it is not there, or this process may not look into it
+    except OSError:  # it is not there, or this process may not read it
         return []
     models = sorted(file.removesuffix(".json") for file in files if os.path.isfile(Path(folder) / file))
     models = [name for name in models if name and not name.startswith((".", RESERVED_PREFIX))]
@@ -208,7 +213,8 @@ def summary(path: str | Path) -> Summary:
 def _summary(file: Path, stamp: Stamp) -> Summary:
     record = read_record(file) or {}
     config = record.get("config")
-    kind = config.get("model") if isinstance(config, dict) else ""
+    kind = config.get("model") if isinstance(config, dict) else None
+    kind = kind if isinstance(kind, str) else ""
     try:
         return Summary(kind, record["run_id"], TrainConfig.from_dict(config))
     except (KeyError, ValueError):
@@ -216,19 +222,30 @@ def _summary(file: Path, stamp: Stamp) -> Summary:
 
 
 def cure(path: Path, record: dict[str, Any] | None) -> str:
-    """What to do about a checkpoint that cannot be read: the command that makes it again, where its record tells it."""
+    """What to do about a checkpoint that cannot be read: the command that makes it again, if its record tells it.
+
+    Args:
+        path: of the checkpoint, without an ending.
+        record: its JSON, if that can be read.
+    """
     try:
         config = TrainConfig.from_dict((record or {}).get("config"))
     except ValueError:
         known = TrainConfig(model=path.name) if path.name in ("ae", "vae", "cvae") else TrainConfig()
         if known.model == path.name:
-            return f"restore it, or train the model anew with `{command(path, known)}`"
+            return f"restore it, or train the model again with `{command(path, known)}`"
         return f"restore it, or train another with `{command(path, known)}` and the settings it had"
-    return f"restore it, or make it anew with `{command(path, config)}`"
+    return f"restore it, or make it again with `{command(path, config)}`"
 
 
 def command(path: Path, config: TrainConfig, *more: str) -> str:
-    """The command that trains a model again just as it was trained, under its name, or under one that can be given."""
+    """The command that trains a model again in the same way, under its name or one close to it that is allowed.
+
+    Args:
+        path: of the checkpoint, without an ending.
+        config: of the model.
+        more: further arguments.
+    """
     name = re.sub(r"[^A-Za-z0-9_-]", "-", path.name)[:40]
     try:
         checked_name(name)
@@ -240,7 +257,15 @@ def command(path: Path, config: TrainConfig, *more: str) -> str:
 
 
 def conforming(record: dict[str, Any], form: type[Form]) -> Form:
-    """A record converted to the form it must have; raises ValueError, which names the field and what was expected."""
+    """A record, converted to the form that it must have.
+
+    Args:
+        record: the JSON.
+        form: of it.
+
+    Raises:
+        ValueError: which names the field and what was expected.
+    """
     try:
         return msgspec.convert(record, form)
     except msgspec.ValidationError as error:
@@ -258,7 +283,7 @@ def _config(facts: Record) -> TrainConfig:
 def _check(
     weights: dict[str, np.ndarray], codes: np.ndarray, labels: np.ndarray, config: TrainConfig, facts: Record
 ) -> None:
-    """Raise ValueError unless all have the shapes, types and ranges that they must have to be drawn."""
+    """Raise ValueError unless all of them have the shapes, types and ranges that a map needs."""
     if {name: weight.shape for name, weight in weights.items()} != shapes(config, len(facts.class_names)):
         raise ValueError("its weights have other names or shapes")
     if any(array.dtype != np.float32 for array in (codes, *weights.values())) or labels.dtype != np.uint8:

@@ -1,12 +1,12 @@
-"""The tensors of a file that `torch.save` wrote, as NumPy arrays, without PyTorch: its import takes a second or two.
+"""Reads a file that `torch.save` wrote, its tensors as NumPy arrays, without PyTorch: its import takes a second or two.
 
-Such a file is a zip archive. `data.pkl` in it says what there is, and of a tensor type, shape, strides and the number
-of the file beside it that holds its bytes. Of all that a pickle may ask for, only what tensors and dictionaries need is
-known here, so reading runs no code of the file's.
+Such a file is a zip archive. `data.pkl` in it lists what there is; for a tensor it has the type, the shape, the strides
+and the number of the file beside it that holds the bytes. A pickle may ask for any function, but only what tensors and
+dictionaries need is known here, so reading runs no code of the file.
 
 A file takes no more memory than a few times its own size: nothing in it is compressed, no two parts of it share bytes,
-and its tensors together are no larger than the file. Each part carries a checksum (CRC-32), which is checked, so a bit
-that has flipped on the disk is noticed.
+and its tensors together are no larger than the file. Each part has a checksum (CRC-32), which is checked, so a bit that
+has flipped on the disk is noticed.
 """
 
 import math
@@ -26,7 +26,7 @@ MOST_BYTES = 8 * 2**20  # of `data.pkl`; that of a shipped model has a few thous
 
 
 def read(file: Path) -> Any:
-    """The content of a file, each tensor in it as an array of its own; raises what zip, pickle and NumPy raise."""
+    """The content of a file, each tensor as an array of its own; raises what zip, pickle and NumPy raise."""
     size = file.stat().st_size
     with file.open("rb") as opened, ZipFile(opened) as archive:
         _check_parts(archive, size)
@@ -52,7 +52,8 @@ def _check_parts(archive: ZipFile, size: int) -> None:
 def _check_opcodes(content: bytes) -> None:
     """Raise for opcodes that `torch.save` never writes and that can make the unpickler take any amount of memory."""
     for opcode, argument, _ in pickletools.genops(content):
-        if opcode.proto > 2 or (opcode.name.endswith("PUT") and int(argument) > len(content)):
+        remembers = opcode.name.endswith("PUT")
+        if opcode.proto > 2 or (remembers and not (isinstance(argument, int) and argument <= len(content))):
             raise pickle.UnpicklingError(f"{opcode.name} does not belong in a file of tensors")
 
 
