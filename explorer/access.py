@@ -21,7 +21,7 @@ _OFF = ("", "0", "false", "no", "off")
 
 
 def read_only() -> bool:
-    """Whether nobody may change anything on the server's disk."""
+    """Whether visitors are kept from changing anything on the server's disk."""
     return os.environ.get(READ_ONLY, "").strip().lower() not in _OFF
 
 

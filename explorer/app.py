@@ -7,9 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 HERE = Path(__file__).resolve().parent
-if (
-    str(HERE) in sys.path
-):  # Streamlit's doing; the modules' one name begins with the package's, whose folder is the root
+if str(HERE) in sys.path:  # Streamlit puts it there, but modules are imported as explorer.<name>, from the root
     sys.path[sys.path.index(str(HERE))] = str(HERE.parent)
 
 from explorer import access, browser, session, startup  # noqa: E402
@@ -21,7 +19,7 @@ FIRST = ""  # the address of the first page; its name, /maps, leads there too
 
 
 def page(name: str) -> st.Page:
-    """A page, whose module is imported when the page is first drawn."""
+    """A page; its module is imported when the page is first drawn."""
     first = name == NAMES[0]
     address = FIRST if first else name
     return st.Page(
@@ -46,7 +44,7 @@ session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 session.arrive()
-place = st.empty()  # always, so that what follows has its place in every run
+place = st.empty()  # in every run, so that what follows keeps its place
 if chosen.url_path != FIRST and not startup.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')
     startup.import_rest()
@@ -59,5 +57,5 @@ if checkpoints.checkpoint_names() or chosen.url_path == "train":
         parts.say_missing()
 else:
     st.error(checkpoints.nothing())
-    parts.not_shown()
+    parts.say_misnamed()
 session.mirror()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-LONGEST = 1.8  # a map is at most so much wider than tall, on a wide screen, or taller, one of three on a narrow one
+LONGEST = 1.8  # the ratio of a map's sides at most: wide on a wide screen, tall where three share a narrow one
 
 Point = tuple[float, float]  # of the plane
 Range = tuple[float, float]  # of one axis
@@ -18,14 +18,18 @@ def pair(values: Iterable[float]) -> tuple[float, float]:
 
 
 def extent(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold all but a few codes (N, 2), and the 3 sigma of a prior, with a margin.
+    """The ranges of both axes that hold all but a few codes, with a margin.
 
-    Codes may agree on an axis, or on both: the ranges have a length all the same.
+    The ranges have a length even where all codes agree on an axis, or on both.
+
+    Args:
+        codes: (N, 2).
+        prior: Whether they also hold the 3 sigma of a prior.
     """
     low, high = np.quantile(codes.astype(np.float64), [0.01, 0.99], axis=0)
     if prior:
         low, high = np.minimum(low, -3), np.maximum(high, 3)
-    # At least a thousand times what a float32 resolves.
+    # A thousand times what a float32 resolves, or more.
     least = max(1e-3 * (high - low).max(), 1e-4 * np.abs(high).max()) or 1e-3
     margin = np.maximum(0.08 * (high - low), least)
     (x0, y0), (x1, y1) = low - margin, high + margin
@@ -33,7 +37,7 @@ def extent(codes: np.ndarray, prior: bool) -> Box:
 
 
 def surroundings(codes: np.ndarray, prior: bool) -> Box:
-    """The ranges of both axes that hold what a map of the codes shows, however wide or tall, and a margin to pan."""
+    """The ranges of both axes that hold what a map of any form shows, and a margin to pan; arguments as of `extent`."""
     (x0, x1), (y0, y1) = extent(codes, prior)
     width, height = 1.2 * max(x1 - x0, LONGEST * (y1 - y0)), 1.2 * max(y1 - y0, LONGEST * (x1 - x0))
     x, y = (x0 + x1) / 2, (y0 + y1) / 2

@@ -1,8 +1,8 @@
 """Arrays in, Plotly figures out: the maps, and the one palette of the classes, of which there are at most ten.
 
-A map never changes once drawn (a changed figure is mounted anew and loses its zoom): the codes and whatever moves are
-drawn under and over it by the browser. Both axes have the same unit, and the ranges come from the codes' own quantiles,
-so that outliers cannot shrink the rest.
+A map never changes once drawn, because a changed figure is mounted again and loses its zoom: the browser draws the
+codes, and all that moves, under and over it. Both axes have the same unit, and the ranges come from the codes' own
+quantiles, so that outliers cannot shrink the rest.
 """
 
 import math
@@ -16,14 +16,14 @@ from plotly.graph_objects import Figure
 
 from explorer.extent import Box, extent, pair
 
-# Found by search: 2 : 1 or better against both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
+# Contrast 2 : 1 or better on both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
 PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b55cb5", "#5a5d6c", "#ff79bd", "#08bbf0")
 GREY = "rgba(128, 128, 128, 0.9)"
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
 SLICES = 16  # of each class, drawn in turns
-FINE = 250  # of the smallest lengths that one can see fit across a map
-STEPS = 50  # at least, across a map, of a point that keys move
+FINE = 250  # times the smallest length that the eye can see is the width of a map
+STEPS = 50  # at least, by which keys move a point from one side of a map to the other
 MARGIN = {"l": 4, "r": 4, "t": 30, "b": 24, "autoexpand": False}
 SHORT, LONG = 4, 12  # letters of a class name, to the longest that lets ten stand in a row, and to the longest shown
 INSIDE = {"ticklabelposition": "inside", "ticks": "", "ticklabelstandoff": 4}  # labels, which no margin then cuts
@@ -58,12 +58,18 @@ def box(figure: Figure) -> Box:
 
 
 def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
-    """The codes (N, 2) float32 of each class (N,), in one unit on both axes, with room for a prior's rings.
+    """A map of the codes of each class, in one unit on both axes.
 
-    Plotly draws trace after trace. A class is cut into slices that are drawn in turns with the others', so that none
-    hides another, and that the legend shows and hides together.
+    Plotly draws trace after trace. The codes of a class are cut into slices, which are drawn in turns with those of the
+    other classes, so that no class hides another. The legend shows and hides the slices of a class together.
+
+    Args:
+        codes: (N, 2) float32.
+        labels: (N,).
+        prior: Whether there is room for a prior's rings.
+        class_names: The name of each class.
     """
-    legend = [{**each, "legendgroup": label} for label, each in enumerate(_legend(class_names, dot(len(codes))))]
+    legend = [{**trace, "legendgroup": label} for label, trace in enumerate(_legend(class_names, dot(len(codes))))]
     order = np.random.default_rng(0).permutation(len(codes))
     slices = []
     for part in np.array_split(order, SLICES):
@@ -74,12 +80,18 @@ def latent_map(codes: np.ndarray, labels: np.ndarray, prior: bool, class_names: 
 
 
 def empty_map(codes: np.ndarray, prior: bool, class_names: Sequence[str]) -> Figure:
-    """A `latent_map` without its codes, for a page that draws them itself: 10,000 of them, also without WebGL."""
+    """A `latent_map` without its codes, for a page that draws them itself; arguments as of `latent_map`."""
     return _plane(_legend(class_names, dot(len(codes))), extent(codes, prior), HEIGHT, **FOR_A_PAGE)
 
 
 def plane(height: int, reach: float, class_names: Sequence[str]) -> Figure:
-    """The plane to +-reach without any codes, and the legend of the classes, for a page that draws all else itself."""
+    """The plane without any codes, and the legend of the classes, for a page that draws all else itself.
+
+    Args:
+        height: Pixels.
+        reach: Both axes reach from -reach to reach.
+        class_names: The name of each class.
+    """
     return _plane(_legend(class_names, dot(0)), ((-reach, reach), (-reach, reach)), height, **FOR_A_PAGE)
 
 
@@ -100,8 +112,8 @@ def _legend(class_names: Sequence[str], size: float) -> list[dict]:
 def _plane(traces: Sequence[dict], box: Box, height: int, **legend: Any) -> Figure:
     """Markers with one unit on both axes, faint lines and the legend on top, in two rows where names are long.
 
-    Plotly takes names for markup, and so they are escaped for it, and for nobody else. All is given at once: a figure
-    that grows part by part takes three times as long.
+    Names are escaped here, because Plotly takes them for markup. A figure is made at once: to make it part by part
+    takes three times as long.
     """
     shown = [{**trace, "name": escape(short(trace["name"]), quote=False), "mode": "markers"} for trace in traces]
     named = {trace["name"] for trace in traces}

@@ -21,7 +21,7 @@ from explorer.state import ExplorerState, from_query, plane, read_query, to_quer
 P = ParamSpec("P")
 
 STATE = "explorer_state"
-MIRRORED = "explorer_query"  # what the URL says, once the browser has read all that was sent to it
+MIRRORED = "explorer_query"  # the query that was written into the URL last
 BEFORE = "before_the_last_pick"  # the fields that it changed, as they were
 VISIT = "explorer_visit"
 PAGE = "explorer_page"  # the page of the run before
@@ -58,9 +58,10 @@ def page() -> str:
 
 
 def visit() -> int:
-    """How often the page changed or the visitor went back or forward: from then on the browser knows no widget's value.
+    """How often the page changed or the visitor went back or forward.
 
-    What the browser otherwise knows better than the server, such as a drawing, it takes from the server as well.
+    On a new visit the browser has forgotten the values of widgets. It then also takes from the server what it otherwise
+    knows better, such as a drawing.
     """
     return st.session_state.get(VISIT, 0)
 
@@ -81,7 +82,7 @@ def not_understood() -> Mapping[str, str]:
 
 
 def update(**changes: Any) -> None:
-    """Change fields of the state, and the widgets bound to them; None lets a widget start anew."""
+    """Change fields of the state, and the widgets bound to them; None takes a widget back to its start."""
     st.session_state[STATE] = replace(current(), **changes)
     for field, value in changes.items():
         if value is not None:
@@ -91,7 +92,7 @@ def update(**changes: Any) -> None:
 
 
 def undoable(picked: Callable[[Any], None]) -> Callable[[Any], None]:
-    """What takes picks from the browser as `picked` does, and takes the last one back where the browser asks for it."""
+    """A taker of picks like `picked` that also undoes the last pick when the browser asks for that."""
 
     def take(value: Any) -> None:
         before = current()
@@ -108,8 +109,8 @@ def undoable(picked: Callable[[Any], None]) -> Callable[[Any], None]:
 def mirror() -> None:
     """Write the state into the URL, if it says anything else.
 
-    It is compared with what was written last, and not with `st.query_params`: they are what the browser showed when it
-    asked for this run, and what was written since may still be on its way to it.
+    It is compared with what was written last, and not with `st.query_params`. Those are what the browser showed when it
+    asked for this run; what was written since then may still be on its way.
     """
     query = to_query(current())
     if query != st.session_state[MIRRORED]:

@@ -1,6 +1,6 @@
-"""A server that has just started: what takes long to import, and when.
+"""A server that has just started: it imports what takes long once something is on the screen.
 
-PyTorch takes a second or two, which no page should be kept waiting for that can show something without it.
+PyTorch takes a second or two to import. A page that can show something without it does not wait.
 """
 
 import gc
@@ -9,24 +9,24 @@ from importlib import import_module
 
 import streamlit as st
 
-REST = "explorer.cache.results"  # the module that needs it, and all others with it
+REST = "explorer.cache.results"  # imports PyTorch, and all modules that need it
 SEEN = "opening_seen"
 
 
 def over() -> bool:
-    """Whether what needs PyTorch is imported, or about to be for another visitor."""
+    """Whether the modules that need PyTorch are imported, or another visitor's run is importing them."""
     return REST in sys.modules
 
 
 def first_sight() -> bool:
-    """Whether this is the first run of the first visitor: it shows what needs no PyTorch."""
+    """Whether this is the first run of the first visitor, which shows what needs no PyTorch."""
     first = not over() and SEEN not in st.session_state
     st.session_state[SEEN] = True
     return first
 
 
 def import_rest() -> None:
-    """Import what needs PyTorch, out of the sight of this and every later garbage collection."""
+    """Import the modules that need PyTorch, and keep them out of this and every later garbage collection."""
     if over():
         return
     gc.disable()

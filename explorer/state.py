@@ -311,7 +311,10 @@ def limits(name: str) -> tuple[float, float]:
 
 
 def plane(model: str) -> tuple[str, ...]:
-    """The fields with points of the plane of one model, given by its field; on another model's they mean nothing."""
+    """The fields with the points of one plane, which mean nothing in the plane of another model.
+
+    The plane is named after the field that holds the name of its model.
+    """
     return tuple(name for name, declared in FIELDS.items() if declared.metadata.get("plane") == model)
 
 

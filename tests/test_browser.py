@@ -46,7 +46,7 @@ def test_a_click_on_the_empty_plane_shows_what_torch_decodes_there(page, address
     z = pinned(page, side)
     assert math.dist(z, aimed) < 0.02 * max(1, math.hypot(*aimed))
     model = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side]).model
-    assert (picture(page, side) == decode.decode(model, np.array([z]))[0]).all()
+    assert (picture(page, side) == decode.at(model, np.array([z]))[0]).all()
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "cvae", "vae-best", "cvae-best"])
@@ -70,11 +70,11 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
     model = read(ROOT / "checkpoints" / "vae").model
     drawn = canvas_pixels(page, ".st-key-map_right .latent-lens canvas").astype(int)
-    assert np.abs(drawn - decode.decode(model, np.array([z]))[0].astype(int)).max() <= 3
+    assert np.abs(drawn - decode.at(model, np.array([z]))[0].astype(int)).max() <= 3
     other = read(ROOT / "checkpoints" / "ae")
     index = int(torch.cdist(torch.tensor([z]), read(ROOT / "checkpoints" / "vae").codes).argmin())
     drawn = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(int)
-    assert np.abs(drawn - decode.decode(other.model, other.codes[index].numpy())[0].astype(int)).max() <= 3
+    assert np.abs(drawn - decode.at(other.model, other.codes[index].numpy())[0].astype(int)).max() <= 3
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
 
@@ -113,7 +113,7 @@ def test_three_maps_share_one_cursor_and_the_third_can_be_clicked(page, address)
     aimed = pick(page, "map_right", "right", 0.4, 0.45)
     assert math.dist(pinned(page, "right"), aimed) < 0.02 * max(1, math.hypot(*aimed))
     model = read(ROOT / "checkpoints" / "vae-best").model
-    assert (picture(page, "right") == decode.decode(model, np.array([pinned(page, "right")]))[0]).all()
+    assert (picture(page, "right") == decode.at(model, np.array([pinned(page, "right")]))[0]).all()
 
 
 def zoom(page):
@@ -314,7 +314,7 @@ def test_a_click_before_pytorch_is_there_is_not_lost(page, tmp_path):
         page.mouse.click(*at)
         settle(page, "(z1) => document.querySelector('.st-key-z1_left input')?.value === z1.toFixed(3)", z[0])
         model = read(ROOT / "checkpoints" / "ae").model
-        assert (picture(page, "left") == decode.decode(model, np.array([pinned(page, "left")]))[0]).all()
+        assert (picture(page, "left") == decode.at(model, np.array([pinned(page, "left")]))[0]).all()
 
 
 def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp_path):
@@ -366,7 +366,7 @@ def test_keys_do_what_the_pointer_does(page, address):
     page.keyboard.press("Enter")
     settle(page, "(z) => Number(document.querySelector('.st-key-z1_right input').value) !== z", before[0])
     model = read(ROOT / "checkpoints" / "vae").model
-    assert (picture(page, "right") == decode.decode(model, np.array([pinned(page, "right")]))[0]).all()
+    assert (picture(page, "right") == decode.at(model, np.array([pinned(page, "right")]))[0]).all()
 
 
 def test_the_pointer_takes_over_from_the_keys_on_the_other_map(page, address):
@@ -397,7 +397,7 @@ def grey(model, z, label=None):
         label = torch.tensor([label])
     with torch.inference_mode():
         pixels = model.decode(torch.tensor(np.array([z]), dtype=torch.float32), label)
-    return decode.greys(pixels)[0].astype(int)
+    return decode.grey_levels(pixels)[0].astype(int)
 
 
 def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):

@@ -76,7 +76,7 @@ def test_classes_shows_a_screen_and_a_choice_for_each_class(page, own_address, a
     model = checkpoint.read(app / "checkpoints" / "pets-cvae").model
     for label in range(3):
         drawn = canvas_pixels(page, f".latent-ten figure:nth-child({label + 1}) canvas").astype(int)
-        assert np.abs(drawn - decode.decode(model, np.zeros((1, 2)), label)[0]).max() <= 3
+        assert np.abs(drawn - decode.at(model, np.zeros((1, 2)), label)[0]).max() <= 3
     page.get_by_label("From class").select_option("dog")
     page.wait_for_url(re.compile("label=1"))
 

@@ -89,19 +89,19 @@ def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points
     assert pressed.get_attribute("aria-label").startswith(f"{digit}, with probability")
     for side in ("left", "right"):
         checkpoint = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side])
-        code = own_image.read(checkpoint, drawn).code
+        code = own_image.own_code(checkpoint, drawn).code
         shown = canvas_pixels(page, f".st-key-bridge_draw_{side} .latent-screen").astype(int)
-        assert np.abs(shown - decode.decode(checkpoint.model, np.array([code]))[0]).max() <= 3
+        assert np.abs(shown - decode.at(checkpoint.model, np.array([code]))[0]).max() <= 3
         distances = torch.cdist(torch.tensor([code]), checkpoint.codes)[0]
         title = page.locator(f".st-key-bridge_draw_{side} .column canvas").first.get_attribute("title")
         shown_first = int(re.match(r"test image (\d+), ", title)[1])
         assert distances[shown_first] <= distances.min() + 0.01 * checkpoint.codes.std()  # two may be as near
     style = read(ROOT / "checkpoints" / "cvae")
-    codes = own_image.classes(style, drawn).codes
+    codes = own_image.classify(style, drawn).codes
     page.wait_for_timeout(300)
     for asked in range(10):
         shown = canvas_pixels(page, f".latent-choice:nth-child({asked + 1}) canvas").astype(int)
-        assert np.abs(shown - decode.decode(style.model, np.array([codes[digit]]), asked)[0]).max() <= 3
+        assert np.abs(shown - decode.at(style.model, np.array([codes[digit]]), asked)[0]).max() <= 3
 
 
 def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, address):
@@ -112,10 +112,10 @@ def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, add
     settle(page, "location.search.includes('label_drawing=6')")
     assert page.locator(".latent-choice").nth(6).get_attribute("aria-pressed") == "true"
     style = read(ROOT / "checkpoints" / "cvae")
-    z = own_image.read(style, in_the_address(page), 6).code
+    z = own_image.own_code(style, in_the_address(page), 6).code
     page.wait_for_timeout(300)
     shown = canvas_pixels(page, ".latent-choice:nth-child(6) canvas").astype(int)
-    assert np.abs(shown - decode.decode(style.model, np.array([z]), 5)[0]).max() <= 3
+    assert np.abs(shown - decode.at(style.model, np.array([z]), 5)[0]).max() <= 3
     page.locator(".latent-choice").nth(6).click()
     settle(page, "!location.search.includes('label_drawing')")
     assert page.locator(".latent-choice").nth(0).get_attribute("aria-pressed") == "true"
@@ -196,9 +196,9 @@ def test_without_a_trusted_encoder_the_server_finds_the_code(page, address):
     stroke(page, ZERO)
     settle(page, "document.querySelector('.st-key-bridge_draw_right .latent-said').textContent.startsWith('z')")
     checkpoint = read(ROOT / "checkpoints" / "vae-best")
-    z = own_image.read(checkpoint, in_the_address(page)).code
+    z = own_image.own_code(checkpoint, in_the_address(page)).code
     shown = canvas_pixels(page, ".st-key-bridge_draw_right .latent-screen").astype(int)
-    assert np.abs(shown - decode.decode(checkpoint.model, np.array([z]))[0]).max() <= 3
+    assert np.abs(shown - decode.at(checkpoint.model, np.array([z]))[0]).max() <= 3
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
@@ -224,7 +224,7 @@ def test_it_goes_to_bound_and_to_a_path(page, address, mnist):
     page.wait_for_url("**/interpolate**")
     ready(page)
     query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
-    z = own_image.read(read(ROOT / "checkpoints" / "ae"), drawn).code
+    z = own_image.own_code(read(ROOT / "checkpoints" / "ae"), drawn).code
     assert (float(query["b1_left"]), float(query["b2_left"])) == pytest.approx(z, abs=1e-3)
     visit_draw(page, url.split("/draw")[0], url.split("/draw")[1])
     page.get_by_role("button", name="Bound").click()

@@ -121,7 +121,7 @@ def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address
     assert name == "vae-digit.png"
     image = np.asarray(Image.open(io.BytesIO(content)))
     assert image.shape == (280, 280)
-    decoded = decode.decode(read(ROOT / "checkpoints" / "vae").model, np.array(shown))[0]
+    decoded = decode.at(read(ROOT / "checkpoints" / "vae").model, np.array(shown))[0]
     assert (image == decoded.repeat(10, axis=0).repeat(10, axis=1)).all()
 
 
@@ -228,17 +228,17 @@ def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next
     field = "document.querySelector('[aria-label=\"right z1\"]')"
     page.wait_for_function(f"(z1) => Math.abs({field}.value - z1) < 0.01", arg=z[0])
     model = read(ROOT / "checkpoints" / "vae")
-    here = points.point(model, pinned(page), 7, points.radius(model.codes.numpy()))
+    here = points.describe(model, pinned(page), 7, points.radius(model.codes.numpy()))
     described = page.locator("section").nth(1).inner_text()
     assert f"{here.codes_near} codes near" in described
-    assert f"{here.sigmas:.2f} σ out, {here.farther:.0%} of prior beyond" in described
+    assert f"{here.sigmas:.2f} σ out, {here.mass_beyond:.0%} of prior beyond" in described
     near = page.locator("section").nth(1).locator(".alone-near canvas")
     said = [near.nth(i).get_attribute("title") for i in range(points.NEIGHBOURS)]
     assert said == [f"test image {index}, reconstructed" for index in here.neighbours]
     page.mouse.move(*spot)
     page.wait_for_function("() => document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
     lens = canvas_pixels(page, ".st-key-map_right .latent-lens canvas").astype(int)
-    assert np.abs(lens - decode.decode(model.model, np.array([z]))[0].astype(int)).max() <= 3
+    assert np.abs(lens - decode.at(model.model, np.array([z]))[0].astype(int)).max() <= 3
 
 
 def test_the_files_maps_zoom_about_the_pointer_pan_with_it_and_go_back(alone):
@@ -279,7 +279,7 @@ def test_the_files_legend_filters_what_can_be_touched(alone):
     nearest = int(sevens[torch.cdist(torch.tensor([z]), model.codes[sevens]).argmin()])
     ae = read(ROOT / "checkpoints" / "ae")
     same = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(int)
-    assert np.abs(same - decode.decode(ae.model, ae.codes[nearest].numpy())[0].astype(int)).max() <= 3
+    assert np.abs(same - decode.at(ae.model, ae.codes[nearest].numpy())[0].astype(int)).max() <= 3
 
 
 def counts(page):

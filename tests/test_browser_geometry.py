@@ -50,9 +50,9 @@ def test_the_geodesic_is_offered_drawn_and_the_shortest(page, address):
         assert found["line"] == pytest.approx((line.length, line.largest_step), abs=0.02)
     page.get_by_label("Place on the path, from A to B").fill("0.5")
     with torch.inference_mode():
-        middle = decode.decode(checkpoint.model, true.points[60:61])[0].astype(int)
+        middle = decode.at(checkpoint.model, true.points[60:61])[0].astype(int)
     assert np.abs(canvas_pixels(page, ".latent-bar > canvas:last-child") - middle).max() <= 12
-    off_line = decode.decode(checkpoint.model, np.mean([a, b], axis=0)[None])[0].astype(int)
+    off_line = decode.at(checkpoint.model, np.mean([a, b], axis=0)[None])[0].astype(int)
     assert np.abs(off_line - middle).max() > 60  # so that the line would not have passed for it
 
 

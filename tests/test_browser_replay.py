@@ -50,7 +50,7 @@ def assert_digits(page, models):
     """Both pinned digits are what torch decodes there with these models."""
     for side, model in zip(("left", "right"), models, strict=True):
         shown = canvas_pixels(page, f".latent-panel.{side} .latent-screen").astype(int)
-        expected = decode.decode(model, np.array([pinned(page, side)]))[0].astype(int)
+        expected = decode.at(model, np.array([pinned(page, side)]))[0].astype(int)
         assert np.abs(shown - expected).max() <= 2, side
 
 
@@ -262,7 +262,7 @@ def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
     z = page.evaluate(f"({middle})({panel}.theatre.view)")
     script = f"Array.from({panel}.mosaic.fine.canvas.getContext('2d').getImageData(5 * 28, 4 * 28, 28, 28).data)"
     tile = np.array(page.evaluate(script)).reshape(28, 28, 4)[..., 0].astype(int)
-    assert np.abs(tile - decode.decode(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
+    assert np.abs(tile - decode.at(films["vae"].model(-1), np.array([z]))[0]).max() <= 2
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])

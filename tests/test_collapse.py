@@ -133,10 +133,10 @@ def test_bound_and_classes_show_those_that_they_can(name):
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
     resource = checkpoints.resource(name)
-    plane = takeaway.plane(resource, results.start(resource), 0)
+    plane = takeaway.plane_of(resource, results.start(resource), 0)
     assert all(low < high for low, high in (plane.x, plane.y))
     for made in (takeaway.export.csv, takeaway.export.npz):
-        assert takeaway.codes(resource, made)
+        assert takeaway.codes_file(resource, made)
 
 
 # Laws
@@ -145,9 +145,9 @@ def test_all_of_it_can_be_taken_away(name):
 def assert_read_back(checkpoint, resource, index, digit=0):
     code = checkpoint.codes[index]
     z = tuple(map(coordinate, code.tolist()))
-    read = decode.decode(checkpoint.model, np.array([z]), digit).astype(int)
-    assert np.abs(read - decode.decode(checkpoint.model, code[None].numpy(), digit)).max() <= 1
-    assert points.point(checkpoint, z, digit, results.radius(resource)).codes_near > 0
+    read = decode.at(checkpoint.model, np.array([z]), digit).astype(int)
+    assert np.abs(read - decode.at(checkpoint.model, code[None].numpy(), digit)).max() <= 1
+    assert points.describe(checkpoint, z, digit, results.radius(resource)).codes_near > 0
 
 
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")
@@ -172,14 +172,14 @@ def test_half_a_mark_beside_a_code_there_is_a_code_near(name):
     for angle in np.linspace(0, 6, 7):
         z = code + 0.9 * aside * np.array([math.cos(angle), math.sin(angle)])
         z = tuple(map(coordinate, z))
-        assert points.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
+        assert points.describe(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
 
 
 def test_the_first_pin_has_codes_near_on_a_model_with_a_prior_and_is_short(name):
     resource = checkpoints.resource(name)
     z = results.start(resource)
     if resource.stored.config.has_prior:
-        assert points.point(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
+        assert points.describe(resource.checkpoint, z, 0, results.radius(resource)).codes_near > 0
     moved = points.rounded(np.array([0.123456789, -7.0]), results.radius(resource))
     assert abs(moved[0] - 0.123456789) <= max(0.1 * results.radius(resource), 1e-3)
 
@@ -203,10 +203,10 @@ def test_a_scale_changes_what_a_map_shows_in_nothing_but_its_numbers(folder, mon
     one, usual = checkpoints.resource("far"), checkpoints.resource("usual")
     assert results.radius(one) == pytest.approx(1e8 * results.radius(usual), rel=1e-4)
     assert figures.step(one.figure) == pytest.approx(1e8 * figures.step(usual.figure))
-    near = [results.magnification(each, 0) for each in (one, usual)]
+    near = [results.magnification_map(each, 0) for each in (one, usual)]
     assert near[0].high == pytest.approx(1e-16 * near[1].high, rel=1e-3)
     assert np.abs(near[0].shades.astype(int) - near[1].shades).max() <= 1
-    ways = [paths.travel(each.checkpoint, 0, "geodesic", *ends(each), results._graph(each.version, 0, each.checkpoint))
+    ways = [paths.travel(each.checkpoint, 0, "geodesic", *ends(each), results.graph(each, 0))
             for each in (one, usual)]  # fmt: skip
     assert ways[0].length == pytest.approx(ways[1].length, rel=1e-2)
 

@@ -25,7 +25,7 @@ NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|se
 def page(**names):
     """An HTML file of these checkpoints, by side."""
     shown = {side: checkpoints.resource(name) for side, name in names.items()}
-    planes = {side: takeaway.plane(resource, results.start(resource), 7) for side, resource in shown.items()}
+    planes = {side: takeaway.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
     return export.html(planes, VIEW, browser.standalone()), planes
 
 
@@ -59,8 +59,8 @@ def test_an_npz_reads_back_to_the_codes(codes):
 @pytest.mark.parametrize(("name", "density"), [("ae", "log_kernel_density_nats"), ("vae", "log_prior_nats")])
 def test_a_file_of_codes_says_which_density_it_has(name, density):
     model = checkpoints.resource(name)
-    assert takeaway.codes(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
-    with np.load(io.BytesIO(takeaway.codes(model, export.npz))) as arrays:
+    assert takeaway.codes_file(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
+    with np.load(io.BytesIO(takeaway.codes_file(model, export.npz))) as arrays:
         assert (arrays["z"] == model.checkpoint.codes.numpy()).all()
         if density == "log_prior_nats":
             expected = -0.5 * np.square(arrays["z"].astype(float)).sum(1) - np.log(2 * np.pi)

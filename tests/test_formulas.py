@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from explorer.markup import formulas
-from explorer.quantities.bound import Code, Evidence, Gaussian, Terms
-from explorer.quantities.posterior_map import Landscape, Picture
+from explorer.quantities.bound import Analysis, Description, Gaussian, Terms
+from explorer.quantities.posterior_map import PosteriorMap, Shades
 
 TERMS = Terms(
     log_px=-495.43,
@@ -16,33 +16,33 @@ TERMS = Terms(
     elbo_error=0.01,
     reconstruction=-499.84,
     kl=3.84,
-    family=1.35,
-    amortisation=6.9,
+    approximation_gap=1.35,
+    amortization_gap=6.9,
     perfect=-448.73,
 )
-PICTURE = Picture(((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0))
-FOUND = Evidence(
+SHADES = Shades(((0, 1), (0, 1)), np.zeros((2, 2), np.uint8), (0.5, 2.0))
+ANALYSIS = Analysis(
     terms=TERMS,
-    code=Code(5.54, 5546.9, 5552.4, 11.9, 1 / 255, 0.97),
+    description=Description(5.54, 5546.9, 5552.4, 11.9, 1 / 255, 0.97),
     q=Gaussian((-0.01, 0.67), (0.07, 0.15)),
     best=Gaussian((1.04, 1.39), (0.18, 0.12)),
     mean=(0.75, 0.87),
     std=(0.75, 0.53),
-    landscape=Landscape(PICTURE, PICTURE, 0.002),
+    posterior=PosteriorMap(SHADES, SHADES, 0.002),
     view=((0, 1), (0, 1)),
     reconstruction=np.zeros((28, 28), np.uint8),
 )
 
 
 def text(unit="nats", given="", sigma=None):
-    return [each.tex for each in formulas.formulas(FOUND, unit, given, sigma)]
+    return [each.tex for each in formulas.formulas(ANALYSIS, unit, given, sigma)]
 
 
 @pytest.mark.parametrize("sigma", [None, 0.707])
 @pytest.mark.parametrize("given", ["", "y = 3"])
 @pytest.mark.parametrize("unit", ["nats", "bits"])
 def test_formulas_are_whole(unit, given, sigma):
-    for tex, sentence in formulas.formulas(FOUND, unit, given, sigma):
+    for tex, sentence in formulas.formulas(ANALYSIS, unit, given, sigma):
         assert tex.count("{") == tex.count("}")
         assert "−" not in tex
         assert sentence.endswith(".")
@@ -65,8 +65,8 @@ def test_every_term_is_there_with_its_number():
 
 
 def test_an_integral_that_has_not_settled_is_called_so_with_what_it_may_be_off():
-    unsettled = FOUND._replace(terms=TERMS._replace(error=3.2))
-    (_, _, settled), (_, _, said) = (formulas.terms(found, "nats", False)[0] for found in (FOUND, unsettled))
+    unsettled = ANALYSIS._replace(terms=TERMS._replace(error=3.2))
+    (_, _, settled), (_, _, said) = (formulas.terms(analysis, "nats", False)[0] for analysis in (ANALYSIS, unsettled))
     assert settled.startswith("exact, ± 0.010")
     assert said.startswith("not settled, ± 3.200")
     (tex, sentence), *_ = formulas.formulas(unsettled, "nats", "", None)
@@ -75,17 +75,17 @@ def test_an_integral_that_has_not_settled_is_called_so_with_what_it_may_be_off()
 
 
 def test_an_elbo_that_has_not_settled_is_shown_with_what_it_may_be_off():
-    unsettled = FOUND._replace(terms=TERMS._replace(elbo_error=0.37))
-    for found, times in ((FOUND, 0), (unsettled, 3)):
-        notes = [note for *_, note in formulas.terms(found, "nats", False)]
-        assert sum("± 0.37 nats" in note for note in notes) == times  # amortisation, ELBO, reconstruction
-        assert sum(r"\pm 0.37" in tex for tex, _ in formulas.formulas(found, "nats", "", None)) == min(times, 2)
+    unsettled = ANALYSIS._replace(terms=TERMS._replace(elbo_error=0.37))
+    for analysis, times in ((ANALYSIS, 0), (unsettled, 3)):
+        notes = [note for *_, note in formulas.terms(analysis, "nats", False)]
+        assert sum("± 0.37 nats" in note for note in notes) == times  # amortization gap, ELBO, reconstruction
+        assert sum(r"\pm 0.37" in tex for tex, _ in formulas.formulas(analysis, "nats", "", None)) == min(times, 2)
 
 
 @pytest.mark.parametrize(("bits", "share"), [(7_000.0, 0.52), (5_000.0, 0.52), (5_000.0, 0.97)])
 def test_a_code_longer_than_the_raw_image_says_why(bits, share):
-    found = FOUND._replace(code=FOUND.code._replace(total_bits=bits, on_levels=share))
-    said = next(sentence for _, sentence in formulas.formulas(found, "nats", "", 0.707) if "two-part" in sentence)
+    analysis = ANALYSIS._replace(description=ANALYSIS.description._replace(total_bits=bits, on_levels=share))
+    said = next(sentence for _, sentence in formulas.formulas(analysis, "nats", "", 0.707) if "two-part" in sentence)
     assert ("52%" in said) == (share == 0.52)
     assert ("raw image (6,272 bits)" in said) == (bits > 6_272)
 
@@ -107,14 +107,14 @@ def test_a_conditional_model_says_what_is_given():
     tex = text(given="y = 3")
     assert r"\log p(x \mid y = 3)" in tex[0]
     assert r"x \mid z, y = 3" in tex[0]
-    named = [part.name for _, part, _ in formulas.terms(FOUND, "nats", conditional=True)]
+    named = [part.name for _, part, _ in formulas.terms(ANALYSIS, "nats", conditional=True)]
     assert "log p(x | y)" in named
     assert "E log p(x | z, y)" in named
 
 
 def test_the_equation_holds_as_it_is_written():
     sides = [[]]
-    for operator, part, _ in formulas.terms(FOUND, "nats", conditional=False):
+    for operator, part, _ in formulas.terms(ANALYSIS, "nats", conditional=False):
         if operator == "=":
             sides.append([])
         sides[-1].append(-part.nats if operator == "−" else part.nats)
@@ -122,7 +122,7 @@ def test_the_equation_holds_as_it_is_written():
 
 
 def test_the_cuts_of_the_bar_end_at_the_same_place():
-    ways, start = formulas.cuts(FOUND, conditional=False)
+    ways, start = formulas.cuts(ANALYSIS, conditional=False)
     ends = [sum(part.nats for part in way) for way in ways]
     assert ends == pytest.approx([-TERMS.elbo] * 2, abs=0.01)
     assert start.nats == -TERMS.perfect

@@ -30,7 +30,7 @@ def test_a_gif_plays_all_frames_enlarged():
 
 
 def test_a_digit_says_what_it_is_and_escapes_it():
-    html = images.digit(IMAGES[0], 2, '"><script>')
+    html = images.img(IMAGES[0], 2, '"><script>')
     assert 'width="56"' in html
     assert "<script>" not in html
 

@@ -100,13 +100,13 @@ def test_no_class_name_is_taken_for_markup(folder, page):
 @pytest.mark.fault("a name was taken for markup, or written as if it were")
 def test_the_page_s_own_file_has_class_names_as_they_are(folder):
     written.write(folder / "vae", class_names=["<b>", "a & b"])
-    plane = takeaway.plane(checkpoints.resource("vae"), (0.0, 0.0), 0)
+    plane = takeaway.plane_of(checkpoints.resource("vae"), (0.0, 0.0), 0)
     assert [name for name, _ in plane.classes] == ["<b>", "a & b"]
 
 
 @pytest.mark.fault("a name was taken for markup, or written as if it were")
 def test_no_machine_dataset_or_training_is_taken_for_markup(folder, monkeypatch):
-    monkeypatch.setattr(results, "seen", lambda job: None)
+    monkeypatch.setattr(results, "preview", lambda job: None)
     place = folder / "jobs" / EVIL.replace("/", "")
     place.mkdir(parents=True)
     facts = {"config": {"model": "vae", "network": "tutorial", "dataset": EVIL}, "created": time.time(), "threads": 1}

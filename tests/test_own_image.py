@@ -20,14 +20,14 @@ pytestmark = pytest.mark.mnist
 def test_an_image_of_the_test_set_is_read_as_its_code(mnist, name):
     checkpoint = read(f"checkpoints/{name}")
     for index in (3, 18):
-        found = own_image.read(checkpoint, mnist.test_images[index].numpy(), int(mnist.test_labels[index]))
+        found = own_image.own_code(checkpoint, mnist.test_images[index].numpy(), int(mnist.test_labels[index]))
         assert found.code == pytest.approx(checkpoint.codes[index].tolist(), abs=1e-4)
         assert (found.q is None) == (name == "ae")
 
 
 def test_without_a_trusted_encoder_the_code_is_the_posteriors_mode(mnist):
     checkpoint = read("checkpoints/vae-best")
-    found = [own_image.read(checkpoint, mnist.test_images[index].numpy()) for index in range(8)]
+    found = [own_image.own_code(checkpoint, mnist.test_images[index].numpy()) for index in range(8)]
     off = [math.dist(each.code, code) for each, code in zip(found, checkpoint.codes[:8].tolist(), strict=True)]
     assert np.median(off) < 0.01
     assert sum(distance < 0.05 for distance in off) >= 7  # the rest have two peaks of nearly one height
@@ -39,7 +39,7 @@ def test_the_class_is_that_of_bayes_rule(mnist):
     """Against the exact log p(x|y), which takes ten times as long."""
     checkpoint = read("checkpoints/cvae")
     image = mnist.test_images[8].numpy()  # a 5 that might be a 9
-    found = own_image.classes(checkpoint, image)
+    found = own_image.classify(checkpoint, image)
     x = to_pixels(torch.from_numpy(image)[None]).expand(10, 1, 28, 28)
     exact = quadrature.log_evidence(checkpoint.model, x, torch.arange(10)).log_px_nats.softmax(0)
     assert found.probabilities == pytest.approx(exact.tolist(), abs=4 * found.error_nats)
@@ -54,11 +54,11 @@ def test_the_class_is_that_of_bayes_rule(mnist):
 @given(pixels=some.binary(min_size=784, max_size=784) | some.integers(0, 255).map(lambda grey: bytes([grey]) * 784))
 def test_whatever_is_drawn_has_a_place_in_every_plane(name, pixels):
     checkpoint, image = read(f"checkpoints/{name}"), own_image.as_image(pixels)
-    found = own_image.read(checkpoint, image, 3)
+    found = own_image.own_code(checkpoint, image, 3)
     assert np.isfinite(found.code).all()
     if found.q:
         assert np.isfinite([*found.q.mean, *found.q.std]).all()
     if checkpoint.model.conditional:
-        classes = own_image.classes(checkpoint, image)
+        classes = own_image.classify(checkpoint, image)
         assert sum(classes.probabilities) == pytest.approx(1)
         assert np.isfinite(classes.codes).all()

@@ -26,12 +26,12 @@ def test_bound_shows_what_is_found_of_the_image(mnist):
     app = run_page("bound", {"image": 18})
     assert errors(app) == []
     model = checkpoint.read(ROOT / "checkpoints" / "vae")
-    found = bound.look(model, mnist.test_images[18].numpy(), 3)
+    found = bound.analyse(model, mnist.test_images[18].numpy(), 3)
     for nats in found.terms[:6]:
         assert f"{abs(nats):.2f}" in html(app)
     assert found.terms.log_px == pytest.approx(payload(app, part="close")["log_px"])
     assert len(app.latex) >= 12
-    assert any(f"{found.terms.amortisation:.2f}" in latex.value for latex in app.latex)
+    assert any(f"{found.terms.amortization_gap:.2f}" in latex.value for latex in app.latex)
 
 
 @pytest.mark.mnist

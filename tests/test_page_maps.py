@@ -51,8 +51,8 @@ def test_two_maps_again_have_the_models_and_the_points_that_one_had(query, two):
 def test_a_number_field_decodes_its_point(monkeypatch):
     app = run()
     asked = []
-    real = points.point
-    monkeypatch.setattr(points, "point", lambda *given: asked.append(given[1]) or real(*given))
+    real = points.describe
+    monkeypatch.setattr(points, "describe", lambda *given: asked.append(given[1]) or real(*given))
     app.number_input("z1_right").set_value(1.23456).run()
     assert errors(app) == []
     assert asked[-1][0] == app.number_input("z1_right").value == 1.23456  # the shown z is the decoded z

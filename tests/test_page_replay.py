@@ -18,8 +18,8 @@ def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others
     assert "--snapshots" in app.caption[0].value
     sides = payload(app, page="replay")["sides"]
     for side, name in (("left", "ae"), ("right", "vae")):
-        film = results.film(name)
-        assert len(film.decoders) == len(sides[side]["views"]) == len(film.figures["loss_nats"])
+        replay = results.replay(name)
+        assert len(replay.decoders) == len(sides[side]["views"]) == len(replay.metrics["loss_nats"])
     titles = {curve["title"]: set(curve["lines"]) for curve in payload(app, page="replay")["curves"]}
     assert titles == {"squared error": {"left", "right"}, "KL, nats": {"right"}, "loss, nats": {"left", "right"}}
 

@@ -48,7 +48,7 @@ def test_only_a_conditional_model_s_lengths_depend_on_the_class(checkpoint):
 
 def test_the_map_of_the_magnification_shows_each_place_its_own(checkpoint):
     window = ((-3.0, 3.0), (-1.0, 2.0))
-    found = magnification.measure_magnification(checkpoint, 7, window)
+    found = magnification.measure(checkpoint, 7, window)
     height, width = found.shades.shape
     (x0, x1), (y0, y1) = found.window
     assert (x1 - x0) / width == pytest.approx((y1 - y0) / height, rel=1e-3)  # square cells
@@ -61,7 +61,7 @@ def test_the_map_of_the_magnification_shows_each_place_its_own(checkpoint):
 
 
 def test_the_scale_holds_what_the_codes_have(checkpoint):
-    found = magnification.measure_magnification(checkpoint, 7, ((-3.0, 3.0), (-3.0, 3.0)))
+    found = magnification.measure(checkpoint, 7, ((-3.0, 3.0), (-3.0, 3.0)))
     at_codes = paths.surface(checkpoint, 7).magnification(checkpoint.codes[::7]).detach()
     assert (at_codes >= 0.9 * found.low).float().mean() > 0.95
     assert 0 < found.low < found.high

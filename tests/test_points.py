@@ -31,9 +31,9 @@ def test_the_radius_follows_the_scale_of_the_map(checkpoint):
 
 def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint):
     within = points.radius(checkpoint.codes.numpy())
-    far = points.point(checkpoint, (900.0, 900.0), 3, within)
+    far = points.describe(checkpoint, (900.0, 900.0), 3, within)
     assert far.codes_near == 0
-    at_code = points.point(checkpoint, tuple(checkpoint.codes[17].tolist()), 3, within)
+    at_code = points.describe(checkpoint, tuple(checkpoint.codes[17].tolist()), 3, within)
     assert at_code.codes_near >= 1
     assert at_code.neighbours[0] == 17
     assert at_code.labels[0] == checkpoint.labels[17]
@@ -48,15 +48,15 @@ def test_the_first_pin_is_where_codes_are_dense(checkpoint):
 
 
 def test_only_a_model_with_a_prior_says_how_far_out_a_point_lies(checkpoint):
-    out = points.point(checkpoint, (3.0, -4.0), 0, 1.0)
+    out = points.describe(checkpoint, (3.0, -4.0), 0, 1.0)
     if checkpoint.config.model == "ae":
         assert out.sigmas is None
-        assert out.farther is None
+        assert out.mass_beyond is None
         return
     draws = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))
     assert out.sigmas == pytest.approx(5)
-    one = points.point(checkpoint, (0.6, -0.8), 0, 1.0)
-    assert one.farther == pytest.approx((draws.norm(dim=1) > 1).double().mean().item(), abs=0.005)
+    one = points.describe(checkpoint, (0.6, -0.8), 0, 1.0)
+    assert one.mass_beyond == pytest.approx((draws.norm(dim=1) > 1).double().mean().item(), abs=0.005)
 
 
 @pytest.mark.parametrize("kind", ["line", "arc"])
@@ -68,10 +68,10 @@ def test_a_path_joins_its_ends_and_swapping_them_reverses_it(kind):
 
 
 def test_styles_cover_the_prior_evenly():
-    radii = np.hypot(*points.styles(400).T)
+    radii = np.hypot(*points.sunflower(400).T)
     inside = [(radii < r).mean() for r in (0.5, 1.0, 2.0)]
     np.testing.assert_allclose(inside, [1 - math.exp(-(r**2) / 2) for r in (0.5, 1.0, 2.0)], atol=0.01)
-    assert np.abs(points.styles(400).mean(axis=0)).max() < 0.05
+    assert np.abs(points.sunflower(400).mean(axis=0)).max() < 0.05
 
 
 def test_a_seed_draws_the_same_samples_again_and_another_seed_others():
@@ -83,7 +83,7 @@ def test_a_seed_draws_the_same_samples_again_and_another_seed_others():
 
 def test_every_class_is_its_single_decodes():
     model = read(f"{CHECKPOINTS}/cvae").model
-    z = points.styles(3)
+    z = points.sunflower(3)
     table = decode.every_class(model, z)
     for digit in range(10):
-        assert np.abs(table[digit].astype(int) - decode.decode(model, z, digit)).max() <= 1
+        assert np.abs(table[digit].astype(int) - decode.at(model, z, digit)).max() <= 1

@@ -1,4 +1,4 @@
-"""Laws of the picture of a posterior: its mass, its moments and its lines are right, however narrow it is."""
+"""Laws of the shaded of a posterior: its mass, its moments and its lines are right, however narrow it is."""
 
 import math
 
@@ -16,20 +16,20 @@ GREY = torch.full((1, 1, 28, 28), 0.36, dtype=torch.float64)
 
 def seen(model, x=GREY, y=None):
     exact = quadrature.posterior(model, x, y, size=2)
-    return exact, posterior_map.landscape(model, x, y, exact)
+    return exact, posterior_map.shade(model, x, y, exact)
 
 
-def density(picture):
-    """The picture's density as shares of what it shows, with the middles of its cells."""
-    shares = np.exp(-picture.shades / posterior_map.SHADES_A_NAT)
+def density(shaded):
+    """The shaded's density as shares of what it shows, with the middles of its cells."""
+    shares = np.exp(-shaded.shades / posterior_map.SHADES_A_NAT)
     shares /= shares.sum()
     size = posterior_map.SIZE
-    axes = [low + (high - low) * (np.arange(size) + 0.5) / size for low, high in picture.window]
+    axes = [low + (high - low) * (np.arange(size) + 0.5) / size for low, high in shaded.window]
     return shares, axes[0], axes[1][::-1]
 
 
-def moments(picture):
-    shares, z1, z2 = density(picture)
+def moments(shaded):
+    shares, z1, z2 = density(shaded)
     mean = np.array([shares.sum(0) @ z1, shares.sum(1) @ z2])
     return mean, np.sqrt([shares.sum(0) @ (z1 - mean[0]) ** 2, shares.sum(1) @ (z2 - mean[1]) ** 2])
 
@@ -105,7 +105,7 @@ def test_a_far_and_small_part_is_on_the_wide_picture_and_not_close_up():
 @pytest.mark.parametrize("z1", [0.5, -2.0, -20.0, 300.0])
 def test_the_view_holds_the_window_and_the_ellipses_of_q(z1):
     window, mean, std = ((0.0, 1.0), (2.0, 3.0)), (z1, 2.5), (0.1, 0.2)
-    view = posterior_map.view(window, mean, std)
+    view = posterior_map.with_ellipse(window, mean, std)
     for (low, high), (first, last), middle, sigma in zip(view, window, mean, std, strict=True):
         assert low <= middle - 2 * sigma < middle + 2 * sigma <= high
         assert low <= first < last <= high
@@ -113,7 +113,7 @@ def test_the_view_holds_the_window_and_the_ellipses_of_q(z1):
 
 def test_a_view_that_holds_q_already_is_the_window():
     window, std = ((0.0, 1.0), (2.0, 3.0)), (0.1, 0.2)
-    assert posterior_map.view(window, (0.5, 2.5), std) == window
+    assert posterior_map.with_ellipse(window, (0.5, 2.5), std) == window
 
 
 def test_the_share_of_the_prior_is_that_of_what_the_outer_line_holds():

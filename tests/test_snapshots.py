@@ -247,7 +247,7 @@ def test_the_shipped_replays_end_in_the_shipped_models(shipped):
 def test_half_precision_costs_next_to_no_grey_level(shipped):
     """Of the digits decoded at the codes, under 1 % of the grey levels differ by one, and hardly any by two."""
     found, replay = shipped
-    exact, kept = (decode.decode(model, found.codes.numpy()).astype(int) for model in (found.model, replay.model(-1)))
+    exact, kept = (decode.at(model, found.codes.numpy()).astype(int) for model in (found.model, replay.model(-1)))
     off = abs(exact - kept)
     assert off.max() <= 2
     assert (off > 0).mean() < 0.01

@@ -28,20 +28,20 @@ def models():
 def computations(models):
     """Of each model, what the pages compute, by name."""
     for name, model in models.items():
-        image = decode.decode(model.model, np.array([[0.5, -0.3]]), 3)[0]
+        image = decode.at(model.model, np.array([[0.5, -0.3]]), 3)[0]
         surface, z = paths.surface(model, 3), model.codes[:300]
         grid = paths.geodesics.graph(surface, torch.tensor([-2.0, -2.0]), torch.tensor([2.0, 2.0]), 12)
         yield f"magnification {name}", partial(surface.magnification, z)
         yield f"geodesic {name}", partial(paths.travel, model, 3, "geodesic", *ENDS, grid)
         yield f"grid {name}", partial(paths.geodesics.graph, surface, *torch.tensor(((-2.0, -2.0), (2.0, 2.0))), 12)
-        yield f"point {name}", partial(points.point, model, (0.1, 0.2), 3, 0.5)
-        yield f"drawing {name}", partial(own_image.read, model, image, 3)
+        yield f"point {name}", partial(points.describe, model, (0.1, 0.2), 3, 0.5)
+        yield f"drawing {name}", partial(own_image.own_code, model, image, 3)
         yield f"density {name}", partial(points.log_density, model)
         if name != "ae":
-            yield f"bound {name}", partial(bound.look, model, image, 3)
+            yield f"bound {name}", partial(bound.analyse, model, image, 3)
             yield f"draws {name}", partial(bound.draws, model, image, 3, bound.Gaussian((0.0, 0.0), (1.0, 1.0)))
         if name == "cvae":
-            yield f"classes {name}", partial(own_image.classes, model, image)
+            yield f"classes {name}", partial(own_image.classify, model, image)
             yield f"samples {name}", partial(decode.samples, model.model, 3, 20, 0)
 
 

@@ -1,4 +1,4 @@
-"""Laws of the glimpse: what is shown of a training is the model as it was after that epoch, and nothing else."""
+"""Laws of the preview: what is shown of a training is the model as it was after that epoch, and nothing else."""
 
 import dataclasses
 from itertools import pairwise
@@ -51,7 +51,7 @@ def test_the_picture_of_a_plane_is_its_decode_where_the_map_has_it(digits, seen)
     (x0, x1), (y0, y1) = found.window
     for row, column in ((0, 0), (3, 8), (9, 9)):
         z = x0 + (column + 0.5) / 10 * (x1 - x0), y1 - (row + 0.5) / 10 * (y1 - y0)
-        difference = found.picture[row, column].astype(int) - decode.decode(model, np.array([z]))[0]
+        difference = found.images[row, column].astype(int) - decode.at(model, np.array([z]))[0]
         assert np.abs(difference).max() <= 1
 
 
@@ -59,9 +59,9 @@ def test_the_picture_of_a_conditional_model_has_a_class_a_row_and_a_style_a_colu
     trained = train.train(dataclasses.replace(CONFIG, model="cvae"), digits)
     found = training_preview.trained(trained)
     for digit, style in ((0, 9), (4, 0), (9, 5)):
-        decoded = decode.decode(trained.model, points.styles(10)[style][None], digit)[0]
-        assert np.abs(found.picture[digit, style].astype(int) - decoded).max() <= 1
-        assert (found.picture[digit, style] != found.picture[(digit + 1) % 10, style]).any()
+        decoded = decode.at(trained.model, points.sunflower(10)[style][None], digit)[0]
+        assert np.abs(found.images[digit, style].astype(int) - decoded).max() <= 1
+        assert (found.images[digit, style] != found.images[(digit + 1) % 10, style]).any()
 
 
 @pytest.mark.parametrize("dimensions", [1, 3])
@@ -69,7 +69,7 @@ def test_a_model_without_a_plane_has_a_picture_and_no_window(config, seen, dimen
     found = training_preview.untrained(dataclasses.replace(config, latent_dim=dimensions), seen)
     assert found.window is None
     assert found.codes.shape == (60, dimensions)
-    assert found.picture.shape == (10, 10, 28, 28)
+    assert found.images.shape == (10, 10, 28, 28)
 
 
 def test_the_codes_that_are_sent_are_the_codes(seen):

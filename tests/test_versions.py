@@ -1,4 +1,4 @@
-"""Laws of what is kept: made once, by one, and given up with the files that it was made of."""
+"""Laws of the cache: a result is made once, by one, and given up with the files that it was made of."""
 
 import gc
 import os
@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from explorer.cache import checkpoints, results, versions
-from explorer.cache.results import Subject
-from explorer.cache.versions import Version, kept
+from explorer.cache.results import BoundImage
+from explorer.cache.versions import Version, cached
 from vae.config import TrainConfig
 from vae.models import build
 from vae.storage import checkpoint
@@ -25,67 +25,83 @@ class Thing:
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
-    monkeypatch.setattr(versions, "_kept", type(versions._kept)())
+def empty_cache():
+    versions.clear()
 
 
-def version(number, subject="model"):
-    return Version(subject, (number,))
+class Model:
+    """Something that has a version."""
+
+    def __init__(self, number, subject="model"):
+        self.version = Version(subject, (number,))
 
 
-def test_what_is_asked_for_again_is_not_made_again_and_unnamed_arguments_do_not_count():
+def test_what_is_asked_for_again_is_not_made_again():
     made = []
 
-    @kept()
-    def make(version, number, _given):
-        made.append((version, number))
+    @cached()
+    def make(model, number):
+        made.append((model.version.stamp, number))
         return Thing()
 
-    first = make(version(1), 7, "a")
-    assert make(version(1), 7, "b") is first
-    assert make(version(1), 8, "a") is not first
-    assert make(version(2), 7, "a") is not first
-    assert made == [(version(1), 7), (version(1), 8), (version(2), 7)]
+    first = make(Model(1), 7)
+    assert make(Model(1), 7) is first
+    assert make(Model(1), 8) is not first
+    assert make(Model(2), 7) is not first
+    assert made == [((1,), 7), ((1,), 8), ((2,), 7)]
+
+
+def test_what_is_known_by_its_name_has_the_version_that_its_name_has_now():
+    now = {"mine": 1}
+
+    @cached(version_of=lambda name: Version(name, (now[name],)))
+    def make(name):
+        return Thing()
+
+    first = make("mine")
+    assert make("mine") is first
+    now["mine"] = 2
+    assert make("mine") is not first
 
 
 def test_of_many_who_ask_at_once_one_makes_it():
     made = []
 
-    @kept()
-    def make(version):
+    @cached()
+    def make(model):
         time.sleep(0.05)
-        made.append(version)
+        made.append(model)
         return Thing()
 
     with ThreadPoolExecutor(8) as visitors:
-        found = set(visitors.map(lambda _: make(version(1)), range(8)))
+        found = set(visitors.map(lambda _: make(Model(1)), range(8)))
     assert (len(found), len(made)) == (1, 1)
 
 
 def test_two_results_are_made_side_by_side():
     both = threading.Barrier(2, timeout=10)
 
-    @kept()
-    def make(version, number):
+    @cached()
+    def make(model, number):
         both.wait()
 
     with ThreadPoolExecutor(2) as visitors:
-        list(visitors.map(lambda number: make(version(1), number), range(2)))
+        list(visitors.map(lambda number: make(Model(1), number), range(2)))
 
 
 def test_what_failed_is_tried_again():
     tries = []
 
-    @kept()
-    def make(version):
-        tries.append(version)
+    @cached()
+    def make(model):
+        tries.append(model)
         if len(tries) == 1:
             raise ValueError("not yet")
         return "made"
 
     with pytest.raises(ValueError, match="not yet"):
-        make(version(1))
-    assert make(version(1)) == "made"
+        make(Model(1))
+    assert make(Model(1)) == "made"
 
 
 def alive(things):
@@ -96,20 +112,20 @@ def alive(things):
 def test_older_versions_results_beyond_the_most_and_subjects_beyond_their_number_go():
     things = {}
 
-    @kept(most=3)
-    def make(version, number):
+    @cached(most=3)
+    def make(model, number):
         thing = Thing()
-        things[version.subject, version.stamp[0], number] = weakref.ref(thing)
+        things[model.version.subject, model.version.stamp[0], number] = weakref.ref(thing)
         return thing
 
     for stamp in range(5):
-        make(version(stamp), 0)
+        make(Model(stamp), 0)
     assert alive(things) == [("model", stamp, 0) for stamp in (3, 4)]
     for number in (1, 2, 0, 3):
-        make(version(4), number)
+        make(Model(4), number)
     assert alive(things) == [("model", 3, 0), *(("model", 4, number) for number in (0, 2, 3))]
     for subject in range(versions.SUBJECTS):
-        make(version(0, subject), 0)
+        make(Model(0, subject), 0)
     assert alive(things) == [(subject, 0, 0) for subject in range(versions.SUBJECTS)]
 
 
@@ -130,12 +146,12 @@ def test_a_model_that_is_written_again_and_again_takes_the_memory_of_two(tmp_pat
     made = {}
     for seed in range(1, 25):
         write(tmp_path / "mine", seed)
-        resource, model = checkpoints.resource("mine"), results.precise("mine")
+        resource, model = checkpoints.resource("mine"), results.bound_model("mine")
         assert resource.checkpoint.record["run_id"] == model.checkpoint.record["run_id"] == str(seed)
         results.radius(resource), results.start(resource)
-        results.reading(resource, image.tobytes(), None)
+        results.own_code(resource, image.tobytes(), 0)
         found = [resource.stored, resource.checkpoint.model, resource.figure, model, results.encoder("mine")]
-        found += [results.draws(model, Subject(("test", 0), image, 0))] if seed == 1 else []
+        found += [results.draws(model, BoundImage("test 0", "test", image, 0))] if seed == 1 else []
         made |= {(seed, rank): weakref.ref(each) for rank, each in enumerate(found) if not isinstance(each, tuple)}
         del resource, model, found
     assert {seed for seed, _ in alive(made)} == {23, 24}

@@ -2,8 +2,8 @@
 
 `runtime` holds the decoder, the maps' overlays and one controller a page; it is mounted once and its data never change.
 `bank` hands the browser one checkpoint's decoder and codes, once. `bridge` ties a page to its controller: its data say
-what to show, its one state value, `picks`, says what the person did last. A bridge is resent with every change of its
-data, and so it holds no code of its own.
+what to show, and its one state value, `picks`, says what the visitor did. A bridge is sent again with every change of
+its data, and so it holds no code of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,26 +61,35 @@ def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def bridge(page: str, data: Payload, on_pick: Callable[[Any], None], part: str = "") -> None:
-    """Tie a page, or the named part of it, to its controller.
+    """Tie a page, or a part of it, to its controller in the browser.
 
-    `on_pick` is called with each thing that the browser sent, unchecked, in order, before the rerun.
+    Args:
+        page: The name of the page.
+        data: What the controller is to show.
+        on_pick: Is called with each thing that the browser has sent, unchecked, in order, before the rerun.
+        part: Names the part, with an underscore first; empty for a page that is one part.
     """
     key = f"bridge_{page}{part}"
-    seen = f"{key}_seen"  # the number of the newest pick that was
+    last = f"{key}_seen"  # holds the number of the newest pick that was taken
 
     def changed() -> None:
-        for number, pick in unseen(st.session_state[key].get("picks"), st.session_state.get(seen, 0)):
-            st.session_state[seen] = number
+        for number, pick in unseen(st.session_state[key].get("picks"), st.session_state.get(last, 0)):
+            st.session_state[last] = number
             on_pick(pick)
 
     _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)
 
 
 def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:
-    """Those of the numbered picks from the browser that are newer than the last that was seen, oldest first."""
-    found = {}
-    for each in picks if isinstance(picks, list) else []:
-        match each:
+    """The numbered picks that are newer than the last that was seen, oldest first.
+
+    Args:
+        picks: What the browser has sent, which may be anything.
+        last: The number of the last pick that was seen.
+    """
+    newer = {}
+    for numbered in picks if isinstance(picks, list) else []:
+        match numbered:
             case [int(number), pick] if number > last:
-                found[number] = pick
-    return sorted(found.items(), key=lambda item: item[0])
+                newer[number] = pick
+    return sorted(newer.items(), key=lambda item: item[0])

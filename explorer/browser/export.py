@@ -1,8 +1,8 @@
 """What a map shows, as files: its codes, and the whole view as one HTML file that needs neither server nor network.
 
 The HTML file holds what the app hands the browser, unchanged: each checkpoint as `packing.pack` packs it, and the app's
-own scripts. Plotly is not among them. It is 4.8 MB, the scripts ask little of a chart, and a small one of our own gives
-them that. A map of the tutorial's network then takes 1.1 MB, and one of the largest network 2.4 MB.
+own scripts. It does without Plotly, which is 4.8 MB: a small canvas of our own gives the scripts the little that they
+ask of a chart. A map of the tutorial's network then takes 1.1 MB, and one of the largest network 2.4 MB.
 """
 
 import gzip
@@ -66,10 +66,13 @@ def npz(codes: Codes) -> bytes:
 
 
 def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> bytes:
-    """The explorer as one file; `planes` are its maps by side, and two sides may share a checkpoint.
+    """The explorer as one file.
 
-    `view` is what the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths,
-    unless those are test images. `script` is the app's own (`browser.standalone`).
+    Args:
+        planes: Its maps by side; two sides may share a checkpoint.
+        view: What the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths, unless
+            those are test images.
+        script: The app's own, see `browser.standalone`.
     """
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}

@@ -67,7 +67,11 @@ def reached(entry: Path) -> dict[Path, Module]:
 
 
 def read(path: Path, default: bool = False) -> Module:
-    """One module; `default` lets it have an `export default`, which only an entry may.
+    """One module.
+
+    Args:
+        path: Its file.
+        default: Whether it may have an `export default`, as only an entry may.
 
     Raises:
         ModuleError: The file is missing; or an import is not of the form `import { a, b } from "./file.js";`, an export

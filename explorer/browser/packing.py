@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 def pack(stored: Stored, identity: str, exact: bool = False) -> bytes:
     """A checkpoint as the browser reads it.
 
-    `identity` is the name by which pages refer to it. Codes are float32 and labels uint8; the decoder's weights are
-    float16 where that holds them; those of the small first layer are float32, for before a sine they multiply z to many
-    radians. That moves a pixel by less than 5e-3 where |z| is no more than 3, and by less than .025 all over the maps
-    of the shipped models: logits, and what rounding does to them, grow with z, and an autoencoder's codes reach to 45.
-    Where likelihoods are computed, whose sums over pixels are sensitive to that, all are float32 (`exact`).
+    Codes are float32 and labels uint8. The decoder's weights are float16 where float16 holds them. Those of the small
+    first layer are float32, because a sine may follow, for which they multiply z to many radians. Rounding moves a
+    pixel by less than 5e-3 where |z| is at most 3, and by less than .025 anywhere on the maps of the shipped models:
+    logits and their rounding errors grow with z, and an autoencoder's codes reach to 45.
+
+    Args:
+        stored: The checkpoint.
+        identity: The name by which pages refer to it.
+        exact: Whether all weights are float32, for likelihoods, whose sums over pixels are sensitive to rounding.
     """
     layers = stored.layers()
     return _packed(stored, identity, layers, [rank > 0 and not exact for rank in range(len(layers))], codes=True)
@@ -30,7 +34,11 @@ def pack(stored: Stored, identity: str, exact: bool = False) -> bytes:
 def pack_encoder(stored: Stored, identity: str) -> bytes:
     """The encoder as the browser reads it, in the form of `pack` but without codes, all weights float16.
 
-    With them a code moves by less than 5e-3 of the codes' standard deviation.
+    Rounding moves a code by less than 5e-3 of the codes' standard deviation.
+
+    Args:
+        stored: The checkpoint.
+        identity: The name by which pages refer to it.
     """
     layers = stored.layers("encoder")
     return _packed(stored, identity, layers, [True] * len(layers), codes=False)
@@ -64,12 +72,24 @@ def _fits_half(weights: np.ndarray) -> bool:
 
 
 def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
-    """A picture of many images, `columns` in a row, as the browser reads it: in `pack`'s form, its file the array."""
+    """A picture of many images as the browser reads it: in the form of `pack`, with the file as the array.
+
+    Args:
+        png: The picture as a file.
+        columns: How many images stand in a row.
+        identity: The name by which pages refer to it.
+    """
     return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
 
 
 def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
-    """The codes of all moments of a replay, float16 (K, N, 2) in one unit, and the labels (N,), in `pack`'s form."""
+    """The codes of all moments of a replay, float16 (K, N, 2) in one unit, and the labels, in the form of `pack`.
+
+    Args:
+        replay: Has K moments.
+        labels: (N,) uint8.
+        identity: The name by which pages refer to it.
+    """
     codes = np.stack([snapshot.codes.float().numpy() for snapshot in replay.snapshots])
     unit = 2.0 ** np.frexp(np.abs(codes).max())[1]  # a power of 2, so that no digit is lost
     facts = {"count": len(labels), "unit": unit, "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
@@ -77,7 +97,14 @@ def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
 
 
 def pack_moment(replay: "Replay", index: int, stored: Stored, identity: str) -> bytes:
-    """The decoder of one moment of a checkpoint's replay in the form of `pack`, without codes."""
+    """The decoder of one moment of a replay in the form of `pack`, without codes.
+
+    Args:
+        replay: Of the checkpoint.
+        index: The moment.
+        stored: The checkpoint.
+        identity: The name by which pages refer to it.
+    """
     weights = {name: weight.numpy() for name, weight in replay.weights(index).items()}
     return pack(replace(stored, weights=weights, codes=stored.codes[:0], labels=stored.labels[:0]), identity)
 

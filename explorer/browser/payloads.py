@@ -1,4 +1,4 @@
-"""What each page hands its controller in the browser: one type for each mount, whose fields have the same names there.
+"""What each page hands its controller in the browser: one type for each mount; its fields have the same names there.
 
 Points and codes are [z1, z2], ranges [low, high], boxes [range of z1, range of z2]; an address is what a browser can
 open, a `data:` URL mostly. Ids name what `banks` has handed over.
@@ -63,7 +63,7 @@ class Classes(TypedDict):
     bank: str
     z: Pair
     digit: int
-    morph: int  # the class that the first one goes over into
+    morph: int  # the class into which the first one morphs
 
 
 class Normal(TypedDict):
@@ -165,15 +165,15 @@ class DrawPad(TypedDict):
 
     part: Literal["pad"]
     loaded: int  # another number for another drawing that did not come from the pad
-    form: str  # the drawing that the rest is said of: 784 grey levels in base64, or nothing
-    asked: int | None  # the class that it is said to be
+    form: str  # the drawing that the rest describes: 784 grey levels in base64, or nothing
+    asked: int | None  # the class that the visitor says it is
     prior: bool
     sides: Mapping[Side, DrawSide]
     style: DrawStyle | None
     classes: DrawnClasses | None
 
 
-class Film(TypedDict):
+class ReplaySide(TypedDict):
     """The replay of one training."""
 
     id: str
@@ -189,19 +189,19 @@ class Film(TypedDict):
     last_view: Box
 
 
-class FilmCurve(TypedDict):
+class ReplayCurve(TypedDict):
     """A figure over time."""
 
     title: str
-    falls: bool  # whether it only falls
+    falls: bool  # whether training only lowers it
     lines: Mapping[Side, Sequence[float]]  # by side, a value a moment
 
 
 class Replay(TypedDict):
     """The page Replay; a training that cannot be shown is absent."""
 
-    sides: Mapping[Side, Film]
-    curves: Sequence[FilmCurve]
+    sides: Mapping[Side, ReplaySide]
+    curves: Sequence[ReplayCurve]
     epoch: float
     visit: int
     palette: Sequence[str]

@@ -1,12 +1,12 @@
 """The checkpoints on the disk and their maps, each made once for all visitors; none of it needs PyTorch.
 
-A checkpoint is kept under the times and sizes of its files, so that a retrained one is read again, see `versions`.
+A checkpoint is kept under the times and sizes of its files, so that one that is trained again is read again, see
+`versions`.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ import streamlit as st
 
 from explorer import figures
 from explorer.browser import packing
-from explorer.cache.versions import Version, kept
+from explorer.cache.versions import Version, cached
 from explorer.state import NAME
 from vae.architecture import decoder_name
 from vae.collapse import used_dimensions
@@ -30,15 +30,30 @@ FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 FAMILY = "family"  # a folder within it
 PAIR = (".pt", ".json")
 
-opening = partial(st.spinner, "Opening the checkpoint …")
+_OPENING = "Opening the checkpoint …"
 
 
 @dataclass(frozen=True)
-class Resource:
-    """A checkpoint and what every visitor sees of it."""
+class Opened:
+    """A checkpoint as it was when it was opened, whatever has become of its files since."""
 
     version: Version
     stored: Stored
+
+    @property
+    def checkpoint(self) -> "Checkpoint":
+        """The checkpoint with its networks in PyTorch, which is imported for it."""
+        return _with_networks(self)
+
+    def asked(self, label: int) -> int:
+        """The class that is asked of the model: the label, or 0 for all labels where a model takes none."""
+        return label if self.stored.config.conditional else 0
+
+
+@dataclass(frozen=True)
+class Resource(Opened):
+    """A checkpoint with a plane, and what every visitor sees of it."""
+
     architecture: str
     dataset: str  # as a person reads it, "" for MNIST
     used_dimensions: int  # of two, see `vae.collapse`
@@ -46,14 +61,9 @@ class Resource:
     blob: bytes  # what the browser needs, see `packing.pack`
     id: str  # names the blob in the browser
 
-    @property
-    def checkpoint(self) -> "Checkpoint":
-        """The checkpoint with its networks in PyTorch, which is imported for it."""
-        return _checkpoint(self.version, self.stored)
-
 
 def with_posterior() -> list[str]:
-    """The checkpoints whose encoder gives a distribution, and those of which nobody can tell."""
+    """The checkpoints whose encoder gives a distribution, and those that cannot be read, of which it is not known."""
     return sorted({*checkpoint_names()} - {*checkpoint_names("ae")})
 
 
@@ -83,33 +93,45 @@ def nothing() -> str:
     )
 
 
-@kept(opening)
-def _stored(version: Version) -> Stored:
-    return stored_checkpoint.read(FOLDER / version.subject)
+def version(name: str, suffixes: Iterable[str] = PAIR) -> Version:
+    """A checkpoint as its files are now.
+
+    Args:
+        name: The path of its files within the folder, without a suffix.
+        suffixes: Those of the files that count.
+    """
+    return Version(name, tuple(file_pair.stamp(suffixed(FOLDER / name, suffix)) for suffix in suffixes))
 
 
-@kept(opening)
-def _checkpoint(version: Version, _stored: Stored) -> "Checkpoint":
+@cached(_OPENING, version_of=version)
+def opened(name: str) -> Opened:
+    """A checkpoint of any number of latent dimensions; raises what `stored_checkpoint.read` raises."""
+    now = version(name)  # before the files are read: what has changed since is read again the next time
+    return Opened(now, stored_checkpoint.read(FOLDER / name))
+
+
+@cached(_OPENING)
+def _with_networks(opened: Opened) -> "Checkpoint":
     from vae.storage.checkpoint import from_stored
 
-    return from_stored(_stored)
+    return from_stored(opened.stored)
 
 
-@kept(opening)
-def _resource(version: Version) -> Resource:
-    found = _stored(version)
-    if found.config.latent_dim != 2:
-        raise ValueError(
-            f"The maps show models with 2 latent dimensions, and {found.name} has {found.config.latent_dim}."
-        )
+@cached(_OPENING, version_of=version)
+def resource(name: str) -> Resource:
+    """A checkpoint with its map; raises what `stored_checkpoint.read` raises, and ValueError unless it is 2-D."""
+    model = opened(name)
+    version, stored, config = model.version, model.stored, model.stored.config
+    if config.latent_dim != 2:
+        raise ValueError(f"The maps show models with 2 latent dimensions, and {stored.name} has {config.latent_dim}.")
     return Resource(
         version=version,
-        stored=found,
-        architecture=decoder_name(found.config, len(found.class_names)),
-        dataset=_title(found.config.dataset),
-        used_dimensions=used_dimensions(found.codes, found.config.has_prior),
-        figure=figures.empty_map(found.codes, found.config.has_prior, found.class_names),
-        blob=packing.pack(found, version.id),
+        stored=stored,
+        architecture=decoder_name(config, len(stored.class_names)),
+        dataset=_title(config.dataset),
+        used_dimensions=used_dimensions(stored.codes, config.has_prior),
+        figure=figures.empty_map(stored.codes, config.has_prior, stored.class_names),
+        blob=packing.pack(stored, version.id),
         id=version.id,
     )
 
@@ -122,37 +144,16 @@ def _title(dataset: str) -> str:
     return sources.title(dataset)
 
 
-def resource(name: str) -> Resource:
-    """Everything of one checkpoint; raises what `stored_checkpoint.read` raises, and ValueError unless it is 2-D."""
-    return _resource(version(name))
-
-
-def contents(name: str) -> Stored:
-    """What is stored of a checkpoint of any number of latent dimensions; raises what `stored_checkpoint.read` does."""
-    return _stored(version(name))
-
-
-def checkpoint(name: str) -> "Checkpoint":
-    """A checkpoint of any number of latent dimensions, with its networks; raises what `stored_checkpoint.read` does."""
-    now = version(name)
-    return _checkpoint(now, _stored(now))
-
-
-def version(name: str, suffixes: Iterable[str] = PAIR) -> Version:
-    """A checkpoint as its files are now."""
-    return Version(name, tuple(file_pair.stamp(suffixed(FOLDER / name, suffix)) for suffix in suffixes))
-
-
 def family() -> Family:
     """The VAEs of MNIST with a plane in the folder `FAMILY` that can be read, empty where there is none."""
-    found = Family({}, {}, [])
+    members = Family({}, {}, [])
     for name in names(FOLDER / FAMILY):
         try:
-            _add(found, contents(f"{FAMILY}/{name}"), f"{FAMILY}/{name}")
+            _add(members, opened(f"{FAMILY}/{name}").stored, f"{FAMILY}/{name}")
         except ValueError as error:
-            found.problems.append(str(error))
-    sigmas, betas = sorted(found.sigmas.items()), sorted(found.betas.items(), reverse=True)
-    return Family(dict(sigmas), dict(betas), found.problems)
+            members.problems.append(str(error))
+    sigmas, betas = sorted(members.sigmas.items()), sorted(members.betas.items(), reverse=True)
+    return Family(dict(sigmas), dict(betas), members.problems)
 
 
 def _add(family: Family, member: Stored, name: str) -> None:
@@ -174,5 +175,5 @@ def _add(family: Family, member: Stored, name: str) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def plane(height: int, reach: float, class_names: tuple[str, ...]) -> figures.Figure:
-    """The one figure of a page that draws the rest itself."""
+    """A figure without codes, for a page that draws the rest itself; arguments as of `figures.plane`."""
     return figures.plane(height, reach, class_names)

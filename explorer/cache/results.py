@@ -1,14 +1,14 @@
-"""What is computed of checkpoints and images, each once for all visitors. All of it needs PyTorch.
+"""What is computed from checkpoints and images, each result once for all visitors. All of it needs PyTorch.
 
-Results are kept under what identifies model and image, as in `checkpoints`.
+Results are kept under the version of the model or the images, as in `checkpoints`.
 """
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -16,16 +16,16 @@ import streamlit as st
 from explorer import access, extent, figures
 from explorer.browser import packing
 from explorer.cache import checkpoints
-from explorer.cache.checkpoints import Resource, checkpoint, contents, version
-from explorer.cache.versions import Version, kept
+from explorer.cache.checkpoints import Opened, Resource, opened, resource, version
+from explorer.cache.versions import Version, cached
 from explorer.extent import Point, pair
 from explorer.markup import images
-from explorer.quantities import bound, own_image, paths, points, training_preview
-from explorer.quantities.bound import Evidence
-from explorer.quantities.magnification import Magnification, measure_magnification
-from explorer.quantities.own_image import Reading
+from explorer.quantities import bound, magnification, own_image, paths, points, training_preview
+from explorer.quantities.bound import Analysis
+from explorer.quantities.magnification import Magnification
+from explorer.quantities.own_image import Classification, OwnCode
 from explorer.quantities.paths import Travel
-from explorer.quantities.training_preview import Glimpse
+from explorer.quantities.training_preview import Preview
 from explorer.trainings import jobs
 from explorer.trainings.jobs import Job
 from vae import snapshots
@@ -35,31 +35,8 @@ from vae.images.tensors import DataError, Split, fingerprint
 from vae.storage import file_pair
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, suffixed
-from vae.storage.stored_checkpoint import Stored
 
-SHEET_COLUMNS = 100
-
-
-class Precise(NamedTuple):
-    """A checkpoint as the browser needs it to compute likelihoods."""
-
-    version: Version
-    checkpoint: Checkpoint
-    blob: bytes  # see `packing.pack`
-    id: str  # names the blob in the browser
-
-
-class Film(NamedTuple):
-    """The replay of a checkpoint's training, as the browser fetches it piece by piece."""
-
-    checkpoint: Checkpoint
-    id: str
-    codes: bytes  # of all moments, see `packing.pack_codes`
-    decoders: list[bytes]  # one a moment, see `packing.pack_moment`
-    figures: dict[str, list[float]]  # on the test images, by name, one a moment
-    views: list[extent.Box]  # the part of the plane that holds the codes, one a moment
-    last_view: extent.Box  # the same at the end, with room for a prior's rings
-    start: tuple[float, float]  # the point that is pinned at first
+SHEET_COLUMNS = 100  # images in a row of the sheet of test images
 
 
 class Blob(NamedTuple):
@@ -69,39 +46,82 @@ class Blob(NamedTuple):
     blob: bytes
 
 
-class Subject(NamedTuple):
-    """The image that is looked at, and what tells it from all others."""
-
-    key: tuple
-    image: np.ndarray  # (28, 28) uint8
-    label: int
+# Maps
 
 
-@kept()
-def _near(version: Version, _resource: Resource) -> tuple[float, int]:
-    codes = _resource.stored.codes
-    within = points.radius(codes, figures.fine(_resource.figure))
-    return within, points.typically_near(codes, within)
-
-
-def radius(resource: Resource) -> float:
+@cached()
+def radius(model: Resource) -> float:
     """The distance on a map within which codes are near, see `points.radius`."""
-    return _near(resource.version, resource)[0]
+    return points.radius(model.stored.codes, figures.fine(model.figure))
 
 
-def typically_near(resource: Resource) -> int:
+@cached()
+def typically_near(model: Resource) -> int:
     """How many other codes a typical one has within `radius`."""
-    return _near(resource.version, resource)[1]
+    return points.typically_near(model.stored.codes, radius(model))
 
 
-@kept()
-def _start(version: Version, _resource: Resource) -> Point:
-    return pair(points.rounded(points.densest(_resource.stored.codes, radius(_resource)), radius(_resource)))
-
-
-def start(resource: Resource) -> Point:
+@cached()
+def start(model: Resource) -> Point:
     """The point of a map that is pinned at first: where its codes are densest, and it decodes to an image."""
-    return _start(resource.version, resource)
+    return pair(points.rounded(points.densest(model.stored.codes, radius(model)), radius(model)))
+
+
+@cached("Measuring the magnification, once for each model …")
+def magnification_map(model: Resource, label: int) -> Magnification:
+    """The magnification of all that a map shows at first, and of a margin around it.
+
+    Args:
+        model: A checkpoint with a plane.
+        label: The class that is decoded, see `Opened.asked`.
+    """
+    window = extent.surroundings(model.stored.codes, model.stored.config.has_prior)
+    return magnification.measure(model.checkpoint, label, window)
+
+
+# Paths
+
+
+@cached("Measuring the plane, once for each model …")
+def graph(model: Resource, label: int) -> Graph | None:
+    """The graph on which geodesics are found, see `paths.graph`.
+
+    Args:
+        model: A checkpoint with a plane.
+        label: The class that is decoded, see `Opened.asked`.
+    """
+    return paths.graph(model.checkpoint, label)
+
+
+@cached()
+def travel(model: Resource, label: int, kind: str, start: Point, end: Point) -> Travel:
+    """A path between two points of a plane, see `paths.travel`.
+
+    Args:
+        model: A checkpoint with a plane.
+        label: The class that is decoded, see `Opened.asked`.
+        kind: "line", "arc" or "geodesic".
+        start: Where the path begins.
+        end: Where it ends.
+    """
+    grid = graph(model, label) if kind == "geodesic" else None
+    return paths.travel(model.checkpoint, label, kind, start, end, grid)
+
+
+# Replays
+
+
+class PackedReplay(NamedTuple):
+    """The replay of a training, as the browser fetches it piece by piece."""
+
+    checkpoint: Checkpoint
+    id: str
+    codes: bytes  # of all moments, see `packing.pack_codes`
+    decoders: list[bytes]  # one a moment, see `packing.pack_moment`
+    metrics: dict[str, list[float]]  # on the test images, by name, one a moment
+    views: list[extent.Box]  # the part of the plane that holds the codes, one a moment
+    last_view: extent.Box  # the same at the end, with room for a prior's rings
+    start: Point  # that is pinned at first
 
 
 def replayed() -> list[str]:
@@ -109,165 +129,141 @@ def replayed() -> list[str]:
     return [name for name in checkpoints.checkpoint_names() if snapshots.exists(checkpoints.FOLDER / name)]
 
 
-@kept(partial(st.spinner, "Opening the replay …"))
-def _film(version: Version, _resource: Resource) -> Film:
-    checkpoint, stored = _resource.checkpoint, _resource.stored
-    replay = snapshots.read(checkpoints.FOLDER / _resource.version.subject, checkpoint)
-    identity = version.id
-    moments = range(len(replay.snapshots))
-    codes = [snapshot.codes.float().numpy() for snapshot in replay.snapshots]
-    return Film(
-        checkpoint=checkpoint,
+def _replay_version(name: str) -> Version:
+    files = version(name, (*checkpoints.PAIR, snapshots.SUFFIX))
+    return files._replace(subject=f"{name}{snapshots.SUFFIX}")
+
+
+@cached("Opening the replay …", version_of=_replay_version)
+def replay(name: str) -> PackedReplay:
+    """The replay of a checkpoint; raises what `resource` and `vae.snapshots.read` raise."""
+    identity, model = _replay_version(name).id, resource(name)
+    stored, recorded = model.stored, snapshots.read(checkpoints.FOLDER / name, model.checkpoint)
+    codes = [snapshot.codes.float().numpy() for snapshot in recorded.snapshots]
+    return PackedReplay(
+        checkpoint=model.checkpoint,
         id=identity,
-        codes=packing.pack_codes(replay, stored.labels, f"{identity}-codes"),
-        decoders=[packing.pack_moment(replay, index, stored, f"{identity}-{index}") for index in moments],
-        figures={
-            figure: [snapshot.metrics[figure] for snapshot in replay.snapshots]
-            for figure in replay.snapshots[0].metrics
+        codes=packing.pack_codes(recorded, stored.labels, f"{identity}-codes"),
+        decoders=[packing.pack_moment(recorded, rank, stored, f"{identity}-{rank}") for rank in range(len(codes))],
+        metrics={
+            metric: [snapshot.metrics[metric] for snapshot in recorded.snapshots]
+            for metric in recorded.snapshots[0].metrics
         },
-        views=[extent.extent(each, prior=False) for each in codes],
+        views=[extent.extent(moment, prior=False) for moment in codes],
         last_view=extent.extent(codes[-1], prior=stored.config.has_prior),
-        start=start(_resource),
+        start=start(model),
     )
 
 
-def film(name: str) -> Film:
-    """The replay of a checkpoint; raises what `resource` and `vae.snapshots.read` raise."""
-    of_all = version(name, (*checkpoints.PAIR, snapshots.SUFFIX))
-    return _film(of_all._replace(subject=f"{name}{snapshots.SUFFIX}"), checkpoints.resource(name))
+# Images of one's own
 
 
-@kept()
-def _precise(version: Version, _checkpoint: Checkpoint, _stored: Stored) -> Precise:
-    identity = f"{version.id}-exact"
-    return Precise(version, _checkpoint, packing.pack(_stored, identity, exact=True), identity)
-
-
-def precise(name: str) -> Precise:
-    """A checkpoint with its decoder to the last digit; raises what `stored_checkpoint.read` raises."""
-    return _precise(version(name), checkpoint(name), contents(name))
-
-
-@kept()
-def _encoder(version: Version, _stored: Stored) -> Blob:
-    identity = f"{version.id}-encoder"
-    return Blob(identity, packing.pack_encoder(_stored, identity))
-
-
+@cached(version_of=version)
 def encoder(name: str) -> Blob | None:
-    """A checkpoint's encoder for the browser; None where it is not the encoder that says where an image's code is."""
-    return None if checkpoint(name).config.codes_are_modes else _encoder(version(name), contents(name))
+    """A checkpoint's encoder for the browser; None where codes are modes, which the encoder does not give."""
+    model = opened(name)
+    identity = f"{model.version.id}-encoder"
+    if model.stored.config.codes_are_modes:
+        return None
+    return Blob(identity, packing.pack_encoder(model.stored, identity))
 
 
-@kept()
-def _reading(version: Version, pixels: bytes, label: int | None, _checkpoint: Checkpoint) -> Reading:
-    return own_image.read(_checkpoint, own_image.as_image(pixels), label)
+@cached()
+def own_code(model: Resource, pixels: bytes, label: int) -> OwnCode:
+    """Where a drawing lies in a plane, see `own_image.own_code`.
+
+    Args:
+        model: A checkpoint with a plane.
+        pixels: 784 grey levels.
+        label: The class that a conditional model is told.
+    """
+    return own_image.own_code(model.checkpoint, own_image.as_image(pixels), label)
 
 
-def reading(resource: Resource, pixels: bytes, label: int | None) -> Reading:
-    """What `own_image.read` finds, once for each model, drawing and label."""
-    return _reading(resource.version, pixels, label, resource.checkpoint)
+@cached()
+def classification(model: Resource, pixels: bytes) -> Classification:
+    """The class of a drawing by Bayes' rule, see `own_image.classify`.
+
+    Args:
+        model: A conditional model.
+        pixels: 784 grey levels.
+    """
+    return own_image.classify(model.checkpoint, own_image.as_image(pixels))
 
 
-@kept()
-def _classes(version: Version, pixels: bytes, _checkpoint: Checkpoint) -> own_image.Classes:
-    return own_image.classes(_checkpoint, own_image.as_image(pixels))
+# The page Bound
 
 
-def classes(resource: Resource, pixels: bytes) -> own_image.Classes:
-    """What `own_image.classes` finds, once for each conditional model and drawing."""
-    return _classes(resource.version, pixels, resource.checkpoint)
+@dataclass(frozen=True)
+class BoundModel(Opened):
+    """A checkpoint of any number of latent dimensions, as the browser needs it to compute likelihoods."""
+
+    blob: bytes  # see `packing.pack`
+    id: str  # names the blob in the browser
 
 
-@kept()
-def _evidence(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> Evidence:
-    return bound.look(_checkpoint, _subject.image, _subject.label)
+@dataclass(frozen=True)
+class BoundImage:
+    """The image that the page Bound shows."""
+
+    key: str  # tells it from all others
+    source: Literal["test", "drawn", "decoded"]
+    pixels: np.ndarray = field(compare=False)  # (28, 28) uint8
+    label: int
+    index: int = -1  # among the test images
 
 
-def look(model: Precise, subject: Subject) -> Evidence:
-    """What `bound.look` finds, once for each model and image."""
-    return _evidence(model.version, subject.key, model.checkpoint, subject)
+@cached(version_of=version)
+def bound_model(name: str) -> BoundModel:
+    """A checkpoint with its decoder to the last digit; raises what `stored_checkpoint.read` raises."""
+    model = opened(name)
+    identity = f"{model.version.id}-exact"
+    return BoundModel(model.version, model.stored, packing.pack(model.stored, identity, exact=True), identity)
 
 
-@kept(most=20)
-def _draws(version: Version, key: tuple, _checkpoint: Checkpoint, _subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    guess = _evidence(version, key, _checkpoint, _subject).q
-    return bound.draws(_checkpoint, _subject.image, _subject.label, guess)
+@cached()
+def analysis(model: BoundModel, image: BoundImage) -> Analysis:
+    """All that the page Bound shows of an image under a model, see `bound.analyse`.
+
+    Args:
+        model: A model with a prior and a plane.
+        image: The image, with the class that a conditional model is told.
+    """
+    return bound.analyse(model.checkpoint, image.pixels, image.label)
 
 
-def draws(model: Precise, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """What `bound.draws` finds, once for each model and image."""
-    return _draws(model.version, subject.key, model.checkpoint, subject)
-
-
-@kept(partial(st.spinner, "Measuring the plane, once for each model …"))
-def _graph(version: Version, digit: int, _checkpoint: Checkpoint) -> Graph | None:
-    return paths.graph(_checkpoint, digit)
-
-
-@kept()
-def _travel(version: Version, digit: int, kind: str, start: Point, end: Point, _checkpoint: Checkpoint) -> Travel:
-    grid = _graph(version, digit, _checkpoint) if kind == "geodesic" else None
-    return paths.travel(_checkpoint, digit, kind, start, end, grid)
-
-
-def travel(model: Resource, digit: int, kind: str, start: Point, end: Point) -> Travel:
-    """What `paths.travel` finds, once for each model, kind of path and pair of ends."""
-    digit = digit if model.stored.config.conditional else 0
-    return _travel(model.version, digit, kind, start, end, model.checkpoint)
-
-
-@kept(partial(st.spinner, "Measuring the magnification, once for each model …"))
-def _magnification(version: Version, digit: int, _checkpoint: Checkpoint) -> Magnification:
-    prior = _checkpoint.config.has_prior
-    return measure_magnification(_checkpoint, digit, extent.surroundings(_checkpoint.codes.numpy(), prior))
-
-
-def magnification(model: Resource, digit: int) -> Magnification:
-    """What `measure_magnification` finds of all that a map shows at first and a little more, once for each model."""
-    return _magnification(model.version, digit if model.stored.config.conditional else 0, model.checkpoint)
+@cached(most=20)
+def draws(model: BoundModel, image: BoundImage) -> tuple[np.ndarray, np.ndarray]:
+    """What the estimates of log p(x) are made of; arguments as of `analysis`, and the draws as of `bound.draws`."""
+    return bound.draws(model.checkpoint, image.pixels, image.label, analysis(model, image).q)
 
 
 @st.cache_resource(show_spinner=False)
-def _aside() -> tuple[ThreadPoolExecutor, list[Future]]:
-    return ThreadPoolExecutor(1, "foresee"), []
+def _ahead() -> tuple[ThreadPoolExecutor, list[Future]]:
+    return ThreadPoolExecutor(1, "ahead"), []
 
 
-def foresee(next_looks: Iterable[tuple[Precise, Subject]]) -> None:
-    """Look at these images under these models while the visitor looks elsewhere; earlier foresight is given up."""
-    workers, waiting = _aside()
+def analyse_ahead(pairs: Iterable[tuple[BoundModel, BoundImage]]) -> None:
+    """Analyse images under models in the background, instead of those that were asked for before and wait."""
+    workers, waiting = _ahead()
     for future in waiting:
         future.cancel()
-    waiting[:] = [workers.submit(look, model, subject) for model, subject in next_looks]
+    waiting[:] = [workers.submit(analysis, model, image) for model, image in pairs]
 
 
-@kept(partial(st.spinner, "Reading the images …"))
-def _test_split(version: Version) -> Split | None:
-    dataset, place = version.subject
-    try:
-        return sources.load_test_split(dataset, place)
-    except (DataError, OSError):
-        if dataset in sources.SOURCES:
-            raise  # and look again the next time
-        return None  # a folder is not searched again until it changes
+# Test images
 
 
-@kept(most=4)
-def _test_images(version: Version, sha256: str) -> np.ndarray | None:
-    split = _test_split(version)
-    return split.images.numpy() if split and fingerprint(split.images) == sha256 else None
+@dataclass(frozen=True)
+class _TestImages:
+    """The test images (N, 28, 28) uint8 of a set."""
+
+    version: Version
+    name: str  # tells them from all others, as `Checkpoint.test_set` does
+    images: np.ndarray
 
 
-def test_images(of: Checkpoint) -> np.ndarray | None:
-    """The test images (N, 28, 28) uint8 that a checkpoint's codes are of; None where this machine has not the same."""
-    try:
-        images = _test_images(_images_version(of.config.dataset), of.test_sha256)
-    except (DataError, OSError):
-        return None
-    return images if images is not None and len(images) == len(of.codes) else None
-
-
-def _images_version(dataset: str) -> Version:
+def _split_version(dataset: str) -> Version:
     """A set as it is now; a folder is known by the times at which it and its subfolders changed."""
     stamps = ()
     if dataset not in sources.SOURCES:
@@ -276,19 +272,66 @@ def _images_version(dataset: str) -> Version:
     return Version((dataset, sources.data_dir()), stamps)
 
 
-@kept(most=4)
-def _black_or_white(version: Version, test_set: str, _images: np.ndarray) -> np.ndarray:
-    return bound.black_or_white(_images)
+@cached("Reading the images …", version_of=_split_version)
+def _test_split(dataset: str) -> Split | None:
+    try:
+        return sources.load_test_split(dataset, sources.data_dir())
+    except (DataError, OSError):
+        if dataset in sources.SOURCES:
+            raise  # and look again the next time
+        return None  # a folder is not searched again until it changes
+
+
+@cached(most=4, version_of=_split_version)
+def _matching(dataset: str, sha256: str) -> _TestImages | None:
+    """The test images of a set, if they are those of a fingerprint."""
+    split = _test_split(dataset)
+    if split is None or fingerprint(split.images) != sha256:
+        return None
+    version = Version((dataset, sources.data_dir(), sha256), _split_version(dataset).stamp)
+    return _TestImages(version, f"{sha256} {len(split.images)}", split.images.numpy())
+
+
+def _test_images(of: Checkpoint) -> _TestImages | None:
+    try:
+        test = _matching(of.config.dataset, of.test_sha256)
+    except (DataError, OSError):
+        return None
+    return test if test and test.name == of.test_set else None
+
+
+@cached()
+def _black_or_white(test: _TestImages) -> np.ndarray:
+    return bound.black_or_white(test.images)
+
+
+@cached("Packing the test images …")
+def _sheet(test: _TestImages) -> Blob:
+    identity = f"test-images {test.name}"
+    png = images.png(images.sheet(test.images, SHEET_COLUMNS))
+    return Blob(identity, packing.pack_sheet(png, SHEET_COLUMNS, identity))
+
+
+def test_images(of: Checkpoint) -> np.ndarray | None:
+    """The test images (N, 28, 28) uint8 that a checkpoint's codes are of; None where this machine has not the same."""
+    test = _test_images(of)
+    return test and test.images
 
 
 def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
     """The same with each pixel drawn as 0 or 255, or None."""
-    images = test_images(of)
-    return None if images is None else _black_or_white(_images_version(of.config.dataset), of.test_set, images)
+    test = _test_images(of)
+    return None if test is None else _black_or_white(test)
+
+
+def test_sheet(of: Checkpoint) -> Blob | None:
+    """All test images of a checkpoint for the browser, of MNIST 1.6 MB; None where this machine has not the same."""
+    test = _test_images(of)
+    return test and _sheet(test)
 
 
 def title(of: Checkpoint) -> str:
-    """The name of the images that a checkpoint has seen, as a person reads it."""
+    """The name of the images that a model was trained on, as a person reads it."""
     return sources.title(of.config.dataset)
 
 
@@ -307,43 +350,35 @@ def fetch(dataset: str) -> None:
     sources.load_dataset(dataset, sources.data_dir(), download=True)
 
 
-@kept()
-def _glimpse(version: Version, _job: Job) -> Glimpse | None:
-    if _job.model:
-        return training_preview.trained(checkpoint(_job.name))
-    split = _test_split(_images_version(_job.config.dataset))
-    if split is None:
-        return None
-    state_file = suffixed(checkpoints.FOLDER / _job.name, ".resume.pt")
-    return (
-        training_preview.after_epoch(state_file, split)
-        if _job.story.rows
-        else training_preview.untrained(_job.config, split)
-    )
-
-
-def seen(job: Job) -> Glimpse | None:
-    """What can be seen of a training's model after its last whole epoch; None where that is not on this machine."""
-    images = _images_version(job.config.dataset)
-    stamp = (job.created, job.story.run_id, job.model, len(job.story.rows), images)
-    try:
-        return _glimpse(Version(("training", job.name), stamp), job)
-    except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
-        return None
-
-
-@kept(partial(st.spinner, "Packing the test images …"), most=4)
-def _test_sheet(version: Version, test_set: str, _images: np.ndarray) -> Blob:
-    sheet, identity = images.png(images.sheet(_images, SHEET_COLUMNS)), f"test-images {test_set}"
-    return Blob(identity, packing.pack_sheet(sheet, SHEET_COLUMNS, identity))
-
-
-def test_sheet(of: Checkpoint) -> Blob | None:
-    """All test images of a checkpoint for the browser, of MNIST 1.6 MB; None where this machine has not the same."""
-    images = test_images(of)
-    return None if images is None else _test_sheet(_images_version(of.config.dataset), of.test_set, images)
+# Trainings
 
 
 def trainings() -> list[Job]:
     """All trainings that were begun from the page, the last one first."""
     return jobs.jobs(checkpoints.FOLDER)
+
+
+def _epoch_version(job: Job) -> Version:
+    """A training's model after its last whole epoch."""
+    images = _split_version(job.config.dataset)
+    return Version(("training", job.name), (job.created, job.story.run_id, job.model, len(job.story.rows), images))
+
+
+@cached(version_of=_epoch_version)
+def _preview(job: Job) -> Preview | None:
+    if job.model:
+        return training_preview.trained(opened(job.name).checkpoint)
+    split = _test_split(job.config.dataset)
+    if split is None:
+        return None
+    if job.story.rows:
+        return training_preview.after_epoch(suffixed(checkpoints.FOLDER / job.name, ".resume.pt"), split)
+    return training_preview.untrained(job.config, split)
+
+
+def preview(job: Job) -> Preview | None:
+    """What a training's model makes of the test images after its last whole epoch; None where that is not here."""
+    try:
+        return _preview(job)
+    except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
+        return None

@@ -1,31 +1,34 @@
 """A cache for all visitors, of results made from files, that are kept as long as those files do not change.
 
-A result made from a model or a set of images is kept under its `Version`: its name, and the stamps of its files. Once
-the files are written anew, results of older versions are dropped, so that a model that is trained again and again takes
-the memory of one or two.
+A result that is made from a model or from a set of images is kept under its `Version`: its name, and the stamps of its
+files. When the files are written again, the results of older versions are dropped, so that a model that is trained
+again and again takes the memory of one or two.
 """
 
-import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial, wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from contextlib import nullcontext
+from functools import wraps
+from operator import attrgetter
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+import streamlit as st
+
+X = TypeVar("X")
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SUBJECTS = 32  # models and sets of images, the last that were asked for
-VERSIONS = 2  # of one subject: somebody may still be looking at the one before
-MOST = 200  # results of one kind for one version
+VERSIONS = 2  # of one subject: a visitor may still be looking at the one before
+MOST = 200  # results of one function for one version
 
 
 class Version(NamedTuple):
     """A model or a set of images as it is on the disk."""
 
     subject: Hashable
-    stamp: tuple[Any, ...]  # differs once the files do
+    stamp: tuple[Any, ...]  # another one when the files have changed
 
     @property
     def id(self) -> str:
@@ -34,63 +37,73 @@ class Version(NamedTuple):
 
 
 class _Result:
-    """A result, made once by whoever asks first."""
+    """A result, made once by the first who asks; the others wait for it."""
 
     def __init__(self) -> None:
         self.lock, self.made, self.value = threading.Lock(), False, None
 
-    def get(self, make: Callable[[], Any], while_making: Callable[[], AbstractContextManager]) -> Any:
+    def get(self, make: Callable[[], Any], spinner: str) -> Any:
         with self.lock:
             if not self.made:
-                with while_making():
+                with st.spinner(spinner) if spinner else nullcontext():
                     self.value = make()
                 self.made = True
             return self.value
 
 
 _lock = threading.Lock()
-_kept: OrderedDict[Version, dict[str, OrderedDict[Hashable, _Result]]] = OrderedDict()  # the last used at the end
+_results: OrderedDict[Version, dict[str, OrderedDict[Hashable, _Result]]] = OrderedDict()  # the last used at the end
 
 
-def kept(
-    while_making: Callable[[], AbstractContextManager] = nullcontext, most: int = MOST
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Cache a function whose first argument is a Version: the last `most` results that were asked for, of each version.
+def cached(
+    spinner: str = "", most: int = MOST, version_of: Callable[[Any], Version] = attrgetter("version")
+) -> Callable[[Callable[Concatenate[X, P], T]], Callable[Concatenate[X, P], T]]:
+    """Cache a function of something that has a version, for each version and all further arguments.
 
-    Arguments whose names begin with _ follow from the others and are not part of the key. An error is not cached.
+    The further arguments must be hashable. An error is not cached.
+
+    Args:
+        spinner: What visitors read while the function runs; empty for a function that takes no time.
+        most: How many results of each version are kept, the last that were asked for.
+        version_of: Gives the version of the first argument; by default that is its attribute `version`.
     """
 
-    def decorate(make: Callable[P, T]) -> Callable[P, T]:
-        in_key = [rank for rank, name in enumerate(inspect.signature(make).parameters) if rank and name[0] != "_"]
+    def decorate(make: Callable[Concatenate[X, P], T]) -> Callable[Concatenate[X, P], T]:
         name = f"{make.__module__}.{make.__qualname__}"
 
         @wraps(make)
-        def ask(version: Version, *given: Any) -> T:
-            key = tuple(given[rank - 1] for rank in in_key)
-            return _result(version, name, key, most).get(partial(make, version, *given), while_making)
+        def ask(thing: X, *args: P.args, **kwargs: P.kwargs) -> T:
+            key = (*args, *sorted(kwargs.items()))
+            return _result(version_of(thing), name, key, most).get(lambda: make(thing, *args, **kwargs), spinner)
 
         return ask
 
     return decorate
 
 
+def clear() -> None:
+    """Drop all results, as a restart of the server does."""
+    with _lock:
+        _results.clear()
+
+
 def _result(version: Version, name: str, key: Hashable, most: int) -> _Result:
     with _lock:
-        results = _kept.setdefault(version, {}).setdefault(name, OrderedDict())
-        found = results.setdefault(key, _Result())
+        results = _results.setdefault(version, {}).setdefault(name, OrderedDict())
+        result = results.setdefault(key, _Result())
         results.move_to_end(key)
-        _kept.move_to_end(version)
+        _results.move_to_end(version)
         while len(results) > most:
             results.popitem(last=False)
-        _forget(version.subject)
-        return found
+        _drop_old(version.subject)
+        return result
 
 
-def _forget(subject: Hashable) -> None:
+def _drop_old(subject: Hashable) -> None:
     """Drop the older versions of a subject, and the subjects beyond `SUBJECTS`."""
-    versions = [version for version in _kept if version.subject == subject]
+    versions = [version for version in _results if version.subject == subject]
     for version in versions[:-VERSIONS]:
-        del _kept[version]
-    subjects = list(OrderedDict.fromkeys(version.subject for version in reversed(_kept)))
-    for version in [version for version in _kept if version.subject in subjects[SUBJECTS:]]:
-        del _kept[version]
+        del _results[version]
+    subjects = list(OrderedDict.fromkeys(version.subject for version in reversed(_results)))
+    for version in [version for version in _results if version.subject in subjects[SUBJECTS:]]:
+        del _results[version]

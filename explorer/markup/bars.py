@@ -1,8 +1,8 @@
 """Quantities as HTML: an equation whose terms are numbers, and the same terms as lengths of one bar.
 
-terms     log p(x)  -  family  -  amortisation  =  ELBO  =  reconstruction  -  KL
-bar       |  reconstruction                          |  KL  |     its two cuts are equally long, for they are
-          |  -log p(x)            |  family  |  amortisation  |     two ways to write -elbo
+terms     log p(x)  -  approximation gap  -  amortization gap  =  ELBO  =  reconstruction  -  KL
+bar       |  reconstruction                                          |  KL  |      both rows are equally long,
+          |  -log p(x)    |  approximation gap  |  amortization gap         |      for each of them is -elbo
 """
 
 import math
@@ -24,13 +24,24 @@ class Part(NamedTuple):
 
 
 def number(nats: float, unit: str, decimals: int = 2) -> str:
-    """A number of nats in a unit, with a proper minus sign: "−495.43"."""
+    """A number of nats in a unit, with a proper minus sign: "−495.43".
+
+    Args:
+        nats: The number.
+        unit: "nats" or "bits".
+        decimals: How many.
+    """
     text = f"{nats / NATS[unit]:,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.replace("-", "")
 
 
 def equation(terms: Sequence[tuple[str, Part, str]], unit: str) -> str:
-    """Terms side by side, each after its operator and over a note."""
+    """Terms side by side, each after its operator and over a note.
+
+    Args:
+        terms: Operators, quantities and notes.
+        unit: "nats" or "bits".
+    """
     cells = [
         f'<div class="latent-term">{_swatch(part.kind)}{escape(part.name)}<strong><span>{operator}</span>'
         f"{number(part.nats, unit)}</strong><small>{escape(note)}</small></div>"
@@ -40,9 +51,14 @@ def equation(terms: Sequence[tuple[str, Part, str]], unit: str) -> str:
 
 
 def bar(cuts: Sequence[Sequence[Part]], start: Part, unit: str) -> str:
-    """One bar to scale from `start` on, cut in a different way in each row, over an axis.
+    """One bar to scale over an axis, split in a different way in each row.
 
-    The first part of each row ends at its own value and the others add theirs, so that all rows end at the same.
+    The first part of each row ends at its own value and the others add theirs, so that all rows end at the same place.
+
+    Args:
+        cuts: The parts of each row.
+        start: Where the bar begins.
+        unit: "nats" or "bits".
     """
     end = max(sum(part.nats for part in row) for row in cuts)
     length = max(end - start.nats, 1e-9)
@@ -64,7 +80,12 @@ def bar(cuts: Sequence[Sequence[Part]], start: Part, unit: str) -> str:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers at steps of 1, 2 or 5 times a power of ten, at least a step above `low`, no more than TICKS."""
+    """At most TICKS round numbers of a range, at steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        low: The least of the range; the first tick is at least one step above it.
+        high: The most of the range; there the name of the unit stands.
+    """
     if not 0 < high - low < math.inf:
         return []
     power = 10 ** max(math.floor(math.log10((high - low) / TICKS)), 0)

@@ -1,6 +1,6 @@
 """Grey images as what a page or a file can hold: PNG, GIF, and HTML that shows crisp pixels.
 
-A digit is 28 x 28 pixels, white on black in both themes, and is only ever enlarged by a whole number.
+An image of a data set has 28 x 28 pixels, white on black in both themes, and is only enlarged by a whole number.
 """
 
 import io
@@ -32,14 +32,25 @@ def read(file: bytes) -> np.ndarray:
 
 
 def png(image: np.ndarray, scale: int = 1) -> bytes:
-    """A grey image (H, W) uint8 as a PNG file, enlarged by a whole number."""
+    """A grey image as a PNG file.
+
+    Args:
+        image: (H, W) uint8.
+        scale: The whole number by which it is enlarged.
+    """
     file = io.BytesIO()
     Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1)).save(file, "png")
     return file.getvalue()
 
 
 def gif(frames: np.ndarray, scale: int, frames_per_second: float) -> bytes:
-    """Grey frames (T, H, W) uint8 as a looping GIF, enlarged by a whole number."""
+    """Grey images as a looping GIF.
+
+    Args:
+        frames: (T, H, W) uint8.
+        scale: The whole number by which they are enlarged.
+        frames_per_second: The speed.
+    """
     enlarged = frames.repeat(scale, axis=1).repeat(scale, axis=2)
     first, *rest = (Image.fromarray(frame) for frame in enlarged)
     file = io.BytesIO()
@@ -53,8 +64,14 @@ def data_url(image: np.ndarray) -> str:
     return f"data:image/png;base64,{b64encode(png(image)).decode()}"
 
 
-def digit(image: np.ndarray, scale: int, title: str = "") -> str:
-    """One grey image (H, W) uint8 as an HTML image of `scale` screen pixels a pixel, with its text alternative."""
+def img(image: np.ndarray, scale: int, title: str = "") -> str:
+    """A grey image as an HTML image.
+
+    Args:
+        image: (H, W) uint8.
+        scale: How many pixels of the screen a pixel takes.
+        title: The text alternative.
+    """
     height, width = image.shape
     source = data_url(image)
     size = f'width="{width * scale}" height="{height * scale}"'
@@ -62,7 +79,12 @@ def digit(image: np.ndarray, scale: int, title: str = "") -> str:
 
 
 def column(images: Sequence[str], caption: str) -> str:
-    """Images above one another with a caption below them, as HTML."""
+    """Images above one another with a caption below them, as HTML.
+
+    Args:
+        images: Each as HTML.
+        caption: Plain text.
+    """
     return f'<figure class="column">{"".join(images)}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
@@ -72,7 +94,12 @@ def strip(columns: Sequence[str]) -> str:
 
 
 def grid(rows: np.ndarray, title: str) -> str:
-    """Grey images (R, C, 28, 28) uint8 joined to one picture, which the page enlarges as it has room, as HTML."""
+    """Grey images joined to one picture, which the page enlarges as it has room, as HTML.
+
+    Args:
+        rows: (R, C, 28, 28) uint8.
+        title: The text alternative.
+    """
     picture = joined(rows)
     height, width = picture.shape
     size = f"--width: {width}; --height: {height}"
@@ -85,7 +112,12 @@ def joined(rows: np.ndarray) -> np.ndarray:
 
 
 def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (N, 28, 28) uint8 as one picture, row by row, the last row filled up with black."""
+    """Images as one picture, row by row, with the last row filled up with black.
+
+    Args:
+        images: (N, 28, 28) uint8.
+        columns: How many stand in a row.
+    """
     rows = -(-len(images) // columns)
     filled = np.zeros((rows * columns, *images.shape[1:]), dtype=np.uint8)
     filled[: len(images)] = images

@@ -1,11 +1,18 @@
-"""Tables of images and numbers as HTML."""
+"""Tables of numbers as HTML."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 
 def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:
-    """Named rows of figures under the heads of their columns, of which one is the chosen one, as HTML."""
+    """A table of numbers as HTML.
+
+    Args:
+        heads: Those of the columns.
+        rows: The values of each row, by its name.
+        chosen: The head of the column that stands out.
+        title: What the table shows, for the pointer and for screen readers.
+    """
 
     def row(cell: str, name: str, values: Sequence[str]) -> str:
         marks = [' class="chosen"' if head == chosen else "" for head in heads]

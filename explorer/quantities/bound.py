@@ -1,7 +1,7 @@
 """What lies between log p(x) and the ELBO for one image, as numbers: a model and an image in, NumPy arrays out.
 
--elbo = -E_q[log p(x|z)] + KL(q(z|x) || p(z))        what is computed while training
-      = -log p(x) + family + amortisation            what it is made of
+-elbo = -E_q[log p(x|z)] + KL(q(z|x) || p(z))                 what training computes
+      = -log p(x) + approximation gap + amortization gap      what it consists of
 """
 
 import math
@@ -11,13 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.extent import Box, pair
-from explorer.quantities.decode import classes, variational
-from explorer.quantities.posterior_map import Landscape, landscape, view
+from explorer.extent import Box, Point, pair
+from explorer.quantities import decode, posterior_map
+from explorer.quantities.decode import variational
+from explorer.quantities.posterior_map import PosteriorMap
 from vae.architecture import PIXELS
 from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
 from vae.inference import estimators, inference_gap, joint, quadrature
+from vae.inference.inference_gap import BestGaussian, Elbo
+from vae.inference.population_monte_carlo import PosteriorEstimate
+from vae.inference.quadrature import Moments, Posterior
 from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
 from vae.objectives import kl_closed_form
@@ -31,21 +35,21 @@ BINARY_SEED = 1  # the black and white images are those on which `vae.evaluate` 
 class Gaussian(NamedTuple):
     """A diagonal normal in the plane."""
 
-    mean: tuple[float, float]
+    mean: Point
     std: tuple[float, float]
 
 
 class Terms(NamedTuple):
-    """The two ways to cut -elbo, in nats."""
+    """The two ways to split -elbo, in nats."""
 
     log_px: float  # exact, to within `error`
     error: float  # TOLERANCE_NATS, or more where the integral has not settled
     elbo: float  # by an integral too, to within `elbo_error`
-    elbo_error: float  # TOLERANCE_NATS, or more, as of the best q's ELBO and all that follows from the two
+    elbo_error: float  # TOLERANCE_NATS or more, also of the best Gaussian's ELBO and of what follows from the two
     reconstruction: float  # E_q[log p(x|z)]
     kl: float
-    family: float  # KL(q* || p(z|x)) >= 0, what the best Gaussian q* still loses
-    amortisation: float  # elbo(q*) - elbo >= 0, what the encoder's q loses beside it
+    approximation_gap: float  # KL(q* || p(z|x)) >= 0 of the best Gaussian q*
+    amortization_gap: float  # elbo(q*) - elbo >= 0
     perfect: float  # the highest value that log p(x|z) can have
 
     @property
@@ -55,12 +59,12 @@ class Terms(NamedTuple):
 
     @property
     def elbo_settled(self) -> bool:
-        """Whether elbo is."""
+        """Whether elbo is known to TOLERANCE_NATS."""
         return self.elbo_error <= TOLERANCE_NATS
 
 
-class Code(NamedTuple):
-    """The image's description in two parts, as `vae.inference.two_part_code` has it."""
+class Description(NamedTuple):
+    """The length of the image's description in two parts, see `vae.inference.two_part_code`."""
 
     latent_bits: float
     pixel_bits: float
@@ -70,97 +74,133 @@ class Code(NamedTuple):
     on_levels: float  # the share of a pixel's density on its 256 levels, on average; 1 for black and white
 
 
-class Evidence(NamedTuple):
+class Analysis(NamedTuple):
     """All that the page shows of one image under one model."""
 
     terms: Terms
-    code: Code
+    description: Description
     q: Gaussian
     best: Gaussian
-    mean: tuple[float, float]  # of the exact posterior
+    mean: Point  # of the exact posterior
     std: tuple[float, float]
-    landscape: Landscape
-    view: Box  # what to look at close up
+    posterior: PosteriorMap
+    view: Box  # the part of the plane that the close-up shows
     reconstruction: np.ndarray  # (28, 28) uint8, decoded at the mean of q
 
 
-class Bounds(NamedTuple):
+class Estimates(NamedTuple):
     """log p(x) where it can only be estimated, in nats, each with the spread of the draws (`estimators.Estimate`).
 
-    All err downwards, and the spread does not say by how much.
+    All are too low on average, and the spread does not say by how much.
     """
 
     elbo: tuple[float, float]
     importance: tuple[float, float]
-    naive: tuple[float, float]
+    simple_monte_carlo: tuple[float, float]
     log_px: tuple[float, float] | None  # by quadrature, and its error, if D = 1; else None
 
 
 def black_or_white(images: np.ndarray, seed: int = BINARY_SEED) -> np.ndarray:
-    """Each pixel of grey images (N, 28, 28) uint8 drawn as 0 or 255, always the same way from the same seed."""
+    """Grey images with each pixel drawn as black or white, with the grey level as the probability of white.
+
+    Args:
+        images: (N, 28, 28) uint8.
+        seed: Of the draws; the same seed gives the same images.
+    """
     pixels = to_pixels(torch.from_numpy(images))
     return (binarize(pixels, torch.Generator().manual_seed(seed))[:, 0] * 255).byte().numpy()
 
 
 @torch.inference_mode()
-def look(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Evidence:
-    """Everything about one image (28, 28) uint8 under a model with a prior and a plane; `label` is its class."""
+def analyse(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Analysis:
+    """Everything about one image under a model with a prior and a plane.
+
+    Args:
+        checkpoint: The model.
+        image: (28, 28) uint8.
+        label: The class of the image, which a conditional model is told.
+    """
     model = variational(checkpoint)
-    x = _pixels(model, image)
-    y = classes(label, 1, model)
+    x, y = _pixels(model, image), decode.labels(model, label)
     exact = quadrature.posterior(model, x, y, size=2)
-    log_px = torch.tensor([exact.log_px_nats], dtype=torch.float64)
-    error = torch.tensor([exact.error_nats], dtype=torch.float64)
-    moments = quadrature.Moments(exact.mean[None], exact.covariance[None], exact.mode[None], log_px, error)
-    best = inference_gap.best_gaussian(model, x, y, moments)
+    best = best_gaussian(model, x, y, exact)
     if checkpoint.config.codes_are_modes:
-        q, elbo = (
-            DiagonalNormal(best.mean.to(x), best.log_std.to(x)),
-            inference_gap.Elbo(best.elbo_nats, best.error_nats),
-        )
+        q, elbo = DiagonalNormal(best.mean.to(x), best.log_std.to(x)), Elbo(best.elbo_nats, best.error_nats)
     else:
         q = model.posterior(x, y)
         elbo = inference_gap.expected_elbo(model, x, q, y)
-    elbo, elbo_error = elbo.nats, max(elbo.error_nats.item(), best.error_nats.item(), TOLERANCE_NATS)
-    guess, seen = _gaussian(q.mean[0], q.stddev[0]), landscape(model, x, y, exact)
-    kl = kl_closed_form(q).double()
+    terms = _terms(exact, best, q, elbo, perfect_nats(checkpoint))
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
-    code = two_part_code_bits(elbo + kl, kl, log_px, step)
-    best_gaussian = _gaussian(best.mean[0], best.log_std[0].exp())
-    return Evidence(
-        terms=Terms(
-            log_px=exact.log_px_nats,
-            error=max(exact.error_nats, TOLERANCE_NATS),
-            elbo=elbo.item(),
-            elbo_error=elbo_error,
-            reconstruction=(elbo + kl).item(),
-            kl=kl.item(),
-            family=best.kl_nats.item(),
-            amortisation=(best.elbo_nats - elbo).item(),
-            perfect=perfect_nats(checkpoint),
-        ),
-        code=Code(
-            latent_bits=code.latent_bits.item(),
-            pixel_bits=code.pixel_bits.item(),
-            total_bits=code.total_bits.item(),
-            excess_bits=(log_px - elbo).item() / math.log(2),
-            step=step,
-            on_levels=on_levels(model, q.mean, y) if step < 1 else 1.0,
-        ),
+    guess, nearest = gaussian(q.mean, q.stddev), gaussian(best.mean, best.log_std.exp())
+    posterior = posterior_map.shade(model, x, y, exact)
+    with_q = posterior_map.with_ellipse(posterior.close.window, guess.mean, guess.std)
+    return Analysis(
+        terms=terms,
+        description=_description(terms, step, on_levels(model, q.mean, y) if step < 1 else 1.0),
         q=guess,
-        best=best_gaussian,
+        best=nearest,
         mean=pair(exact.mean.tolist()),
         std=pair(exact.covariance.diagonal().sqrt().tolist()),
-        landscape=seen,
-        view=view(view(seen.close.window, *guess), *best_gaussian),
-        reconstruction=(model.decode(q.mean, y)[0, 0] * 255).round().byte().numpy(),
+        posterior=posterior,
+        view=posterior_map.with_ellipse(with_q, nearest.mean, nearest.std),
+        reconstruction=decode.grey_levels(model.decode(q.mean, y))[0],
+    )
+
+
+def best_gaussian(model: VAE, x: Tensor, y: Tensor | None, posterior: Posterior | PosteriorEstimate) -> BestGaussian:
+    """The diagonal normal nearest to the posterior of one image, see `inference_gap.best_gaussian`.
+
+    Args:
+        model: A model with a plane.
+        x: (1, 1, 28, 28), the image.
+        y: (1,), its label; None for a model that takes none.
+        posterior: What is known of p(z|x): its moments and its mode.
+    """
+    log_px, error = (torch.tensor([nats]).double() for nats in (posterior.log_px_nats, posterior.error_nats))
+    mean, covariance, mode = (part[None].double() for part in (posterior.mean, posterior.covariance, posterior.mode))
+    return inference_gap.best_gaussian(model, x, y, Moments(mean, covariance, mode, log_px, error))
+
+
+def _terms(exact: Posterior, best: BestGaussian, q: DiagonalNormal, elbo: Elbo, perfect: float) -> Terms:
+    kl = kl_closed_form(q).double()
+    return Terms(
+        log_px=exact.log_px_nats,
+        error=max(exact.error_nats, TOLERANCE_NATS),
+        elbo=elbo.nats.item(),
+        elbo_error=max(elbo.error_nats.item(), best.error_nats.item(), TOLERANCE_NATS),
+        reconstruction=(elbo.nats + kl).item(),
+        kl=kl.item(),
+        approximation_gap=best.kl_nats.item(),
+        amortization_gap=(best.elbo_nats - elbo.nats).item(),
+        perfect=perfect,
+    )
+
+
+def _description(terms: Terms, step: float, on_levels: float) -> Description:
+    log_likelihood, kl, log_px = (
+        torch.tensor(nats).double() for nats in (terms.reconstruction, terms.kl, terms.log_px)
+    )
+    code = two_part_code_bits(log_likelihood, kl, log_px, step)
+    assert code.excess_bits is not None  # as log p(x) is known
+    return Description(
+        latent_bits=code.latent_bits.item(),
+        pixel_bits=code.pixel_bits.item(),
+        total_bits=code.total_bits.item(),
+        excess_bits=code.excess_bits.item(),
+        step=step,
+        on_levels=on_levels,
     )
 
 
 def on_levels(model: VAE, z: Tensor, y: Tensor | None) -> float:
-    """The share of a Gaussian pixel's density at z (1, D) that lies on its 256 levels, on average over the pixels.
+    """The share of a Gaussian pixel's density that lies on its 256 levels, on average over the pixels.
 
     A level k / 255 has what lies within half a step of it; what is below black or above white names no image.
+
+    Args:
+        model: A model with a Gaussian likelihood.
+        z: (1, D), the code.
+        y: (1,), its label; None for a model that takes none.
     """
     pixels, half = model.likelihood(z, y).base_dist, z.new_tensor(0.5 / 255)
     return (pixels.cdf(1 + half) - pixels.cdf(-half)).mean().item()
@@ -168,33 +208,49 @@ def on_levels(model: VAE, z: Tensor, y: Tensor | None) -> float:
 
 @torch.inference_mode()
 def draws(
-    checkpoint: Checkpoint, image: np.ndarray, label: int, guess: Gaussian, seed: int = 0
+    checkpoint: Checkpoint, image: np.ndarray, label: int, q: Gaussian, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """log p(x, z) - log q(z|x) at DRAWS points of q, and log p(x|z) at as many points of the prior, in nats."""
+    """log p(x, z) - log q(z|x) at DRAWS points of q, and log p(x|z) at as many points of the prior, in nats.
+
+    Args:
+        checkpoint: A model with a prior.
+        image: (28, 28) uint8.
+        label: Its class, which a conditional model is told.
+        q: Stands for q(z|x).
+        seed: Of the draws.
+    """
     model = variational(checkpoint)
-    x = _pixels(model, image)
-    y, generator = classes(label, 1, model), torch.Generator().manual_seed(seed)
-    mean, std = x.new_tensor(guess.mean), x.new_tensor(guess.std)
-    found = []
-    for each in (DiagonalNormal(mean, std.log()), model.prior()):
-        z = each.rsample((DRAWS,), generator=generator)
-        found.append((joint.log_joint(model, x, z[None], y)[0] - each.log_prob(z)).numpy())
-    return found[0], found[1]
+    x, y = _pixels(model, image), decode.labels(model, label)
+    generator = torch.Generator().manual_seed(seed)
+    mean, std = x.new_tensor(q.mean), x.new_tensor(q.std)
+
+    def log_weights(proposal: DiagonalNormal) -> np.ndarray:
+        z = proposal.rsample((DRAWS,), generator=generator)
+        return (joint.log_joint(model, x, z[None], y)[0] - proposal.log_prob(z)).numpy()
+
+    return log_weights(DiagonalNormal(mean, std.log())), log_weights(model.prior())
 
 
-def bounds(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0) -> Bounds:
-    """ELBO, IW-DRAWS and simple Monte Carlo from DRAWS draws each, in any number of dimensions."""
+def estimate(checkpoint: Checkpoint, image: np.ndarray, label: int, seed: int = 0) -> Estimates:
+    """ELBO, IW-DRAWS and simple Monte Carlo from DRAWS draws each, in any number of dimensions.
+
+    Args:
+        checkpoint: A model with a prior.
+        image: (28, 28) uint8.
+        label: Its class, which a conditional model is told.
+        seed: Of the draws.
+    """
     model, generator = variational(checkpoint), torch.Generator().manual_seed(seed)
-    x, y = _pixels(model, image), classes(label, 1, model)
-    elbo, importance, naive = (
+    x, y = _pixels(model, image), decode.labels(model, label)
+    elbo, importance, simple_monte_carlo = (
         run(model, x, DRAWS, generator, y)
         for run in (estimators.elbo, estimators.importance, estimators.simple_monte_carlo)
     )
     exact = quadrature.log_evidence(model, x, y) if model.latent_dim == 1 else None
-    return Bounds(
+    return Estimates(
         elbo=_with_error(elbo),
         importance=_with_error(importance),
-        naive=_with_error(naive),
+        simple_monte_carlo=_with_error(simple_monte_carlo),
         log_px=exact and (exact.log_px_nats.item(), max(exact.error_nats.item(), TOLERANCE_NATS)),
     )
 
@@ -204,9 +260,10 @@ def _with_error(estimate: estimators.Estimate) -> tuple[float, float]:
 
 
 def perfect_nats(checkpoint: Checkpoint) -> float:
-    """The highest value that log p(x|z) can have, in nats: 0 for Bernoulli pixels; a Gaussian's is at its own mean.
+    """The highest value that log p(x|z) can have, in nats.
 
-    -784 log(sigma sqrt(2 pi)), with the least sigma that there is where the decoder chooses it.
+    It is 0 for Bernoulli pixels. A Gaussian is highest at its own mean, -784 log(sigma sqrt(2 pi)), with the smallest
+    possible sigma where the decoder chooses it.
     """
     if checkpoint.config.likelihood.startswith("bernoulli"):
         return 0.0
@@ -220,12 +277,18 @@ def shared_sigma(checkpoint: Checkpoint) -> float | None:
     if checkpoint.config.likelihood not in ("gaussian", "gaussian-shared"):
         return None
     model = variational(checkpoint)
-    return model.likelihood(model.prior().mean[None], classes(0, 1, model)).stddev.flatten()[0].item()
+    return model.likelihood(model.prior().mean[None], decode.labels(model, 0)).stddev.flatten()[0].item()
+
+
+def gaussian(mean: Tensor, std: Tensor) -> Gaussian:
+    """The normal of one image.
+
+    Args:
+        mean: (1, 2).
+        std: (1, 2).
+    """
+    return Gaussian(pair(mean[0].tolist()), pair(std[0].tolist()))
 
 
 def _pixels(model: VAE, image: np.ndarray) -> Tensor:
     return to_pixels(torch.from_numpy(image)[None]).to(model.prior().mean)
-
-
-def _gaussian(mean: Tensor, std: Tensor) -> Gaussian:
-    return Gaussian(pair(mean.tolist()), pair(std.tolist()))

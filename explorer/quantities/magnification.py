@@ -1,4 +1,4 @@
-"""The magnification sqrt(det G) of a decoder as a map: by how much it stretches each place of the plane."""
+"""The magnification sqrt(det G) of a decoder as a map: how much it stretches each place of the plane."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ from explorer.quantities.paths import surface
 from vae.geometry import Surface, volume
 from vae.storage.checkpoint import Checkpoint
 
-CELLS = 160  # of the map of the magnification, along its longer side
-_EXTREME = 0.01  # of the codes lie where there is less magnification than the scale has, and of the cells more
-_SAMPLE = 5  # every so many codes are asked
+CELLS = 160  # along the longer side of the map
+_CLIPPED = 0.01  # the share of the codes below the scale, and of the cells above it
+_STRIDE = 5  # every fifth code is measured
 _BLOCK = 2_048  # points decoded together
 
 
@@ -26,15 +26,22 @@ class Magnification(NamedTuple):
 
 
 @torch.no_grad()
-def measure_magnification(checkpoint: Checkpoint, digit: int, window: Box) -> Magnification:
-    """The magnification at the middles of square cells that cover a window."""
+def measure(checkpoint: Checkpoint, label: int, window: Box) -> Magnification:
+    """The magnification at the middles of square cells that cover a window.
+
+    Args:
+        checkpoint: A model with a plane.
+        label: The class that a conditional model decodes.
+        window: The ranges of both axes.
+    """
+    measured = surface(checkpoint, label)
     side = max(high - low for low, high in window) / CELLS
     z1, z2 = (np.arange(low + side / 2, high, side) for low, high in window)
     z = torch.from_numpy(np.stack(np.meshgrid(z1, z2[::-1]), -1).reshape(-1, 2)).float()
-    found, at_codes = (_magnifications(surface(checkpoint, digit), each) for each in (z, checkpoint.codes[::_SAMPLE]))
-    high = np.quantile(found, 1 - _EXTREME)
-    low = min(max(np.quantile(at_codes, _EXTREME), 1e-4 * high), 0.5 * high)
-    shades = np.log(np.clip(found, low, high) / low) / np.log(high / low) if high else np.zeros(len(found))
+    at_cells, at_codes = (_magnifications(measured, points) for points in (z, checkpoint.codes[::_STRIDE]))
+    high = np.quantile(at_cells, 1 - _CLIPPED)
+    low = min(max(np.quantile(at_codes, _CLIPPED), 1e-4 * high), 0.5 * high)
+    shades = np.log(np.clip(at_cells, low, high) / low) / np.log(high / low) if high else np.zeros(len(at_cells))
     return Magnification(
         window=(_range(z1, side), _range(z2, side)),
         shades=(255 * shades).round().astype(np.uint8).reshape(len(z2), len(z1)),
@@ -49,5 +56,5 @@ def _range(middles: np.ndarray, side: float) -> Range:
 
 def _magnifications(measured: Surface, z: torch.Tensor) -> np.ndarray:
     """sqrt(det G) at each point, (B,) float64 as det G can exceed float32, 0 where it is not finite."""
-    found = torch.cat([volume(measured.metric(block).double()) for block in z.split(_BLOCK)])
-    return found.nan_to_num(0.0, posinf=0.0).numpy()
+    values = torch.cat([volume(measured.metric(block).double()) for block in z.split(_BLOCK)])
+    return values.nan_to_num(0.0, posinf=0.0).numpy()

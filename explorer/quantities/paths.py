@@ -1,4 +1,4 @@
-"""The shape of a latent space as the screens show it: paths and their decoded lengths, and the magnification as a map.
+"""Paths in a latent space, and how long they are in decoded images.
 
 A length is measured along the decoded images, not along the plane, as `vae.geometry` defines it for each likelihood.
 """
@@ -8,16 +8,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from explorer.extent import Point
 from explorer.quantities import points
 from vae import geodesics, interpolation
 from vae.geodesics import Graph
 from vae.geometry import Surface
 from vae.storage.checkpoint import Checkpoint
 
-_FINER = 4  # a path is measured at so many places between two that are shown
-_OUTSIDE = 0.001  # of the codes on each side may lie outside of the graph, but for a margin
-_MARGIN = 0.05
-_NARROW = 0.2  # of its longer side: a shorter side counts as at least that for the margin of a graph
+_FINER = 4  # steps in which a path is measured, for each step that is shown
+_OUTSIDE = 0.001  # the share of the codes that may lie outside of the graph on each side, before the margin is added
+_MARGIN = 0.05  # of a graph, as a share of its sides
+_NARROW = 0.2  # a side shorter than this share of the longer one counts as this long for the margin
 
 
 class Travel(NamedTuple):
@@ -28,9 +29,14 @@ class Travel(NamedTuple):
     largest_step: float  # between two of the points
 
 
-def surface(checkpoint: Checkpoint, digit: int) -> Surface:
-    """What a checkpoint's decoder makes of the plane, of a conditional one for one class."""
-    return Surface(checkpoint.model, torch.tensor(digit) if checkpoint.config.conditional else None)
+def surface(checkpoint: Checkpoint, label: int) -> Surface:
+    """The decoded images of a plane as a curved surface.
+
+    Args:
+        checkpoint: A model with a plane.
+        label: The class that a conditional model decodes.
+    """
+    return Surface(checkpoint.model, torch.tensor(label) if checkpoint.config.conditional else None)
 
 
 def unit(checkpoint: Checkpoint) -> tuple[str, str]:
@@ -40,24 +46,33 @@ def unit(checkpoint: Checkpoint) -> tuple[str, str]:
     return "pixels", "By how much the decoded image changes along the path: a pixel from black to white is 1"
 
 
-def graph(checkpoint: Checkpoint, digit: int) -> Graph | None:
-    """The graph that geodesics between the codes are found on; None if the codes span no area."""
+def graph(checkpoint: Checkpoint, label: int) -> Graph | None:
+    """The graph on which geodesics between the codes are found; None if the codes span no area.
+
+    Args:
+        checkpoint: A model with a plane.
+        label: The class that a conditional model decodes.
+    """
     low, high = (checkpoint.codes.quantile(share, 0) for share in (_OUTSIDE, 1 - _OUTSIDE))
     margin = _MARGIN * (high - low).clamp(min=_NARROW * float((high - low).max()))
     low, high = low - margin, high + margin
-    return geodesics.graph(surface(checkpoint, digit), low, high) if bool((low < high).all()) else None
+    return geodesics.graph(surface(checkpoint, label), low, high) if bool((low < high).all()) else None
 
 
 def travel(
-    checkpoint: Checkpoint,
-    digit: int,
-    kind: str,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    grid: Graph | None = None,
+    checkpoint: Checkpoint, label: int, kind: str, start: Point, end: Point, grid: Graph | None = None
 ) -> Travel:
-    """A "line", an "arc", or in a `graph` a "geodesic", from start to end."""
-    measured = surface(checkpoint, digit)
+    """A path from start to end.
+
+    Args:
+        checkpoint: A model with a plane.
+        label: The class that a conditional model decodes.
+        kind: "line", "arc" or "geodesic".
+        start: The first point.
+        end: The last point.
+        grid: The `graph` that a geodesic is looked for on.
+    """
+    measured = surface(checkpoint, label)
     geodesic = interpolation.geodesic(measured, grid)
     z = points.path(kind, start, end, _FINER * (points.PATH_POINTS - 1) + 1, geodesic)
     with torch.inference_mode():

@@ -1,11 +1,11 @@
-"""The exact posterior as a picture: shades of density on windows of the plane, and two lines.
+"""The exact posterior as a map: shades of density on windows of the plane, and two lines.
 
-A window is cut into cells, and each shows its mean density, so that nothing is lost that is narrower than a cell.
-Shades are nats below the highest of the cells. The two lines hold as much of the posterior as the 1- and 2-sigma
-ellipses hold of a Gaussian: 1 - exp(-1/2) and 1 - exp(-2).
+A window is cut into cells, and each shows its mean density, so that nothing is lost that is narrower than a cell. The
+shades are nats below the highest cell. The two lines hold as much of the posterior as the 1- and 2-sigma ellipses hold
+of a Gaussian: 1 - exp(-1/2) and 1 - exp(-2).
 
-There are two pictures: on the smallest window with nearly all of the mass, and close up, on what the outer line holds.
-They are the same unless the posterior has far and small parts.
+There are two windows: the smallest with nearly all of the mass, and a close one on what the outer line holds. They are
+the same unless the posterior has small parts far away.
 """
 
 import math
@@ -15,41 +15,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.extent import Box, Range, pair
+from explorer.extent import Box, Point, Range, pair
 from vae.distributions import pairwise_log_prob
 from vae.grids import midpoints
 from vae.inference.quadrature import Posterior
 from vae.models import VAE
 
-SIZE = 112  # cells along a side of a picture
+SIZE = 112  # cells along a side of a window
 SHADES_A_NAT = 16
 MASSES = (1 - math.exp(-0.5), 1 - math.exp(-2))
 
-_TAIL = 2e-4  # of the mass may lie outside of the wide window on either side
-_COARSE = 40  # cells along a side, while the windows are looked for
-_STEPS = 4  # from window to window
-_UNSEEN = 0.02  # of the mass
-_PARTS = (4, 16)  # of a cell along an axis
-_NEAR_NATS = 12.0
-_MOST = 65_536  # points decoded to see more
+_TAIL = 2e-4  # the share of the mass that the wide window may leave out on each side
+_COARSE = 40  # cells along a side while the windows are looked for
+_ROUNDS = 4  # at most, to find a window
+_MISSED = 0.02  # the share of the mass that the cells may miss
+_FINER = (4, 16)  # parts of a cell along an axis, in the first and second refinement
+_NEAR_NATS = 12.0  # cells that are refined are at most this far below the highest
+_MOST_POINTS = 65_536  # decoded in one refinement
 _BLOCK = 8_192  # points decoded together
-_SIGMAS = 2.4  # of a Gaussian, which a view holds
-_DOT = 6.0  # what is this much smaller than its surroundings is no more than a dot
+_SIGMAS = 2.4  # the reach of the ellipse that a view holds
+_DOT = 6.0  # an outer line so many times smaller than its window is no more than a dot
 
 
-class Picture(NamedTuple):
+class Shades(NamedTuple):
     """The posterior on a window of the plane."""
 
     window: Box
     shades: np.ndarray  # (SIZE, SIZE) uint8, SHADES_A_NAT times the nats below the highest, the first row at the top
-    levels_nats: tuple[float, float]  # below the highest, of the two lines
+    levels_nats: tuple[float, float]  # of the two lines, below the highest
 
 
-class Landscape(NamedTuple):
-    """The posterior far and near."""
+class PosteriorMap(NamedTuple):
+    """The posterior from afar and close up."""
 
-    wide: Picture
-    close: Picture
+    wide: Shades
+    close: Shades
     prior_share: float  # of the prior's mass that lies within the outer line
 
 
@@ -73,31 +73,44 @@ class _Cells(NamedTuple):
 
 
 @torch.inference_mode()
-def landscape(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> Landscape:
-    """The pictures of p(z|x) of one image x (1, 1, 28, 28); `exact` has its log p(x), and a window with all tiles."""
+def shade(model: VAE, x: Tensor, y: Tensor | None, exact: Posterior) -> PosteriorMap:
+    """The map of p(z|x) of one image.
 
-    def look(window: Box, mass: float, size: int = _COARSE) -> _Cells:
+    Args:
+        model: A model with a plane.
+        x: (1, 1, 28, 28), the image.
+        y: (1,), its label; None for a model that takes none.
+        exact: The posterior's log p(x), and a window with all tiles that have mass.
+    """
+
+    def cells(window: Box, mass: float, size: int = _COARSE) -> _Cells:
         return _cells(model, x, y, exact.log_px_nats, window, mass, size)
 
     window = _range(exact.z1), _range(exact.z2)
-    for _ in range(_STEPS):
-        before, window = window, _without_tails(look(window, 1.0))
+    for _ in range(_ROUNDS):
+        before, window = window, _without_tails(cells(window, 1.0))
         if all(_length(new) > 0.8 * _length(old) for new, old in zip(window, before, strict=True)):
             break
-    wide = close = look(window, 1.0, SIZE)
-    for _ in range(_STEPS):
+    wide = close = cells(window, 1.0, SIZE)
+    for _ in range(_ROUNDS):
         window, mass = _about_the_line(close)
         if max(map(_length, window)) > 3 / _DOT * max(map(_length, close.window)):
             break
-        close = look(window, mass, SIZE)
-    picture = _picture(close)
-    inside = _below(close) <= picture.levels_nats[1]
+        close = cells(window, mass, SIZE)
+    shades = _shades(close)
+    inside = _below(close) <= shades.levels_nats[1]
     share = model.prior().log_prob(close.z.to(x)).exp()[inside].sum().item() * close.area()
-    return Landscape(picture if close is wide else _picture(wide), picture, share)
+    return PosteriorMap(shades if close is wide else _shades(wide), shades, share)
 
 
-def view(window: Box, mean: tuple[float, float], std: tuple[float, float]) -> Box:
-    """The window, and more so that it holds the ellipses of a Gaussian, however far that is."""
+def with_ellipse(window: Box, mean: Point, std: tuple[float, float]) -> Box:
+    """A window made larger, where that is needed, to hold the ellipse of a Gaussian.
+
+    Args:
+        window: The ranges of both axes.
+        mean: The middle of the ellipse.
+        std: The standard deviations along both axes.
+    """
     x, y = (
         (min(low, middle - _SIGMAS * sigma), max(high, middle + _SIGMAS * sigma))
         for (low, high), middle, sigma in zip(window, mean, std, strict=True)
@@ -106,29 +119,29 @@ def view(window: Box, mean: tuple[float, float], std: tuple[float, float]) -> Bo
 
 
 def _cells(model: VAE, x: Tensor, y: Tensor | None, log_px: float, window: Box, mass: float, size: int) -> _Cells:
-    """The cells of a window. Those near the highest are cut again and again, until all of the mass is seen."""
+    """The cells of a window. Those near the highest are refined until they hold the mass that they should."""
     z1, z2 = (low + (high - low) * (torch.arange(size, dtype=torch.float64) + 0.5) / size for low, high in window)
     z = torch.cartesian_prod(z2.flip(0), z1).flip(1)
     side = torch.tensor([_length(axis) / size for axis in window], dtype=torch.float64)
 
     def log_density(points: Tensor) -> Tensor:
-        found = [
+        blocks = [
             pairwise_log_prob(model.likelihood(part, None if y is None else y.expand(len(part))), x)[0].double()
             + model.prior().log_prob(part).double()
             for part in points.to(x).split(_BLOCK)
         ]
-        return torch.cat(found) - log_px
+        return torch.cat(blocks) - log_px
 
     cells = _Cells(window, size, z, log_density(z))
-    found = cells.log_density
-    for parts in _PARTS:
-        if abs(cells.mass().sum() - mass) < _UNSEEN:
+    density = cells.log_density
+    for parts in _FINER:
+        if abs(cells.mass().sum() - mass) < _MISSED:
             break
-        near = (found > found.max() - _NEAR_NATS).nonzero()[:, 0]
-        near = near[found[near].argsort(descending=True)][: _MOST // parts**2]
+        near = (density > density.max() - _NEAR_NATS).nonzero()[:, 0]
+        near = near[density[near].argsort(descending=True)][: _MOST_POINTS // parts**2]
         inside = side * midpoints(parts, 2) / 2  # (parts^2, 2)
         finer = log_density((z[near, None] + inside).flatten(0, 1)).unflatten(0, (len(near), -1))
-        found[near] = finer.logsumexp(1) - 2 * math.log(parts)
+        density[near] = finer.logsumexp(1) - 2 * math.log(parts)
     return cells
 
 
@@ -156,13 +169,13 @@ def _about_the_line(cells: _Cells) -> tuple[Box, float]:
     return window, float(cells.mass()[within[0] & within[1]].sum())
 
 
-def _picture(cells: _Cells) -> Picture:
+def _shades(cells: _Cells) -> Shades:
     shades = (_below(cells) * SHADES_A_NAT).round().clamp(max=255).byte().reshape(SIZE, SIZE).numpy()
-    return Picture(cells.window, shades, _levels(cells))
+    return Shades(cells.window, shades, _levels(cells))
 
 
 def _levels(cells: _Cells) -> tuple[float, float]:
-    """How far below the highest cell one has to go, in nats, to have each of MASSES."""
+    """How far below the highest cell, in nats, the cells are that together hold each of MASSES."""
     below = _below(cells)
     order = below.argsort()
     share = cells.mass()[order].cumsum(0)

@@ -1,20 +1,20 @@
-"""Trainings in processes of their own, and where each of them stands, told from the disk alone.
+"""Trainings in processes of their own; the disk alone tells how far each of them is.
 
-A training is `python -m vae.train`. It goes on when the page is closed and when the app is, and what it has come to is
-in a folder beside the checkpoints, where any later process finds it:
+A training is `python -m vae.train`. It goes on when the page or the app is closed. Its files are in a folder beside the
+checkpoints, where any later process finds them:
 
     checkpoints/<name>.pt, .json      the model, once it is trained
     checkpoints/<name>.resume.pt      the state after the last whole epoch, as long as it is not
     checkpoints/jobs/<name>/          job.json, progress.jsonl (see `vae.observers`), log, and lock
 
-The process holds `lock` from before its first to after its last instruction: whoever cannot take it knows that it runs,
-and whoever can knows that it does not, however it ended. Like every training it also holds its name, see
-`vae.storage.file_pair`: a name that is being trained from the command line cannot be trained from here, nor the other
-way round. One more lock, over all jobs, allows one change at a time, so that of two visitors who want the same name, or
-the last free place, only one gets it.
+The process holds `lock` from before its first to after its last instruction. As long as another process cannot take
+the lock, the training runs; when it can, the training has ended, for whatever reason. Like every training it also holds
+its name, see `vae.storage.file_pair`: a name that is being trained from the command line cannot be trained from here,
+nor the other way round. One more lock, over all trainings, allows one change at a time, so that only one of two
+visitors gets the same name, or the last free place.
 
-No name is ever trained over: not that of a model, nor that of a training. What is removed lies in `jobs/.removed` for a
-day, and can be brought back.
+A training never overwrites a model or another training. What is removed lies in `jobs/.removed` for a day, and can be
+brought back.
 """
 
 import contextlib
@@ -53,8 +53,8 @@ AT_ONCE = min(4, CORES)  # trainings
 THREADS = CORES // AT_ONCE  # of each
 
 _JOBS, _REMOVED, _KEPT = "jobs", ".removed", "kept"
-_KEPT_SECONDS = 24 * 3600  # what was removed
-_PATIENCE_SECONDS = 5.0  # until a process that was told to end is killed
+_KEPT_SECONDS = 24 * 3600  # for which what was removed can be brought back
+_PATIENCE_SECONDS = 5.0  # after which a process that was told to end is killed
 _STATE = ".resume.pt"
 
 State = Literal["running", "stopped", "failed", "done", "removed"]
@@ -71,12 +71,12 @@ class Facts(msgspec.Struct, omit_defaults=True):
 
 
 class JobError(RuntimeError):
-    """What was asked of a training cannot be done; the message is one sentence, and says what can."""
+    """A change of a training is impossible; the message is one sentence, and says what can be done."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training, as it stands."""
+    """A training as it is now."""
 
     name: str
     config: TrainConfig
@@ -88,7 +88,7 @@ class Job:
 
     @property
     def resumes(self) -> bool:
-        """Whether it can go on."""
+        """Whether it can be resumed."""
         return self.state in ("stopped", "failed")
 
 
@@ -98,12 +98,17 @@ def jobs(folder: Path) -> list[Job]:
     A training whose files are damaged or unreadable is left out.
     """
     places = [*_within(folder / _JOBS), *_within(folder / _JOBS / _REMOVED)]
-    found = [job for job in (_look(folder, place) for place in places) if job]
-    return sorted(found, key=lambda job: job.created, reverse=True)
+    readable = [job for job in (_look(folder, place) for place in places) if job]
+    return sorted(readable, key=lambda job: job.created, reverse=True)
 
 
 def why_not(folder: Path, name: str) -> str:
-    """Why no training can have this name, in one sentence; empty if one can."""
+    """Why no training can have a name, in one sentence; empty if one can.
+
+    Args:
+        folder: That of the checkpoints.
+        name: The name.
+    """
     try:
         checked_name(name)
     except ValueError as error:
@@ -119,7 +124,12 @@ def why_not(folder: Path, name: str) -> str:
 
 
 def free_name(folder: Path, kind: str) -> str:
-    """The first of <kind>-1, <kind>-2, ... that a training can have."""
+    """The first of the names <kind>-1, <kind>-2, ... that a training can have.
+
+    Args:
+        folder: That of the checkpoints.
+        kind: Of the model, as "vae".
+    """
     number = 1
     while why_not(folder, f"{kind}-{number}"):
         number += 1
@@ -127,7 +137,13 @@ def free_name(folder: Path, kind: str) -> str:
 
 
 def start(folder: Path, name: str, config: TrainConfig) -> None:
-    """Begin a training; raises JobError where the name is taken or as many run as this machine takes."""
+    """Begin a training; raises JobError where the name is taken or as many run as this machine takes.
+
+    Args:
+        folder: That of the checkpoints.
+        name: That of the training.
+        config: What is trained.
+    """
     with _locked(folder):
         reason = why_not(folder, name) or _crowded(folder)
         if reason:
@@ -139,7 +155,12 @@ def start(folder: Path, name: str, config: TrainConfig) -> None:
 
 
 def stop(folder: Path, name: str) -> None:
-    """End a training's process; what is lost is the epoch that is not whole. Nothing happens if it runs no more."""
+    """End the process of a training, if it runs; the epoch that is not complete is lost.
+
+    Args:
+        folder: That of the checkpoints.
+        name: That of the training.
+    """
     with _locked(folder):
         place = _place(folder, name)
         if not _runs(place):
@@ -157,7 +178,12 @@ def stop(folder: Path, name: str) -> None:
 
 
 def resume(folder: Path, name: str) -> None:
-    """Let a training that was stopped or failed go on, after its last whole epoch; raises JobError if it cannot."""
+    """Let a training that was stopped or failed go on after its last whole epoch; raises JobError if it cannot.
+
+    Args:
+        folder: That of the checkpoints.
+        name: That of the training.
+    """
     with _locked(folder):
         place = _place(folder, name)
         job = _look(folder, place)
@@ -172,7 +198,12 @@ def resume(folder: Path, name: str) -> None:
 
 
 def remove(folder: Path, name: str) -> None:
-    """Take a training and the model that it made out of sight; `restore` brings both back within a day."""
+    """Take a training and the model that it made out of sight; `restore` brings both back within a day.
+
+    Args:
+        folder: That of the checkpoints.
+        name: That of the training.
+    """
     with _locked(folder):
         place = _place(folder, name)
         job = _look(folder, place)
@@ -193,7 +224,12 @@ def remove(folder: Path, name: str) -> None:
 
 
 def restore(folder: Path, name: str) -> None:
-    """Bring back what `remove` took away; raises JobError if the name has been given away or the day is over."""
+    """Bring back what `remove` took away; raises JobError if the name has been given away or the day is over.
+
+    Args:
+        folder: That of the checkpoints.
+        name: That of the training.
+    """
     with _locked(folder):
         target = folder / _JOBS / _REMOVED / name
         if not target.is_dir():
@@ -211,9 +247,9 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _files(folder: Path, name: str) -> list[Path]:
-    """What a model or its training has left; the JSON first, for without it there is no model to see."""
-    found = [file for file in _within(folder) if file.name.startswith(f"{name}.")]
-    return sorted(found, key=lambda file: file.suffix != ".json")
+    """The files of a model or its training; the JSON first, because without it there is no model to see."""
+    files = [file for file in _within(folder) if file.name.startswith(f"{name}.")]
+    return sorted(files, key=lambda file: file.suffix != ".json")
 
 
 def _crowded(folder: Path) -> str:
@@ -226,7 +262,7 @@ def _crowded(folder: Path) -> str:
 
 
 def _launch(folder: Path, place: Path) -> None:
-    """Start the process that trains, with its lock held for it before it is there."""
+    """Start the process that trains; its lock is taken before it exists, and handed to it."""
     facts, name = _read(place), place.name
     config = TrainConfig.from_dict(facts.config)
     command = [*PROGRAM, *flags.arguments_of(config), "--quick", "--name", name]
@@ -237,18 +273,18 @@ def _launch(folder: Path, place: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(facts.threads)}
     assert fcntl is not None  # `_locked` has asked
     with (place / "lock").open("wb") as lock, (place / "log").open("wb") as log:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares: it ends with the last of us two
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the open file, which the process shares, and so until both have closed it
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=[lock.fileno()],
             start_new_session=True,
         )  # fmt: skip
         _write(place, msgspec.structs.replace(facts, process=process.pid))
-    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the table of processes
+    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
 
 
 def _look(folder: Path, place: Path) -> Job | None:
     """The state of a training; None where there is none that can be read."""
-    removed, running = place.parent.name == _REMOVED, _runs(place)  # asked first: what is read after is not older
+    removed, running = place.parent.name == _REMOVED, _runs(place)  # first, so that what is read later is not older
     try:
         facts = _read(place)
         config = TrainConfig.from_dict(facts.config)
@@ -270,7 +306,7 @@ def _look(folder: Path, place: Path) -> Job | None:
     return Job(place.name, config, state, facts.created, story, said, model)
 
 
-_stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # of each file: its stamp, and what it told
+_stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # by file: its stamp, and what it says
 
 
 def _story(file: Path) -> Story:
@@ -281,7 +317,7 @@ def _story(file: Path) -> Story:
 
 
 def _reason(log: Path) -> str:
-    """Why a process ended before its work, in one sentence: what it said itself, or the best guess."""
+    """Why a process ended before its work was done, in one sentence: its own message, or the best guess."""
     try:
         lines = [line.strip() for line in read_at_most(log).decode(errors="replace").splitlines()]
     except ValueError:
@@ -323,7 +359,10 @@ def _within(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep every other process from changing a job of this folder; raises JobError where nobody may, or can."""
+    """Keep all other processes from changing a training of this folder.
+
+    Raises JobError where trainings cannot be changed: on a read-only server, or without locks or a folder to write to.
+    """
     if access.read_only():
         raise JobError(access.SENTENCE)
     if fcntl is None:

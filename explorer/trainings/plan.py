@@ -1,4 +1,4 @@
-"""What is to be trained: a visitor's choices as a configuration, and what that amounts to before it is begun."""
+"""A training before it begins: a visitor's choices as a configuration, and what that costs."""
 
 from typing import NamedTuple
 
@@ -10,33 +10,33 @@ from vae.models import build_empty
 
 PREFIX = "train_"  # of the fields of the state that are fields of the configuration
 SETTINGS = tuple(name.removeprefix(PREFIX) for name in FIELDS if name.startswith(PREFIX))
-VARIATIONAL = ("beta", "kl")  # an autoencoder has none of these
+VARIATIONAL = ("beta", "kl")  # settings that an autoencoder does not use
 TITLES = {name: sources.title(name) for name in DATASETS}
 
 
 class Plan(NamedTuple):
-    """What a training amounts to."""
+    """What a training costs."""
 
     decoder: str  # the widths of its layers, as "2-512-784"
     parameters: int
     steps: int  # in one epoch
-    megabytes: int  # of images to fetch before
+    megabytes: int  # of images that are to be fetched first
 
 
 def config_of(state: ExplorerState) -> TrainConfig:
-    """The configuration that is chosen; what the model or the likelihood has no use for is left at its default."""
+    """The configuration that is chosen; a setting that the model or the likelihood does not use keeps its default."""
     chosen = {name: getattr(state, PREFIX + name) for name in SETTINGS}
     idle = [*(VARIATIONAL if chosen["model"] == "ae" else ()), *(() if has_sigma(state) else ("sigma",))]
     return TrainConfig(**{name: value for name, value in chosen.items() if name not in idle})
 
 
 def has_sigma(state: ExplorerState) -> bool:
-    """Whether sigma makes a difference: it is that of a fixed Gaussian, and weighs its error against a KL."""
+    """Whether sigma makes a difference: the likelihood is a fixed Gaussian, and there is a KL beside it."""
     return state.train_likelihood == "gaussian" and state.train_model != "ae"
 
 
 def plan(config: TrainConfig) -> Plan:
-    """What a configuration amounts to."""
+    """What the training of a configuration costs."""
     model, source = build_empty(config), sources.SOURCES[config.dataset]
     megabytes = 0 if sources.is_here(config.dataset) else source.megabytes
     parameters = sum(weight.numel() for weight in model.parameters())

@@ -13,12 +13,12 @@ from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Family
-from explorer.cache.results import Precise, Subject
+from explorer.cache.results import BoundImage, BoundModel
 from explorer.extent import pair
 from explorer.markup import bars, formulas, images
 from explorer.markup.bars import Part
 from explorer.quantities import bound, decode, own_image, points, posterior_map
-from explorer.quantities.bound import Evidence
+from explorer.quantities.bound import Analysis
 from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
 from explorer.views import parts, takeaway
 from explorer.views.pins import offer_images
@@ -45,10 +45,10 @@ def render() -> None:
         return
     chosen, problem = None, ""
     with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
-        name = choose(names, family)
+        name = choose_model(names, family)
         try:
-            model = results.precise(name)
-            chosen = model, chosen_image(model)
+            model = results.bound_model(name)
+            chosen = model, choose_image(model)
         except (CheckpointError, ValueError) as error:
             problem = parts.sentence(error)
     for left_out in family.problems if session.current().bound_model == FAMILY else []:
@@ -56,11 +56,11 @@ def render() -> None:
     if not chosen:
         st.error(problem)
     elif chosen[0].checkpoint.model.latent_dim == 2:
-        shown(*chosen, family)
+        show_analysis(*chosen, family)
         with head:
-            takeaway.offer(partial(takeaway.maps, {"bound_map": chosen[0]}))
+            takeaway.offer(partial(takeaway.offer_maps, {"bound_map": chosen[0]}))
     else:
-        estimated(*chosen)
+        show_estimates(*chosen)
 
 
 def picked(value: Any) -> None:
@@ -78,7 +78,7 @@ def picked(value: Any) -> None:
 # Controls
 
 
-def choose(names: list[str], family: Family) -> str:
+def choose_model(names: list[str], family: Family) -> str:
     """The choice of a model, and of a sigma where the family was chosen."""
     names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
     parts.keep_within("bound_model", names)
@@ -89,10 +89,10 @@ def choose(names: list[str], family: Family) -> str:
     widget = session.bind("bound_model")
     st.selectbox("Model", names, format_func=label, label_visibility="collapsed", width=200, **widget)
     name = session.current().bound_model
-    return chosen_sigma(family) if name == FAMILY else name
+    return choose_sigma(family) if name == FAMILY else name
 
 
-def chosen_sigma(family: Family) -> str:
+def choose_sigma(family: Family) -> str:
     """The member of the family at the knob's sigma, or nearest to the one that a link names."""
     sigmas = list(family.sigmas)
     sigma = session.current().sigma
@@ -113,28 +113,28 @@ def chosen_sigma(family: Family) -> str:
     return family.sigmas[sigma]
 
 
-def chosen_image(model: Precise) -> Subject:
+def choose_image(model: BoundModel) -> BoundImage:
     """The choice of an image: the drawing, one of the test set, or a decoded point where that is not to be had."""
     if session.current().drawn_bound and session.current().drawing:
-        return drawn(model)
+        return drawn_image(model)
     images = results.test_images(model.checkpoint)
     if images is None:
-        return decoded_point(model)
-    parts.said("test image")
+        return decoded_image(model)
+    parts.say("test image")
     with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
         parts.choose_image("image_bound", "Test image", len(images), 90)
-        step("previous", "chevron_left", -1, len(images))
-        step("next", "chevron_right", 1, len(images))
+        offer_step("previous", "chevron_left", -1, len(images))
+        offer_step("next", "chevron_right", 1, len(images))
         go_anywhere = any_image(len(images))
         st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
-    hardest(model)
+    offer_hardest(model)
     return test_image(model, session.current().image_bound)
 
 
-def drawn(model: Precise) -> Subject:
+def drawn_image(model: BoundModel) -> BoundImage:
     """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
     conditional = model.checkpoint.config.conditional
-    parts.said("your drawing" + ", taken for a" * conditional)
+    parts.say("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("label_bound", "Class of the drawing", model.checkpoint.class_names)
     state = session.current()  # the class of a link may be none of this model's
@@ -142,10 +142,10 @@ def drawn(model: Precise) -> Subject:
     image, label = own_image.as_image(unpacked(state.drawing)), state.label_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
         image = bound.black_or_white(image[None])[0]
-    return Subject(("drawn", state.drawing, label), image, label)
+    return BoundImage(f"drawn {state.drawing} {label}", "drawn", image, label)
 
 
-def test_image(model: Precise, index: int) -> Subject:
+def test_image(model: BoundModel, index: int) -> BoundImage:
     """An image of the test set, as the model's likelihood has it: grey, or black and white.
 
     Raises ValueError if the images have disappeared since the page was opened.
@@ -154,15 +154,15 @@ def test_image(model: Precise, index: int) -> Subject:
     images = (results.test_images if grey else results.black_or_white_images)(model.checkpoint)
     if images is None:
         raise ValueError("The test images have just disappeared from the server: restore them, or reload the page.")
-    return Subject(("test", index, grey), images[index], int(model.checkpoint.labels[index]))
+    return BoundImage(f"test {index} {grey}", "test", images[index], int(model.checkpoint.labels[index]), index)
 
 
-def class_name(model: Precise, label: int) -> str:
+def class_name(model: BoundModel, label: int) -> str:
     """A class as a person reads it."""
     return model.checkpoint.class_names[label]
 
 
-def step(name: str, icon: str, by: int, count: int) -> None:
+def offer_step(name: str, icon: str, by: int, count: int) -> None:
     """A button that goes to a neighbouring test image."""
 
     def go() -> None:
@@ -176,7 +176,7 @@ def any_image(count: int) -> Callable[[], None]:
     return lambda: session.update(image_bound=random.randrange(count))
 
 
-def hardest(model: Precise) -> None:
+def offer_hardest(model: BoundModel) -> None:
     """The test images with the widest gap, where the model's record names them."""
     images = hardest_images(model.checkpoint.record)
     if not images:
@@ -208,41 +208,41 @@ def hardest_images(record: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(record["test"].get("hardest", [])))
 
 
-def decoded_point(model: Precise) -> Subject:
+def decoded_image(model: BoundModel) -> BoundImage:
     """The image at a point of the plane, with pixels drawn black or white where the model's are."""
     state, checkpoint = session.current(), model.checkpoint
     code = checkpoint.codes[state.image_bound % len(checkpoint.codes)].numpy()
     z = points.rounded(code, float(checkpoint.codes.numpy().std(axis=0).min()) / 100)
-    digit = 0
+    label = 0
     if checkpoint.model.latent_dim == 2:
         chosen = state.z1_bound, state.z2_bound
         z = pair(coordinate(old if value is None else value) for value, old in zip(chosen, z, strict=True))
-        parts.said("the image decoded at")
-        parts.coordinates("bound", z, STEP)
+        parts.say("the image decoded at")
+        parts.choose_point("bound", z, STEP)
     else:
-        parts.said("the first code, decoded")
+        parts.say("the first code, decoded")
     if checkpoint.config.conditional:
         parts.choose_class("label_bound", "Class to decode", checkpoint.class_names)
-        digit = session.current().label_bound
+        label = session.current().label_bound
     offer_images(model)
-    image = decode.decode(checkpoint.model, np.array([z]), digit)
+    image = decode.at(checkpoint.model, np.array([z]), label)
     if checkpoint.config.likelihood == "bernoulli":
         image = bound.black_or_white(image)
-    return Subject(("decoded", z, digit), image[0], digit)
+    return BoundImage(f"decoded {z} {label}", "decoded", image[0], label)
 
 
 # What is found
 
 
-def shown(model: Precise, subject: Subject, family: Family) -> None:
+def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     """The image, its posterior on the plane and close up, the terms, the estimators and the formulas."""
     with st.spinner("Integrating over the plane …"):
-        found = results.look(model, subject)
+        analysis = results.analysis(model, image)
     state = session.current()
     browser.banks({model.id: model.blob})
     with st.container(horizontal=True, wrap=False):
         with st.container(width=IMAGES):
-            image_and_reconstruction(model, subject, found)
+            show_images(model, image, analysis)
             browser.bridge("bound", {"part": "again"}, picked, part="_again")
         with st.container():
             middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
@@ -251,83 +251,82 @@ def shown(model: Precise, subject: Subject, family: Family) -> None:
                 figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
                 st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
             with right:
-                browser.bridge("bound", browser_data(model, subject, found), session.undoable(picked), part="_close")
+                browser.bridge("bound", close_payload(model, image, analysis), session.undoable(picked), part="_close")
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.config.conditional
-        terms, cuts = formulas.terms(found, state.unit, conditional), formulas.cuts(found, conditional)
+        terms, cuts = formulas.terms(analysis, state.unit, conditional), formulas.cuts(analysis, conditional)
         st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
-    bernoulli_pair(model, subject, family)
+    show_bernoulli_pair(model, image, family)
     if model.checkpoint.config.codes_are_modes:
-        parts.said("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
-    if not found.terms.settled:
+        parts.say("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
+    if not analysis.terms.settled:
         state = session.current()
-        error = f"± {bars.number(found.terms.error, state.unit)} {state.unit}"
+        error = f"± {bars.number(analysis.terms.error, state.unit)} {state.unit}"
         st.warning(
             f"log p(x) has not settled: it is known to {error}. This decoder changes so fast from point to point that "
             "a finer grid would take too long. The posterior and all that is computed from log p(x) are as uncertain."
         )
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
-        explained(model, subject, found)
-    foresee(model, subject, family)
+        show_formulas(model, image, analysis)
+    analyse_next(model, image, family)
 
 
-def foresee(model: Precise, subject: Subject, family: Family) -> None:
+def analyse_next(model: BoundModel, image: BoundImage, family: Family) -> None:
     """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
     if session.current().bound_model == FAMILY:
-        results.foresee([(other, subject) for other in whole_members(family.sigmas.values())])
-    elif subject.key[0] == "test":
-        following = (subject.key[1] + 1) % len(model.checkpoint.codes)
+        results.analyse_ahead([(other, image) for other in readable_members(family.sigmas.values())])
+    elif image.source == "test":
+        following = (image.index + 1) % len(model.checkpoint.codes)
         with suppress(ValueError):
-            results.foresee([(model, test_image(model, following))])
+            results.analyse_ahead([(model, test_image(model, following))])
 
 
-def whole_members(names: Iterable[str]) -> Iterator[Precise]:
+def readable_members(names: Iterable[str]) -> Iterator[BoundModel]:
     """The members of a family, without those that have become unreadable since the page was opened."""
     for name in names:
         with suppress(CheckpointError):
-            yield results.precise(name)
+            yield results.bound_model(name)
 
 
-def image_and_reconstruction(model: Precise, subject: Subject, found: Evidence) -> None:
+def show_images(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
     """The image and its reconstruction, side by side."""
-    kind, index, *_ = subject.key
     names = {
-        "test": f"image {index}: {class_name(model, subject.label)}",
+        "test": f"image {image.index}: {class_name(model, image.label)}",
         "drawn": "your drawing",
         "decoded": "decoded at z",
     }
-    name = names[kind]
+    name = names[image.source]
     columns = [
-        images.column([images.digit(subject.image, SCALE, name)], name),
-        images.column([images.digit(found.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
+        images.column([images.img(image.pixels, SCALE, name)], name),
+        images.column([images.img(analysis.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
     ]
     with st.container(key="bound_images"):
         st.html(images.strip(columns))
 
 
-def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.BoundClose:
+def close_payload(model: BoundModel, image: BoundImage, analysis: Analysis) -> payloads.BoundClose:
     """What the page's controller needs to draw the plane and to sample."""
     config = model.checkpoint.config
     sigma = bound.shared_sigma(model.checkpoint)
     data: payloads.BoundClose = {
         "part": "close",
         "bank": model.id,
-        "subject": repr(subject.key),
-        "label": subject.label,
-        "image": images.data_url(subject.image),
+        "subject": image.key,
+        "label": image.label,
+        "image": images.data_url(image.pixels),
         "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
-        "q": payloads.Normal(mean=found.q.mean, std=found.q.std),
-        "best": payloads.Normal(mean=found.best.mean, std=found.best.std),
+        "q": payloads.Normal(mean=analysis.q.mean, std=analysis.q.std),
+        "best": payloads.Normal(mean=analysis.best.mean, std=analysis.best.std),
         "posterior": [
-            {"window": each.window, "shades": images.data_url(each.shades), "levels": each.levels_nats}
-            for each in (found.landscape.wide, found.landscape.close)
+            {"window": part.window, "shades": images.data_url(part.shades), "levels": part.levels_nats}
+            for part in (analysis.posterior.wide, analysis.posterior.close)
         ],
         "shades_a_nat": posterior_map.SHADES_A_NAT,
-        "view": found.view,
-        "log_px": found.terms.log_px,
-        "error": found.terms.error,
-        "settled": found.terms.settled,
+        "view": analysis.view,
+        "log_px": analysis.terms.log_px,
+        "error": analysis.terms.error,
+        "settled": analysis.terms.settled,
         "draws": bound.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
         "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
@@ -335,41 +334,41 @@ def browser_data(model: Precise, subject: Subject, found: Evidence) -> payloads.
         "pick": "z" if results.test_images(model.checkpoint) is None else "image",
     }
     if not data["likelihood"]["bernoulli"] and sigma is None:  # the browser has no sigma of each pixel
-        data["drawn"] = [values.round(3).tolist() for values in results.draws(model, subject)]
+        data["drawn"] = [values.round(3).tolist() for values in results.draws(model, image)]
     return data
 
 
-def explained(model: Precise, subject: Subject, found: Evidence) -> None:
+def show_formulas(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
     """Every formula with its sentence, in two columns."""
     network = model.checkpoint.model
-    label = f"y = {subject.label}" if network.conditional else ""
+    label = f"y = {image.label}" if network.conditional else ""
     sigma = bound.shared_sigma(model.checkpoint)
     columns = st.columns(2, gap="large")
-    for rank, (tex, sentence) in enumerate(formulas.formulas(found, session.current().unit, label, sigma)):
+    for rank, (tex, sentence) in enumerate(formulas.formulas(analysis, session.current().unit, label, sigma)):
         with columns[rank % 2]:
             st.latex(tex)
             st.html(f'<div class="latent-sentence">{sentence}</div>')
 
 
-def bernoulli_pair(model: Precise, subject: Subject, family: Family) -> None:
+def show_bernoulli_pair(model: BoundModel, image: BoundImage, family: Family) -> None:
     """Why the knob of the family is not there for black and white pixels, by this very image."""
-    if session.current().bound_model != FAMILY or len(family.betas) < 2 or subject.key[0] != "test":
+    if session.current().bound_model != FAMILY or len(family.betas) < 2 or image.source != "test":
         return
-    found = []
-    for other in whole_members(family.betas.values()):
+    numbers = []
+    for other in readable_members(family.betas.values()):
         if other.checkpoint.test_set != model.checkpoint.test_set:
             continue
-        exact = results.look(other, test_image(other, subject.key[1])).terms.log_px
+        log_px = results.analysis(other, test_image(other, image.index)).terms.log_px
         beta = other.checkpoint.config.beta
-        found.append(f"β = {beta:g}: <strong>{bars.number(exact, session.current().unit)}</strong>")
-    parts.said(
+        numbers.append(f"β = {beta:g}: <strong>{bars.number(log_px, session.current().unit)}</strong>")
+    parts.say(
         "β = 2σ² here, so any σ is a true likelihood. Black-and-white pixels have no σ: another β there only makes the "
-        f"model worse at the one likelihood there is. log p of this image in black and white, {', '.join(found)} "
+        f"model worse at the one likelihood there is. log p of this image in black and white, {', '.join(numbers)} "
         f"{session.current().unit}."
     )
 
 
-def estimated(model: Precise, subject: Subject) -> None:
+def show_estimates(model: BoundModel, image: BoundImage) -> None:
     """A model without a plane: estimates, and the integral where there is one."""
     dimensions, unit = model.checkpoint.model.latent_dim, session.current().unit
     if dimensions == 1:
@@ -382,18 +381,22 @@ def estimated(model: Precise, subject: Subject) -> None:
     said += " What is drawn is low on average. The scatter of the draws does not say by how much."
     st.html(f'<div class="latent-said">{said}</div>')
     with st.spinner("Sampling …"):
-        found = bound.bounds(model.checkpoint, subject.image, subject.label)
-    estimates = {"ELBO": found.elbo, f"IW-{bound.DRAWS:,}": found.importance, "simple Monte Carlo": found.naive}
+        estimates = bound.estimate(model.checkpoint, image.pixels, image.label)
+    drawn = {
+        "ELBO": estimates.elbo,
+        f"IW-{bound.DRAWS:,}": estimates.importance,
+        "simple Monte Carlo": estimates.simple_monte_carlo,
+    }
     terms = [
         ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
-        for name, (nats, error) in estimates.items()
+        for name, (nats, error) in drawn.items()
     ]
-    if found.log_px is not None:
-        nats, error = found.log_px
+    if estimates.log_px is not None:
+        nats, error = estimates.log_px
         known = "exact, by quadrature"
         if not error <= bound.TOLERANCE_NATS:
             known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
         terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
     with st.container(horizontal=True):
-        st.html(images.digit(subject.image, SCALE, "the image"), width="content")
+        st.html(images.img(image.pixels, SCALE, "the image"), width="content")
         st.html(bars.equation(terms, unit))

@@ -31,24 +31,24 @@ def render() -> None:
         resource = parts.choose("style", names)
         if not resource:
             return
-        parts.chart("style_map", resource)
-        parts.figures_line(resource)
+        parts.show_chart("style_map", resource)
+        parts.show_facts(resource)
         browser.banks({resource.id: resource.blob})
     with right:
-        one_style(resource)
+        show_style(resource)
     left, right = st.columns(2)
     with left:
-        drawn(resource)
+        show_samples(resource)
     with right:
-        table(resource)
+        show_table(resource)
     with head:
-        takeaway.offer(partial(files, resource))
+        takeaway.offer(partial(offer_files, resource))
 
 
-def files(resource: Resource) -> None:
+def offer_files(resource: Resource) -> None:
     """The map's files, with all classes at the pinned style in a row."""
     z = np.array([pin(session.current())])
-    takeaway.maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
+    takeaway.offer_maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
 
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def picked(value: Any) -> None:
 
 
 @session.fragment
-def one_style(resource: Resource) -> None:
+def show_style(resource: Resource) -> None:
     """Every class at the pinned z, and the way from one class to another there."""
     count = resource.checkpoint.model.classes
     parts.keep_below("label", count)
@@ -82,19 +82,19 @@ def one_style(resource: Resource) -> None:
     state = session.current()
     z = pin(state)
     with parts.row():
-        parts.coordinates("style", z, figures.step(resource.figure))
+        parts.choose_point("style", z, figures.step(resource.figure))
     shown = payloads.Classes(bank=resource.id, z=z, digit=state.label, morph=state.morph)
     browser.bridge("classes", shown, session.undoable(picked))
 
 
 @session.fragment
-def drawn(resource: Resource) -> None:
+def show_samples(resource: Resource) -> None:
     """Samples of the chosen class, with their seed."""
     with st.container(horizontal=True, vertical_alignment="center"):  # on a narrow screen in two lines
         st.selectbox("Samples", SAMPLES, label_visibility="collapsed", width=80, **session.bind("samples"))
-        parts.said("samples of")
+        parts.say("samples of")
         parts.choose_class("sampled", "Class to sample", resource.checkpoint.class_names)
-        parts.said("seed")
+        parts.say("seed")
         st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bind("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
@@ -104,10 +104,10 @@ def drawn(resource: Resource) -> None:
         st.html(images.grid(drawn.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
 
 
-def table(resource: Resource) -> None:
+def show_table(resource: Resource) -> None:
     """All classes by `STYLES` places of the prior, from its middle outwards."""
     with parts.row():
-        parts.said("a class a row, a style a column, from the prior's middle outwards")
+        parts.say("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
-        rows = decode.every_class(resource.checkpoint.model, points.styles(STYLES))
+        rows = decode.every_class(resource.checkpoint.model, points.sunflower(STYLES))
         st.html(images.grid(rows, f"{len(rows)} classes in {STYLES} styles"))

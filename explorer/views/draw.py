@@ -38,14 +38,14 @@ def render() -> None:
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall"), st.container(gap="xsmall")
     with right:
-        shown = parts.maps("draw", SIDES)
+        shown = parts.show_maps("draw", SIDES)
         for side, column in zip(SIDES, st.columns(2), strict=True):
             if side in shown:
                 with column:
                     browser.bridge("draw", payloads.DrawPart(part=side), dropped, part=f"_{side}")
-    style = ten()
+    style = show_ten()
     with left:
-        drawn(shown, style)
+        show_pad(shown, style)
 
 
 def dropped(value: Any) -> None:
@@ -71,7 +71,7 @@ def pixels() -> bytes | None:
     return unpacked(word) if word else None
 
 
-def ten() -> Resource | None:
+def show_ten() -> Resource | None:
     """The row of ten digits in the drawing's style, and the choice of the model that has styles."""
     names = checkpoints.checkpoint_names("cvae")
     if not names:
@@ -87,7 +87,7 @@ def ten() -> Resource | None:
 
 
 @session.fragment
-def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
+def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
     """The pad, and what the server has to say once the pen is lifted."""
     if style:
         parts.keep_below("label_drawing", style.checkpoint.model.classes, otherwise=None)
@@ -106,37 +106,37 @@ def drawn(shown: dict[Side, Resource], style: Resource | None) -> None:
         form=base64.b64encode(levels or b"").decode(),
         asked=state.label_drawing,
         prior=state.prior,
-        sides={side: side_data(side, resource, levels) for side, resource in shown.items()},
-        style=style and style_data(style),
-        classes=payloads.DrawnClasses(**results.classes(style, levels)._asdict()) if style and levels else None,
+        sides={side: side_payload(side, resource, levels) for side, resource in shown.items()},
+        style=style and style_payload(style),
+        classes=payloads.DrawnClasses(**results.classification(style, levels)._asdict()) if style and levels else None,
     )
     browser.bridge("draw", pad, picked, part="_pad")
-    upload()
+    offer_upload()
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
-        send(shown, style, levels)
+        offer_pages(shown, style, levels)
     if PROBLEM in st.session_state:
         st.error(st.session_state[PROBLEM])
     if levels and PROBLEM not in st.session_state and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
         st.caption(f"{doubt} {CHECK}")
 
 
-def side_data(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
+def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
-    encoder, digit = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
+    encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
-        digit=digit,
+        digit=label,
         radius=results.radius(resource),
         sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
     )
     if levels and not encoder:
-        reading = results.reading(resource, levels, digit)
+        reading = results.own_code(resource, levels, label)
         data["code"], data["q"] = reading.code, reading.q and payloads.Normal(**reading.q._asdict())
     return data
 
 
-def style_data(style: Resource) -> payloads.DrawStyle:
+def style_payload(style: Resource) -> payloads.DrawStyle:
     """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
     encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
     likelihood = payloads.Likelihood(
@@ -148,7 +148,7 @@ def style_data(style: Resource) -> payloads.DrawStyle:
 # From elsewhere, and to elsewhere
 
 
-def upload() -> None:
+def offer_upload() -> None:
     """A place for an image file."""
     with st.popover("Upload", icon=":material/upload:"):
         st.file_uploader(
@@ -168,7 +168,7 @@ def uploaded() -> None:
     if file is None:
         return
     try:
-        form = own_image.form(images.read(content_of(file)))
+        form = own_image.in_mnist_form(images.read(content_of(file)))
     except ValueError as error:
         st.session_state[PROBLEM] = parts.sentence(error)
         return
@@ -188,9 +188,9 @@ def content_of(file: UploadedFile) -> bytes:
     return content
 
 
-def send(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
+def offer_pages(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
     """Buttons that take the drawing to other pages."""
-    parts.said("use it in")
+    parts.say("use it in")
     to_bound = st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound")
     to_path = {}
     for end in "ab":
@@ -201,12 +201,12 @@ def send(shown: dict[Side, Resource], style: Resource | None, levels: bytes | No
     if to_bound:
         asked = session.current().label_drawing
         if asked is None and style:
-            asked = int(np.argmax(results.classes(style, levels).probabilities))
+            asked = int(np.argmax(results.classification(style, levels).probabilities))
         session.update(drawn_bound=True, label_bound=asked or 0)
         session.go(st.Page(bound.render, url_path="bound"))
     for end in (end for end, pressed in to_path.items() if pressed):
         for side, resource in shown.items():
-            z = results.reading(resource, levels, getattr(session.current(), f"label_{side}")).code
+            z = results.own_code(resource, levels, getattr(session.current(), f"label_{side}")).code
             session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
         session.update(snap=False)
         session.go(st.Page(interpolate.render, url_path="interpolate"))

@@ -30,15 +30,15 @@ def render() -> None:
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
-    shown = parts.maps("path", SIDES)
+    shown = parts.show_maps("path", SIDES)
     with snap:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."
         st.toggle("test images", disabled=not same, help=help, **session.bind("snap"))
     if shown:
         with head:
-            takeaway.offer(partial(takeaway.maps, {f"path_{side}": each for side, each in shown.items()}))
-    draw_paths(shown)
+            takeaway.offer(partial(takeaway.offer_maps, {f"path_{side}": each for side, each in shown.items()}))
+    show_paths(shown)
 
 
 def same_images(shown: dict[Side, Resource]) -> bool:
@@ -85,7 +85,7 @@ class Route(NamedTuple):
 
 
 @session.fragment
-def draw_paths(shown: dict[Side, Resource]) -> None:
+def show_paths(shown: dict[Side, Resource]) -> None:
     """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
     snap = session.current().snap and same_images(shown)
     count = min((len(resource.checkpoint.codes) for resource in shown.values()), default=TEST_IMAGES)
@@ -97,7 +97,9 @@ def draw_paths(shown: dict[Side, Resource]) -> None:
     routes: dict[Side, Route] = {}
     drawn: dict[Side, payloads.Path] = {}
     for side, resource in shown.items():
-        routes[side] = Route(resource, getattr(state, f"label_{side}"), *ends(side, resource, state, snap))
+        routes[side] = Route(
+            resource, resource.asked(getattr(state, f"label_{side}")), *ends(side, resource, state, snap)
+        )
         with columns[side]:  # where a spinner stands while the plane is measured
             drawn[side] = path_payload(routes[side], state.path)
     payload = payloads.Interpolate(sides=drawn, kind=state.path, snap=snap, prior=state.prior)
@@ -106,16 +108,16 @@ def draw_paths(shown: dict[Side, Resource]) -> None:
         with columns[side]:
             if snap and route.resource.stored.config.conditional:
                 say_class(route, state)
-            compare_lengths(route, state.path)
+            show_lengths(route, state.path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if snap:
             for end in "ab":
                 field = f"image_{end}"
-                parts.said(f"{end.upper()} is test image")
+                parts.say(f"{end.upper()} is test image")
                 parts.choose_image(field, field, count, 120)
         for side, route in routes.items():
             offer_gif(side, route, state.path)
-    takeaway.problems("path")
+    takeaway.show_problems("path")
 
 
 def path_payload(route: Route, kind: str) -> payloads.Path:
@@ -137,10 +139,10 @@ def say_class(route: Route, state: ExplorerState) -> None:
     labels, names = route.resource.checkpoint.labels.tolist(), route.resource.stored.class_names
     a, b = (escape(names[labels[index % len(labels)]]) for index in (state.image_a, state.image_b))
     asked = escape(names[route.label])
-    parts.said(f"Decoded as {asked} all along: A is the style of a test image of {a}, B that of one of {b}.")
+    parts.say(f"Decoded as {asked} all along: A is the style of a test image of {a}, B that of one of {b}.")
 
 
-def compare_lengths(route: Route, chosen: str) -> None:
+def show_lengths(route: Route, chosen: str) -> None:
     """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
     travels = {kind: route.travel(kind) for kind in PATHS}
     unit, meaning = paths.unit(route.resource.checkpoint)
@@ -150,7 +152,7 @@ def compare_lengths(route: Route, chosen: str) -> None:
     }
     st.html(tables.table(list(PATHS), rows, chosen, meaning))
     if max(travel.length for travel in travels.values()) < UNSEEN:
-        parts.said("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
+        parts.say("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
 
 
 def offer_gif(side: Side, route: Route, kind: str) -> None:
@@ -162,4 +164,4 @@ def offer_gif(side: Side, route: Route, kind: str) -> None:
         frames = decode.there_and_back(route.resource.checkpoint.model, path, route.label)
         return images.gif(frames, GIF_SCALE, GIF_RATE)
 
-    takeaway.file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")
+    takeaway.offer_file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")

@@ -31,26 +31,26 @@ def render() -> None:
         st.toggle("prior", **session.bind("prior"))
         st.toggle("magnification", **session.bind("magnification"))
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
-    shown = parts.maps("map", sides, below=parts.figures_line)
+    shown = parts.show_maps("map", sides, below=parts.show_facts)
     if shown:
         with head:
-            takeaway.offer(partial(files, shown))
+            takeaway.offer(partial(offer_files, shown))
     places = dict(zip(sides, st.columns(len(sides)), strict=True))
-    parts.not_shown()
+    parts.say_misnamed()
     if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:
                 tie(side, resource, None, announce=side == list(shown)[-1])
-                parts.said("Starting PyTorch …")
+                parts.say("Starting PyTorch …")
         return
     startup.import_rest()
     from explorer.views import pins
 
     for side, resource in shown.items():
         with places[side]:
-            if session.current().magnification and not pins.magnified(side, resource):
-                parts.said("No magnification: the decoder makes the same image everywhere.")
-            pins.pinned(side, resource, tie)
+            if session.current().magnification and not pins.show_magnification(side, resource):
+                parts.say("No magnification: the decoder makes the same image everywhere.")
+            pins.show_pin(side, resource, tie)
     pins.offer_images(*shown.values())
 
 
@@ -111,7 +111,7 @@ def picked(value: Any) -> None:
     session.update(**{f"z1_{side}": z1, f"z2_{side}": z2})
 
 
-def files(shown: dict[Side, Resource]) -> None:
+def offer_files(shown: dict[Side, Resource]) -> None:
     """The files of each map, its pinned digit among them, and the whole view as one."""
     from explorer.views import pins
 
@@ -120,5 +120,7 @@ def files(shown: dict[Side, Resource]) -> None:
     kept: dict[Side, tuple[Point, int]] = {
         side: (pins.pin(side, resource), getattr(state, f"label_{side}")) for side, resource in shown.items()
     }
-    takeaway.maps(charts, {f"map_{side}": partial(pins.at, resource, *kept[side]) for side, resource in shown.items()})
-    takeaway.page(shown, kept)
+    takeaway.offer_maps(
+        charts, {f"map_{side}": partial(pins.image_at, resource, *kept[side]) for side, resource in shown.items()}
+    )
+    takeaway.offer_page(shown, kept)

@@ -115,7 +115,9 @@ def choose_image(field: str, title: str, count: int, width: int) -> None:
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
-def maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None) -> dict[Side, Resource]:
+def show_maps(
+    charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None
+) -> dict[Side, Resource]:
     """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
 
     `below` draws under a map.
@@ -130,24 +132,24 @@ def maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] |
             resource = choose(side, names, f"label_{side}")
             if resource:
                 shown[side] = resource
-                chart(f"{charts}_{side}", resource)
+                show_chart(f"{charts}_{side}", resource)
                 if below:
                     below(resource)
     browser.banks({resource.id: resource.blob for resource in shown.values()})
     return shown
 
 
-def chart(key: str, resource: Resource) -> None:
+def show_chart(key: str, resource: Resource) -> None:
     """A checkpoint's map; what moves over it is drawn by the page's bridge."""
     st.plotly_chart(resource.figure, key=key, config=figures.CONFIG)
 
 
-def said(html: str) -> None:
+def say(html: str) -> None:
     """A few words, as wide as they are."""
     st.html(f'<div class="latent-said">{html}</div>', width="content")
 
 
-def coordinates(side: str, z: tuple[float, float], step: float) -> None:
+def choose_point(side: str, z: tuple[float, float], step: float) -> None:
     """The two number fields of the point z that is pinned on a side's plane; the arrow keys move it by a step."""
     form = {"format": f"%.{SIGNIFICANT}g", "label_visibility": "collapsed", "width": 100}
     for axis, value in zip(("z1", "z2"), z, strict=True):
@@ -156,17 +158,17 @@ def coordinates(side: str, z: tuple[float, float], step: float) -> None:
         st.number_input(label, -FARTHEST, FARTHEST, step=step, **form, **bound)
 
 
-def not_shown() -> None:
+def say_misnamed() -> None:
     """The models that are not offered because of their names, if there are any."""
     names = checkpoints.misnamed()
     if names:
-        said(
+        say(
             f"Not shown: {escape(', '.join(names))}. A model's name is 1 to 40 letters without accents, digits, - "
             "and _, and begins with a letter or digit. Rename its files to see it."
         )
 
 
-def figures_line(resource: Resource) -> None:
+def show_facts(resource: Resource) -> None:
     """`facts`, under a map."""
     st.html(f'<div class="latent-figures">{escape(facts(resource))}</div>')
 
@@ -180,11 +182,11 @@ def facts(resource: Resource) -> str:
     data = [resource.dataset] if resource.dataset else []
     if resource.used_dimensions < 2:
         data.append(f"collapsed: the codes use {resource.used_dimensions} of 2 dimensions")
-    how = figures_of(resource.stored.record["test"], shown)
+    how = metrics_of(resource.stored.record["test"], shown)
     return " · ".join([*data, f"decoder {resource.architecture}", *how])
 
 
-def figures_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
+def metrics_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
     """Those figures of a record that are `shown`, which gives by name the title, the format and the unit."""
     return [
         f"{title} {format(test[name], form).replace('-', '−')}{unit}"

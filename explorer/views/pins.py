@@ -10,10 +10,11 @@ from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import results
 from explorer.cache.checkpoints import Resource
-from explorer.cache.results import Precise
+from explorer.cache.results import BoundModel
 from explorer.extent import Point
 from explorer.markup import images
 from explorer.quantities import decode, points
+from explorer.quantities.points import PinnedPoint
 from explorer.state import Side, coordinate
 from explorer.views import parts
 from vae.images.tensors import DataError
@@ -31,76 +32,76 @@ def pin(side: Side, resource: Resource) -> Point:
     return z1, z2
 
 
-def at(resource: Resource, z: Point, digit: int) -> np.ndarray:
-    """The digit (28, 28) uint8 that is decoded at a point."""
-    return decode.decode(resource.checkpoint.model, np.array([z]), digit)[0]
+def image_at(resource: Resource, z: Point, label: int) -> np.ndarray:
+    """The image (28, 28) uint8 that is decoded at a point."""
+    return decode.at(resource.checkpoint.model, np.array([z]), label)[0]
 
 
-def magnified(side: Side, resource: Resource) -> bool:
+def show_magnification(side: Side, resource: Resource) -> bool:
     """Hand the browser a picture of how much a side's decoder stretches each place, which no click sends again.
 
     False if it stretches none, so that there is no picture.
     """
-    digit = getattr(session.current(), f"label_{side}")
-    found = results.magnification(resource, digit)
-    if not found.high:
+    label = getattr(session.current(), f"label_{side}")
+    heat = results.magnification_map(resource, resource.asked(label))
+    if not heat.high:
         return False
     shown = payloads.Heat(
         part="heat",
         side=side,
-        window=found.window,
-        shades=images.data_url(found.shades),
-        low=found.low,
-        high=found.high,
+        window=heat.window,
+        shades=images.data_url(heat.shades),
+        low=heat.low,
+        high=heat.high,
     )
     browser.bridge("maps", shown, lambda value: None, part=f"_heat_{side}")
     return True
 
 
 @session.fragment
-def pinned(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
     """All of a side's pinned point, which `tie` tells the map of.
 
     A fragment of its own for each side: a click draws that side anew, and nothing else.
     """
-    z, digit = pin(side, resource), getattr(session.current(), f"label_{side}")
+    z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     tie(side, resource, z)
-    here = points.point(resource.checkpoint, z, digit, results.radius(resource))
+    here = points.describe(resource.checkpoint, z, label, results.radius(resource))
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.container(key=f"decoded_{side}", width=112):
-            image = images.digit(here.digit, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
+            image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
             st.html(f'<div class="latent-picture">{image}</div>')
         with st.container(width=204, gap="xsmall"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
-                parts.coordinates(side, z, figures.step(resource.figure))
-            parts.said(usual(here, results.typically_near(resource)))
+                parts.choose_point(side, z, figures.step(resource.figure))
+            parts.say(usual(here, results.typically_near(resource)))
         with st.container(key=f"near_{side}"):
-            neighbours(resource, here)
+            show_neighbours(resource, here)
 
 
-def usual(here: points.Point, typical: int) -> str:
+def usual(here: PinnedPoint, typical: int) -> str:
     """How usual a point is, in words."""
     said = f"<strong>{here.codes_near}</strong> codes near (typically {typical})"
     if here.sigmas is not None:
-        said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.farther:.0%} of prior beyond"
+        said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.mass_beyond:.0%} of prior beyond"
     if here.codes_near == 0:
         said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
     return said
 
 
-def neighbours(resource: Resource, here: points.Point) -> None:
+def show_neighbours(resource: Resource, here: PinnedPoint) -> None:
     """The test images whose codes are nearest, each over its reconstruction."""
     originals = results.test_images(resource.checkpoint)
     columns = []
     for index, label, reconstruction in zip(here.neighbours, here.labels, here.reconstructions, strict=True):
         name = resource.stored.class_names[label]
-        pair = [] if originals is None else [images.digit(originals[index], 2, f"test image {index}: {name}")]
-        pair.append(images.digit(reconstruction, 2, f"test image {index}, reconstructed"))
+        pair = [] if originals is None else [images.img(originals[index], 2, f"test image {index}: {name}")]
+        pair.append(images.img(reconstruction, 2, f"test image {index}, reconstructed"))
         columns.append(images.column(pair, name))
     st.html(images.strip(columns))
 
 
-def offer_images(*shown: Resource | Precise) -> None:
+def offer_images(*shown: Resource | BoundModel) -> None:
     """Where the test images of a model are missing, a button that fetches them, or what is the matter."""
     for dataset, model in {each.checkpoint.config.dataset: each.checkpoint for each in shown}.items():
         if results.test_images(model) is not None:
@@ -108,7 +109,7 @@ def offer_images(*shown: Resource | Precise) -> None:
         offer = results.to_fetch(model)
         if not offer:
             name = escape(results.title(model))
-            parts.said(f"The test images of {name} are not shown: they are not on this server, or have changed.")
+            parts.say(f"The test images of {name} are not shown: they are not on this server, or have changed.")
         elif st.button(f"Fetch {offer} to see the test images", key=f"fetch_{dataset}"):
             fetch(dataset)
 

@@ -7,7 +7,7 @@ import streamlit as st
 from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
-from explorer.cache.results import Film
+from explorer.cache.results import PackedReplay
 from explorer.extent import pair
 from explorer.state import Side, coordinate, epoch, one_of, plane, point
 from explorer.views import parts
@@ -24,22 +24,22 @@ def render() -> None:
         st.toggle("prior", **session.bind("prior"))
         st.toggle("fit to codes", **session.bind("fit"))
     names = results.replayed()
-    shown: dict[Side, Film] = {}
+    shown: dict[Side, PackedReplay] = {}
     for side, column in zip(SIDES, st.columns(2), strict=True):
         with column:
-            film = choose(side, names)
-            if film:
-                shown[side] = film
+            replay = choose(side, names)
+            if replay:
+                shown[side] = replay
     if shown:
-        addresses: dict[Side, dict[str, Any]] = {side: addressed(film) for side, film in shown.items()}
-        played(shown, addresses)
+        addresses: dict[Side, dict[str, Any]] = {side: addresses_of(replay) for side, replay in shown.items()}
+        show_replays(shown, addresses)
     others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
         kept = "A training on the page Train keeps one; in a terminal, `--snapshots 15` does."
         st.caption(f"Without a replay: {', '.join(others)}. {kept}")
 
 
-def choose(side: Side, names: list[str]) -> Film | None:
+def choose(side: Side, names: list[str]) -> PackedReplay | None:
     """A choice of training; None, with the reason below, where it cannot be shown.
 
     A model that a link asks for is offered without a replay too, so that the visitor reads how to make one.
@@ -54,15 +54,15 @@ def choose(side: Side, names: list[str]) -> Film | None:
     if resource is None:
         return None
     try:
-        return results.film(resource.checkpoint.name)
+        return results.replay(resource.checkpoint.name)
     except CheckpointError as error:
         st.error(parts.sentence(error))
         return None
 
 
-def addressed(film: Film) -> dict[str, Any]:
+def addresses_of(replay: PackedReplay) -> dict[str, Any]:
     """Where the browser finds the codes of a training, and the decoder of each moment."""
-    blobs = {f"{film.id}-codes": film.codes} | {f"{film.id}-{i}": each for i, each in enumerate(film.decoders)}
+    blobs = {f"{replay.id}-codes": replay.codes} | {f"{replay.id}-{i}": each for i, each in enumerate(replay.decoders)}
     at = browser.served(blobs)
     codes, *decoders = (at.get(name, "") for name in blobs)
     return {"codes": codes, "decoders": decoders}
@@ -81,23 +81,23 @@ def picked(value: Any) -> None:
 
 
 @session.fragment
-def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> None:
+def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str, Any]]) -> None:
     """Maps, digits and curves, which the browser draws and moves by itself."""
     state = session.current()
     sides = {}
-    for side, film in shown.items():
+    for side, replay in shown.items():
         z1, z2 = (getattr(state, field) for field in plane(f"replay_{side}"))
-        sides[side] = payloads.Film(
+        sides[side] = payloads.ReplaySide(
             **addresses[side],
-            id=film.id,
-            name=film.checkpoint.name,
-            classes=film.checkpoint.class_names,
-            test_set=film.checkpoint.test_set,
-            prior=film.checkpoint.config.has_prior,
+            id=replay.id,
+            name=replay.checkpoint.name,
+            classes=replay.checkpoint.class_names,
+            test_set=replay.checkpoint.test_set,
+            prior=replay.checkpoint.config.has_prior,
             digit=getattr(state, f"label_replay_{side}"),
-            z=pair(map(coordinate, film.start)) if None in (z1, z2) else (z1, z2),
-            views=film.views,
-            last_view=film.last_view,
+            z=pair(map(coordinate, replay.start)) if None in (z1, z2) else (z1, z2),
+            views=replay.views,
+            last_view=replay.last_view,
         )
     told = payloads.Replay(
         sides=sides,
@@ -112,23 +112,23 @@ def played(shown: dict[Side, Film], addresses: dict[Side, dict[str, Any]]) -> No
     browser.bridge("replay", told, session.undoable(picked))
 
 
-def curves(shown: dict[Side, Film]) -> list[payloads.FilmCurve]:
+def curves(shown: dict[Side, PackedReplay]) -> list[payloads.ReplayCurve]:
     """What is drawn over time: for each figure its values at each moment on each side that has it.
 
     Losses under different likelihoods are no measure of each other, and get a curve each.
     """
-    rows: list[payloads.FilmCurve] = []
-    for figure, title in CURVES.items():
+    rows: list[payloads.ReplayCurve] = []
+    for metric, title in CURVES.items():
         lines: dict[Side, list[float]] = {
-            side: film.figures[figure] for side, film in shown.items() if figure in film.figures
+            side: replay.metrics[metric] for side, replay in shown.items() if metric in replay.metrics
         }
-        alone = figure == "loss_nats" and len({likelihood(film) for film in shown.values()}) > 1
+        alone = metric == "loss_nats" and len({likelihood(replay) for replay in shown.values()}) > 1
         groups: list[dict[Side, list[float]]] = [{side: values} for side, values in lines.items()] if alone else [lines]
-        rows += [payloads.FilmCurve(title=title, falls=figure != "kl_nats", lines=group) for group in groups if group]
+        rows += [payloads.ReplayCurve(title=title, falls=metric != "kl_nats", lines=group) for group in groups if group]
     return rows
 
 
-def likelihood(film: Film) -> tuple[str, float, float]:
+def likelihood(replay: PackedReplay) -> tuple[str, float, float]:
     """What two losses must share to be compared."""
-    config = film.checkpoint.config
+    config = replay.checkpoint.config
     return config.likelihood, config.sigma, config.beta

@@ -23,7 +23,7 @@ from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
 if TYPE_CHECKING:
-    from explorer.cache.results import Precise
+    from explorer.cache.results import BoundModel
 
 SCALE = 10
 PROBLEMS = "file_problems"  # by the names of files that could not be made, why
@@ -40,52 +40,54 @@ def offer(draw: Callable[[], None]) -> None:
     if popover.open:
         with popover:
             draw()
-            problems("take_away")
+            show_problems("take_away")
 
 
-def maps(charts: "Mapping[str, Resource | Precise]", images: Images | None = None) -> None:
+def offer_maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | None = None) -> None:
     """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
     for key, model in charts.items():
         name = model.checkpoint.name
         st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
-            parts.said("picture")
+            parts.say("picture")
             st.button("SVG", key=f"svg_{key}")  # the browser answers these two
             st.button("PNG", key=f"png_{key}")
-            parts.said("codes")
-            file("CSV", f"csv_{key}", partial(codes, model, export.csv), f"{name}-codes.csv", "text/csv")
-            file("npz", f"npz_{key}", partial(codes, model, export.npz), f"{name}-codes.npz")
+            parts.say("codes")
+            offer_file("CSV", f"csv_{key}", partial(codes_file, model, export.csv), f"{name}-codes.csv", "text/csv")
+            offer_file("npz", f"npz_{key}", partial(codes_file, model, export.npz), f"{name}-codes.npz")
             if images:
-                parts.said("digit")
-                file("PNG", f"digit_png_{key}", partial(digit, images[key]), f"{name}-digit.png", "image/png")
+                parts.say("digit")
+                offer_file(
+                    "PNG", f"digit_png_{key}", partial(image_file, images[key]), f"{name}-digit.png", "image/png"
+                )
     names = {key: model.checkpoint.name for key, model in charts.items()}
     browser.bridge("pictures", {"charts": names}, lambda value: None)
 
 
-def page(shown: Mapping[Side, Resource], pins: Pins) -> None:
+def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
     """The explorer as one HTML file, with these models and what is pinned on each."""
     state = session.current()
     view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state)}
-    planes = {side: plane(resource, *pins[side]) for side, resource in shown.items()}
+    planes = {side: plane_of(resource, *pins[side]) for side, resource in shown.items()}
     st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
 
     def made() -> bytes:
         return export.html(planes, view, browser.standalone())
 
-    file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
+    offer_file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
 
 
 def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
     """The ends of paths that were set apart from test images, by side and by end."""
-    found: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
-    for side, end in product(found, "ab"):
+    apart: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
+    for side, end in product(apart, "ab"):
         z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
         if None not in z:
-            found[side][end] = z
-    return found
+            apart[side][end] = z
+    return apart
 
 
-def file(
+def offer_file(
     label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None, icon: str | None = None
 ) -> None:
     """A button that makes a file when it is pressed; why it could not is kept for `problems`."""
@@ -107,7 +109,7 @@ def why_not(name: str, error: Exception) -> str:
     return f"{name} could not be made: {why}"
 
 
-def problems(place: str) -> None:
+def show_problems(place: str) -> None:
     """Why the last files could not be made; the browser asks for the run that shows it."""
     browser.bridge("files", {}, lambda value: None, part=f"_{place}")
     kept = st.session_state.get(PROBLEMS, {})
@@ -115,7 +117,7 @@ def problems(place: str) -> None:
         st.error(kept.pop(next(iter(kept))))
 
 
-def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> bytes:
+def codes_file(model: "Resource | BoundModel", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
     from explorer.quantities import points
 
@@ -124,12 +126,12 @@ def codes(model: "Resource | Precise", written: Callable[[Codes], bytes]) -> byt
     return written(Codes(checkpoint.codes.numpy(), checkpoint.labels.numpy(), *density))
 
 
-def digit(image: Callable[[], np.ndarray]) -> bytes:
+def image_file(image: Callable[[], np.ndarray]) -> bytes:
     """A grey image as a PNG that can be seen."""
     return images.png(image(), SCALE)
 
 
-def plane(resource: Resource, z: Point, digit: int) -> Plane:
+def plane_of(resource: Resource, z: Point, label: int) -> Plane:
     """A model's map as an HTML file holds it."""
     from explorer.cache import results
 
@@ -146,5 +148,5 @@ def plane(resource: Resource, z: Point, digit: int) -> Plane:
         radius=results.radius(resource),
         near=results.typically_near(resource),
         z=z,
-        digit=digit,
+        digit=label,
     )

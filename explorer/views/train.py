@@ -31,16 +31,16 @@ def render() -> None:
     with st.container(horizontal=True, wrap=False, gap="medium"):
         if not read_only:
             with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
-                form()
+                show_form()
         with st.container(key="train_stage"):
             states = trainings.states_of(results.trainings())
-            session.fragment(trainings.stage, run_every=SECONDS if "running" in states.values() else None)(states)
+            session.fragment(trainings.show_stage, run_every=SECONDS if "running" in states.values() else None)(states)
 
 
 # What to train
 
 
-def form() -> None:
+def show_form() -> None:
     """All that is chosen before a training, what it amounts to, and the button that begins it."""
     choose("dataset", plan.TITLES, "Images")
     choose("model", KIND_NAMES, "Model")
@@ -51,17 +51,17 @@ def form() -> None:
     if variational:
         with st.container(horizontal=True, wrap=False):
             if plan.has_sigma(state):
-                number("sigma", "σ of a pixel", 0.05)
-            number("beta", "β of the KL", 0.1)
+                choose_number("sigma", "σ of a pixel", 0.05)
+            choose_number("beta", "β of the KL", 0.1)
         choose("kl", KL_NAMES, "KL to the prior")
     with st.container(horizontal=True, wrap=False):
-        number("latent_dim", "Latent size")
-        number("epochs", "Epochs")
+        choose_number("latent_dim", "Latent size")
+        choose_number("epochs", "Epochs")
     with st.expander("more"):
-        number("batch_size", "Batch size")
-        number("learning_rate", "Learning rate", 0.001)
-        number("seed", "Seed")
-    begin()
+        choose_number("batch_size", "Batch size")
+        choose_number("learning_rate", "Learning rate", 0.001)
+        choose_number("seed", "Seed")
+    offer_start()
 
 
 def choose(setting: str, names: dict[str, str], title: str) -> None:
@@ -70,13 +70,13 @@ def choose(setting: str, names: dict[str, str], title: str) -> None:
     st.selectbox(title, choices(field), format_func=names.__getitem__, **session.bind(field))
 
 
-def number(setting: str, title: str, step: float = 1) -> None:
+def choose_number(setting: str, title: str, step: float = 1) -> None:
     """A number that is a setting of what is to be trained."""
     field, form = plan.PREFIX + setting, "%d" if step == 1 else "%.4g"
     st.number_input(title, *limits(field), step=step, format=form, **session.bind(field))
 
 
-def begin() -> None:
+def offer_start() -> None:
     """The name, the button, and before it is clicked what it will do, or why it cannot."""
     state = session.current()
     config = plan.config_of(state)
@@ -91,13 +91,13 @@ def begin() -> None:
         if REFUSED not in st.session_state:
             st.session_state[NAME] = ""
 
-    foretell(config)
+    show_plan(config)
     st.button(f"Train {name}", type="primary", width="stretch", on_click=start, disabled=bool(taken))
     if refused or taken:
         st.warning(refused or taken)
 
 
-def foretell(config: Any) -> None:
+def show_plan(config: Any) -> None:
     """What the training amounts to, and what the pages cannot show of it."""
     ahead = plan.plan(config)
     said = (
@@ -108,4 +108,4 @@ def foretell(config: Any) -> None:
     if config.latent_dim != 2:
         said += "<br><strong>No maps: they need a latent size of 2.</strong>"
         said += " Bound shows such a model too." if config.has_prior else ""
-    parts.said(said)
+    parts.say(said)

@@ -57,7 +57,7 @@ def nothing(value: Any) -> None:
     """Take what the browser sends: nothing is picked on this page."""
 
 
-def stage(states: dict[float, str]) -> None:
+def show_stage(states: dict[float, str]) -> None:
     """The training that is watched, and the list of all; drawn anew by itself as long as one of them runs."""
     trainings = results.trainings()
     if states_of(trainings) != states:
@@ -66,11 +66,11 @@ def stage(states: dict[float, str]) -> None:
         st.warning(st.session_state.pop(REFUSED))
     job = watched(trainings)
     if job:
-        watch(job)
+        show_training(job)
     else:
-        parts.said("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
+        parts.say("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
     if trainings and trainings != [job]:
-        listed(trainings, job)
+        show_list(trainings, job)
 
 
 def watched(trainings: Sequence[Job]) -> Job | None:
@@ -80,26 +80,26 @@ def watched(trainings: Sequence[Job]) -> Job | None:
     return next(iter([*named, *(job for job in shown if job.state == "running"), *shown]), None)
 
 
-def watch(job: Job) -> None:
+def show_training(job: Job) -> None:
     """Where a training stands, its curves, its map, and what it decodes."""
     story = job.story
     on = f" · {story.parameters:,} parameters · {story.device}" if story.parameters else ""
     with st.container(horizontal=True, vertical_alignment="center", key="train_head"):
         what = f"<strong>{escape(job.name)}</strong> {escape(summary(job) + on)}"
         st.html(f'<div class="latent-job">{what}</div>', width="stretch")
-        actions(job, "head")
+        offer_actions(job, "head")
     done = story.epoch if job.state == "running" else len(story.rows)
     st.progress(min(1.0, done / job.config.epochs), standing(job))
     if job.state == "failed":
         st.error(f"{job.name} ended too early: {in_words(job.said)}.")
     if job.config.latent_dim != 2:
-        parts.said(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
-    browser.bridge("train", curves(job), nothing, part="_curves")
-    seen = results.seen(job)
-    if seen:
-        browser.bridge("train", picture(job, seen), nothing, part="_map")
+        parts.say(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
+    browser.bridge("train", curves_payload(job), nothing, part="_curves")
+    preview = results.preview(job)
+    if preview:
+        browser.bridge("train", preview_payload(job, preview), nothing, part="_map")
     if job.state == "done":
-        finished(job)
+        show_result(job)
 
 
 def summary(job: Job) -> str:
@@ -149,7 +149,7 @@ def in_words(said: str) -> str:
     return parts.sentence(said.rstrip("."))
 
 
-def actions(job: Job, where: str) -> None:
+def offer_actions(job: Job, where: str) -> None:
     """The buttons for what can be done with a training, unless the server is read-only."""
     if access.read_only():
         return
@@ -168,7 +168,7 @@ def actions(job: Job, where: str) -> None:
         button("Delete", jobs.remove, "With the model that it made; it can be undone for a day")
 
 
-def curves(job: Job) -> payloads.TrainCurves:
+def curves_payload(job: Job) -> payloads.TrainCurves:
     """The figures of the objective over the epochs, as the browser draws them."""
     named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
     if not job.config.has_prior:
@@ -198,50 +198,50 @@ def curves(job: Job) -> payloads.TrainCurves:
     )
 
 
-def picture(job: Job, seen: training_preview.Glimpse) -> payloads.TrainPicture | payloads.TrainMap:
+def preview_payload(job: Job, preview: training_preview.Preview) -> payloads.TrainPicture | payloads.TrainMap:
     """The codes of the test images and what the model decodes, as the browser draws them."""
     decoded = payloads.TrainPicture(
         part="map",
         job=f"{job.name} {job.created}",
-        epoch=seen.epoch,
-        picture=images.data_url(images.joined(seen.picture)),
-        caption=seen.caption,
+        epoch=preview.epoch,
+        picture=images.data_url(images.joined(preview.images)),
+        caption=preview.caption,
     )
-    if seen.window is None:
+    if preview.window is None:
         return decoded
-    codes, scale = training_preview.quantised(seen)
+    codes, scale = training_preview.quantised(preview)
     return payloads.TrainMap(
         **decoded,
         codes=b64encode(codes).decode(),
         scale=scale,
-        labels=b64encode(seen.labels.astype(np.uint8).tobytes()).decode(),
-        window=seen.window,
+        labels=b64encode(preview.labels.astype(np.uint8).tobytes()).decode(),
+        window=preview.window,
         prior=job.config.has_prior,
         palette=figures.PALETTE,
-        classes=seen.class_names,
+        classes=preview.class_names,
     )
 
 
-def finished(job: Job) -> None:
+def show_result(job: Job) -> None:
     """What a finished model came to, and where to go with it."""
     if not job.model:
-        parts.said("Its model is not there any more.")
+        parts.say("Its model is not there any more.")
         return
     try:
-        test = checkpoints.checkpoint(job.name).record["test"]
+        test = checkpoints.opened(job.name).stored.record["test"]
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return
-    said = f"On the test images: {test_figures(test)}."
+    said = f"On the test images: {metrics_line(test)}."
     where = f" See it on {' · '.join(links(job))}." if links(job) else ""
     st.html(f'<div class="latent-said">{said}{where}</div>')
 
 
-def test_figures(test: Mapping[str, Any]) -> str:
+def metrics_line(test: Mapping[str, Any]) -> str:
     """The figures of a model on the test images, in one line."""
     shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
-    return " · ".join(parts.figures_of(test, shown)) or "no figures"
+    return " · ".join(parts.metrics_of(test, shown)) or "no figures"
 
 
 def links(job: Job) -> list[str]:
@@ -260,19 +260,19 @@ def links(job: Job) -> list[str]:
 # All trainings
 
 
-def listed(trainings: Sequence[Job], shown: Job | None) -> None:
+def show_list(trainings: Sequence[Job], shown: Job | None) -> None:
     """A line for each training, with what can be done; those of long ago are folded."""
     st.html('<div class="latent-said"><strong>Trained here</strong></div>')
     with st.container(key="train_list", gap="xxsmall"):
         for job in trainings[:SHOWN]:
-            line(job, shown)
+            show_line(job, shown)
     if len(trainings) > SHOWN:
         with st.expander(f"{len(trainings) - SHOWN} earlier"):
             for job in trainings[SHOWN:]:
-                line(job, shown)
+                show_line(job, shown)
 
 
-def line(job: Job, shown: Job | None) -> None:
+def show_line(job: Job, shown: Job | None) -> None:
     """One training in the list."""
     current = bool(shown) and job.name == shown.name and job.state != "removed"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -288,4 +288,4 @@ def line(job: Job, shown: Job | None) -> None:
         st.html(f'<div class="latent-said">{escape(summary(job))}</div>', width="stretch")
         st.html(f'<div class="latent-said">{escape(standing(job))}</div>', width="content")
         if not current:
-            actions(job, "list")
+            offer_actions(job, "list")
