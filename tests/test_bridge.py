@@ -6,10 +6,10 @@ from explorer.browser import unseen
 
 
 def test_each_pick_is_seen_once_and_in_order():
-    first = [[5, {"z": [0, 1]}], [6, {"digit": 3}]]
-    assert unseen(first, 0) == [(5, {"z": [0, 1]}), (6, {"digit": 3})]
+    first = [[5, {"z": [0, 1]}], [6, {"label": 3}]]
+    assert unseen(first, 0) == [(5, {"z": [0, 1]}), (6, {"label": 3})]
     assert unseen([*first, [8, None]], 6) == [(8, None)]
-    assert unseen(first[::-1], 5) == [(6, {"digit": 3})]
+    assert unseen(first[::-1], 5) == [(6, {"label": 3})]
     assert unseen(first, 6) == []
 
 

@@ -24,7 +24,7 @@ def pinned(page, side):
 
 def picture(page, side):
     """The grey levels of the server's picture of a pinned point."""
-    source = page.locator(f".st-key-decoded_{side} img.digit").get_attribute("src")
+    source = page.locator(f".st-key-decoded_{side} img.decoded").get_attribute("src")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
 
 
@@ -297,7 +297,7 @@ def test_the_first_visitor_of_a_server_has_the_maps_before_pytorch_and_keeps_the
         page.wait_for_function("globalThis.atFirst")
         zoomed = zoom(page)
         for side in ("left", "right"):
-            page.locator(f".st-key-decoded_{side} img.digit").wait_for()
+            page.locator(f".st-key-decoded_{side} img.decoded").wait_for()
         ready(page)
         assert page.evaluate("atFirst.decoded") == 0
         assert page.evaluate("atFirst.plots.length === 2 && atFirst.plots.every((plot) => plot.isConnected)")

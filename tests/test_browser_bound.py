@@ -126,7 +126,7 @@ def test_units_change_the_numbers_and_nothing_is_drawn_anew(page, address, mnist
 def test_the_knob_redraws_all_but_the_image(page, address, mnist):
     visit_bound(page, address, "?bound_model=family&sigma=0.45&image_bound=18")
     before = page.locator(".latent-terms").inner_text()
-    pictures = page.locator(".st-key-bound_images img.digit")
+    pictures = page.locator(".st-key-bound_images img.decoded")
     image, reconstruction = (pictures.nth(i).get_attribute("src") for i in range(2))
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowLeft")

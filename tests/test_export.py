@@ -124,7 +124,7 @@ def test_a_checkpoint_on_two_sides_is_packed_once():
 def test_what_a_name_says_is_never_run():
     _, planes = page(left="vae")
     evil = "</script><script>alert(1)</script>"
-    planes = {"left": planes["left"]._replace(label=evil, facts=evil)}
+    planes = {"left": planes["left"]._replace(title=evil, facts=evil)}
     parsed = Scripts(export.html(planes, VIEW, browser.standalone()).decode())
     assert sum(tag == "script" for tag, _ in parsed.elements) == 3
-    assert json.loads(parsed.scripts["spec"])["planes"]["left"]["label"] == evil
+    assert json.loads(parsed.scripts["spec"])["planes"]["left"]["title"] == evil

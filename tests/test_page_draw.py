@@ -96,7 +96,7 @@ def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):
 def test_without_a_conditional_model_the_maps_still_follow(own_folder):
     for name in ("cvae", "cvae-best"):
         (own_folder / f"{name}.json").unlink()
-    app = run_page("draw", {"form": DRAWN, "digit": None})
+    app = run_page("draw", {"form": DRAWN, "label": None})
     assert errors(app) == []
     assert pad(app)["style"] is None
     assert set(pad(app)["sides"]) == {"left", "right"}

@@ -143,7 +143,7 @@ def test_a_file_that_was_read_is_not_kept(tmp_path):
         for turn in range(20):
             await visitor.upload("upload_drawing", f"{turn}.png", bytes([turn]) * 10 * MEGABYTE)
             assert any("image" in getattr(element, "body", "") for element in visitor.told)  # the sentence about it
-        await visitor.pick("bridge_draw_pad", {"form": "", "digit": None})
+        await visitor.pick("bridge_draw_pad", {"form": "", "label": None})
         return memory(process) - before
 
     with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):

@@ -176,7 +176,7 @@ LIKELY = some.fixed_dictionaries(
         "side": some.sampled_from(["left", "middle", "right", "up"]) | JSON,
         "end": some.sampled_from("abc") | JSON,
         "z": some.lists(some.floats() | JSON, min_size=1, max_size=3) | JSON,
-        **dict.fromkeys(["image", "digit", "morph"], some.integers(-3, 12) | JSON),
+        **dict.fromkeys(["image", "label", "morph"], some.integers(-3, 12) | JSON),
         "epoch": some.floats() | JSON,
         "form": some.sampled_from([b64encode(bytes([9] * 784)).decode(), "AAAA", "", "not base 64!"]) | JSON,
     },

@@ -32,7 +32,7 @@ class Codes(NamedTuple):
 class Plane(NamedTuple):
     """One map of an HTML file."""
 
-    label: str  # the checkpoint's name as a person reads it
+    title: str  # the checkpoint's name as a person reads it
     facts: str  # the line under the map
     id: str  # names the blob
     blob: bytes  # see `packing.pack`
@@ -43,7 +43,7 @@ class Plane(NamedTuple):
     radius: float  # the distance within which codes are near
     near: int  # how many codes a typical one has near
     z: tuple[float, float]  # the pinned point
-    digit: int  # the class asked of a conditional model
+    label: int  # the class asked of a conditional model
 
 
 def csv(codes: Codes) -> bytes:
@@ -77,7 +77,7 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}
     sides = {side: {k: v for k, v in plane._asdict().items() if k != "blob"} for side, plane in planes.items()}
-    names = " and ".join(dict.fromkeys(plane.label for plane in planes.values()))
+    names = " and ".join(dict.fromkeys(plane.title for plane in planes.values()))
     parts = {
         "TITLE": escape(f"{names} · Latent Space Explorer"),
         "STYLE": "\n".join(file.read_text(encoding="utf-8") for file in STYLES),

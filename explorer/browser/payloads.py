@@ -18,7 +18,7 @@ class Map(TypedDict):
 
     side: Side
     bank: str
-    digit: int  # the class asked of a conditional model
+    label: int  # the class asked of a conditional model
     z: Pair | None  # the pinned point; None until the server knows it
     manifold: bool
     prior: bool
@@ -40,7 +40,7 @@ class Path(TypedDict):
     """The path of one map."""
 
     bank: str
-    digit: int
+    label: int
     a: Pair
     b: Pair
     path: Sequence[Pair]
@@ -62,7 +62,7 @@ class Classes(TypedDict):
 
     bank: str
     z: Pair
-    digit: int
+    label: int
     morph: int  # the class into which the first one morphs
 
 
@@ -137,7 +137,7 @@ class DrawSide(TypedDict):
 
     bank: str
     encoder: str | None  # its id; None where only the server can encode
-    digit: int
+    label: int
     radius: float
     sheet: str | None  # the id of its test images
     code: NotRequired[Pair]  # of the drawing, where only the server can encode it
@@ -183,7 +183,7 @@ class ReplaySide(TypedDict):
     classes: Sequence[str]
     test_set: str
     prior: bool
-    digit: int
+    label: int
     z: Pair  # the pinned point
     views: Sequence[Box]  # the part of the plane that holds the codes of each moment
     last_view: Box

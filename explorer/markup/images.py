@@ -75,7 +75,7 @@ def img(image: np.ndarray, scale: int, title: str = "") -> str:
     height, width = image.shape
     source = data_url(image)
     size = f'width="{width * scale}" height="{height * scale}"'
-    return f'<img class="digit" src="{source}" {size} alt="{escape(title)}" title="{escape(title)}">'
+    return f'<img class="decoded" src="{source}" {size} alt="{escape(title)}" title="{escape(title)}">'
 
 
 def column(images: Sequence[str], caption: str) -> str:
@@ -103,7 +103,7 @@ def grid(rows: np.ndarray, title: str) -> str:
     picture = joined(rows)
     height, width = picture.shape
     size = f"--width: {width}; --height: {height}"
-    return f'<img class="digit grid" src="{data_url(picture)}" style="{size}" alt="{escape(title)}">'
+    return f'<img class="decoded grid" src="{data_url(picture)}" style="{size}" alt="{escape(title)}">'
 
 
 def joined(rows: np.ndarray) -> np.ndarray:

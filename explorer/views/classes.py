@@ -68,7 +68,7 @@ def picked(value: Any) -> None:
             z1, z2 = point(value["z"])
             session.update(z1_style=z1, z2_style=z2)
         else:
-            session.update(label=whole(CLASSES)(value["digit"]), morph=whole(CLASSES)(value["morph"]))
+            session.update(label=whole(CLASSES)(value["label"]), morph=whole(CLASSES)(value["morph"]))
     except (KeyError, TypeError, ValueError):
         return
 
@@ -83,7 +83,7 @@ def show_style(resource: Resource) -> None:
     z = pin(state)
     with parts.row():
         parts.choose_point("style", z, figures.step(resource.figure))
-    shown = payloads.Classes(bank=resource.id, z=z, digit=state.label, morph=state.morph)
+    shown = payloads.Classes(bank=resource.id, z=z, label=state.label, morph=state.morph)
     browser.bridge("classes", shown, session.undoable(picked))
 
 

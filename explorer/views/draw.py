@@ -55,7 +55,7 @@ def dropped(value: Any) -> None:
 def picked(value: Any) -> None:
     """Take the drawing and the class asked for from the browser; anything else is dropped."""
     try:
-        asked = value["digit"]
+        asked = value["label"]
         word = packed(base64.b64decode(value["form"], validate=True) or bytes(28 * 28))
         session.update(drawing=word, label_drawing=None if asked is None else whole(10)(asked))
     except (KeyError, TypeError, ValueError):
@@ -126,7 +126,7 @@ def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloa
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
-        digit=label,
+        label=label,
         radius=results.radius(resource),
         sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
     )

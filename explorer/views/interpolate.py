@@ -125,7 +125,7 @@ def path_payload(route: Route, kind: str) -> payloads.Path:
     path, radius = route.travel(kind).points, results.radius(route.resource)
     return payloads.Path(
         bank=route.resource.id,
-        digit=route.label,
+        label=route.label,
         a=route.a,
         b=route.b,
         path=[pair(map(rounded, z)) for z in path.tolist()],

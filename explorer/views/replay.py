@@ -94,7 +94,7 @@ def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str
             classes=replay.checkpoint.class_names,
             test_set=replay.checkpoint.test_set,
             prior=replay.checkpoint.config.has_prior,
-            digit=getattr(state, f"label_replay_{side}"),
+            label=getattr(state, f"label_replay_{side}"),
             z=pair(map(coordinate, replay.start)) if None in (z1, z2) else (z1, z2),
             views=replay.views,
             last_view=replay.last_view,

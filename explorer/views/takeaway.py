@@ -137,7 +137,7 @@ def plane_of(resource: Resource, z: Point, label: int) -> Plane:
 
     x, y = figures.box(resource.figure)
     return Plane(
-        label=parts.label(resource.checkpoint.name),
+        title=parts.label(resource.checkpoint.name),
         facts=parts.facts(resource),
         id=resource.id,
         blob=resource.blob,
@@ -148,5 +148,5 @@ def plane_of(resource: Resource, z: Point, label: int) -> Plane:
         radius=results.radius(resource),
         near=results.typically_near(resource),
         z=z,
-        digit=label,
+        label=label,
     )

@@ -47,7 +47,7 @@ OPEN = (1, 10, 50)  # pages
 TURNS = 20  # clicks of each
 # What can be touched on a page, by its script as seen from the app's folder, whose settings then hold for both.
 TOUCHABLE = {"app.py": ".latent-layers", "../tests/bench/bare_page.py": ".nsewdrag"}
-IMAGE = ".st-key-decoded_left img.digit"
+IMAGE = ".st-key-decoded_left img.decoded"
 
 # Resolves with the milliseconds from the next pointerup until the pinned image has changed and been drawn.
 CLICK_TO_IMAGE = f"""() => new Promise((resolve) => {{

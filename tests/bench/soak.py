@@ -95,7 +95,7 @@ async def on_interpolate(visitor: Visitor, chance: random.Random) -> None:
 
 async def on_classes(visitor: Visitor, chance: random.Random) -> None:
     """Choose a style, or a class."""
-    pick = {"z": point(chance)} if chance.random() < 0.7 else {"digit": chance.randrange(10)}
+    pick = {"z": point(chance)} if chance.random() < 0.7 else {"label": chance.randrange(10)}
     await visitor.pick("bridge_classes", pick)
 
 
@@ -110,7 +110,7 @@ async def on_bound(visitor: Visitor, chance: random.Random) -> None:
 async def on_draw(visitor: Visitor, chance: random.Random) -> None:
     """Draw, or upload a picture."""
     if chance.random() < 0.6:
-        await visitor.pick("bridge_draw_pad", {"form": drawing(chance), "digit": None})
+        await visitor.pick("bridge_draw_pad", {"form": drawing(chance), "label": None})
     else:
         await visitor.upload("upload_drawing", "digit.png", picture(chance))
 

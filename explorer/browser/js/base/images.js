@@ -6,7 +6,7 @@ export const SIDE = 28;
 const picture = new ImageData(SIDE, SIDE);
 
 // Pixel means as white on black, rounded to the nearest grey as the server rounds them.
-export function drawDigit(context, pixels, left = 0, top = 0) {
+export function drawPixels(context, pixels, left = 0, top = 0) {
   for (let i = 0; i < pixels.length; i++) {
     const grey = Math.round(255 * pixels[i]);
     picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = grey;
@@ -16,8 +16,8 @@ export function drawDigit(context, pixels, left = 0, top = 0) {
 }
 
 // A new canvas for one image, by its context.
-export function digitCanvas(parent, className = "") {
-  const name = className ? `latent-digit ${className}` : "latent-digit";
+export function imageCanvas(parent, className = "") {
+  const name = className ? `latent-image ${className}` : "latent-image";
   return element("canvas", name, parent, { width: SIDE, height: SIDE }).getContext("2d");
 }
 

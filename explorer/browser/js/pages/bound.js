@@ -2,7 +2,7 @@
 
 import { clipped, element, page, theme, wait } from "../base/dom.js";
 import { longNumber, shortPoint } from "../base/format.js";
-import { drawDigit, greyLevels, SIDE } from "../base/images.js";
+import { drawPixels, greyLevels, SIDE } from "../base/images.js";
 import { between, Glide, wantsStill } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { bankOf } from "../model/banks.js";
@@ -185,8 +185,8 @@ export class Bound {
     const { label } = this.data;
     const figures = this.draws.map((draw) => {
       const figure = element("figure", "");
-      const canvas = element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
-      drawDigit(canvas.getContext("2d"), this.bank.decode(draw.z, label));
+      const canvas = element("canvas", "latent-image", figure, { width: SIDE, height: SIDE });
+      drawPixels(canvas.getContext("2d"), this.bank.decode(draw.z, label));
       element("figcaption", "", figure, { textContent: this.inUnit(draw.logLikelihood) });
       figure.title = shortPoint(draw.z, this.map.decimals());
       figure.onpointerenter = () => this.point(draw);

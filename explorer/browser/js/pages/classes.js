@@ -1,7 +1,7 @@
 // Classes: one point of the plane of style, every class at it, and the way from one class to another.
 
 import { element, wait } from "../base/dom.js";
-import { drawDigit, SIDE } from "../base/images.js";
+import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { bankOf } from "../model/banks.js";
 import { Chart } from "../plane/chart.js";
@@ -29,7 +29,7 @@ export class Classes {
     this.slider.setAttribute("aria-label", "Label, from the first class to the second");
     this.slider.oninput = () => this.show(this.z);
     this.to = this.choice(morph, "Into class");
-    this.morphed = element("canvas", "latent-digit latent-screen", morph, { width: SIDE, height: SIDE });
+    this.morphed = element("canvas", "latent-image latent-screen", morph, { width: SIDE, height: SIDE });
     wait(this.root, true);
   }
 
@@ -37,7 +37,7 @@ export class Classes {
   name(classes) {
     const figures = classes.map((name) => {
       const figure = element("figure", "", null, { title: name });
-      element("canvas", "latent-digit", figure, { width: SIDE, height: SIDE });
+      element("canvas", "latent-image", figure, { width: SIDE, height: SIDE });
       element("figcaption", "", figure, { textContent: name });
       return figure;
     });
@@ -52,9 +52,9 @@ export class Classes {
     const select = element("select", "latent-select", parent);
     select.setAttribute("aria-label", name);
     select.onchange = () => {
-      Object.assign(this.data, { digit: Number(this.from.value), morph: Number(this.to.value) });
+      Object.assign(this.data, { label: Number(this.from.value), morph: Number(this.to.value) });
       this.show(this.z);
-      this.tell({ digit: this.data.digit, morph: this.data.morph });
+      this.tell({ label: this.data.label, morph: this.data.morph });
     };
     return select;
   }
@@ -66,7 +66,7 @@ export class Classes {
     if (!mounted()) return;
     if (this.data?.bank !== data.bank) this.name(this.bank.classes);
     this.data = data;
-    this.from.value = data.digit;
+    this.from.value = data.label;
     this.to.value = data.morph;
     wait(this.root, false);
     this.attach();
@@ -84,12 +84,12 @@ export class Classes {
 
   show(z) {
     this.z = z;
-    this.screens.forEach((screen, digit) => drawDigit(screen, this.bank.decode(z, digit)));
-    const { digit, morph } = this.data;
+    this.screens.forEach((screen, label) => drawPixels(screen, this.bank.decode(z, label)));
+    const { label, morph } = this.data;
     const weights = new Array(this.screens.length).fill(0);
-    weights[digit] += 1 - this.slider.value;
+    weights[label] += 1 - this.slider.value;
     weights[morph] += Number(this.slider.value);
-    drawDigit(this.morphed.getContext("2d"), this.bank.decode(z, weights));
+    drawPixels(this.morphed.getContext("2d"), this.bank.decode(z, weights));
     probe.frames += 1;
   }
 

@@ -4,7 +4,7 @@
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { element, theme } from "../base/dom.js";
 import { shortPoint } from "../base/format.js";
-import { blank, digitCanvas, drawDigit } from "../base/images.js";
+import { blank, drawPixels, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
@@ -105,18 +105,18 @@ export class Draw {
       button("clear", () => this.clear()),
     );
     const figure = element("figure", "", line);
-    this.form = digitCanvas(figure, "latent-form");
+    this.form = imageCanvas(figure, "latent-form");
     element("figcaption", "", figure, { textContent: "as MNIST has it" });
   }
 
   buildTen(parent) {
     const root = element("div", "latent-drawn-ten", parent);
-    this.choices = Array.from({ length: 10 }, (_, digit) => {
+    this.choices = Array.from({ length: 10 }, (_, label) => {
       const button = element("button", "latent-choice", root, { type: "button" });
-      const context = digitCanvas(button);
-      const caption = element("span", "", button, { textContent: digit });
+      const context = imageCanvas(button);
+      const caption = element("span", "", button, { textContent: label });
       const bar = element("i", "", element("span", "latent-share", button));
-      button.onclick = () => this.ask(digit);
+      button.onclick = () => this.ask(label);
       return { button, context, caption, bar };
     });
   }
@@ -136,15 +136,15 @@ export class Draw {
   }
 
   // Ask for the drawing's style under this class, or let Bayes' rule choose again.
-  ask(digit) {
+  ask(label) {
     if (!this.pixels) return;
-    this.asked = this.asked === digit ? null : digit;
+    this.asked = this.asked === label ? null : label;
     this.show();
     this.send();
   }
 
   send() {
-    this.tell?.({ form: this.text, digit: this.asked });
+    this.tell?.({ form: this.text, label: this.asked });
   }
 
   changed() {
@@ -162,7 +162,7 @@ export class Draw {
 
   show() {
     if (!this.data) return;
-    if (this.pixels) drawDigit(this.form, numbers(this.pixels));
+    if (this.pixels) drawPixels(this.form, numbers(this.pixels));
     else blank(this.form);
     this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
     const x = this.pixels && numbers(this.pixels);
@@ -171,9 +171,9 @@ export class Draw {
   }
 
   showSide(side, x) {
-    const { bank, encoder, digit, radius, sheet, code, q } = this.data.sides[side];
+    const { bank, encoder, label, radius, sheet, code, q } = this.data.sides[side];
     if (!x) this.found[side] = null;
-    else if (encoder) this.found[side] = this.encoders[encoder].see(x).encode(digit);
+    else if (encoder) this.found[side] = this.encoders[encoder].see(x).encode(label);
     else this.found[side] = this.answered && code ? { code, q } : null;
     const found = this.found[side];
     if (found) {
@@ -186,7 +186,7 @@ export class Draw {
     if (found)
       panel.show(this.banks[bank], found, x, {
         decimals: this.charts[side].decimals(),
-        digit,
+        label,
         radius,
         sheet: this.banks[sheet],
       });
@@ -221,20 +221,20 @@ export class Draw {
     if (x && !known) return; // what is shown is of the drawing before, and pale
     const asked = known && (this.asked ?? known.probabilities.indexOf(Math.max(...known.probabilities)));
     const names = this.banks[this.data.style.bank].classes;
-    this.choices.forEach(({ button, context, caption, bar }, digit) => {
-      button.hidden = digit >= names.length;
+    this.choices.forEach(({ button, context, caption, bar }, label) => {
+      button.hidden = label >= names.length;
       if (button.hidden) return;
       button.disabled = !known;
-      button.setAttribute("aria-pressed", digit === asked);
-      const share = known ? known.probabilities[digit] : 0;
+      button.setAttribute("aria-pressed", label === asked);
+      const share = known ? known.probabilities[label] : 0;
       bar.style.width = `${100 * share}%`;
-      caption.textContent = share < 0.005 ? names[digit] : `${names[digit]} · ${percent(share)}`;
-      button.setAttribute("aria-label", known ? `${names[digit]}, with probability ${percent(share)}` : names[digit]);
+      caption.textContent = share < 0.005 ? names[label] : `${names[label]} · ${percent(share)}`;
+      button.setAttribute("aria-label", known ? `${names[label]}, with probability ${percent(share)}` : names[label]);
       if (!known) blank(context);
     });
     if (!known) return void (this.due = []);
     this.style = known.codes[asked];
-    this.due = [...this.due, ...names.keys()].filter((digit, i, all) => all.indexOf(digit) === i);
+    this.due = [...this.due, ...names.keys()].filter((label, i, all) => all.indexOf(label) === i);
     this.paintTen();
   }
 
@@ -242,8 +242,8 @@ export class Draw {
   paintTen() {
     const deadline = performance.now() + TEN_MS;
     while (this.due.length && performance.now() < deadline) {
-      const digit = this.due.shift();
-      drawDigit(this.choices[digit].context, this.banks[this.data.style.bank].decode(this.style, digit));
+      const label = this.due.shift();
+      drawPixels(this.choices[label].context, this.banks[this.data.style.bank].decode(this.style, label));
     }
     if (!this.due.length || this.painting) return;
     this.painting = true;
@@ -262,8 +262,8 @@ export class Draw {
   }
 
   hover(side, z, chart) {
-    const { bank, digit } = this.data.sides[side];
-    this.lenses[side].show(chart, z, this.banks[bank].decode(z, digit), shortPoint(z, chart.decimals()));
+    const { bank, label } = this.data.sides[side];
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, label), shortPoint(z, chart.decimals()));
   }
 
   paint(side, context, { view }) {

@@ -2,7 +2,7 @@
 // an end moves, line and arc are found here; a geodesic is the server's, and until it comes a line stands pale in its place.
 
 import { element, wait } from "../base/dom.js";
-import { drawDigit, SIDE } from "../base/images.js";
+import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { banksOf } from "../model/banks.js";
@@ -41,7 +41,7 @@ export class Interpolate {
     const controls = element("div", "latent-controls", bar);
     for (const side of SIDES) {
       this.strips[side] = element("div", "latent-strip", strips);
-      this.screens[side] = element("canvas", "latent-digit latent-screen", bar, { width: SIDE, height: SIDE });
+      this.screens[side] = element("canvas", "latent-image latent-screen", bar, { width: SIDE, height: SIDE });
     }
     bar.insertBefore(this.screens.left, controls);
     this.player = new Player(controls, { began: () => this.began(), advance: (seconds) => this.advance(seconds) });
@@ -95,9 +95,9 @@ export class Interpolate {
     this.t = t;
     this.scrubber.value = t;
     for (const side of this.sides) {
-      drawDigit(
+      drawPixels(
         this.screens[side].getContext("2d"),
-        this.banks[side].decode(this.at(side, t), this.data.sides[side].digit),
+        this.banks[side].decode(this.at(side, t), this.data.sides[side].label),
       );
       const frames = this.strips[side].querySelectorAll("figure");
       const current = Math.round(t * (frames.length - 1));
@@ -134,7 +134,7 @@ export class Interpolate {
 
   frame(t) {
     const frame = element("figure", "");
-    element("canvas", "latent-digit", frame, { width: SIDE, height: SIDE });
+    element("canvas", "latent-image", frame, { width: SIDE, height: SIDE });
     element("figcaption", "", frame);
     frame.onclick = () => {
       this.player.pause();
@@ -144,10 +144,10 @@ export class Interpolate {
   }
 
   fillFrame(frame, side, t) {
-    const { path, near, digit, radius } = this.data.sides[side];
+    const { path, near, label, radius } = this.data.sides[side];
     const index = Math.round(t * (path.length - 1));
     const count = near?.[index] ?? this.banks[side].around(path[index], radius).near;
-    drawDigit(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], digit));
+    drawPixels(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], label));
     frame.classList.toggle("latent-lonely", !count);
     frame.lastChild.textContent = count;
     frame.title = `${count} codes near`;

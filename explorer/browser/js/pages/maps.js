@@ -37,8 +37,8 @@ export class Maps {
     if (data.part === "heat") return this.heat(data, parentElement, mounted);
     const bank = await bankOf(data.bank);
     if (!mounted()) return;
-    const { side, digit } = data;
-    if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== digit) this.tiles[side] = new Tiles(bank, digit);
+    const { side, label } = data;
+    if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== label) this.tiles[side] = new Tiles(bank, label);
     this.sides[side] = { ...data, bank, tell, parentElement };
     this.attach();
     for (const each of PLACES) this.charts[each].request();
@@ -110,7 +110,7 @@ export class Maps {
 
   paint(side, context, chart) {
     const { view } = chart;
-    const { bank, prior, digit, z: pinned, announce } = this.sides[side];
+    const { bank, prior, label, z: pinned, announce } = this.sides[side];
     if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, view);
     if (pinned) drawPin(context, view, pinned);
@@ -119,7 +119,7 @@ export class Maps {
     const known = image >= 0 && bank.test_set === this.sides[touched].bank.test_set; // else the maps show different images
     if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
-      this.lenses[side].show(chart, z, bank.decode(z, digit), shortPoint(z, chart.decimals()));
+      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()));
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);

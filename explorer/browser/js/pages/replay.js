@@ -3,7 +3,7 @@
 
 import { clipped, element, wait } from "../base/dom.js";
 import { exact, FARTHEST, shortPoint } from "../base/format.js";
-import { drawDigit, SIDE } from "../base/images.js";
+import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { Film, fetched } from "../model/film.js";
@@ -62,7 +62,7 @@ export class Replay {
     const label = "Latent map at this moment. Arrow keys move over it, Enter keeps the point.";
     const theatre = new CloseUp(root, handlers, { label, className: "latent-theatre", pans: true });
     const aside = element("div", "latent-aside", root);
-    const screen = element("canvas", "latent-digit latent-screen", aside, { width: SIDE, height: SIDE });
+    const screen = element("canvas", "latent-image latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "latent-coordinate", aside, { textContent: name });
       const input = element("input", "latent-number", label, {
@@ -233,9 +233,9 @@ export class Replay {
     view.stage.classList.toggle("latent-with-tiles", this.data.manifold);
     chart.drawAxes(context, getComputedStyle(view.stage).color);
     if (this.data.manifold && decoder) {
-      const { digit } = this.data.sides[side];
-      const instant = [decoder.id, film.share, digit, ...frame.x, ...frame.y].join();
-      const decode = (z) => decoder.decode(z, digit);
+      const { label } = this.data.sides[side];
+      const instant = [decoder.id, film.share, label, ...frame.x, ...frame.y].join();
+      const decode = (z) => decoder.decode(z, label);
       const { mosaic } = this.panels[side];
       clipped(context, frame, () => {
         if (!mosaic.paint(context, view, decode, instant, this.moving())) chart.request();
@@ -249,13 +249,13 @@ export class Replay {
     const { view } = chart;
     const film = this.films[side];
     if (!film) return;
-    const { prior, digit } = this.data.sides[side];
+    const { prior, label } = this.data.sides[side];
     const pinned = this.pins[side].z;
     const decoder = film.decoder();
     if (this.data.prior && prior) drawPrior(context, view);
     drawPin(context, view, pinned);
     drawTowards(context, view, pinned);
-    if (decoder) drawDigit(this.panels[side].context, decoder.decode(pinned, digit));
+    if (decoder) drawPixels(this.panels[side].context, decoder.decode(pinned, label));
     if (side === this.sides[0]) probe.frames += 1;
     if (!this.hovered || !decoder) return;
     const { side: touched, z, image } = this.hovered;
@@ -263,7 +263,7 @@ export class Replay {
     const code = known && film.code(image);
     if (known) drawRing(context, view, code);
     const { lens } = this.panels[side];
-    if (side === touched) lens.show(chart, z, decoder.decode(z, digit), shortPoint(z, chart.decimals()));
+    if (side === touched) lens.show(chart, z, decoder.decode(z, label), shortPoint(z, chart.decimals()));
     else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
   }
 }

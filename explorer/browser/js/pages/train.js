@@ -45,7 +45,7 @@ export class Train {
     this.legend = element("div", "latent-legend", this.plane);
     const decoded = element("div", "latent-decoded", this.root);
     this.caption = element("div", "latent-line", decoded);
-    this.picture = element("img", "digit", decoded);
+    this.picture = element("img", "decoded", decoded);
   }
 
   // The codes of one more epoch: those that are shown move there.

@@ -1,18 +1,18 @@
 // A small image beside a point of the map, with a line of text.
 
 import { element } from "../base/dom.js";
-import { digitCanvas, drawDigit } from "../base/images.js";
+import { drawPixels, imageCanvas } from "../base/images.js";
 
 export class Lens {
   constructor() {
     this.root = element("div", "latent-lens");
-    this.context = digitCanvas(this.root);
+    this.context = imageCanvas(this.root);
     this.caption = element("span", "", this.root);
   }
 
   show(chart, z, pixels, text) {
     if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
-    drawDigit(this.context, pixels);
+    drawPixels(this.context, pixels);
     this.caption.textContent = text;
     const { view } = chart;
     const [x, y] = view.toPixel(z);

@@ -2,7 +2,7 @@
 // digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn. What moves is
 // seen in large tiles, which keep up with it; at rest small ones take their place, once all are there.
 
-import { drawDigit, SIDE } from "../base/images.js";
+import { drawPixels, SIDE } from "../base/images.js";
 import { mixed } from "./cloud.js";
 
 const MOSAIC_MS = { moving: 2, resting: 9 }; // a frame, for one map
@@ -36,7 +36,7 @@ class MosaicLayer {
       if (this.made[at] !== instant) {
         const [column, row] = [at % this.columns, Math.floor(at / this.columns)];
         const z = view.toPlane([left + (column + 0.5) * this.side, top + (row + 0.5) * this.side]);
-        drawDigit(context, decode(z), column * SIDE, row * SIDE);
+        drawPixels(context, decode(z), column * SIDE, row * SIDE);
         this.made[at] = instant;
       }
       this.next = (this.next + 1) % count;

@@ -2,7 +2,7 @@
 // fixed to the plane, so that panning reuses tiles, and its step follows the zoom, so that zooming refines.
 
 import { clipped } from "../base/dom.js";
-import { drawDigit, SIDE } from "../base/images.js";
+import { drawPixels, SIDE } from "../base/images.js";
 
 const SLICE_MS = 8;
 
@@ -60,7 +60,7 @@ export class Tiles {
 
   tile(z) {
     const canvas = new OffscreenCanvas(SIDE, SIDE);
-    drawDigit(canvas.getContext("2d"), this.bank.decode(z, this.label));
+    drawPixels(canvas.getContext("2d"), this.bank.decode(z, this.label));
     return canvas;
   }
 }

@@ -4,7 +4,7 @@
 import { fromBase64 } from "../base/bytes.js";
 import { element } from "../base/dom.js";
 import { exact, FARTHEST } from "../base/format.js";
-import { digitCanvas, drawDigit } from "../base/images.js";
+import { drawPixels, imageCanvas } from "../base/images.js";
 import { reveal } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { addBank, bankOf } from "../model/banks.js";
@@ -37,9 +37,9 @@ async function unpacked(text) {
 }
 
 // An image on a canvas of its own.
-function shownDigit(parent, pixels, title) {
-  const context = digitCanvas(parent);
-  drawDigit(context, pixels);
+function imageElement(parent, pixels, title) {
+  const context = imageCanvas(parent);
+  drawPixels(context, pixels);
   context.canvas.title = title;
   return context.canvas;
 }
@@ -84,9 +84,9 @@ class Standalone {
   planesOf(charts, sides, page) {
     const maps = element("div", "alone-maps", page);
     return sides.map((side) => {
-      const { id, label } = this.planes[side];
+      const { id, title } = this.planes[side];
       const section = element("section", "", maps);
-      const name = element("h2", "alone-name", section, { textContent: label });
+      const name = element("h2", "alone-name", section, { textContent: title });
       if (this.banks[id].conditional) this.classes(name, side);
       const key = `${charts}_${side}`;
       const stage = element("div", "", element("div", `st-key-${key}`, section));
@@ -101,9 +101,9 @@ class Standalone {
     this.planes[side].classes.forEach(([name], label) =>
       element("option", "", select, { value: label, textContent: name }),
     );
-    this.selects.push(() => (select.value = this.planes[side].digit));
+    this.selects.push(() => (select.value = this.planes[side].label));
     select.onchange = () => {
-      this.planes[side].digit = Number(select.value);
+      this.planes[side].label = Number(select.value);
       this.update();
     };
   }
@@ -125,7 +125,7 @@ class Standalone {
       const pin = element("div", "alone-pin", section);
       const decoded = element("div", `st-key-decoded_${side}`, pin);
       const picture = element("div", "latent-picture", decoded);
-      const image = element("img", "digit", picture, { width: 112, height: 112 });
+      const image = element("img", "decoded", picture, { width: 112, height: 112 });
       const said = element("div", "alone-usual", pin);
       const fields = this.coordinates(element("div", "alone-z", said), side);
       const usual = element("div", "latent-said", said);
@@ -152,8 +152,8 @@ class Standalone {
   }
 
   updateMap(side) {
-    const { id, digit, z } = this.planes[side];
-    const data = { page: "maps", side, bank: id, digit, z, manifold: this.view.manifold, prior: this.view.prior };
+    const { id, label, z } = this.planes[side];
+    const data = { page: "maps", side, bank: id, label, z, manifold: this.view.manifold, prior: this.view.prior };
     const tell = (picked) => {
       this.planes[side].z = picked.z;
       this.updateMap(side);
@@ -163,10 +163,10 @@ class Standalone {
   }
 
   showPin(side) {
-    const { id, digit, z, radius } = this.planes[side];
+    const { id, label, z, radius } = this.planes[side];
     const { image, fields, usual, near } = this.pins[side];
     const bank = this.banks[id];
-    image.src = shownDigit(null, bank.decode(z, digit), "").toDataURL();
+    image.src = imageElement(null, bank.decode(z, label), "").toDataURL();
     image.alt = image.title = `decoded at ${z.join(", ")}`;
     fields.forEach((field, axis) => (field.value = z[axis]));
     const { near: count, nearest } = bank.around(z, radius, NEIGHBOURS);
@@ -187,7 +187,7 @@ class Standalone {
     for (const index of nearest) {
       const figure = element("figure", "column", near);
       const label = bank.labels[index];
-      shownDigit(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
+      imageElement(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
       element("figcaption", "", figure, { textContent: this.planes[side].classes[label][0] });
     }
   }
@@ -229,10 +229,10 @@ class Standalone {
     for (const button of this.kinds) button.setAttribute("aria-pressed", button.textContent === this.view.path);
     const sides = {};
     for (const side of this.sides.filter((each) => SIDES.includes(each))) {
-      const { id, digit, radius } = this.planes[side];
+      const { id, label, radius } = this.planes[side];
       const [a, b] = this.endsOf(side);
       const path = along(this.view.path, a, b);
-      sides[side] = { bank: id, digit, a, b, path, radius };
+      sides[side] = { bank: id, label, a, b, path, radius };
     }
     const tell = ({ end, image, side, z, undo }) => {
       const before = structuredClone(this.view);

@@ -2,27 +2,27 @@
 
 import { element } from "../base/dom.js";
 import { shortNumber, shortPoint } from "../base/format.js";
-import { blank, digitCanvas, drawDigit } from "../base/images.js";
+import { blank, drawPixels, imageCanvas } from "../base/images.js";
 
 const NEIGHBOURS = 4;
 
 export class DrawnPanel {
   constructor(parent) {
     this.root = element("div", "latent-panel", parent);
-    this.context = digitCanvas(this.root, "latent-screen");
+    this.context = imageCanvas(this.root, "latent-screen");
     this.said = element("div", "latent-said", this.root);
     const strip = element("div", "strip", this.root);
     this.columns = Array.from({ length: NEIGHBOURS }, () => {
       const figure = element("figure", "column", strip);
-      return { image: digitCanvas(figure), decoded: digitCanvas(figure), caption: element("figcaption", "", figure) };
+      return { image: imageCanvas(figure), decoded: imageCanvas(figure), caption: element("figcaption", "", figure) };
     });
     this.empty("");
   }
 
-  show(bank, { code, q }, x, { decimals, digit, radius, sheet }) {
+  show(bank, { code, q }, x, { decimals, label, radius, sheet }) {
     this.root.classList.remove("latent-vacant");
-    const decoded = bank.decode(code, digit).slice();
-    drawDigit(this.context, decoded);
+    const decoded = bank.decode(code, label).slice();
+    drawPixels(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
@@ -37,7 +37,7 @@ export class DrawnPanel {
       const label = bank.labels[index];
       image.canvas.hidden = !sheet;
       sheet?.draw(image, index);
-      drawDigit(decoded, bank.decode(bank.code(index), label));
+      drawPixels(decoded, bank.decode(bank.code(index), label));
       image.canvas.title = `test image ${index}, ${bank.classes[label]}`;
       decoded.canvas.title = `test image ${index}, reconstructed`;
       caption.textContent = bank.classes[label];
