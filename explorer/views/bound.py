@@ -198,7 +198,7 @@ def offer_hardest(model: BoundModel) -> None:
         "Hardest images",
         images,
         format_func=label,
-        placeholder="hardest by gap",
+        placeholder="largest gap",
         label_visibility="collapsed",
         width=190,
         key="hardest_bound",

@@ -186,7 +186,7 @@ def content_of(file: UploadedFile) -> bytes:
 
 def offer_pages(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
     """Buttons that take the drawing to other pages."""
-    parts.say("use it in")
+    parts.say("use it on")
     to_bound = st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound")
     to_path = {}
     for end in "ab":

@@ -11,7 +11,7 @@ from explorer.trainings import jobs, plan
 from explorer.views import parts, trainings
 from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
-HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
+HELP = "Choose a model and train it. Training goes on when you leave, and the model is then in every list of models."
 NETWORK_NAMES = {
     "tutorial": "tutorial, one layer of 512",
     "small": "small, one layer of 128",
