@@ -47,8 +47,7 @@ def show_form() -> None:
     choose("network", NETWORK_NAMES, "Network")
     choose("likelihood", LIKELIHOOD_NAMES, "Likelihood p(x | z)")
     state = session.current()
-    variational = state.train_model != "ae"
-    if variational:
+    if plan.has_prior(state):
         with st.container(horizontal=True, wrap=False):
             if plan.has_sigma(state):
                 choose_number("sigma", "σ of a pixel", 0.05)
