@@ -79,6 +79,32 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
 
 
+@pytest.mark.fault("the digit followed the pointer, while the words beside it were the pinned point's")
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_while_hovering_each_picture_stands_beside_its_own_words(page, address, side):
+    visit(page, address, "map_left", "map_right")
+    model = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side]).model
+    words = f".st-key-decoded_{side}, .st-key-near_{side}"
+
+    def panel():
+        return pinned(page, side), page.locator(words).evaluate_all("parts => parts.map((part) => part.innerHTML)")
+
+    before = panel()
+    assert (picture(page, side) == decode.decode(model, np.array([pinned(page, side)]))[0]).all()
+    for across, up in ((0.55, 0.4), (0.2, 0.8), (0.9, 0.1)):
+        at, _ = place(page, f"map_{side}", across, up)
+        page.mouse.move(*at, steps=5)
+        ready(page)
+        lens = page.locator(f".st-key-map_{side} .latent-lens")
+        z = [float(number) for number in lens.inner_text().replace("−", "-").strip("z ()\n").split(",")]
+        drawn = canvas_pixels(page, f".st-key-map_{side} .latent-lens canvas").astype(int)
+        step = 10.0 ** -len(lens.inner_text().strip(") \n").rpartition(".")[2])  # of the numbers in its caption
+        corners = np.array(z) + step * np.array([[0, 0], [-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+        images = decode.decode(model, corners).astype(int)
+        assert np.abs(drawn - images[0]).max() <= 3 + np.abs(images - images[0]).max()
+        assert panel() == before
+
+
 def test_three_maps_share_one_cursor_and_the_third_can_be_clicked(page, address):
     visit(page, f"{address}/?middle=vae&right=vae-best", "map_left", "map_middle", "map_right")
     page.mouse.move(*place(page, "map_middle", 0.5, 0.5)[0])
@@ -490,6 +516,15 @@ def test_every_page_opens_without_an_error(browser, address, name, scheme, width
         assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert errors == []
+
+
+def test_what_is_pinned_on_one_map_stays_within_its_half_at_any_width(page, address):
+    visit(page, address, "map_left", "map_right")
+    for width in (900, 1040, 1180, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        drawn(page)
+        near, other = (page.locator(f".st-key-{key}").bounding_box() for key in ("near_left", "decoded_right"))
+        assert near["x"] + near["width"] < other["x"], width
 
 
 FOCUSED = """() => {

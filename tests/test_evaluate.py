@@ -76,10 +76,21 @@ def folder(digits, tmp_path):
 def test_the_table_prints_what_is_recorded_and_keeps_likelihoods_apart(folder, capsys):
     evaluate.main(["--table", "--folder", str(folder)])
     tables = capsys.readouterr().out.split("Likelihood: ")[1:]
-    assert [table.split(".")[0].split(",")[0] for table in tables] == ["gaussian", "bernoulli"]
-    for table, name in zip(tables, ("one", "two"), strict=True):
-        row = next(line for line in table.splitlines() if line.startswith(f"| {name} "))
-        assert f"| {checkpoint.read(folder / name).record['test']['squared_error']:.2f} |" in row
+    of_subject = [table.split(".")[0].split(",")[0] for table in tables]
+    assert of_subject == ["gaussian", "bernoulli"] * (len(tables) // 2)
+    for table, name in zip(tables, ("one", "two") * (len(tables) // 2), strict=True):
+        rows = [line for line in table.splitlines() if line.startswith(("| one ", "| two "))]
+        assert [row.split()[1] for row in rows] == [name]
+    for table, name in zip(tables, ("one", "two"), strict=False):
+        assert f"| {checkpoint.read(folder / name).record['test']['squared_error']:.2f} |" in table
+
+
+def test_the_tables_are_narrow_and_say_what_each_column_is(folder, capsys):
+    evaluate.main(["--table", "--folder", str(folder)])
+    said = capsys.readouterr().out
+    heads = [line for line in said.splitlines() if line.startswith("| model ")]
+    assert max(head.count("|") - 1 for head in heads) <= 8
+    assert all(f"- *{column.strip()}*: " in said for head in heads for column in head.split("|")[2:-1])
 
 
 def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
@@ -100,8 +111,7 @@ def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, d
     assert after.record["test"].keys() > before.record["test"].keys()
     assert {**after.record, "test": None} == {**before.record, "test": None}
     assert torch.equal(after.codes, before.codes)
-    row = evaluate.table([after]).splitlines()[-1]
-    assert f"| {after.record['test']['log_px_nats']:.2f} |" in row
+    assert f"| {after.record['test']['log_px_nats']:.2f} |" in evaluate.table([after])
 
 
 def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, digits, monkeypatch, capsys):

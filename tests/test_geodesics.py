@@ -4,9 +4,9 @@ import heapq
 import math
 from itertools import pairwise
 
-import dense_paths
 import pytest
 import torch
+from bench import dense_paths
 from chromium import ROOT
 from linear_gaussian import LinearGaussian
 from surfaces import Bent, flat, hill, sphere
@@ -168,7 +168,7 @@ def test_a_path_through_the_graph_is_as_short_as_a_textbook_s(device):
 
 @pytest.mark.parametrize("name", ["ae", "vae-best"])
 def test_between_codes_they_are_within_a_hundredth_of_brute_force(name):
-    """Of the pairs that `python tests/dense_paths.py` tries, on a grid half as dense, those that once were far off."""
+    """On a grid half as dense as that of `python tests/bench/dense_paths.py`, the pairs that once were far off."""
     found = dense_paths.compared(name, dense_paths.HARD[name], dense_paths.SIZE // 2)
     assert max(each.excess for each in found) < 0.01
 

@@ -26,7 +26,7 @@ def test_every_file_it_names_exists():
     named = set(re.findall(r"\b(?:vae|explorer|tests|checkpoints|\.ci)/[\w./-]*\w", README))
     named |= set(re.findall(r"\b(\w+\.py)\b", README))
     rooms = [folder for room in ("vae", "explorer") for folder in (ROOT / room).glob("**/")]
-    places = [ROOT, ROOT / "tests", ROOT / "checkpoints", *rooms]
+    places = [ROOT, ROOT / "tests", ROOT / "tests" / "bench", ROOT / "checkpoints", *rooms]
     made_by_its_commands = {"checkpoints/vae-deep.pt", "checkpoints/vae-deep.replay.pt"}
     for name in named - made_by_its_commands:
         assert any((place / name).exists() or (place / f"{name}.pt").exists() for place in places), name

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -157,43 +158,78 @@ def _whole(config: TrainConfig, images: Tensor, labels: Tensor) -> tuple[Tensor,
     return torch.cat(pixels), torch.cat(y)
 
 
-def table(checkpoints: list[Checkpoint]) -> str:
-    """The recorded test metrics as Markdown, a table for each likelihood and data set: their nats share no column.
+class Column(NamedTuple):
+    """A metric in the tables: its heading, how its numbers are written, and what it is."""
 
-    All metrics are of all test images. Where only some of them were used (`exact_metrics`), the standard error stands
-    beside the metric.
+    heading: str
+    form: str
+    meaning: str
+
+
+TABLES = {  # subject: its metrics
+    "Images at their codes": {
+        "squared_error": Column("squared error", ".2f", "summed over the 784 pixels, at a z drawn from q(z|x)"),
+        "squared_error_at_code": Column("at the code", ".2f", "the same of the grey image, decoded at its code"),
+        "knn5_accuracy": Column("5-NN", ".1%", "test codes whose 5 nearest training codes vote for their class"),
+    },
+    "Likelihood": {
+        "log_px_nats": Column("log p(x)", ".2f", "the integral over the plane; of a CVAE, log p(x\\|y)"),
+        "elbo_nats": Column("ELBO", ".2f", "with the encoder's q, the KL already taken off"),
+        "kl_nats": Column("KL", ".2f", "of the encoder's q to the prior"),
+        "refined_elbo_nats": Column("ELBO, best q", ".2f", "with the best diagonal normal found for each image"),
+        "iw500_nats": Column("IW-500", ".2f", "the importance-weighted bound of 500 draws of the encoder's q"),
+        "log_px_summed_nats": Column("label summed out", ".2f", "of a CVAE: log p(x), each class as likely as another"),
+    },
+    "The prior, and the label": {
+        "aggregate_kl_nats": Column("aggregate KL", ".3f", "of all training images' posteriors together to the prior"),
+        "holes": Column("holes", ".1%", "share of the prior that those posteriors leave nearly empty"),
+        "bayes_accuracy": Column("Bayes class", ".1%", "images whose class has the greatest p(x\\|y)"),
+        "class_agreement": Column(
+            "agreement", ".2%", "samples that a separate classifier takes for the class asked for"
+        ),
+        "cas": Column("CAS", ".2%", "accuracy on real test images of a classifier trained on samples only"),
+        "classifier_accuracy": Column(
+            "trained on real", ".2%", "accuracy of the same classifier trained on real images"
+        ),
+    },
+}
+
+
+def table(checkpoints: list[Checkpoint]) -> str:
+    """The recorded test metrics as Markdown: for each subject, a table for each likelihood and data set.
+
+    Nats of different likelihoods share no column. All metrics are of all test images. Where only some of them were used
+    (`exact_metrics`), the standard error stands beside the metric.
     """
-    columns = {  # metric: (heading, format)
-        "squared_error": ("squared error", ".2f"),
-        "squared_error_at_code": ("at the code", ".2f"),
-        "kl_nats": ("KL (nats)", ".2f"),
-        "elbo_nats": ("ELBO (nats)", ".2f"),
-        "refined_elbo_nats": ("ELBO, q refined", ".2f"),
-        "iw500_nats": ("IW-500", ".2f"),
-        "log_px_nats": ("log p(x), or p(x\\|y)", ".2f"),
-        "log_px_summed_nats": ("log p(x), label summed out", ".2f"),
-        "aggregate_kl_nats": ("aggregate KL", ".3f"),
-        "holes": ("holes", ".1%"),
-        "knn5_accuracy": ("5-NN", ".1%"),
-        "bayes_accuracy": ("Bayes class", ".1%"),
-        "class_agreement": ("class agreement", ".2%"),
-        "cas": ("CAS", ".2%"),
-        "classifier_accuracy": ("trained on real", ".2%"),
-    }
     groups: dict[str, list[Checkpoint]] = {}
     for each in checkpoints:
         groups.setdefault(_likelihood(each.config) + _of_data(each.config), []).append(each)
     lines = []
-    for comparable, group in groups.items():
-        shown = {key: column for key, column in columns.items() if any(key in each.record["test"] for each in group)}
-        header = ["model", "network", "objective", *(heading for heading, _ in shown.values())]
-        lines += [f"Likelihood: {comparable}.", "", _row(header), _row(["---", "---", "---", *["---:"] * len(shown)])]
-        for each in group:
-            test, config = each.record["test"], each.config
-            numbers = [_number(test, key, form) for key, (_, form) in shown.items()]
-            lines.append(_row([each.name, config.network, config.objective, *numbers]))
-        lines.append("")
+    for subject, columns in TABLES.items():
+        present = {
+            key: column for key, column in columns.items() if any(key in each.record["test"] for each in checkpoints)
+        }
+        if not present:
+            continue
+        lines += [f"## {subject}", ""]
+        for comparable, group in groups.items():
+            lines += _rows(comparable, group, present)
+        lines += [f"- *{column.heading}*: {column.meaning}." for column in present.values()] + [""]
     return "\n".join(lines).rstrip()
+
+
+def _rows(comparable: str, group: list[Checkpoint], columns: dict[str, Column]) -> list[str]:
+    """A table of models of one likelihood, less the columns that it would leave empty; no lines if that is all."""
+    filled = {key: column for key, column in columns.items() if any(key in each.record["test"] for each in group)}
+    rows = [
+        _row([each.name, *(_number(each.record["test"], key, column.form) for key, column in filled.items())])
+        for each in group
+        if any(key in each.record["test"] for key in filled)
+    ]
+    if not rows:
+        return []
+    head = _row(["model", *(column.heading for column in filled.values())])
+    return [f"Likelihood: {comparable}.", "", head, _row(["---", *["---:"] * len(filled)]), *rows, ""]
 
 
 def _likelihood(config: TrainConfig) -> str:

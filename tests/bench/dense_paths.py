@@ -1,6 +1,6 @@
 """Geodesics against brute force: how much longer than the shortest curve that a dense grid leads to.
 
-    python tests/dense_paths.py          20 pairs of test images a model, in about ten minutes
+    python tests/bench/dense_paths.py          20 pairs of test images a model, in about ten minutes
 
 The brute force is Dijkstra's path on a grid of 320 x 320 points with links to 32 neighbours, weighed by the distance
 between the images of their ends. It is then cut into ever more pieces, whose corners move by scipy's L-BFGS, in steps
@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from explorer.quantities import paths  # noqa: E402

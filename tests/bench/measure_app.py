@@ -1,4 +1,4 @@
-"""Measure the running app in a real Chromium and under load: `python tests/measure_app.py`, with MNIST at hand.
+"""Measure the running app in a real Chromium and under load: `python tests/bench/measure_app.py`, with MNIST at hand.
 
 On the Maps page, with the codes of the 10,000 test images on each map and with those of all 70,000 images of MNIST:
 
@@ -24,17 +24,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from chromium import LAUNCH, READY, ROOT, app, visit
 from playwright.sync_api import Browser, Page, sync_playwright
-from visitors import Crowd
 
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from explorer.figures import latent_map
-from vae import metrics
-from vae.images.sources import load_dataset
-from vae.images.tensors import ImageSet
-from vae.storage import checkpoint
+from chromium import LAUNCH, READY, app, visit  # noqa: E402
+from visitors import Crowd  # noqa: E402
+
+from explorer.figures import latent_map  # noqa: E402
+from vae import metrics  # noqa: E402
+from vae.images.sources import load_dataset  # noqa: E402
+from vae.images.tensors import ImageSet  # noqa: E402
+from vae.storage import checkpoint  # noqa: E402
 
 MODELS = {"left": "ae", "right": "vae"}  # of the start page
 STARTS = 5  # of each server
@@ -44,7 +46,7 @@ SECONDS = 5  # of hovering, drawing, playing
 OPEN = (1, 10, 50)  # pages
 TURNS = 20  # clicks of each
 # What can be touched on a page, by its script as seen from the app's folder, whose settings then hold for both.
-TOUCHABLE = {"app.py": ".latent-layers", "../tests/bare_page.py": ".nsewdrag"}
+TOUCHABLE = {"app.py": ".latent-layers", "../tests/bench/bare_page.py": ".nsewdrag"}
 IMAGE = ".st-key-decoded_left img.digit"
 
 # Resolves with the milliseconds from the next pointerup until the pinned image has changed and been drawn.

@@ -1,6 +1,6 @@
 """The two charts of the start page and nothing else, which `measure_app.py` holds the explorer against.
 
-`streamlit run tests/bare_page.py -- FOLDER`, with the charts as `left.json` and `right.json` in the folder.
+`streamlit run tests/bench/bare_page.py -- FOLDER`, with the charts as `left.json` and `right.json` in the folder.
 """
 
 import sys

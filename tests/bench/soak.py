@@ -1,6 +1,6 @@
-"""Let visitors use the app for half an hour and watch what it costs: `python tests/soak.py`, on Linux.
+"""Let visitors use the app for half an hour and watch what it costs: `python tests/bench/soak.py`, on Linux.
 
-    python tests/soak.py --minutes 30 --visitors 10 --seed 0
+    python tests/bench/soak.py --minutes 30 --visitors 10 --seed 0
 
 A real server, on this machine only. Each visitor opens a page, does on it what its page offers (clicks, draws, uploads
 pictures, chooses models, looks at images, moves the ends of paths), goes on to another page, and after a few minutes
@@ -24,9 +24,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
-from chromium import ROOT, app
 from PIL import Image
-from visitors import Crowd, Visitor
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from chromium import app  # noqa: E402
+from visitors import Crowd, Visitor  # noqa: E402
 
 PAGES = ("", "interpolate", "classes", "bound", "draw", "replay", "train")
 STAYS_SECONDS = (30, 240)  # a visitor
