@@ -8,7 +8,7 @@ from training import over, wait
 from explorer import access
 from explorer.cache import checkpoints, results
 from explorer.trainings import jobs
-from explorer.trainings.jobs import JobError
+from explorer.trainings.jobs import TrainingError
 from vae.config import TrainConfig
 from vae.images.tensors import DataError
 from vae.storage import checkpoint
@@ -71,7 +71,7 @@ def test_jobs_refuse_every_change_and_leave_the_disk_as_it_is(folder, monkeypatc
     monkeypatch.setenv(access.READ_ONLY, "1")
     before = contents(folder)
     for change in CHANGES.values():
-        with pytest.raises(JobError, match="switched off"):
+        with pytest.raises(TrainingError, match="switched off"):
             change(folder)
     assert contents(folder) == before
 

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from chromium import CHROMIUM, canvas_pixels, explorer, place, settle, visit
+from files import SVG, download, open_files
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
-from test_browser_export import SVG, open_files, taken
 
 from explorer.quantities import decode
 from vae.storage import checkpoint
@@ -53,7 +53,7 @@ def test_maps_shows_a_folders_names_and_rings_its_images(page, own_address):
 def test_a_picture_has_the_names_as_they_are(page, own_address):
     visit(page, f"{own_address}/?left=pets-ae&right=pets-vae", "map_left", "map_right")
     open_files(page)
-    tree = ElementTree.fromstring(taken(page, "svg_map_left")[0])
+    tree = ElementTree.fromstring(download(page, "svg_map_left")[0])
     assert {circle.get("data-class") for circle in tree.iter(f"{SVG}circle")} == set(NAMES)
     assert set(NAMES) <= {"".join(text.itertext()).strip() for text in tree.iter(f"{SVG}text")}
 

@@ -6,31 +6,16 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, canvas_pixels, drawn, place, ranges, ready, settle, visit
+from chromium import ROOT, canvas_pixels, drawn, place, ranges, settle, visit
+from files import SVG, download, html_file, open_files
 from PIL import Image
-from test_export import page as html_file
 
 from explorer import figures
 from explorer.quantities import decode, points
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
-SVG = "{http://www.w3.org/2000/svg}"
 RIGHT_EDGE = "document.querySelector('.st-key-map_right .js-plotly-plot')._fullLayout.xaxis.range[1]"
-
-
-def open_files(page):
-    page.get_by_text("take away", exact=True).click()
-    page.wait_for_selector("[class*='st-key-svg_'] button")
-    ready(page)
-    page.wait_for_timeout(500)  # the popover slides into place
-
-
-def taken(page, key):
-    """The bytes of a file, and its name."""
-    with page.expect_download() as download:
-        page.locator(f".st-key-{key} button").click()
-    return download.value.path().read_bytes(), download.value.suggested_filename
 
 
 def frame(page, chart):
@@ -73,7 +58,7 @@ def test_the_svg_has_a_circle_for_each_code_where_the_zoomed_map_has_it(page, ad
     page.locator(".st-key-map_right .legendtoggle").nth(3).click()
     settle(page, "document.querySelector('.st-key-map_right .js-plotly-plot')._fullData[3].visible !== true")
     open_files(page)
-    content, name = taken(page, "svg_map_right")
+    content, name = download(page, "svg_map_right")
     assert name == "vae.svg"
     tree = ElementTree.fromstring(content)
     assert_each_code_has_its_circle(page, "map_right", tree, read(ROOT / "checkpoints" / "vae"), hidden={"3"})
@@ -92,7 +77,7 @@ def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(browser, ad
         page = context.new_page()
         visit(page, address, "map_left", "map_right")
         open_files(page)
-        content, name = taken(page, "png_map_left")
+        content, name = download(page, "png_map_left")
         box = page.locator(".st-key-map_left .js-plotly-plot").bounding_box()
         assert name == "ae.png"
         image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
@@ -117,7 +102,7 @@ def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address
     settle(page, "(z1) => Math.abs(document.querySelector('.st-key-z1_right input').value - z1) < 0.02", z[0])
     shown = [[float(page.get_by_label(f"right {axis}").input_value()) for axis in ("z1", "z2")]]
     open_files(page)
-    content, name = taken(page, "digit_png_map_right")
+    content, name = download(page, "digit_png_map_right")
     assert name == "vae-digit.png"
     image = np.asarray(Image.open(io.BytesIO(content)))
     assert image.shape == (280, 280)
@@ -132,13 +117,13 @@ def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address
 def test_every_map_can_be_taken_away_with_its_marks(page, address, path, chart, mark):
     visit(page, f"{address}/{path}", chart)
     open_files(page)
-    tree = ElementTree.fromstring(taken(page, f"svg_{chart}")[0])
+    tree = ElementTree.fromstring(download(page, f"svg_{chart}")[0])
     assert mark in [text.text for text in tree.iter(f"{SVG}text")]
     codes = sum(1 for group in tree.iter(f"{SVG}g") if group.get("class") == "codes" for _ in group)
     assert codes > 9_000 or (path == "bound" and codes == 0)  # Bound paints them itself, with the posterior
     under = [image.get("href") for image in tree.iter(f"{SVG}image")]
     assert len(under) == (path == "bound")
-    assert taken(page, f"csv_{chart}")[0].startswith(b"index,label,z1,z2,log_")
+    assert download(page, f"csv_{chart}")[0].startswith(b"index,label,z1,z2,log_")
 
 
 def test_a_picture_asks_nothing_of_the_server(page, address):
@@ -149,7 +134,7 @@ def test_a_picture_asks_nothing_of_the_server(page, address):
     assert sent
     sent.clear()
     for key in ("svg_map_left", "png_map_right"):
-        taken(page, key)
+        download(page, key)
     page.wait_for_timeout(300)
     assert sent == []
 
@@ -218,7 +203,7 @@ def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next
 ):
     visit(page, f"{address}/?z1_right=1.25&z2_right=-0.5&prior=0", "map_left", "map_right")
     open_files(page)
-    content, name = taken(page, "html")
+    content, name = download(page, "html")
     assert name == "latent-space-explorer.html"
     page = alone(content)
     assert pinned(page) == (1.25, -0.5)

@@ -59,7 +59,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
     page.get_by_label("Name").fill(name)
     page.get_by_label("Name").press("Enter")
     page.get_by_role("button", name=f"Train {name}").click()
-    page.wait_for_function("(name) => location.search.includes(`job=${name}`)", arg=name)
+    page.wait_for_function("(name) => location.search.includes(`training=${name}`)", arg=name)
     page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch >= 1")
     assert bar(page).startswith(("Epoch 2 of 2", "Measuring"))
     page.reload()
@@ -79,7 +79,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
     page.get_by_role("option", name=name).click()
     settle(page, "(name) => location.search.includes(`left=${name}`)", name)
 
-    visit(page, f"{address}/train?job={name}")
+    visit(page, f"{address}/train?training={name}")
     page.get_by_role("button", name="Delete").first.click()
     page.get_by_role("button", name="Undo").wait_for()
     assert name not in stored_checkpoint.names(FOLDER)
@@ -89,7 +89,7 @@ def test_a_model_is_trained_to_the_end_found_and_removed(page, address, mnist, n
 
 
 def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, finished):
-    visit(page, f"{address}/train?job={finished}")
+    visit(page, f"{address}/train?training={finished}")
     page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch === '60'")
     codes = checkpoint.read(FOLDER / "vae").codes[:5000].numpy()
     window = extent.extent(codes, prior=True)
@@ -116,7 +116,7 @@ def test_the_map_has_the_codes_where_they_are_and_none_elsewhere(page, address, 
 
 
 def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished):
-    visit(page, f"{address}/train?job={finished}")
+    visit(page, f"{address}/train?training={finished}")
     width = "document.querySelector('.latent-plane .latent-canvas:not(.latent-under)')?.width"
     page.wait_for_function(f"{width} > 100")
     for display in ("none", ""):
@@ -131,7 +131,7 @@ def test_the_page_opens_without_an_error(browser, address, finished, scheme, wid
         page = context.new_page()
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        visit(page, f"{address}/train?job={finished}")
+        visit(page, f"{address}/train?training={finished}")
         page.wait_for_function("document.querySelector('.latent-decoded img')?.naturalWidth === 280")
         assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -35,7 +35,7 @@ def test_knn_is_sure_of_separate_clusters(generator, device):
 
 
 def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_one_that_always_says_the_same():
-    class Painter:
+    class Pixels:
         """Draws the asked class as the brightness of a pixel."""
 
         classes = 10
@@ -44,8 +44,8 @@ def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_on
         def decode(self, z, y):
             return torch.nn.functional.one_hot(y, 784).float().reshape(-1, 1, 28, 28)
 
-    assert metrics.class_agreement(Painter(), lambda x: x.flatten(1)[:, :10]) == 1
-    assert metrics.class_agreement(Painter(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
+    assert metrics.class_agreement(Pixels(), lambda x: x.flatten(1)[:, :10]) == 1
+    assert metrics.class_agreement(Pixels(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
 
 
 def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):

@@ -110,7 +110,7 @@ def test_a_label_is_summed_out_and_found_again(measured):
     assert 0 < found["log_px_summed_error_nats"] < exact_metrics.SUMMED_TOLERANCE_NATS
 
 
-class Painter:
+class Bars:
     """Draws class c as the bar that the synthetic digits show for the class `says(c)`."""
 
     latent_dim = 2
@@ -128,8 +128,8 @@ class Painter:
 def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, monkeypatch):
     monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 200)
     monkeypatch.setattr(classifier, "_shift", lambda x, _: x)  # the bars of two classes are two rows apart
-    assert exact_metrics.classification_accuracy_score(Painter(lambda y: y), digits) > 0.95
-    assert exact_metrics.classification_accuracy_score(Painter(lambda y: (y + 1) % 10), digits) < 0.1
+    assert exact_metrics.classification_accuracy_score(Bars(lambda y: y), digits) > 0.95
+    assert exact_metrics.classification_accuracy_score(Bars(lambda y: (y + 1) % 10), digits) < 0.1
 
 
 def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):

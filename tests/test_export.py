@@ -10,23 +10,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from chromium import ROOT
+from files import VIEW, html_file
 
 from explorer import browser
 from explorer.browser import export
 from explorer.browser.export import Codes
-from explorer.cache import checkpoints, results
+from explorer.cache import checkpoints
 from explorer.views import takeaway
 
-VIEW = {"manifold": False, "prior": True, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
-VIEW |= {"ends": {"left": {}, "right": {}}}
 NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|@import|\burl\((?!#)")
-
-
-def page(**names):
-    """An HTML file of these checkpoints, by side."""
-    shown = {side: checkpoints.resource(name) for side, name in names.items()}
-    planes = {side: takeaway.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
-    return export.html(planes, VIEW, browser.standalone()), planes
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -88,7 +80,7 @@ class Scripts(HTMLParser):
 
 
 def test_an_html_file_needs_no_network_and_stays_below_8_mb():
-    _, planes = page(left="cvae-best")
+    _, planes = html_file(left="cvae-best")
     largest = planes["left"]
     planes = {side: largest._replace(id=side) for side in ("left", "middle", "right")}  # three of the largest
     made = export.html(planes, VIEW, browser.standalone())
@@ -108,7 +100,7 @@ def test_an_html_file_needs_no_network_and_stays_below_8_mb():
 
 
 def test_the_readme_says_how_large_that_of_the_start_page_is():
-    megabytes = len(page(left="ae", right="vae")[0]) / 1e6
+    megabytes = len(html_file(left="ae", right="vae")[0]) / 1e6
     said = re.search(
         r"is ([\d.]+) MB for the two models of the start page",
         " ".join((ROOT / "explorer" / "README.md").read_text(encoding="utf-8").split()),
@@ -117,12 +109,12 @@ def test_the_readme_says_how_large_that_of_the_start_page_is():
 
 
 def test_a_checkpoint_on_two_sides_is_packed_once():
-    one, two = (len(page(**sides)[0]) for sides in ({"left": "vae"}, {"left": "vae", "right": "vae"}))
+    one, two = (len(html_file(**sides)[0]) for sides in ({"left": "vae"}, {"left": "vae", "right": "vae"}))
     assert two - one < 2_000
 
 
 def test_what_a_name_says_is_never_run():
-    _, planes = page(left="vae")
+    _, planes = html_file(left="vae")
     evil = "</script><script>alert(1)</script>"
     planes = {"left": planes["left"]._replace(title=evil, facts=evil)}
     parsed = Scripts(export.html(planes, VIEW, browser.standalone()).decode())

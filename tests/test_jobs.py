@@ -17,7 +17,7 @@ from chromium import ROOT
 from training import over, the, wait
 
 from explorer.trainings import jobs
-from explorer.trainings.jobs import JobError
+from explorer.trainings.jobs import TrainingError
 from vae import train
 from vae.config import TrainConfig
 from vae.storage import checkpoint, stored_checkpoint
@@ -43,7 +43,7 @@ def folder(tmp_path, program):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     yield folder
-    for job in jobs.jobs(folder):
+    for job in jobs.trainings(folder):
         jobs.stop(folder, job.name)
 
 
@@ -51,7 +51,7 @@ def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
     jobs.start(folder, "mine", CONFIG)
     assert the(folder, "mine").state == "running"
     job = wait(folder, "mine", over)
-    assert (job.state, job.said, job.model) == ("done", "", True)
+    assert (job.state, job.reason, job.model) == ("done", "", True)
     made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits)
     assert stored_checkpoint.names(folder) == ["mine"]
     assert list(job.story.rows) == made.record["history"]
@@ -110,7 +110,7 @@ def test_of_many_who_want_one_name_one_gets_it(folder):
     def attempt(_):
         try:
             jobs.start(folder, "wanted", LONG)
-        except JobError as error:
+        except TrainingError as error:
             return str(error)
 
     with ThreadPoolExecutor(8) as visitors:
@@ -119,7 +119,7 @@ def test_of_many_who_want_one_name_one_gets_it(folder):
     assert {text for text in said if text} == {
         "There is a training wanted already: choose another name, or delete that one."
     }
-    assert len(jobs.jobs(folder)) == 1
+    assert len(jobs.trainings(folder)) == 1
 
 
 @pytest.mark.fault("two processes of one name, or two kills in a row, left no model that could be read")
@@ -143,11 +143,11 @@ with locked(Path({str(folder)!r}) / "other"), locked(Path({str(folder)!r}) / "mi
         [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(JobError, match="There is a training other already"):
+        with pytest.raises(TrainingError, match="There is a training other already"):
             jobs.start(folder, "other", CONFIG)
-        with pytest.raises(JobError, match="Another process is training mine"):
+        with pytest.raises(TrainingError, match="Another process is training mine"):
             jobs.resume(folder, "mine")
-        with pytest.raises(JobError, match="mine runs"):
+        with pytest.raises(TrainingError, match="mine runs"):
             jobs.remove(folder, "mine")
         holder.kill()
     jobs.start(folder, "other", CONFIG)
@@ -170,23 +170,23 @@ def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, p
 def test_no_more_run_at_once_than_the_machine_takes(folder, monkeypatch):
     monkeypatch.setattr(jobs, "AT_ONCE", 1)
     jobs.start(folder, "first", LONG)
-    with pytest.raises(JobError, match="takes one training at once, now first: wait for one to end, or stop it"):
+    with pytest.raises(TrainingError, match="takes one training at once, now first: wait for one to end, or stop it"):
         jobs.start(folder, "second", CONFIG)
     jobs.stop(folder, "first")
     jobs.start(folder, "second", CONFIG)
-    with pytest.raises(JobError, match="now second"):
+    with pytest.raises(TrainingError, match="now second"):
         jobs.resume(folder, "first")
-    with pytest.raises(JobError, match="second runs already"):
+    with pytest.raises(TrainingError, match="second runs already"):
         jobs.resume(folder, "second")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".json", ".resume.pt"])
 def test_what_is_there_is_not_trained_over(folder, suffix):
     (folder / f"vae{suffix}").write_bytes(b"somebody's work")
-    with pytest.raises(JobError, match="There is a model vae already"):
+    with pytest.raises(TrainingError, match="There is a model vae already"):
         jobs.start(folder, "vae", CONFIG)
     assert (folder / f"vae{suffix}").read_bytes() == b"somebody's work"
-    assert jobs.jobs(folder) == []
+    assert jobs.trainings(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -194,14 +194,16 @@ def test_what_is_there_is_not_trained_over(folder, suffix):
     ["", "../vae", "a b", "-x", ".jobs", "a.b", "ä", "x" * 41, "classifier", "classifier-mine", "family", "jobs"],
 )
 def test_a_name_that_is_none_is_refused(folder, name):
-    with pytest.raises(JobError, match="name"):
+    with pytest.raises(TrainingError, match="name"):
         jobs.start(folder, name, CONFIG)
-    assert jobs.jobs(folder) == []
+    assert jobs.trainings(folder) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, program):
     (tmp_path / "file").touch()
-    with pytest.raises(JobError, match=r"file must be a folder with room, that the app may write to \(Not a directory"):
+    with pytest.raises(
+        TrainingError, match=r"file must be a folder with room, that the app may write to \(Not a directory"
+    ):
         jobs.start(tmp_path / "file", "mine", CONFIG)
 
 
@@ -230,9 +232,9 @@ def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
     jobs.start(folder, "fails", TrainConfig(**{**CONFIG.to_dict(), **config}))
     job = wait(folder, "fails", over)
     assert job.state == "failed"
-    assert re.search(said, job.said)
-    assert "\n" not in job.said
-    assert "Traceback" not in job.said
+    assert re.search(said, job.reason)
+    assert "\n" not in job.reason
+    assert "Traceback" not in job.reason
     assert stored_checkpoint.names(folder) == []
 
 
@@ -244,12 +246,12 @@ def test_a_job_that_was_killed_goes_on(folder):
     assert job.resumes
     rows = len(job.story.rows)
     jobs.resume(folder, "killed")
-    assert wait(folder, "killed", lambda job: len(job.story.rows) > rows + 1).said == ""
+    assert wait(folder, "killed", lambda job: len(job.story.rows) > rows + 1).reason == ""
 
 
 def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder):
     jobs.start(folder, "job", CONFIG)
-    with pytest.raises(JobError, match="runs: stop it first"):
+    with pytest.raises(TrainingError, match="runs: stop it first"):
         jobs.remove(folder, "job")
     wait(folder, "job", over)
     before = checkpoint.read(folder / "job").record
@@ -264,7 +266,7 @@ def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder
     assert (folder / "job.more").read_bytes() == b"of the same model"
     jobs.remove(folder, "job")
     (folder / "job.json").touch()
-    with pytest.raises(JobError, match="given away"):
+    with pytest.raises(TrainingError, match="given away"):
         jobs.restore(folder, "job")
     assert (folder / "job.json").read_bytes() == b""
     (folder / "job.json").unlink()
@@ -272,7 +274,7 @@ def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder
     os.utime(target, (0, 0))  # long ago
     jobs._forget(folder)
     assert not target.exists()
-    with pytest.raises(JobError, match="not there any more"):
+    with pytest.raises(TrainingError, match="not there any more"):
         jobs.restore(folder, "job")
 
 
@@ -328,12 +330,12 @@ def without(fields):
 def test_a_training_whose_file_is_broken_is_left_out_and_keeps_its_name(folder, place, content):
     shutil.copytree(place, place.with_name("other"))
     (place / "job.json").write_bytes(content)
-    assert [job.name for job in jobs.jobs(folder)] == ["other"]
+    assert [job.name for job in jobs.trainings(folder)] == ["other"]
     assert "whose files cannot be read" in jobs.why_not(folder, "mine")
     assert jobs.free_name(folder, "vae") == "vae-1"
     jobs.remove(folder, "mine")
     assert place.exists()
-    with pytest.raises(JobError):
+    with pytest.raises(TrainingError):
         jobs.resume(folder, "mine")
 
 
@@ -345,7 +347,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(folder, place, file, put
     (place / file).unlink(missing_ok=True)
     put(place / file)
     (place / "jobs").touch()
-    assert [job.name for job in jobs.jobs(folder)] == ([] if file == "job.json" else ["mine"])
+    assert [job.name for job in jobs.trainings(folder)] == ([] if file == "job.json" else ["mine"])
     assert jobs.why_not(folder, "mine")
 
 
@@ -354,7 +356,7 @@ def test_a_lock_that_is_held_by_a_process_that_nobody_knows_is_left_alone(folder
     with (place / "lock").open("w", encoding="utf-8") as lock:
         jobs.fcntl.flock(lock, jobs.fcntl.LOCK_EX)
         assert the(folder, "mine").state == "running"
-        with pytest.raises(JobError, match="does not say which process"):
+        with pytest.raises(TrainingError, match="does not say which process"):
             jobs.stop(folder, "mine")
 
 
@@ -367,12 +369,12 @@ def test_folders_that_are_none_or_may_not_be_looked_into_have_no_trainings(folde
         patch.setattr(os, "listdir", forbidden)
         patch.setattr(os, "scandir", forbidden)
         patch.setattr(Path, "iterdir", forbidden)
-        assert jobs.jobs(folder) == []
+        assert jobs.trainings(folder) == []
     shutil.rmtree(folder / "jobs")
     (folder / "jobs").touch()
-    assert jobs.jobs(folder) == []
+    assert jobs.trainings(folder) == []
     shutil.rmtree(folder)
-    assert jobs.jobs(folder) == []
+    assert jobs.trainings(folder) == []
     folder.mkdir()
 
 

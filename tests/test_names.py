@@ -32,14 +32,14 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize("name", GOOD)
 def test_a_link_holds_every_good_name(name):
-    read = from_query({"left": name, "job": name})
-    assert (read.left, read.job) == (name, name)
+    read = from_query({"left": name, "training": name})
+    assert (read.left, read.training) == (name, name)
 
 
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")
 @pytest.mark.parametrize("name", BAD)
 def test_a_link_holds_no_other_name(name):
-    assert from_query({"left": name, "bound_model": name, "job": name}) == ExplorerState()
+    assert from_query({"left": name, "bound_model": name, "training": name}) == ExplorerState()
 
 
 @pytest.mark.fault("names of models had four rules, and some broke a page or a link")

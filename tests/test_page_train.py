@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "FOLDER", folder)
     monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path))
     yield folder
-    for job in jobs.jobs(folder):
+    for job in jobs.trainings(folder):
         jobs.stop(folder, job.name)
 
 
@@ -55,7 +55,7 @@ def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
     app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3")
     assert "Nothing has been trained here yet" in html(app)
     press(app, "Train vae-1")
-    assert dict(app.query_params)["job"] == "vae-1"
+    assert dict(app.query_params)["training"] == "vae-1"
     assert wait(folder, "vae-1", over).state == "done"
     fine(app.run())
     assert bar(app) == "Trained: 2 of 2 epochs"
@@ -94,7 +94,7 @@ def test_a_click_too_late_is_answered_in_one_sentence(folder):
     press(one, "Train mine")
     press(other, "Train mine")
     assert other.warning[0].value.startswith("There is a training mine already")
-    assert len(jobs.jobs(folder)) == 1
+    assert len(jobs.trainings(folder)) == 1
 
 
 @pytest.mark.parametrize("name", ["vae", "../up", "family"])
@@ -122,7 +122,7 @@ def test_what_is_deleted_can_be_brought_back(folder):
     wait(folder, "vae-1", over)
     app = press(visit(), "Delete")
     assert stored_checkpoint.names(folder) == ["ae", "vae"]
-    assert "job" not in app.query_params
+    assert "training" not in app.query_params
     press(app, "Undo")
     assert bar(app) == "Trained: 1 of 1 epochs"
     assert stored_checkpoint.names(folder) == ["ae", "vae", "vae-1"]
@@ -194,7 +194,7 @@ def test_a_broken_training_takes_nobody_with_it(folder, content):
         (folder / "jobs" / name).mkdir(parents=True)
         (folder / "jobs" / name / "job.json").write_bytes(text)
         (folder / "jobs" / name / "progress.jsonl").write_bytes(content + b"\n")
-    app = visit(job="broken")
+    app = visit(training="broken")
     assert bar(app) == "Stopped after 0 of 3 epochs"
     fine(app.text_input("train_name").set_value("broken").run())
     assert "whose files cannot be read" in app.warning[0].value
@@ -222,7 +222,7 @@ def test_what_goes_away_while_a_training_is_watched_is_only_missing(folder, tmp_
     )
     line = {"event": "epoch", "seconds": 1, "row": {"epoch": 1, "loss_nats": 2}}
     (folder / "jobs" / "mine" / "progress.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    app = visit(job="mine")
+    app = visit(training="mine")
     assert sent(app, "map")["epoch"] == 1
     place = {
         "images": pets, "a class": pets / "one", "state": folder / "mine.resume.pt", "job": folder / "jobs" / "mine",

@@ -81,4 +81,4 @@ def test_so_does_a_training_that_is_watched(mnist, tmp_path, monkeypatch):
     lines = [run, *rows, {"event": "done", "run_id": record["run_id"]}]
     (place / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
-    assert checked(show("train", job="vae")) == {("train", "curves"), ("train", "map")}
+    assert checked(show("train", training="vae")) == {("train", "curves"), ("train", "map")}

@@ -129,7 +129,7 @@ def test_no_peak_is_missed_that_is_far_narrower_than_the_first_grid(d, device, g
     assert (variance[1] < 1).all()
 
 
-class Bent(LinearGaussian):
+class Folded(LinearGaussian):
     """A linear model but for z1 > 0, where it turns back, 300 times as steep, and soon stays where no image is.
 
     An image of z1 < 0 has another place there, too narrow to be seen on a grid of the first steps.
@@ -146,7 +146,7 @@ class Bent(LinearGaussian):
 
 
 def test_a_peak_that_the_first_two_grids_miss_is_found_although_they_agree(device):
-    model = Bent(device)
+    model = Folded(device)
     z1 = torch.tensor([-4.0, -0.4], device=device).double()
     x = LinearGaussian.likelihood(model, torch.stack([z1, z1], 1)).mean
     line = torch.linspace(-6, 6, 1_200_001, device=device, dtype=torch.float64)  # z2 is as if nothing were bent

@@ -20,7 +20,7 @@ CHOSEN = ExplorerState(
     left="vae", right="vae-25", label_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
     snap=False, image_a=9999, b1_right=12.5, b2_right=-1e12, style="cvae-best", label=9, seed=2**31 - 1,
     bound_model="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
-    job="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,
+    training="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,
     train_batch_size=1,
     drawing=state.packed(bytes([0, 7] * 392)), label_drawing=3, drawn_bound=True,
     replay_left="vae", z2_replay_right=0.25, epoch=0.031983, fit=False,

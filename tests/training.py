@@ -8,7 +8,7 @@ from pathlib import Path
 from chromium import ROOT
 
 from explorer.trainings import jobs
-from explorer.trainings.jobs import Job
+from explorer.trainings.jobs import Training
 
 SCRIPT = """
 import sys, time
@@ -29,12 +29,12 @@ def program(folder: Path, more: str = "") -> tuple[str, str]:
     return sys.executable, str(script)
 
 
-def the(folder: Path, name: str) -> Job:
+def the(folder: Path, name: str) -> Training:
     """The job of a name."""
-    return next(job for job in jobs.jobs(folder) if job.name == name)
+    return next(job for job in jobs.trainings(folder) if job.name == name)
 
 
-def wait(folder: Path, name: str, until: Callable[[Job], object]) -> Job:
+def wait(folder: Path, name: str, until: Callable[[Training], object]) -> Training:
     """The job as soon as it is as it should be."""
     deadline = time.monotonic() + SECONDS
     while not until(job := the(folder, name)):
@@ -43,6 +43,6 @@ def wait(folder: Path, name: str, until: Callable[[Job], object]) -> Job:
     return job
 
 
-def over(job: Job) -> bool:
+def over(job: Training) -> bool:
     """Whether its process has ended."""
     return job.state != "running"

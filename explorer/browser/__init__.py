@@ -60,7 +60,11 @@ def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
     return {name: files.add(blob, "application/octet-stream", name).lstrip("/") for name, blob in blobs.items()}
 
 
-def bridge(page: str, data: Payload, on_pick: Callable[[Any], None], part: str = "") -> None:
+def ignore(pick: Any) -> None:
+    """Take what the browser sends where there is nothing to pick."""
+
+
+def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, part: str = "") -> None:
     """Tie a page, or a part of it, to its controller in the browser.
 
     Args:

@@ -27,7 +27,7 @@ from explorer.quantities.own_image import Classification, OwnCode
 from explorer.quantities.paths import Travel
 from explorer.quantities.training_preview import Preview
 from explorer.trainings import jobs
-from explorer.trainings.jobs import Job
+from explorer.trainings.jobs import Training
 from vae import snapshots
 from vae.geodesics import Graph
 from vae.images import sources
@@ -353,32 +353,35 @@ def fetch(dataset: str) -> None:
 # Trainings
 
 
-def trainings() -> list[Job]:
+def trainings() -> list[Training]:
     """All trainings that were begun from the page, the last one first."""
-    return jobs.jobs(checkpoints.FOLDER)
+    return jobs.trainings(checkpoints.FOLDER)
 
 
-def _epoch_version(job: Job) -> Version:
+def _epoch_version(training: Training) -> Version:
     """A training's model after its last whole epoch."""
-    images = _split_version(job.config.dataset)
-    return Version(("training", job.name), (job.created, job.story.run_id, job.model, len(job.story.rows), images))
+    images = _split_version(training.config.dataset)
+    return Version(
+        ("training", training.name),
+        (training.created, training.story.run_id, training.model, len(training.story.rows), images),
+    )
 
 
 @cached(version_of=_epoch_version)
-def _preview(job: Job) -> Preview | None:
-    if job.model:
-        return training_preview.trained(opened(job.name).checkpoint)
-    split = _test_split(job.config.dataset)
+def _preview(training: Training) -> Preview | None:
+    if training.model:
+        return training_preview.trained(opened(training.name).checkpoint)
+    split = _test_split(training.config.dataset)
     if split is None:
         return None
-    if job.story.rows:
-        return training_preview.after_epoch(suffixed(checkpoints.FOLDER / job.name, ".resume.pt"), split)
-    return training_preview.untrained(job.config, split)
+    if training.story.rows:
+        return training_preview.after_epoch(suffixed(checkpoints.FOLDER / training.name, ".resume.pt"), split)
+    return training_preview.untrained(training.config, split)
 
 
-def preview(job: Job) -> Preview | None:
+def preview(training: Training) -> Preview | None:
     """What a training's model makes of the test images after its last whole epoch; None where that is not here."""
     try:
-        return _preview(job)
+        return _preview(training)
     except (CheckpointError, DataError, OSError):  # its images are not here, or it was just now replaced or removed
         return None

@@ -236,7 +236,7 @@ def terms(analysis: Analysis, unit: str, conditional: bool) -> list[tuple[str, P
         ),
         ("=", Part("ELBO", has.elbo), f"the bound{elbo_off}"),
         ("=", Part(f"E log p({xz})", has.reconstruction, "reconstruction"), f"reconstruction{elbo_off}"),
-        ("−", Part("KL(q ‖ p(z))", has.kl, "kl"), "what q says beyond the prior"),
+        ("−", Part("KL(q ‖ p(z))", has.kl, "kl"), "how far q is from the prior"),
     ]
 
 

@@ -156,7 +156,9 @@ def best_gaussian(model: VAE, x: Tensor, y: Tensor | None, posterior: Posterior 
         y: (1,), its label; None for a model that takes none.
         posterior: What is known of p(z|x): its moments and its mode.
     """
-    log_px, error = (torch.tensor([nats]).double() for nats in (posterior.log_px_nats, posterior.error_nats))
+    log_px, error = (
+        torch.tensor([nats], dtype=torch.float64) for nats in (posterior.log_px_nats, posterior.error_nats)
+    )
     mean, covariance, mode = (part[None].double() for part in (posterior.mean, posterior.covariance, posterior.mode))
     return inference_gap.best_gaussian(model, x, y, Moments(mean, covariance, mode, log_px, error))
 
@@ -178,7 +180,7 @@ def _terms(exact: Posterior, best: BestGaussian, q: DiagonalNormal, elbo: Elbo, 
 
 def _description(terms: Terms, step: float, on_levels: float) -> Description:
     log_likelihood, kl, log_px = (
-        torch.tensor(nats).double() for nats in (terms.reconstruction, terms.kl, terms.log_px)
+        torch.tensor(nats, dtype=torch.float64) for nats in (terms.reconstruction, terms.kl, terms.log_px)
     )
     code = two_part_code_bits(log_likelihood, kl, log_px, step)
     assert code.excess_bits is not None  # as log p(x) is known

@@ -70,12 +70,12 @@ class Facts(msgspec.Struct, omit_defaults=True):
     stopped: bool = False
 
 
-class JobError(RuntimeError):
+class TrainingError(RuntimeError):
     """A change of a training is impossible; the message is one sentence, and says what can be done."""
 
 
 @dataclass(frozen=True)
-class Job:
+class Training:
     """A training as it is now."""
 
     name: str
@@ -83,7 +83,7 @@ class Job:
     state: State
     created: float  # seconds since the epoch of Unix
     story: Story
-    said: str = ""  # why it failed, in one sentence
+    reason: str = ""  # why it failed, in one sentence
     model: bool = False  # whether the checkpoint of its name is its own
 
     @property
@@ -92,14 +92,14 @@ class Job:
         return self.state in ("stopped", "failed")
 
 
-def jobs(folder: Path) -> list[Job]:
+def trainings(folder: Path) -> list[Training]:
     """All trainings of a folder of checkpoints, the newest first, and those removed lately.
 
     A training whose files are damaged or unreadable is left out.
     """
     places = [*_within(folder / _JOBS), *_within(folder / _JOBS / _REMOVED)]
-    readable = [job for job in (_look(folder, place) for place in places) if job]
-    return sorted(readable, key=lambda job: job.created, reverse=True)
+    readable = [training for training in (_look(folder, place) for place in places) if training]
+    return sorted(readable, key=lambda training: training.created, reverse=True)
 
 
 def why_not(folder: Path, name: str) -> str:
@@ -112,8 +112,8 @@ def why_not(folder: Path, name: str) -> str:
     try:
         checked_name(name)
     except ValueError as error:
-        said = str(error)
-        return f"{said[0].upper()}{said[1:]}."
+        message = str(error)
+        return f"{message[0].upper()}{message[1:]}."
     if os.path.lexists(_place(folder, name)) and _look(folder, _place(folder, name)) is None:
         return f"There is a training {name} whose files cannot be read: choose another name, or restore them."
     if os.path.lexists(_place(folder, name)) or is_busy(folder / name):
@@ -137,7 +137,7 @@ def free_name(folder: Path, kind: str) -> str:
 
 
 def start(folder: Path, name: str, config: TrainConfig) -> None:
-    """Begin a training; raises JobError where the name is taken or as many run as this machine takes.
+    """Begin a training; raises TrainingError where the name is taken or as many run as this machine takes.
 
     Args:
         folder: That of the checkpoints.
@@ -147,7 +147,7 @@ def start(folder: Path, name: str, config: TrainConfig) -> None:
     with _locked(folder):
         reason = why_not(folder, name) or _crowded(folder)
         if reason:
-            raise JobError(reason)
+            raise TrainingError(reason)
         place = _place(folder, name)
         place.mkdir()
         _write(place, Facts(config.to_dict(), time.time(), THREADS))
@@ -167,7 +167,9 @@ def stop(folder: Path, name: str) -> None:
             return
         facts = _read(place)
         if facts.process is None:
-            raise JobError(f"{place / 'job.json'} does not say which process trains {name}: end that process by hand.")
+            raise TrainingError(
+                f"{place / 'job.json'} does not say which process trains {name}: end that process by hand."
+            )
         _write(place, msgspec.structs.replace(facts, stopped=True))
         for order in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
@@ -178,7 +180,7 @@ def stop(folder: Path, name: str) -> None:
 
 
 def resume(folder: Path, name: str) -> None:
-    """Let a training that was stopped or failed go on after its last whole epoch; raises JobError if it cannot.
+    """Let a training that was stopped or failed go on after its last whole epoch; raises TrainingError if it cannot.
 
     Args:
         folder: That of the checkpoints.
@@ -186,13 +188,13 @@ def resume(folder: Path, name: str) -> None:
     """
     with _locked(folder):
         place = _place(folder, name)
-        job = _look(folder, place)
-        if job is None or not job.resumes:
-            raise JobError(f"The training {name} {'runs already' if job else 'is not there any more'}.")
+        training = _look(folder, place)
+        if training is None or not training.resumes:
+            raise TrainingError(f"The training {name} {'runs already' if training else 'is not there any more'}.")
         if is_busy(folder / name):
-            raise JobError(f"Another process is training {name}, not from this page: wait until it ends.")
+            raise TrainingError(f"Another process is training {name}, not from this page: wait until it ends.")
         if reason := _crowded(folder):
-            raise JobError(reason)
+            raise TrainingError(reason)
         _write(place, msgspec.structs.replace(_read(place), stopped=False))
         _launch(folder, place)
 
@@ -206,15 +208,15 @@ def remove(folder: Path, name: str) -> None:
     """
     with _locked(folder):
         place = _place(folder, name)
-        job = _look(folder, place)
-        if job is None:
+        training = _look(folder, place)
+        if training is None:
             return
-        if job.state == "running" or is_busy(folder / name):
-            raise JobError(f"The training {name} runs: stop it first.")
+        if training.state == "running" or is_busy(folder / name):
+            raise TrainingError(f"The training {name} runs: stop it first.")
         _forget(folder)
         (place / _KEPT).mkdir(exist_ok=True)
         for file in _files(folder, name):
-            if job.model or file.name.endswith(_STATE):
+            if training.model or file.name.endswith(_STATE):
                 os.replace(file, place / _KEPT / file.name)
         target = folder / _JOBS / _REMOVED / name
         target.parent.mkdir(exist_ok=True)
@@ -224,7 +226,7 @@ def remove(folder: Path, name: str) -> None:
 
 
 def restore(folder: Path, name: str) -> None:
-    """Bring back what `remove` took away; raises JobError if the name has been given away or the day is over.
+    """Bring back what `remove` took away; raises TrainingError if the name has been given away or the day is over.
 
     Args:
         folder: That of the checkpoints.
@@ -233,9 +235,9 @@ def restore(folder: Path, name: str) -> None:
     with _locked(folder):
         target = folder / _JOBS / _REMOVED / name
         if not target.is_dir():
-            raise JobError(f"{name} is not there any more: what is removed is kept for a day.")
+            raise TrainingError(f"{name} is not there any more: what is removed is kept for a day.")
         if why_not(folder, name):
-            raise JobError(f"The name {name} has been given away: delete what has it now to bring this one back.")
+            raise TrainingError(f"The name {name} has been given away: delete what has it now to bring this one back.")
         place = _place(folder, name)
         os.replace(target, place)
         for file in reversed(_files(place / _KEPT, name)):
@@ -254,7 +256,7 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 def _crowded(folder: Path) -> str:
     """Why no more can run, in one sentence; empty if one more can."""
-    running = [job.name for job in jobs(folder) if job.state == "running"]
+    running = [training.name for training in trainings(folder) if training.state == "running"]
     if len(running) < AT_ONCE:
         return ""
     many = f"{AT_ONCE} trainings" if AT_ONCE > 1 else "one training"
@@ -282,13 +284,13 @@ def _launch(folder: Path, place: Path) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
 
 
-def _look(folder: Path, place: Path) -> Job | None:
+def _look(folder: Path, place: Path) -> Training | None:
     """The state of a training; None where there is none that can be read."""
     removed, running = place.parent.name == _REMOVED, _runs(place)  # first, so that what is read later is not older
     try:
         facts = _read(place)
         config = TrainConfig.from_dict(facts.config)
-    except (JobError, ValueError):  # just removed, or damaged
+    except (TrainingError, ValueError):  # just removed, or damaged
         return None
     story = _story(place / "progress.jsonl")
     model = (
@@ -302,8 +304,8 @@ def _look(folder: Path, place: Path) -> Job | None:
         state = "done"
     else:
         state = "stopped" if facts.stopped else "failed"
-    said = _reason(place / "log") if state == "failed" else ""
-    return Job(place.name, config, state, facts.created, story, said, model)
+    reason = _reason(place / "log") if state == "failed" else ""
+    return Training(place.name, config, state, facts.created, story, reason, model)
 
 
 _stories: dict[Path, tuple[file_pair.Stamp, Story]] = {}  # by file: its stamp, and what it says
@@ -361,19 +363,21 @@ def _within(folder: Path) -> list[Path]:
 def _locked(folder: Path) -> Iterator[None]:
     """Keep all other processes from changing a training of this folder.
 
-    Raises JobError where trainings cannot be changed: on a read-only server, or without locks or a folder to write to.
+    Raises TrainingError where that cannot be: on a read-only server, or without locks or a folder to write to.
     """
     if access.read_only():
-        raise JobError(access.SENTENCE)
+        raise TrainingError(access.SENTENCE)
     if fcntl is None:
-        raise JobError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
+        raise TrainingError("Training from the page needs Linux or macOS: use `python -m vae.train` here.")
     try:
         (folder / _JOBS).mkdir(parents=True, exist_ok=True)
         with (folder / _JOBS / ".lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        raise JobError(f"{folder} must be a folder with room, that the app may write to ({error.strerror}).") from error
+        raise TrainingError(
+            f"{folder} must be a folder with room, that the app may write to ({error.strerror})."
+        ) from error
 
 
 def _forget(folder: Path) -> None:
@@ -384,12 +388,12 @@ def _forget(folder: Path) -> None:
 
 
 def _read(place: Path) -> Facts:
-    """What is known of a training; raises JobError where its file is missing, damaged, or may not be read."""
+    """What is known of a training; raises TrainingError where its file is missing, damaged, or may not be read."""
     file = place / "job.json"
     try:
         return msgspec.json.decode(read_at_most(file), type=Facts)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise JobError(f"{file} cannot be read, so nothing is known about the training {place.name}.") from error
+        raise TrainingError(f"{file} cannot be read, so nothing is known about the training {place.name}.") from error
 
 
 def _write(place: Path, facts: Facts) -> None:

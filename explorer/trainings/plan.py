@@ -26,13 +26,18 @@ class Plan(NamedTuple):
 def config_of(state: ExplorerState) -> TrainConfig:
     """The configuration that is chosen; a setting that the model or the likelihood does not use keeps its default."""
     chosen = {name: getattr(state, PREFIX + name) for name in SETTINGS}
-    idle = [*(VARIATIONAL if chosen["model"] == "ae" else ()), *(() if has_sigma(state) else ("sigma",))]
+    idle = [*(() if has_prior(state) else VARIATIONAL), *(() if has_sigma(state) else ("sigma",))]
     return TrainConfig(**{name: value for name, value in chosen.items() if name not in idle})
+
+
+def has_prior(state: ExplorerState) -> bool:
+    """Whether the model that is chosen has a prior, and so a KL."""
+    return TrainConfig(model=state.train_model).has_prior  # pyright: ignore[reportArgumentType]  # one of its choices
 
 
 def has_sigma(state: ExplorerState) -> bool:
     """Whether sigma makes a difference: the likelihood is a fixed Gaussian, and there is a KL beside it."""
-    return state.train_likelihood == "gaussian" and state.train_model != "ae"
+    return state.train_likelihood == "gaussian" and has_prior(state)
 
 
 def plan(config: TrainConfig) -> Plan:

@@ -31,7 +31,7 @@ FAMILY_PLANE = 6.0  # a small sigma spreads the codes
 HEIGHT = 350
 HELP = "Shaded: where this image's code must be. Ellipse: where the encoder puts it. Click a map for another image."
 SCALE = 4
-IMAGES = 236  # two of them, and the gap between
+IMAGES = 236  # pixels of the screen, of two images and the gap between them
 
 
 def render() -> None:
@@ -79,7 +79,7 @@ def picked(value: Any) -> None:
 
 
 def choose_model(names: list[str], family: Family) -> str:
-    """The choice of a model, and of a sigma where the family was chosen."""
+    """Choose a model, and a sigma where the family is chosen; gives the name of the checkpoint."""
     names = [name for name in names if name != FAMILY] + [FAMILY] * bool(family.sigmas)
     parts.keep_within("bound_model", names)
 
@@ -93,7 +93,7 @@ def choose_model(names: list[str], family: Family) -> str:
 
 
 def choose_sigma(family: Family) -> str:
-    """The member of the family at the knob's sigma, or nearest to the one that a link names."""
+    """Choose a member of the family by its sigma, at first the one nearest to what a link asks for; gives its name."""
     sigmas = list(family.sigmas)
     sigma = session.current().sigma
     if sigma is None or sigma not in sigmas:
@@ -114,7 +114,7 @@ def choose_sigma(family: Family) -> str:
 
 
 def choose_image(model: BoundModel) -> BoundImage:
-    """The choice of an image: the drawing, one of the test set, or a decoded point where that is not to be had."""
+    """Choose an image: the drawing, a test image, or a decoded point where the test images are missing."""
     if session.current().drawn_bound and session.current().drawing:
         return drawn_image(model)
     images = results.test_images(model.checkpoint)
@@ -132,12 +132,15 @@ def choose_image(model: BoundModel) -> BoundImage:
 
 
 def drawn_image(model: BoundModel) -> BoundImage:
-    """The digit from the page Draw, as the model's likelihood has it; a conditional model is told what it is."""
+    """The drawing from the page Draw, grey or in black and white like the images of the model.
+
+    The visitor chooses the class that a conditional model is told.
+    """
     conditional = model.checkpoint.config.conditional
     parts.say("your drawing" + ", taken for a" * conditional)
     if conditional:
         parts.choose_class("label_bound", "Class of the drawing", model.checkpoint.class_names)
-    state = session.current()  # the class of a link may be none of this model's
+    state = session.current()  # as a link may ask for a class that this model does not have
     st.button("test images", on_click=lambda: session.update(drawn_bound=False))
     image, label = own_image.as_image(unpacked(state.drawing)), state.label_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
@@ -146,7 +149,7 @@ def drawn_image(model: BoundModel) -> BoundImage:
 
 
 def test_image(model: BoundModel, index: int) -> BoundImage:
-    """An image of the test set, as the model's likelihood has it: grey, or black and white.
+    """A test image, grey or in black and white like the images of the model.
 
     Raises ValueError if the images have disappeared since the page was opened.
     """
@@ -172,12 +175,12 @@ def offer_step(name: str, icon: str, by: int, count: int) -> None:
 
 
 def any_image(count: int) -> Callable[[], None]:
-    """What goes to some one of `count` test images."""
+    """A click that goes to a random one of `count` test images."""
     return lambda: session.update(image_bound=random.randrange(count))
 
 
 def offer_hardest(model: BoundModel) -> None:
-    """The test images with the widest gap, where the model's record names them."""
+    """Offer the test images with the widest gap, where the model's record names them."""
     images = hardest_images(model.checkpoint.record)
     if not images:
         return
@@ -195,7 +198,7 @@ def offer_hardest(model: BoundModel) -> None:
         "Hardest images",
         images,
         format_func=label,
-        placeholder="hardest by gap",
+        placeholder="largest gap",
         label_visibility="collapsed",
         width=190,
         key="hardest_bound",
@@ -204,12 +207,12 @@ def offer_hardest(model: BoundModel) -> None:
 
 
 def hardest_images(record: dict[str, Any]) -> list[int]:
-    """The indices of these images, empty if the record names none."""
+    """The indices of the test images with the widest gap; empty if the record names none."""
     return list(dict.fromkeys(record["test"].get("hardest", [])))
 
 
 def decoded_image(model: BoundModel) -> BoundImage:
-    """The image at a point of the plane, with pixels drawn black or white where the model's are."""
+    """The image decoded at a point that the visitor chooses, in black and white where the images of the model are."""
     state, checkpoint = session.current(), model.checkpoint
     code = checkpoint.codes[state.image_bound % len(checkpoint.codes)].numpy()
     z = points.rounded(code, float(checkpoint.codes.numpy().std(axis=0).min()) / 100)
@@ -231,7 +234,7 @@ def decoded_image(model: BoundModel) -> BoundImage:
     return BoundImage(f"decoded {z} {label}", "decoded", image[0], label)
 
 
-# What is found
+# Results
 
 
 def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
@@ -240,18 +243,7 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
         analysis = results.analysis(model, image)
     state = session.current()
     browser.banks({model.id: model.blob})
-    with st.container(horizontal=True, wrap=False):
-        with st.container(width=IMAGES):
-            show_images(model, image, analysis)
-            browser.bridge("bound", {"part": "again"}, picked, part="_again")
-        with st.container():
-            middle, right = st.columns(2)  # both there at once: a chart that is first wide and then narrow zooms out
-            with middle:
-                reach = FAMILY_PLANE if state.bound_model == FAMILY else PLANE
-                figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
-                st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
-            with right:
-                browser.bridge("bound", close_payload(model, image, analysis), session.undoable(picked), part="_close")
+    show_planes(model, image, analysis)
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.config.conditional
         terms, cuts = formulas.terms(analysis, state.unit, conditional), formulas.cuts(analysis, conditional)
@@ -261,7 +253,6 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     if model.checkpoint.config.codes_are_modes:
         parts.say("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
     if not analysis.terms.settled:
-        state = session.current()
         error = f"± {bars.number(analysis.terms.error, state.unit)} {state.unit}"
         st.warning(
             f"log p(x) has not settled: it is known to {error}. This decoder changes so fast from point to point that "
@@ -272,8 +263,24 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     analyse_next(model, image, family)
 
 
+def show_planes(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
+    """The image, and beside it the plane from afar and close up."""
+    with st.container(horizontal=True, wrap=False):
+        with st.container(width=IMAGES):
+            show_images(model, image, analysis)
+            browser.bridge("bound", {"part": "again"}, picked, part="_again")
+        with st.container():
+            middle, right = st.columns(2)  # at the same time: a chart that is first wide and then narrow zooms out
+            with middle:
+                reach = FAMILY_PLANE if session.current().bound_model == FAMILY else PLANE
+                figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
+                st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
+            with right:
+                browser.bridge("bound", close_payload(model, image, analysis), session.undoable(picked), part="_close")
+
+
 def analyse_next(model: BoundModel, image: BoundImage, family: Family) -> None:
-    """Find meanwhile what the visitor may ask for next: the image under the rest of the family, or the next image."""
+    """Analyse in the background what the visitor may want next: the image under the rest of the family, or the next."""
     if session.current().bound_model == FAMILY:
         results.analyse_ahead([(other, image) for other in readable_members(family.sigmas.values())])
     elif image.source == "test":
@@ -283,7 +290,7 @@ def analyse_next(model: BoundModel, image: BoundImage, family: Family) -> None:
 
 
 def readable_members(names: Iterable[str]) -> Iterator[BoundModel]:
-    """The members of a family, without those that have become unreadable since the page was opened."""
+    """The members of a family that can still be read."""
     for name in names:
         with suppress(CheckpointError):
             yield results.bound_model(name)
@@ -351,7 +358,7 @@ def show_formulas(model: BoundModel, image: BoundImage, analysis: Analysis) -> N
 
 
 def show_bernoulli_pair(model: BoundModel, image: BoundImage, family: Family) -> None:
-    """Why the knob of the family is not there for black and white pixels, by this very image."""
+    """Say, with this image's numbers, why black-and-white pixels have no sigma to choose."""
     if session.current().bound_model != FAMILY or len(family.betas) < 2 or image.source != "test":
         return
     numbers = []

@@ -1,4 +1,4 @@
-"""Classes: what a conditional VAE makes of a place in its plane when it is asked for each class."""
+"""Classes: what a conditional VAE decodes at a point of its plane in each class."""
 
 from functools import partial
 from typing import Any
@@ -75,7 +75,7 @@ def picked(value: Any) -> None:
 
 @session.fragment
 def show_style(resource: Resource) -> None:
-    """Every class at the pinned z, and the way from one class to another there."""
+    """Every class at the pinned z, and the morph from one class to another."""
     count = resource.checkpoint.model.classes
     parts.keep_below("label", count)
     parts.keep_below("morph", count, otherwise=count - 1)
@@ -105,7 +105,7 @@ def show_samples(resource: Resource) -> None:
 
 
 def show_table(resource: Resource) -> None:
-    """All classes by `STYLES` places of the prior, from its middle outwards."""
+    """All classes at `STYLES` points of the prior, from its middle outwards."""
     with parts.row():
         parts.say("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):

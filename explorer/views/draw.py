@@ -1,4 +1,4 @@
-"""Draw: a digit of one's own, its code on both maps while the pen moves, and the same style in all ten digits."""
+"""Draw: a drawn digit, its code on both maps while the pen moves, and the same style in all ten digits."""
 
 import base64
 from typing import Any
@@ -25,7 +25,7 @@ SIDES: tuple[Side, Side] = ("left", "right")
 PAD = 280
 LOADED = "drawings_loaded"  # how many drawings were uploaded in this session
 PROBLEM = "drawing_problem"
-DOUBT = "drawing_doubt"  # by the drawing that was read from a picture: what may be wrong with it
+DOUBT = "drawing_doubt"  # what may be wrong with a drawing that was read from a picture, by the drawing
 NOT_ALONE = "Something else is in the picture."
 NOT_CLEAR = "The digit is hard to make out in this picture."
 CHECK = "The small image shows what was read. If that is wrong, crop the picture closer to the digit."
@@ -42,14 +42,10 @@ def render() -> None:
         for side, column in zip(SIDES, st.columns(2), strict=True):
             if side in shown:
                 with column:
-                    browser.bridge("draw", payloads.DrawPart(part=side), dropped, part=f"_{side}")
+                    browser.bridge("draw", payloads.DrawPart(part=side), part=f"_{side}")
     style = show_ten()
     with left:
         show_pad(shown, style)
-
-
-def dropped(value: Any) -> None:
-    """The parts that only show send nothing."""
 
 
 def picked(value: Any) -> None:
@@ -80,15 +76,15 @@ def show_ten() -> Resource | None:
         with st.container(width=PAD, gap="xsmall"):
             st.html('<div class="latent-heading">Your style in all ten digits</div>')
             style = parts.choose("style", names)
-            browser.bridge("draw", {"part": "note"}, dropped, part="_note")
+            browser.bridge("draw", {"part": "note"}, part="_note")
         if style:
-            browser.bridge("draw", {"part": "ten"}, dropped, part="_ten")
+            browser.bridge("draw", {"part": "ten"}, part="_ten")
     return style
 
 
 @session.fragment
 def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
-    """The pad, and what the server has to say once the pen is lifted."""
+    """The pad, and what the server computes once the pen is lifted."""
     if style:
         parts.keep_below("label_drawing", style.checkpoint.model.classes, otherwise=None)
     state, levels = session.current(), pixels()
@@ -121,7 +117,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
 
 
 def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
-    """What one map's controller needs: who encodes, and where nobody can in the browser, the code."""
+    """What one map's controller needs: the encoder, or the code where the browser cannot encode."""
     encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
     data = payloads.DrawSide(
         bank=resource.id,
@@ -137,7 +133,7 @@ def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloa
 
 
 def style_payload(style: Resource) -> payloads.DrawStyle:
-    """The conditional model, and the likelihood under which the browser guesses the class meanwhile."""
+    """The conditional model, and the likelihood under which the browser guesses the class until the server answers."""
     encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
     likelihood = payloads.Likelihood(
         bernoulli=config.likelihood.startswith("bernoulli"), sigma=shared_sigma(style.checkpoint)
@@ -160,7 +156,7 @@ def offer_upload() -> None:
 
 
 def uploaded() -> None:
-    """Take the file that was given as the drawing, or say what is wrong with it."""
+    """Take an uploaded file as the drawing, or say what is wrong with it."""
     file = st.session_state["upload_drawing"]
     if isinstance(file, DeletedFile):  # it was read, and `content_of` removed it
         return
@@ -179,7 +175,7 @@ def uploaded() -> None:
 
 
 def content_of(file: UploadedFile) -> bytes:
-    """The content of an uploaded file, which is then removed from the server: Streamlit would keep every upload."""
+    """The content of an uploaded file, which is then removed from the server, because Streamlit keeps every upload."""
     content = file.getvalue()
     file.truncate(0)
     run = get_script_run_ctx()
@@ -190,7 +186,7 @@ def content_of(file: UploadedFile) -> bytes:
 
 def offer_pages(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
     """Buttons that take the drawing to other pages."""
-    parts.say("use it in")
+    parts.say("use it on")
     to_bound = st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound")
     to_path = {}
     for end in "ab":

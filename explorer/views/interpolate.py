@@ -1,4 +1,4 @@
-"""Interpolate: a way between two points, what each place on it decodes to, and whether codes lie near it."""
+"""Interpolate: a path between two points, what each point on it decodes to, and whether codes lie near it."""
 
 from functools import partial
 from html import escape
@@ -72,7 +72,7 @@ def picked(value: Any) -> None:
 
 
 class Route(NamedTuple):
-    """What is asked of one map: a model, the class that it decodes, and both ends."""
+    """The path that is wanted on one map: its model, the class that is decoded, and both ends."""
 
     resource: Resource
     label: int
@@ -86,7 +86,7 @@ class Route(NamedTuple):
 
 @session.fragment
 def show_paths(shown: dict[Side, Resource]) -> None:
-    """The part that answers a moved end: both paths, the codes near them, and the files to take away."""
+    """Both paths, the codes near them, and their files; this part runs again when an end has moved."""
     snap = session.current().snap and same_images(shown)
     count = min((len(resource.checkpoint.codes) for resource in shown.values()), default=TEST_IMAGES)
     if snap:
@@ -135,7 +135,7 @@ def path_payload(route: Route, kind: str) -> payloads.Path:
 
 
 def say_class(route: Route, state: ExplorerState) -> None:
-    """What a conditional model makes of two test images of other classes: of each it keeps the style."""
+    """Say what a conditional model makes of two test images of other classes: it keeps only their styles."""
     labels, names = route.resource.checkpoint.labels.tolist(), route.resource.stored.class_names
     a, b = (escape(names[labels[index % len(labels)]]) for index in (state.image_a, state.image_b))
     asked = escape(names[route.label])

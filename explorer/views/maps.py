@@ -1,7 +1,7 @@
 """Maps: two latent spaces or three side by side; move to see a digit, click to keep it.
 
-The maps need no PyTorch, and what is pinned on them does. So a server that has just started shows the maps alone, and
-the rest when it is imported.
+The maps need no PyTorch, but what is pinned on them does. So a server that has just started shows the maps first, and
+the rest once PyTorch is imported.
 """
 
 from functools import partial
@@ -55,7 +55,7 @@ def render() -> None:
 
 
 def offer_preset() -> None:
-    """One click to the three models whose maps tell most beside each other, and one back to the two maps before."""
+    """A button that shows three models whose maps tell most beside each other, or one that goes back to two maps."""
     if session.current().middle:
         st.button("two maps", on_click=two)
     elif set(PRESET.values()) <= set(checkpoints.checkpoint_names()):
@@ -69,14 +69,14 @@ def three() -> None:
 
 
 def two() -> None:
-    """Show the two models that were shown before the preset; after a link to three maps, the first two of them."""
+    """Show the two models from before the preset; after a link to three maps, show the first two of them."""
     state, before = session.current(), st.session_state.get(BEFORE)
     left, right = (before.left, before.right) if before else (state.left, state.middle)
     arrange({"left": left, "middle": "", "right": right}, before)
 
 
 def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> None:
-    """Show these models by side, each with its class and its points, now or else `before`; those of its side first."""
+    """Show models, each with the class and points that it has now or had `before`, on the same side or on another."""
     changes: dict[str, Any] = {**models}
     for side, name in models.items():
         known = [(state, place) for place in (side, *SIDES) for state in (session.current(), before) if state]
@@ -87,7 +87,7 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
 
 
 def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False) -> None:
-    """Tie a map to its controller in the browser; with `announce`, a run is asked for once the map can be touched."""
+    """Tie a map to its controller, which with `announce` asks for a run once the map can be touched."""
     state = session.current()
     shown = payloads.Map(
         side=side,
@@ -102,7 +102,7 @@ def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False)
 
 
 def picked(value: Any) -> None:
-    """Keep the point that was clicked in the browser; what is no point is dropped."""
+    """Keep the point that was clicked in the browser; anything else is dropped."""
     try:
         side = one_of(*SIDES)(value["side"])
         z1, z2 = point(value["z"])
@@ -112,7 +112,7 @@ def picked(value: Any) -> None:
 
 
 def offer_files(shown: dict[Side, Resource]) -> None:
-    """The files of each map, its pinned digit among them, and the whole view as one."""
+    """The files of each map, among them its pinned image, and the whole view as one file."""
     from explorer.views import pins
 
     state = session.current()

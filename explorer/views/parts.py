@@ -1,4 +1,4 @@
-"""What several pages show: a choice of checkpoint, its map, its line of figures, and a broken one's message."""
+"""Parts of several pages: a choice of checkpoint, its map and metrics, and the message where it is broken."""
 
 import os
 import re
@@ -24,7 +24,7 @@ NAMES = {
 }
 
 
-ABSENT = "absent_models"  # by field, the model that a link asked for, and the one that is shown instead
+ABSENT = "absent_models"  # the model that a link asked for, and the one that is shown instead, by field
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
@@ -35,7 +35,7 @@ def sentence(said: object) -> str:
 
 
 def first_line(text: str) -> DeltaGenerator:
-    """The one line that a first-time visitor needs, and to its right a place for what concerns the whole page."""
+    """The one line that a first-time visitor needs, and to its right a place for what belongs to the whole page."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(f'<div class="latent-help">{text}</div>', width="stretch")
         return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
@@ -74,7 +74,7 @@ def choose(field: str, names: Sequence[str], label_field: str | None = None) -> 
 
 
 def keep_within(field: str, names: Sequence[str]) -> None:
-    """Give a field of the state, a model's name, another value if it is none of these; `say_missing` says so."""
+    """Show another model where the field names one that is not among these names; `say_missing` tells the visitor."""
     asked, default = getattr(session.current(), field), FIELDS[field].default
     if asked not in names:
         instead = default if default in names else names[0]
@@ -83,7 +83,7 @@ def keep_within(field: str, names: Sequence[str]) -> None:
 
 
 def say_missing() -> None:
-    """Say what the link asks for and is not to be had, as long as something else is shown in its place."""
+    """Say what the link asks for that is not here, as long as something else is shown in its place."""
     said = [f"{field} = {value[:40]!r} means nothing here." for field, value in session.not_understood().items()]
     for field, (asked, instead, visit) in st.session_state.get(ABSENT, {}).items():
         if visit == session.visit() and getattr(session.current(), field) == instead:
@@ -102,7 +102,7 @@ def choose_class(field: str, title: str, class_names: Sequence[str]) -> None:
 
 
 def keep_below(field: str, count: int, otherwise: int | None = 0) -> None:
-    """Give a field of the state, one of `count` classes or images or None, another value if it is none of them."""
+    """Give a field another value if it is not one of `count` classes or images; None may stay."""
     chosen = getattr(session.current(), field)
     if chosen is not None and chosen >= count:
         session.update(**{field: otherwise})
@@ -123,7 +123,7 @@ def show_maps(
     `below` draws under a map.
     """
     names = checkpoints.checkpoint_names()
-    if not names:  # they have gone since the run began
+    if not names:  # the files have vanished since the run began
         st.error(checkpoints.nothing())
         return {}
     shown: dict[Side, Resource] = {}
@@ -176,7 +176,7 @@ def show_facts(resource: Resource) -> None:
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
     shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    if not resource.stored.config.codes_are_modes:  # there error and KL are those of an encoder that no page uses
+    if not resource.stored.config.codes_are_modes:  # else no page uses the encoder, whose error and KL these are
         shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []
@@ -187,7 +187,7 @@ def facts(resource: Resource) -> str:
 
 
 def metrics_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
-    """Those figures of a record that are `shown`, which gives by name the title, the format and the unit."""
+    """The metrics of a record that are `shown`, which has the title, the format and the unit of each by its name."""
     return [
         f"{title} {format(test[name], form).replace('-', '−')}{unit}"
         for name, (title, form, unit) in shown.items()

@@ -1,4 +1,4 @@
-"""A pinned point: its digit decoded by torch, its coordinates, how usual it is, and the test images nearest it."""
+"""A pinned point: its decoded image, its coordinates, how usual it is, and the test images nearest to it."""
 
 from collections.abc import Callable
 from html import escape
@@ -38,9 +38,9 @@ def image_at(resource: Resource, z: Point, label: int) -> np.ndarray:
 
 
 def show_magnification(side: Side, resource: Resource) -> bool:
-    """Hand the browser a picture of how much a side's decoder stretches each place, which no click sends again.
+    """Hand the browser the magnification of a side's decoder as a picture, which a click does not send again.
 
-    False if it stretches none, so that there is no picture.
+    False if the decoder makes the same image everywhere, so that there is no picture.
     """
     label = getattr(session.current(), f"label_{side}")
     heat = results.magnification_map(resource, resource.asked(label))
@@ -54,15 +54,15 @@ def show_magnification(side: Side, resource: Resource) -> bool:
         low=heat.low,
         high=heat.high,
     )
-    browser.bridge("maps", shown, lambda value: None, part=f"_heat_{side}")
+    browser.bridge("maps", shown, part=f"_heat_{side}")
     return True
 
 
 @session.fragment
 def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
-    """All of a side's pinned point, which `tie` tells the map of.
+    """All of a side's pinned point; `tie` hands it to the map.
 
-    A fragment of its own for each side: a click draws that side anew, and nothing else.
+    Each side is a fragment of its own, so that a click draws only that side again.
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     tie(side, resource, z)
@@ -81,7 +81,7 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Poin
 
 def usual(here: PinnedPoint, typical: int) -> str:
     """How usual a point is, in words."""
-    said = f"<strong>{here.codes_near}</strong> codes near (typically {typical})"
+    said = f"<strong>{here.codes_near}</strong> code{'s' * (here.codes_near != 1)} near (typically {typical})"
     if here.sigmas is not None:
         said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.mass_beyond:.0%} of prior beyond"
     if here.codes_near == 0:
@@ -102,8 +102,8 @@ def show_neighbours(resource: Resource, here: PinnedPoint) -> None:
 
 
 def offer_images(*shown: Resource | BoundModel) -> None:
-    """Where the test images of a model are missing, a button that fetches them, or what is the matter."""
-    for dataset, model in {each.checkpoint.config.dataset: each.checkpoint for each in shown}.items():
+    """Where the test images of a model are missing, a button that fetches them, or the reason why they are missing."""
+    for dataset, model in {model.checkpoint.config.dataset: model.checkpoint for model in shown}.items():
         if results.test_images(model) is not None:
             continue
         offer = results.to_fetch(model)
@@ -115,7 +115,7 @@ def offer_images(*shown: Resource | BoundModel) -> None:
 
 
 def fetch(dataset: str) -> None:
-    """Fetch a named data set, and draw the page anew."""
+    """Fetch a named data set, and run the page again."""
     with st.spinner("Fetching the images …"):
         try:
             results.fetch(dataset)

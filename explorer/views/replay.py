@@ -1,4 +1,4 @@
-"""Replay: two trainings from before the first step to the last, their maps, digits and losses at the same moment."""
+"""Replay: two trainings from before the first step to the last; their maps, images and losses at the same moment."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def addresses_of(replay: PackedReplay) -> dict[str, Any]:
 
 
 def picked(value: Any) -> None:
-    """Keep the point or the moment that was chosen in the browser; what is neither is dropped."""
+    """Keep the point or the moment that was chosen in the browser; anything else is dropped."""
     try:
         if "epoch" in value:
             session.update(epoch=epoch(value["epoch"]))
@@ -82,7 +82,7 @@ def picked(value: Any) -> None:
 
 @session.fragment
 def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str, Any]]) -> None:
-    """Maps, digits and curves, which the browser draws and moves by itself."""
+    """Maps, decoded images and curves, which the browser draws and moves by itself."""
     state = session.current()
     sides = {}
     for side, replay in shown.items():
@@ -113,7 +113,7 @@ def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str
 
 
 def curves(shown: dict[Side, PackedReplay]) -> list[payloads.ReplayCurve]:
-    """What is drawn over time: for each figure its values at each moment on each side that has it.
+    """The curves over time: the values of each metric at each moment, on each side that has it.
 
     Losses under different likelihoods are no measure of each other, and get a curve each.
     """
@@ -129,6 +129,6 @@ def curves(shown: dict[Side, PackedReplay]) -> list[payloads.ReplayCurve]:
 
 
 def likelihood(replay: PackedReplay) -> tuple[str, float, float]:
-    """What two losses must share to be compared."""
+    """The likelihood with its settings, which two losses must share to be compared."""
     config = replay.checkpoint.config
     return config.likelihood, config.sigma, config.beta

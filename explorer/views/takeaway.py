@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from explorer.cache.results import BoundModel
 
 SCALE = 10
-PROBLEMS = "file_problems"  # by the names of files that could not be made, why
-FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, with which an HTML file starts
+PROBLEMS = "file_problems"  # why files could not be made, by their names
+FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, which an HTML file starts with
 
 Images = Mapping[str, Callable[[], np.ndarray]]
 Pins = Mapping[Side, tuple[Point, int]]
@@ -35,7 +35,7 @@ Pins = Mapping[Side, tuple[Point, int]]
 
 @session.fragment
 def offer(draw: Callable[[], None]) -> None:
-    """The button of a page; `draw` draws what it opens, each time anew, and so with what is pinned by then."""
+    """The button of a page; `draw` draws what it opens, with what is pinned at that moment."""
     popover = st.popover("take away", icon=":material/download:", type="tertiary", on_change="rerun", key="take_away")
     if popover.open:
         with popover:
@@ -44,7 +44,7 @@ def offer(draw: Callable[[], None]) -> None:
 
 
 def offer_maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | None = None) -> None:
-    """The files of each chart: its picture, its codes, and of those in `images` the grey image (H, W) uint8."""
+    """The files of each chart: its picture, its codes, and for those in `images` the grey image (H, W) uint8."""
     for key, model in charts.items():
         name = model.checkpoint.name
         st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
@@ -61,7 +61,7 @@ def offer_maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | N
                     "PNG", f"digit_png_{key}", partial(image_file, images[key]), f"{name}-digit.png", "image/png"
                 )
     names = {key: model.checkpoint.name for key, model in charts.items()}
-    browser.bridge("pictures", {"charts": names}, lambda value: None)
+    browser.bridge("pictures", {"charts": names})
 
 
 def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
@@ -78,7 +78,7 @@ def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
 
 
 def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
-    """The ends of paths that were set apart from test images, by side and by end."""
+    """The ends of paths that are not test images, by side and by end."""
     apart: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
     for side, end in product(apart, "ab"):
         z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
@@ -90,7 +90,7 @@ def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
 def offer_file(
     label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None, icon: str | None = None
 ) -> None:
-    """A button that makes a file when it is pressed; why it could not is kept for `problems`."""
+    """A button that makes a file when it is pressed; if that fails, `show_problems` says why."""
     kept = st.session_state.setdefault(PROBLEMS, {})
 
     def attempt() -> bytes:
@@ -104,14 +104,14 @@ def offer_file(
 
 
 def why_not(name: str, error: Exception) -> str:
-    """A sentence on a file that could not be made; of an error that nobody foresaw it has the kind only."""
+    """A sentence on a file that could not be made; it names only the kind of an unexpected error."""
     why = parts.sentence(error) if isinstance(error, ValueError) else f"{type(error).__name__}, see the server's log"
     return f"{name} could not be made: {why}"
 
 
 def show_problems(place: str) -> None:
-    """Why the last files could not be made; the browser asks for the run that shows it."""
-    browser.bridge("files", {}, lambda value: None, part=f"_{place}")
+    """Why the last files could not be made; the browser asks for a run that shows it."""
+    browser.bridge("files", {}, part=f"_{place}")
     kept = st.session_state.get(PROBLEMS, {})
     while kept:
         st.error(kept.pop(next(iter(kept))))
@@ -127,7 +127,7 @@ def codes_file(model: "Resource | BoundModel", written: Callable[[Codes], bytes]
 
 
 def image_file(image: Callable[[], np.ndarray]) -> bytes:
-    """A grey image as a PNG that can be seen."""
+    """A grey image as a PNG, enlarged."""
     return images.png(image(), SCALE)
 
 

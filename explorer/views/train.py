@@ -1,4 +1,4 @@
-"""Train: choose a model and train it in a process of its own; what is trained is beside it (`trainings`)."""
+"""Train: choose a model and train it in a process of its own; beside the choices are all trainings (`trainings`)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from explorer.trainings import jobs, plan
 from explorer.views import parts, trainings
 from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
 
-HELP = "Choose a model and train it. It goes on without you, and then it is in every list of models."
+HELP = "Choose a model and train it. Training goes on when you leave, and the model is then in every list of models."
 NETWORK_NAMES = {
     "tutorial": "tutorial, one layer of 512",
     "small": "small, one layer of 128",
@@ -20,7 +20,7 @@ NETWORK_NAMES = {
 }
 KL_NAMES = {"closed": "by formula", "monte-carlo": "at the drawn z"}
 FORM_WIDTH = 230
-SECONDS = 1.0  # between two looks at the disk
+SECONDS = 1.0  # from one look at the disk to the next
 NAME = "train_name"  # where the session keeps what is typed as a name
 
 
@@ -41,14 +41,13 @@ def render() -> None:
 
 
 def show_form() -> None:
-    """All that is chosen before a training, what it amounts to, and the button that begins it."""
+    """The settings of a training, what it costs, and the button that begins it."""
     choose("dataset", plan.TITLES, "Images")
     choose("model", KIND_NAMES, "Model")
     choose("network", NETWORK_NAMES, "Network")
     choose("likelihood", LIKELIHOOD_NAMES, "Likelihood p(x | z)")
     state = session.current()
-    variational = state.train_model != "ae"
-    if variational:
+    if plan.has_prior(state):
         with st.container(horizontal=True, wrap=False):
             if plan.has_sigma(state):
                 choose_number("sigma", "σ of a pixel", 0.05)
@@ -65,19 +64,19 @@ def show_form() -> None:
 
 
 def choose(setting: str, names: dict[str, str], title: str) -> None:
-    """A choice of a setting of what is to be trained, each option by its name."""
+    """A choice for a setting of the training, each option by its name."""
     field = plan.PREFIX + setting
     st.selectbox(title, choices(field), format_func=names.__getitem__, **session.bind(field))
 
 
 def choose_number(setting: str, title: str, step: float = 1) -> None:
-    """A number that is a setting of what is to be trained."""
+    """A number for a setting of the training."""
     field, form = plan.PREFIX + setting, "%d" if step == 1 else "%.4g"
     st.number_input(title, *limits(field), step=step, format=form, **session.bind(field))
 
 
 def offer_start() -> None:
-    """The name, the button, and before it is clicked what it will do, or why it cannot."""
+    """The name and the button, with what a click would do, or why it cannot."""
     state = session.current()
     config = plan.config_of(state)
     free = jobs.free_name(checkpoints.FOLDER, state.train_model)
@@ -85,9 +84,9 @@ def offer_start() -> None:
     taken, refused = jobs.why_not(checkpoints.FOLDER, name), st.session_state.pop(REFUSED, "")
 
     def start() -> None:
-        if session.current().job == name and jobs.why_not(checkpoints.FOLDER, name):
+        if session.current().training == name and jobs.why_not(checkpoints.FOLDER, name):
             return  # the second half of a double-click
-        trainings.attempt(jobs.start, name, config)
+        trainings.attempt(jobs.start, name, config, then_watch=name)
         if REFUSED not in st.session_state:
             st.session_state[NAME] = ""
 
@@ -98,7 +97,7 @@ def offer_start() -> None:
 
 
 def show_plan(config: Any) -> None:
-    """What the training amounts to, and what the pages cannot show of it."""
+    """What the training costs, and what the pages cannot show of it."""
     ahead = plan.plan(config)
     said = (
         f"{ahead.parameters:,} parameters, decoder {ahead.decoder}<br>{config.epochs} epochs of {ahead.steps:,} steps"

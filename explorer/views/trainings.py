@@ -1,8 +1,9 @@
-"""The trainings: where the one that is watched stands, its curves, its map; and the list of all, whoever began them."""
+"""The trainings: the progress, curves and map of the one that is watched, and the list of all visitors' trainings."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from explorer.markup import images
 from explorer.quantities import training_preview
 from explorer.state import plane, to_query
 from explorer.trainings import jobs, plan
-from explorer.trainings.jobs import Job, JobError
+from explorer.trainings.jobs import Training, TrainingError
 from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
 
@@ -29,82 +30,85 @@ LIKELIHOOD_NAMES = {
     "bernoulli-grey": "Bernoulli, grey pixels",
     "bernoulli": "Bernoulli, black or white",
 }
-FLAGS = {"--learning-rate": "the learning rate (under more)", "--sigma": "σ"}  # as the page calls them
+FLAGS = {"--learning-rate": "the learning rate (under more)", "--sigma": "σ"}  # and what the page calls them
 POINTS = 300  # of a curve, at most
-SHOWN = 8  # trainings, before one asks for all
-REFUSED = "train_refused"  # where the session keeps why a click came to nothing
+SHOWN = 8  # trainings in the list; earlier ones are folded
+REFUSED = "train_refused"  # why the last click had no effect
 
 
-def states_of(trainings: Sequence[Job]) -> dict[float, str]:
-    """Of each training, by when it was begun, whether it runs or what has become of it."""
-    return {job.created: job.state for job in trainings}
+def states_of(trainings: Sequence[Training]) -> dict[float, str]:
+    """The state of each training, by the time at which it began."""
+    return {training.created: training.state for training in trainings}
 
 
-def attempt(change: Any, name: str, *more: Any) -> None:
-    """Change a training, and watch one that is begun or brought back; keep the sentence that says why it cannot be."""
+def attempt(change: Callable[..., None], name: str, *more: Any, then_watch: str | None = None) -> None:
+    """Change a training, or keep the sentence that says why that is impossible.
+
+    Args:
+        change: A function of `jobs`.
+        name: The training.
+        more: What else `change` takes.
+        then_watch: The training that is watched after the change; None leaves it as it is.
+    """
     try:
         change(checkpoints.FOLDER, name, *more)
-    except JobError as error:
+    except TrainingError as error:
         st.session_state[REFUSED] = parts.sentence(error)
         return
-    if change in (jobs.start, jobs.resume, jobs.restore):
-        session.update(job=name)
-    elif change is jobs.remove and session.current().job == name:
-        session.update(job="")
-
-
-def nothing(value: Any) -> None:
-    """Take what the browser sends: nothing is picked on this page."""
+    if then_watch is not None:
+        session.update(training=then_watch)
 
 
 def show_stage(states: dict[float, str]) -> None:
-    """The training that is watched, and the list of all; drawn anew by itself as long as one of them runs."""
+    """The training that is watched, and the list of all; while one of them runs, this part runs again by itself."""
     trainings = results.trainings()
     if states_of(trainings) != states:
-        st.rerun()  # all of the page: there are other names to be had, and more or nothing to wait for
+        st.rerun()  # the whole page: names are taken or free again, and another training runs or none
     if REFUSED in st.session_state:
         st.warning(st.session_state.pop(REFUSED))
-    job = watched(trainings)
-    if job:
-        show_training(job)
+    training = watched(trainings)
+    if training:
+        show_training(training)
     else:
         parts.say("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
-    if trainings and trainings != [job]:
-        show_list(trainings, job)
+    if trainings and trainings != [training]:
+        show_list(trainings, training)
 
 
-def watched(trainings: Sequence[Job]) -> Job | None:
+def watched(trainings: Sequence[Training]) -> Training | None:
     """The training that the state names, else one that runs, else the last one."""
-    shown = [job for job in trainings if job.state != "removed"]
-    named = [job for job in shown if job.name == session.current().job]
-    return next(iter([*named, *(job for job in shown if job.state == "running"), *shown]), None)
+    shown = [training for training in trainings if training.state != "removed"]
+    named = [training for training in shown if training.name == session.current().training]
+    return next(iter([*named, *(training for training in shown if training.state == "running"), *shown]), None)
 
 
-def show_training(job: Job) -> None:
-    """Where a training stands, its curves, its map, and what it decodes."""
-    story = job.story
+def show_training(training: Training) -> None:
+    """The progress of a training, its curves, its map, and what it decodes."""
+    story = training.story
     on = f" · {story.parameters:,} parameters · {story.device}" if story.parameters else ""
     with st.container(horizontal=True, vertical_alignment="center", key="train_head"):
-        what = f"<strong>{escape(job.name)}</strong> {escape(summary(job) + on)}"
+        what = f"<strong>{escape(training.name)}</strong> {escape(summary(training) + on)}"
         st.html(f'<div class="latent-job">{what}</div>', width="stretch")
-        offer_actions(job, "head")
-    done = story.epoch if job.state == "running" else len(story.rows)
-    st.progress(min(1.0, done / job.config.epochs), standing(job))
-    if job.state == "failed":
-        st.error(f"{job.name} ended too early: {in_words(job.said)}.")
-    if job.config.latent_dim != 2:
-        parts.say(f"No map: that needs 2 latent dimensions, and {escape(job.name)} has {job.config.latent_dim}.")
-    browser.bridge("train", curves_payload(job), nothing, part="_curves")
-    preview = results.preview(job)
+        offer_actions(training, "head")
+    done = story.epoch if training.state == "running" else len(story.rows)
+    st.progress(min(1.0, done / training.config.epochs), standing(training))
+    if training.state == "failed":
+        st.error(f"{training.name} ended too early: {in_words(training.reason)}.")
+    if training.config.latent_dim != 2:
+        parts.say(
+            f"No map: that needs 2 latent dimensions, and {escape(training.name)} has {training.config.latent_dim}."
+        )
+    browser.bridge("train", curves_payload(training), part="_curves")
+    preview = results.preview(training)
     if preview:
-        browser.bridge("train", preview_payload(job, preview), nothing, part="_map")
-    if job.state == "done":
-        show_result(job)
+        browser.bridge("train", preview_payload(training, preview), part="_map")
+    if training.state == "done":
+        show_result(training)
 
 
-def summary(job: Job) -> str:
-    """What a training trains, in one line."""
-    config = job.config
+def summary(training: Training) -> str:
+    """The settings of a training, in one line."""
+    config = training.config
     dataset = plan.TITLES.get(config.dataset, config.dataset)
     facts = [dataset, KIND_NAMES[config.model], config.network, LIKELIHOOD_NAMES[config.likelihood]]
     if config.has_prior and config.likelihood == "gaussian":
@@ -114,15 +118,15 @@ def summary(job: Job) -> str:
     return " · ".join(facts)
 
 
-def standing(job: Job) -> str:
+def standing(training: Training) -> str:
     """How far a training is, in words."""
-    story, epochs = job.story, job.config.epochs
+    story, epochs = training.story, training.config.epochs
     done = f"{len(story.rows)} of {epochs} epochs"
-    match job.state:
+    match training.state:
         case "done":
             return f"Trained: {done}"
         case "stopped" | "failed":
-            return f"{job.state.capitalize()} after {done}"
+            return f"{training.state.capitalize()} after {done}"
         case "removed":
             return "Deleted"
     if story.measuring:
@@ -134,7 +138,7 @@ def standing(job: Job) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them, never fewer than one."""
+    """A time in words, at least one second."""
     whole = max(1, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -142,41 +146,45 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {whole % 60} s" if hours == 0 else f"{hours} h {minutes % 60} min"
 
 
-def in_words(said: str) -> str:
-    """What the command said, with the page's names for its flags."""
+def in_words(message: str) -> str:
+    """A message of the command, with the page's names for its flags."""
     for flag, words in FLAGS.items():
-        said = said.replace(flag, words)
-    return parts.sentence(said.rstrip("."))
+        message = message.replace(flag, words)
+    return parts.sentence(message.rstrip("."))
 
 
-def offer_actions(job: Job, where: str) -> None:
+def offer_actions(training: Training, where: str) -> None:
     """The buttons for what can be done with a training, unless the server is read-only."""
     if access.read_only():
         return
 
-    def button(label: str, change: Any, text: str) -> None:
-        key = f"{label.lower()}_{where}_{job.name}"
-        st.button(label, key=key, help=text, on_click=attempt, args=(change, job.name))
+    name = training.name
 
-    if job.state == "running":
+    def button(label: str, change: Callable[..., None], text: str, then_watch: str | None = None) -> None:
+        click = partial(attempt, change, name, then_watch=then_watch)
+        st.button(label, key=f"{label.lower()}_{where}_{name}", help=text, on_click=click)
+
+    if training.state == "running":
         button("Stop", jobs.stop, "It can be resumed after its last whole epoch")
-    if job.resumes:
-        button("Resume" if job.state == "stopped" else "Try again", jobs.resume, "Go on after the last whole epoch")
-    if job.state == "removed":
-        button("Undo", jobs.restore, "Bring it back")
-    elif job.state != "running":
-        button("Delete", jobs.remove, "With the model that it made; it can be undone for a day")
+    if training.resumes:
+        again = "Resume" if training.state == "stopped" else "Try again"
+        button(again, jobs.resume, "Go on after the last whole epoch", then_watch=name)
+    if training.state == "removed":
+        button("Undo", jobs.restore, "Bring it back", then_watch=name)
+    elif training.state != "running":
+        after = "" if session.current().training == name else None
+        button("Delete", jobs.remove, "With the model that it made; it can be undone for a day", then_watch=after)
 
 
-def curves_payload(job: Job) -> payloads.TrainCurves:
-    """The figures of the objective over the epochs, as the browser draws them."""
+def curves_payload(training: Training) -> payloads.TrainCurves:
+    """The parts of the objective over the epochs, as the browser draws them."""
     named = [("loss", "loss_nats"), ("reconstruction −log p(x|z)", "log_likelihood_nats"), ("KL", "kl_nats")]
-    if not job.config.has_prior:
+    if not training.config.has_prior:
         named = [("loss −log p(x|z)", "loss_nats"), ("squared error", "squared_error")]
-    elif job.config.objective != "elbo":
+    elif training.config.objective != "elbo":
         named = [("loss −log p(x), estimated from draws: too high on average", "loss_nats")]
-    step = -(-len(job.story.within) // POINTS) or 1
-    within = job.story.within[::-1][::step][::-1]  # the last one always
+    step = -(-len(training.story.within) // POINTS) or 1
+    within = training.story.within[::-1][::step][::-1]  # the last one always
 
     def points(rows: Sequence[dict[str, float]], name: str) -> list[list[float]]:
         sign = -1 if name == "log_likelihood_nats" else 1
@@ -184,25 +192,25 @@ def curves_payload(job: Job) -> payloads.TrainCurves:
 
     return payloads.TrainCurves(
         part="curves",
-        job=f"{job.name} {job.created}",
-        epochs=job.config.epochs,
+        job=f"{training.name} {training.created}",
+        epochs=training.config.epochs,
         curves=[
             payloads.TrainCurve(
                 title=title,
                 unit="nats" if name.endswith("_nats") else "",
                 within=points(within, name),
-                rows=points(job.story.rows, name),
+                rows=points(training.story.rows, name),
             )
             for title, name in named
         ],
     )
 
 
-def preview_payload(job: Job, preview: training_preview.Preview) -> payloads.TrainPicture | payloads.TrainMap:
+def preview_payload(training: Training, preview: training_preview.Preview) -> payloads.TrainPicture | payloads.TrainMap:
     """The codes of the test images and what the model decodes, as the browser draws them."""
     decoded = payloads.TrainPicture(
         part="map",
-        job=f"{job.name} {job.created}",
+        job=f"{training.name} {training.created}",
         epoch=preview.epoch,
         picture=images.data_url(images.joined(preview.images)),
         caption=preview.caption,
@@ -216,41 +224,41 @@ def preview_payload(job: Job, preview: training_preview.Preview) -> payloads.Tra
         scale=scale,
         labels=b64encode(preview.labels.astype(np.uint8).tobytes()).decode(),
         window=preview.window,
-        prior=job.config.has_prior,
+        prior=training.config.has_prior,
         palette=figures.PALETTE,
         classes=preview.class_names,
     )
 
 
-def show_result(job: Job) -> None:
-    """What a finished model came to, and where to go with it."""
-    if not job.model:
+def show_result(training: Training) -> None:
+    """The metrics of a finished model, and links to the pages that show it."""
+    if not training.model:
         parts.say("Its model is not there any more.")
         return
     try:
-        test = checkpoints.opened(job.name).stored.record["test"]
+        test = checkpoints.opened(training.name).stored.record["test"]
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return
     said = f"On the test images: {metrics_line(test)}."
-    where = f" See it on {' · '.join(links(job))}." if links(job) else ""
+    where = f" See it on {' · '.join(links(training))}." if links(training) else ""
     st.html(f'<div class="latent-said">{said}{where}</div>')
 
 
 def metrics_line(test: Mapping[str, Any]) -> str:
-    """The figures of a model on the test images, in one line."""
+    """The metrics of a model on the test images, in one line."""
     shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
     return " · ".join(parts.metrics_of(test, shown)) or "no figures"
 
 
-def links(job: Job) -> list[str]:
-    """Links to the pages that can show a model, with it in its place."""
-    state, name = session.current(), job.name
-    flat, right = job.config.latent_dim == 2, {"right": name, **dict.fromkeys(plane("right"))}
+def links(training: Training) -> list[str]:
+    """Links that open a model on the pages that can show it."""
+    state, name = session.current(), training.name
+    flat, right = training.config.latent_dim == 2, {"right": name, **dict.fromkeys(plane("right"))}
     places = [("Maps", ".", right), ("Interpolate", "interpolate", right)] if flat else []
-    places += [("Classes", "classes", {"style": name})] if flat and job.config.conditional else []
-    places += [("Bound", "bound", {"bound_model": name})] if job.config.has_prior else []
+    places += [("Classes", "classes", {"style": name})] if flat and training.config.conditional else []
+    places += [("Bound", "bound", {"bound_model": name})] if training.config.has_prior else []
     return [
         f'<a href="{page}?{urlencode(to_query(replace(state, **changes)))}" target="_self">{title}</a>'
         for title, page, changes in places
@@ -260,32 +268,32 @@ def links(job: Job) -> list[str]:
 # All trainings
 
 
-def show_list(trainings: Sequence[Job], shown: Job | None) -> None:
-    """A line for each training, with what can be done; those of long ago are folded."""
+def show_list(trainings: Sequence[Training], shown: Training | None) -> None:
+    """A line for each training, with its buttons; earlier ones are folded."""
     st.html('<div class="latent-said"><strong>Trained here</strong></div>')
     with st.container(key="train_list", gap="xxsmall"):
-        for job in trainings[:SHOWN]:
-            show_line(job, shown)
+        for training in trainings[:SHOWN]:
+            show_line(training, shown)
     if len(trainings) > SHOWN:
         with st.expander(f"{len(trainings) - SHOWN} earlier"):
-            for job in trainings[SHOWN:]:
-                show_line(job, shown)
+            for training in trainings[SHOWN:]:
+                show_line(training, shown)
 
 
-def show_line(job: Job, shown: Job | None) -> None:
+def show_line(training: Training, shown: Training | None) -> None:
     """One training in the list."""
-    current = bool(shown) and job.name == shown.name and job.state != "removed"
+    current = bool(shown) and training.name == shown.name and training.state != "removed"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            job.name,
-            key=f"watch_{job.state == 'removed'}_{job.name}",
+            training.name,
+            key=f"watch_{training.state == 'removed'}_{training.name}",
             type="tertiary",
             width=150,
-            disabled=current or job.state == "removed",
+            disabled=current or training.state == "removed",
             on_click=session.update,
-            kwargs={"job": job.name},
+            kwargs={"training": training.name},
         )
-        st.html(f'<div class="latent-said">{escape(summary(job))}</div>', width="stretch")
-        st.html(f'<div class="latent-said">{escape(standing(job))}</div>', width="content")
+        st.html(f'<div class="latent-said">{escape(summary(training))}</div>', width="stretch")
+        st.html(f'<div class="latent-said">{escape(standing(training))}</div>', width="content")
         if not current:
-            offer_actions(job, "list")
+            offer_actions(training, "list")

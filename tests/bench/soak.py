@@ -104,7 +104,7 @@ async def on_bound(visitor: Visitor, chance: random.Random) -> None:
     if chance.random() < 0.8:
         await visitor.pick("bridge_bound_close", {"image": chance.randrange(10_000)})
     else:
-        await visitor.change("bound", string_value=chance.choice(WITH_POSTERIOR))
+        await visitor.change("bound_model", string_value=chance.choice(WITH_POSTERIOR))
 
 
 async def on_draw(visitor: Visitor, chance: random.Random) -> None:
