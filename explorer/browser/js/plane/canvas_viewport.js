@@ -1,4 +1,4 @@
-// The viewport of a chart on a canvas of our own: drag to pan, wheel or pinch to zoom, double-click to go back.
+// The viewport of a chart on a canvas of our own: a mouse drags to pan, and turns its wheel to zoom.
 
 import { fitted, Viewport } from "./viewport.js";
 
@@ -11,7 +11,7 @@ export class CanvasViewport extends Viewport {
   // pans: whether a drag pans
   constructor(stage, { home, margin, pans = false, classes = [], legend = [] }) {
     super(stage);
-    Object.assign(this, { home, box: home, margin, pans, pointers: new Map() });
+    Object.assign(this, { home, box: home, margin, pans, last: null });
     this.keys = { classes, legend };
     this.abort = new AbortController();
     const on = (target, name, run) => target.addEventListener(name, run, { passive: false, signal: this.abort.signal });
@@ -20,7 +20,7 @@ export class CanvasViewport extends Viewport {
     if (!pans) return;
     on(stage, "pointerdown", (event) => this.pointerDown(event));
     on(window, "pointermove", (event) => this.pointerMoved(event));
-    for (const end of ["pointerup", "pointercancel"]) on(window, end, (event) => this.pointers.delete(event.pointerId));
+    for (const end of ["pointerup", "pointercancel"]) on(window, end, () => (this.last = null));
   }
 
   stop() {
@@ -66,20 +66,6 @@ export class CanvasViewport extends Viewport {
     if (still) this.look(home);
   }
 
-  // Move the plane by so many pixels.
-  pan(across, down) {
-    const { x, y } = this.frame();
-    const [right, up] = [across * this.unit(), down * this.unit()];
-    this.look([x.map((end) => end - right), y.map((end) => end + up)]);
-  }
-
-  // Show a part that is so many times as wide, the plane staying where it is at a pixel of the stage.
-  zoom(at, factor) {
-    const { x, y } = this.frame();
-    const z = this.toPlane(at);
-    this.look([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
-  }
-
   wheelTurned(event) {
     const at = this.position(event);
     if (!at) return;
@@ -94,25 +80,15 @@ export class CanvasViewport extends Viewport {
 
   // So that a drag neither marks text nor takes the focus from where it is.
   pointerDown(event) {
-    if (event.button !== 0 || !this.position(event)) return;
+    if (event.button !== 0 || event.pointerType === "touch" || !this.position(event)) return;
     event.preventDefault();
-    this.pointers.set(event.pointerId, this.at(event));
+    this.last = this.at(event);
   }
 
-  // One pointer pans; two pan, and zoom about what lies between them.
   pointerMoved(event) {
-    if (!this.pointers.has(event.pointerId)) return;
-    const before = this.between();
-    this.pointers.set(event.pointerId, this.at(event));
-    const now = this.between();
-    this.pan(now.middle[0] - before.middle[0], now.middle[1] - before.middle[1]);
-    if (this.pointers.size > 1 && now.spread > 0) this.zoom(now.middle, before.spread / now.spread);
-  }
-
-  // What lies between the pointers that are down, and how far they are from it.
-  between() {
-    const places = [...this.pointers.values()];
-    const middle = [0, 1].map((axis) => places.reduce((sum, at) => sum + at[axis], 0) / places.length);
-    return { middle, spread: Math.hypot(...places.flatMap((at) => [at[0] - middle[0], at[1] - middle[1]])) };
+    if (!this.last) return;
+    const now = this.at(event);
+    this.pan(now[0] - this.last[0], now[1] - this.last[1]);
+    this.last = now;
   }
 }

@@ -4,6 +4,7 @@
 import { cleared, clipped, element } from "../base/dom.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
+import { Fingers } from "./fingers.js";
 import { viewportOf } from "./viewport.js";
 
 const CLICK_PIXELS = 5;
@@ -73,11 +74,13 @@ export class Chart {
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     const on = (target, name, run) => target.addEventListener(name, run, { signal, capture: true });
-    on(stage, "pointermove", (event) => this.pointerMoved(event));
-    on(stage, "pointerleave", () => this.left());
-    on(stage, "pointerdown", (event) => this.pointerDown(event));
-    on(window, "pointermove", (event) => this.dragged(event));
-    on(window, "pointerup", (event) => this.pointerUp(event));
+    const onPointer = (target, name, run) => on(target, name, (event) => event.pointerType === "touch" || run(event));
+    onPointer(stage, "pointermove", (event) => this.pointerMoved(event));
+    onPointer(stage, "pointerleave", () => this.left());
+    onPointer(stage, "pointerdown", (event) => this.pointerDown(event));
+    onPointer(window, "pointermove", (event) => this.dragged(event));
+    onPointer(window, "pointerup", (event) => this.pointerUp(event));
+    this.fingers = new Fingers(this, signal);
     on(stage, "keydown", (event) => this.keyPressed(event));
     on(stage, "click", (event) => this.legendClicked(event));
     on(stage, "blur", () => this.left());
@@ -126,26 +129,22 @@ export class Chart {
     this.pressed = this.held = null;
     if (!pressed) return;
     const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PIXELS;
-    if (held && moved) {
-      held.drop();
-    } else if (!moved && this.repeats(event)) {
+    if (held && moved) held.drop();
+    else if (!moved) this.clicked(event, event.timeStamp, this.view.position(event), CLICK_PIXELS);
+  }
+
+  // A click or a tap picks. The second of two resets the view and is no pick: it takes the first one's back.
+  clicked({ clientX, clientY }, time, at, near = TAP_PIXELS) {
+    const last = this.lastClick;
+    const repeats = last && Math.hypot(clientX - last.clientX, clientY - last.clientY) < near;
+    if (repeats && time - last.time < DOUBLE_CLICK_MS) {
       this.lastClick = null;
       this.takeBack?.();
       this.view.reset();
-    } else if (!moved) {
-      this.lastClick = event;
-      const at = this.view.position(event);
+    } else {
+      this.lastClick = { clientX, clientY, time };
       this.takeBack = at && this.pick(at);
     }
-  }
-
-  // The second half of a double-click, which resets the view and is no pick: it takes the first half's back.
-  repeats(event) {
-    if (!this.lastClick) return false;
-    const { timeStamp, clientX, clientY } = this.lastClick;
-    const near = Math.hypot(event.clientX - clientX, event.clientY - clientY);
-    const limit = event.pointerType === "touch" ? TAP_PIXELS : CLICK_PIXELS;
-    return near < limit && event.timeStamp - timeStamp < DOUBLE_CLICK_MS;
   }
 
   // The decimals that tell pixels apart.

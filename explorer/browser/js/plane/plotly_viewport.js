@@ -75,6 +75,11 @@ class PlotlyViewport extends Viewport {
     this.plot.querySelector(".nsewdrag").dispatchEvent(new WheelEvent("wheel", { deltaY: 0 }));
   }
 
+  look(box) {
+    this.asked = box;
+    this.lookAt(box);
+  }
+
   // Plotly does it at a double-click that reaches it, and not at one on what is grabbed or by a finger.
   reset() {
     if (!this.home) return;

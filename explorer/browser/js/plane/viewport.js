@@ -40,6 +40,7 @@ export function fitted(box, size) {
  *   classes() -> PlaneClass[], by label
  *   legend() -> LegendEntry[], in the order of the classes; none where it has no legend
  *   show(shown), which draws these classes and no others
+ *   look(box), which shows a box, [[low, high], [low, high]] of the plane, and more where there is more room
  *   reset(), which goes back to the view that it began with
  *   stop(), after which it listens to nothing any more
  */
@@ -97,6 +98,20 @@ export class Viewport {
   unit() {
     const { x, width } = this.frame();
     return (x[1] - x[0]) / width;
+  }
+
+  // Move the plane by so many pixels.
+  pan(across, down) {
+    const { x, y } = this.frame();
+    const [right, up] = [across * this.unit(), down * this.unit()];
+    this.look([x.map((end) => end - right), y.map((end) => end + up)]);
+  }
+
+  // Show a part that is so many times as wide, the plane staying where it is at a pixel of the stage.
+  zoom(at, factor) {
+    const { x, y } = this.frame();
+    const z = this.toPlane(at);
+    this.look([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
   }
 
   // The decimals that tell pixels apart.
