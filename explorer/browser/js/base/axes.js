@@ -9,14 +9,14 @@ export const PALE = 0.65; // and of what stands beside them
 const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
 const TICK_LETTER = 6; // the width of a digit
 
-// Whether a label under the plane, centred on px, lies on the chart as a whole.
+// Whether the whole of a label under the plane, centred on px, lies on the chart.
 function fits(text, px, { left, width }) {
   const half = (TICK_LETTER / 2) * text.length;
   return px - half >= 0 && px + half <= left + width + 4;
 }
 
-// Upwards on an axis: in the margin where it has room for them, and else into the plane, over all that lies there, so that
-// nothing cuts them, however long they are.
+// The labels of the second axis: in the margin where it has room for them, else within the plane and over all that lies
+// there, so that nothing cuts them, however long they are.
 function drawUpLabels(context, { left, top, height }, ticks, paper) {
   context.font = TICK_FONT;
   context.textAlign = "left";

@@ -7,7 +7,7 @@ export const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // a
 // A text with the minus sign of print in place of hyphens.
 export const withMinus = (text) => text.replace(/-/g, "−");
 
-// How many decimals tell points apart that are so far from each other, within reason.
+// How many decimals tell points apart that are a distance from each other, within reason.
 export const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
 
 export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(decimals));

@@ -1,6 +1,6 @@
-// How values go over from one to the next, for who has not asked for less motion.
+// How values move from one to the next, unless a person has asked for less motion.
 
-// So much of the way between two values.
+// The value at a share of the way between two.
 export const between = (from, to, share) => from + share * (to - from);
 
 export const wantsStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -11,7 +11,7 @@ export class Glide {
     Object.assign(this, { milliseconds, start: performance.now() });
   }
 
-  // How much of the way is done by now, from 0 to 1.
+  // The share of the way that is done, from 0 to 1.
   get share() {
     const t = Math.min((performance.now() - this.start) / this.milliseconds, 1);
     return t * t * (3 - 2 * t);

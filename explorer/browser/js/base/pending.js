@@ -1,4 +1,4 @@
-// A promise that is kept from outside: `open` gives it its value.
+// A promise that is resolved from outside, by `open(value)`.
 
 export function pending() {
   let open;

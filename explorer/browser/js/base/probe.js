@@ -4,5 +4,5 @@ export const probe = { frames: 0, picks: 0 }; // how often something was drawn, 
 
 globalThis.latentExplorer = probe;
 
-// Let them read more.
+// Let tests read more.
 export const reveal = (more) => Object.assign(probe, more);

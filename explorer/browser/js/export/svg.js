@@ -1,4 +1,4 @@
-// A context that writes SVG. Marks draw on it what they draw on a canvas, so that a picture has them as lines and text.
+// A drawing context that writes SVG. Marks draw on it as on a canvas, so that the picture has them as lines and text.
 
 import { element } from "../base/dom.js";
 
@@ -6,7 +6,7 @@ export const escaped = (text) => String(text).replace(/[&<>"]/g, (sign) => `&#${
 export const short = (value) => String(Math.round(value * 100) / 100);
 const BASELINES = { middle: "0.35em", alphabetic: "0" }; // as shifts, which every reader of SVG knows
 
-// A colour as attributes that every reader of SVG knows: the opacity apart.
+// A colour as attributes that every reader of SVG knows: the opacity is an attribute of its own.
 function inked(property, colour) {
   const [red, green, blue, alpha] = /^rgba?\(/.test(colour) ? colour.match(/[\d.]+/g) : [];
   if (alpha === undefined) return `${property}="${escaped(colour)}"`;
@@ -89,7 +89,7 @@ export class SvgContext {
     this.path.push(`M${short(x)} ${short(y)}h${short(width)}v${short(height)}h${short(-width)}Z`);
   }
 
-  // Whole circles and ellipses only: no mark has less.
+  // Only whole circles and ellipses: the marks need no others.
   arc(x, y, radius) {
     this.ellipse(x, y, radius, radius);
   }

@@ -1,4 +1,4 @@
-// An encoder at work: what the pixels add up to serves all classes.
+// Runs an encoder. The first layer's sums over the pixels are computed once for all classes.
 
 import { SIDE } from "../base/images.js";
 import { multiply, runLayer } from "./network.js";

@@ -1,5 +1,5 @@
 // A training as the browser knows it: the codes of all its moments, and of each moment the decoder, once it is needed.
-// Between two moments codes and weights go over in a straight line, evenly in the logarithm of time.
+// Between two moments codes and weights are interpolated linearly, in the logarithm of time.
 
 import { floatsFromHalves, unpack } from "../base/bytes.js";
 import { between } from "../base/motion.js";
@@ -88,7 +88,7 @@ export class Film {
     return this.codes;
   }
 
-  // The decoder of this instant; while it is on its way the nearest that is there, or null.
+  // The decoder of this instant; while that is being fetched, the nearest one that is here, or null.
   decoder() {
     const { banks, k, share } = this;
     if (share && banks[k] && banks[k + 1]) return (this.mixed ??= this.mix(banks[k], banks[k + 1], share));
@@ -111,7 +111,7 @@ export class Film {
     return this.mixture;
   }
 
-  // The part of the plane to look at: its middle goes over evenly, its size by equal ratios.
+  // The part of the plane to look at: its middle moves evenly, its size by equal ratios.
   view(views) {
     const [from, to] = [views[this.k], views[Math.min(this.k + 1, this.last)]];
     return from.map(([low, high], axis) => {

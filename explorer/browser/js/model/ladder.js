@@ -1,6 +1,6 @@
-// Estimates of log p(x) from draws that keep coming: of all K = 1, 2, 4, ... together, from the same stream.
+// Estimates of log p(x) from a stream of draws: for K = 1, 2, 4, ... draws at once, all from the same stream.
 
-// The stream of log-weights in blocks of 1, 2, 4, ...: the log of each block's mean, their average and their spread.
+// The log-weights in blocks of 1, 2, 4, ...: the logarithm of each block's mean, and the average and spread of those.
 export class Ladder {
   constructor(most, kept = 96) {
     this.rungs = Array.from({ length: Math.round(Math.log2(most)) + 1 }, () => ({
@@ -30,7 +30,7 @@ export class Ladder {
     }
   }
 
-  // The standard error of each average; NaN of a single block.
+  // The standard error of each average; NaN where there is only one block.
   error({ count, squares }) {
     return Math.sqrt(squares / (count - 1) / count);
   }

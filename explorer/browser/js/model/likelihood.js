@@ -21,7 +21,7 @@ export function logLikelihood(x, logits, { bernoulli, sigma }) {
   return bernoulli ? sum : sum - x.length * Math.log(sigma * Math.sqrt(2 * Math.PI));
 }
 
-// Draws for one image under one decoder, by the browser; or those that the server drew.
+// Draws for one image under one decoder, made by the browser or by the server.
 export class Sampler {
   // subject: { x, label, likelihood, q: { mean, std }, drawn }
   constructor(bank, subject) {
@@ -42,7 +42,7 @@ export class Sampler {
     return { z, logRatio: ratios[0] + ratios[1] };
   }
 
-  // The log-weights of the draw of this rank: log p(x|z) p(z) / q(z|x) with z ~ q(z|x), and log p(x|z) with z ~ p(z).
+  // The log-weights of draw number `rank`: log p(x|z) p(z) / q(z|x) with z ~ q(z|x), and log p(x|z) with z ~ p(z).
   weigh(rank) {
     if (this.drawn) return this.drawn.map((values) => values[rank]);
     const { z, logRatio } = this.encode();

@@ -1,11 +1,11 @@
-// A drawing brought to the form of MNIST's images: the steps crop, fit and place of `vae/images/mnist_form.py`, which says why,
-// for the live path. Paper, rules, specks and what else a photograph shows are Python's alone: a pad has only ink.
+// A drawing brought to the form of MNIST's images while the pen moves: the steps crop, fit and place of
+// `vae/images/mnist_form.py`, which says why. Only Python deals with paper, ruled lines and specks: a pad has only ink.
 
 import { SIDE } from "../base/images.js";
 
 export const BOX = 20;
 const CENTRE = 14;
-const WEIGHS = 0.15; // of the peak: weaker ink does not count in deciding where the digit ends
+const WEIGHS = 0.15; // share of the peak; weaker ink does not count when the digit's edges are found
 
 // The smallest box that holds all ink of weight: [top, bottom, left, right], the ends not included; null without ink.
 export function inkBox(ink, width, height) {
@@ -23,7 +23,7 @@ export function inkBox(ink, width, height) {
   return bottom ? [top, bottom, left, right] : null;
 }
 
-// Of each new pixel, `step` old ones wide: the first old one that it covers, and its share of that and of the next ones.
+// For each new pixel, `step` old ones wide: the first old pixel that it covers, and its share of that and the next ones.
 function overlaps(length, step) {
   const count = Math.ceil(length / step - 1e-9);
   return Array.from({ length: count }, (_, i) => {
@@ -35,7 +35,7 @@ function overlaps(length, step) {
   });
 }
 
-// ink: numbers from 0 on, row by row. The 784 grey levels of its form, or null where there is no ink.
+// ink: numbers from 0 on, row by row. Returns the 784 grey levels in MNIST's form, or null where there is no ink.
 export function mnistForm(ink, width, height) {
   const box = inkBox(ink, width, height);
   if (!box) return null;

@@ -15,8 +15,8 @@ export const ACTIVATIONS = {
   identity: (x) => x,
 };
 
-// What the values add up to in each row of a layer's weights. Those that are 0, after a ReLU most, cost nothing, and four
-// rows at a time wait less for each other than one.
+// The weighted sum of the values for each row of a layer. Values of 0, which are most after a ReLU, are skipped. Four rows
+// are computed at a time, since the processor then waits less.
 export function multiply({ inputs, outputs, weight, sums }, values) {
   const used = new Int32Array(values.length);
   let count = 0;

@@ -1,10 +1,10 @@
 // The paths that the browser finds by itself: the line and the arc from one code to another.
 
-const PATH_POINTS = 121; // as in compute.py
+const PATH_POINTS = 121; // as in points.py
 
 const partWay = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
 
-// As `vae.interpolation`: the direction turns evenly, the norm goes linearly; opposite directions by way of an axis.
+// As `vae.interpolation`: the direction turns evenly, the norm changes linearly. Opposite directions go by way of an axis.
 export function along(kind, z0, z1) {
   const [r0, r1] = [Math.hypot(...z0), Math.hypot(...z1)];
   const turn = Math.atan2(z0[0] * z1[1] - z0[1] * z1[0], z0[0] * z1[0] + z0[1] * z1[1]);

@@ -40,7 +40,7 @@ export class Bound {
     };
   }
 
-  // The colours of the theme, once the style sheet is there: before, nothing has its size or its place.
+  // The colours of the theme, once the style sheet has arrived: before that, nothing has its size or its place.
   async look() {
     const probe = element("span", "latent-exact-ink", page());
     while (!getComputedStyle(probe).getPropertyValue("--latent-exact")) await new Promise(requestAnimationFrame);
@@ -101,13 +101,13 @@ export class Bound {
     Object.assign(this, { data, bank, wide, near: close });
     if (same) return;
     const { label, likelihood, q, drawn } = data;
-    this.close?.view.reset(); // whatever part of another image's plane was looked at
+    this.close?.view.reset(); // the last image may have been looked at closely
     this.sampler = new Sampler(bank, { x, label, likelihood, q, drawn });
     this.draws = [];
     for (let i = 0; i < KEPT_DRAWS; i++) this.draw();
   }
 
-  // Codes of the same images go over from one model's plane to the next one's.
+  // Codes of the same images move from one model's plane to the next one's.
   glide(from) {
     this.from = wantsStill() ? null : { bank: from, glide: new Glide(GLIDE_MS) };
   }

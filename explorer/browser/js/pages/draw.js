@@ -1,5 +1,5 @@
 // Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
-// its style. Encoders and decoders run here while the pen moves; what takes longer the server answers once it is lifted.
+// its style. Encoders and decoders run here while the pen moves; the server answers what takes longer once it is lifted.
 
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { element, theme } from "../base/dom.js";
@@ -32,7 +32,7 @@ export class Draw {
     this.parents = new Map();
     this.panels = {};
     this.asked = null;
-    this.due = []; // of the ten digits, those that are to be drawn anew
+    this.due = []; // of the ten digits, those that have to be drawn again
     this.found = {}; // of each side: { code, q }
     this.trails = { left: [], right: [] };
     this.lenses = {};
@@ -70,7 +70,7 @@ export class Draw {
     this.show();
   }
 
-  // A drawing that was begun before the first word of the server came stays, unless there is one already.
+  // A drawing that was begun before the server's first answer stays, unless the server has one already.
   load({ loaded, form, asked }) {
     const begun = this.loaded === undefined && this.pixels && !form;
     this.loaded = loaded;
@@ -155,7 +155,7 @@ export class Draw {
     probe.frames += 1;
   }
 
-  // Whether what the server said is of this very drawing.
+  // Whether the server's answer is about this drawing.
   get answered() {
     return this.data.form === this.text;
   }
@@ -218,7 +218,7 @@ export class Draw {
     root.classList.toggle("latent-pending", Boolean(known) && !known.final);
     root.classList.toggle("latent-stale", Boolean(x) && !known);
     this.note.textContent = this.explained(x, known);
-    if (x && !known) return; // what is shown is of the drawing before, and pale
+    if (x && !known) return; // what is shown belongs to the drawing before, and is pale
     const asked = known && (this.asked ?? known.probabilities.indexOf(Math.max(...known.probabilities)));
     const names = this.banks[this.data.style.bank].classes;
     this.choices.forEach(({ button, context, caption, bar }, label) => {
@@ -238,7 +238,7 @@ export class Draw {
     this.paintTen();
   }
 
-  // As many of the ten as a frame has time for, those first that have waited longest.
+  // Draw as many of the ten as a frame has time for, those that have waited longest first.
   paintTen() {
     const deadline = performance.now() + TEN_MS;
     while (this.due.length && performance.now() < deadline) {

@@ -1,4 +1,4 @@
-// Files: asks for a run when one could not be made, so that the server can say why: Streamlit only says that it could not.
+// Files: asks for a run when a file could not be made. The server then says why; Streamlit alone would not.
 
 export class Files {
   update(_data, { tell }) {

@@ -1,5 +1,5 @@
 // Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player. While
-// an end moves, line and arc are found here; a geodesic is the server's, and until it comes a line stands pale in its place.
+// an end moves, line and arc are computed here; a geodesic comes from the server, and until then a pale line stands for it.
 
 import { element, wait } from "../base/dom.js";
 import { drawPixels, SIDE } from "../base/images.js";
@@ -120,7 +120,7 @@ export class Interpolate {
     return loop || this.t < 1;
   }
 
-  // The film strips, anew, with the frame of this instant marked.
+  // Draw the film strips again, with the frame of this instant marked.
   film() {
     for (const side of this.sides) {
       const strip = this.strips[side];

@@ -1,5 +1,5 @@
-// Pictures: the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. That is not told of these
-// clicks: it would draw the buttons anew, and a click on one of the old, meanwhile, asks for a file that it has forgotten.
+// Pictures: the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. The server is not told of
+// these clicks: it would draw the buttons again, and a click on an old one would ask for a file that it has forgotten.
 
 import { pngOf, saveAs, svgOf } from "../export/picture.js";
 import { Chart } from "../plane/chart.js";

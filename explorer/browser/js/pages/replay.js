@@ -126,7 +126,7 @@ export class Replay {
 
   unmount() {
     this.player.pause();
-    this.data = null; // whatever of it arrives yet is drawn no more
+    this.data = null; // what arrives after this is not drawn
     this.timeline.resized.disconnect();
     for (const { theatre } of Object.values(this.panels)) theatre.detach();
   }
@@ -174,7 +174,7 @@ export class Replay {
     return this.player.playing || this.timeline.held;
   }
 
-  // Tell the server where time stands still, so that a link opens there.
+  // Tell the server at which moment time stands, so that a link opens there.
   rest() {
     this.redraw();
     const epoch = Math.round(1e6 * this.epoch) / 1e6;

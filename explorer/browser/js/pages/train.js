@@ -25,7 +25,7 @@ export class Train {
     if (mounted()) this.refresh();
   }
 
-  // Before the style sheet is there, nothing has its size or its place.
+  // Before the style sheet has arrived, nothing has its size or its place.
   async styled() {
     while (this.root && getComputedStyle(this.root).display !== "grid") await new Promise(requestAnimationFrame);
   }
@@ -48,7 +48,7 @@ export class Train {
     this.picture = element("img", "decoded", decoded);
   }
 
-  // The codes of one more epoch: those that are shown move there.
+  // The codes of one more epoch: those on the screen move there.
   take(data) {
     const same = this.now?.job === data.job;
     const before = same && this.now.codes ? { codes: this.codes(), window: this.window() } : null;

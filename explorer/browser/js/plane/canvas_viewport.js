@@ -7,7 +7,7 @@ const LINE_PIXELS = 20; // of a wheel that counts in lines
 const MOST_PIXELS = 200; // of one turn
 
 export class CanvasViewport extends Viewport {
-  // home: the box to begin with, which is in view whatever the stage's size; margin: the room around the plane;
+  // home: the box to begin with, which is in view at any size of the stage; margin: the room around the plane;
   // pans: whether a drag pans
   constructor(stage, { home, margin, pans = false, classes = [], legend = [] }) {
     super(stage);
@@ -41,7 +41,7 @@ export class CanvasViewport extends Viewport {
     this.changed();
   }
 
-  // The box and whatever of the plane around it the stage has room for, in one unit on both axes.
+  // The box and as much of the plane around it as the stage has room for, in one unit on both axes.
   frame() {
     const { left, right, top, bottom } = this.margin;
     const [width, height] = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];

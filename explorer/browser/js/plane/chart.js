@@ -1,5 +1,5 @@
 // A plane to touch: canvases under it and over it, its codes, pointer and keys. Where it lies, and which classes it shows,
-// its viewport says; a chart that has a key finds that when `attach` is called, and anew when there is another one.
+// its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
 import { cleared, clipped, element } from "../base/dom.js";
 import { probe } from "../base/probe.js";
@@ -40,7 +40,7 @@ export class Chart {
   }
 
   attach() {
-    const known = this.layers.isConnected ? this.view : null; // what was torn out of the page is found anew
+    const known = this.layers.isConnected ? this.view : null; // a chart that was torn out of the page is looked for again
     const view = viewportOf(this.key, known);
     if (view && view !== this.view) this.attachTo(view);
   }
@@ -133,7 +133,7 @@ export class Chart {
     else if (!moved) this.clicked(event, event.timeStamp, this.view.position(event), CLICK_PIXELS);
   }
 
-  // A click or a tap picks. The second of two resets the view and is no pick: it takes the first one's back.
+  // A click or a tap picks. The second of a double-click resets the view instead, and takes the first one's pick back.
   clicked({ clientX, clientY }, time, at, near = TAP_PIXELS) {
     const last = this.lastClick;
     const repeats = last && Math.hypot(clientX - last.clientX, clientY - last.clientY) < near;
@@ -204,7 +204,7 @@ export class Chart {
     this.handlers.filtered?.();
   }
 
-  // What a legend entry says, does and shows, anew after it has been drawn anew.
+  // What a legend entry says, does and shows; set again each time Plotly has drawn it again.
   markLegend() {
     const shown = this.view.shown();
     this.view.legend().forEach(({ entry }, i) => {

@@ -1,13 +1,13 @@
 // The codes of a map, ten thousand of them 60 times a second: round points with soft edges, set into an image pixel by
-// pixel. Both a canvas's own circles and, where there is no graphics processor, WebGL take several times as long.
+// pixel. A canvas's own circles take several times as long, and so does WebGL where there is no graphics processor.
 
 import { element } from "../base/dom.js";
 
 export const POINT = { size: 3.5, opacity: 0.8 }; // the diameter in CSS pixels
 const PHASES = 8; // places of a point within a pixel along each axis, so that slow points move smoothly
 
-// The places 0 to count - 1 in an order that mixes what is sorted: in steps of about 0.618 of the count, without a factor
-// in common with it. Points that are drawn in it hide those of no class more than those of another.
+// The numbers 0 to count - 1 in an order that mixes what is sorted: in steps of about 0.618 of the count, without a factor
+// in common with it. Points drawn in this order hide no class more than another.
 export function* mixed(count) {
   const common = (a, b) => (b ? common(b, a % b) : a);
   let stride = Math.max(1, Math.round(0.618 * count));
@@ -83,7 +83,7 @@ export class Cloud {
     this.context.putImageData(image, -2 * reach, -2 * reach);
   }
 
-  // Over the points beneath, whose pixels are taken for whole ones: their soft edges are too narrow to tell.
+  // Paint over the points beneath as if their pixels were opaque: their soft edges are too narrow to tell.
   stamp(px, py, ink) {
     const { pixels, image } = this;
     const [column, row] = [Math.floor(px), Math.floor(py)];
@@ -103,7 +103,7 @@ export class Cloud {
   }
 }
 
-// Codes as faint squares on a context of another's, beneath what is drawn there next.
+// Codes as faint squares on another context, beneath what is drawn there next.
 export function drawCodes(context, view, codes, labels, palette, shown, size) {
   const { left, top, width, height, x, y } = view.frame();
   const [across, down] = [width / (x[1] - x[0]), height / (y[1] - y[0])];

@@ -1,5 +1,5 @@
 // Fingers on a plane. One scrolls the page, as it does beside the plane; a tap picks; one that rests and then slides
-// hovers; one that begins on a handle drags it; two pan and zoom. Twice a tap goes back to the first view.
+// hovers; one that begins on a handle drags it; two pan and zoom. A double tap goes back to the first view.
 
 const REST_MS = 250; // of a finger, before it hovers
 const SLIP_PIXELS = 8; // that a resting finger may move

@@ -31,7 +31,7 @@ export class Heat {
     element("span", "", this.legend, { textContent: `×${brief(high)}` });
   }
 
-  // In the colours of the theme, made anew when that changes.
+  // In the colours of the theme, made again when the theme changes.
   tint(theme) {
     if (theme === this.theme) return;
     this.theme = theme;

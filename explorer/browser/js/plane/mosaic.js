@@ -1,5 +1,5 @@
 // The decoded manifold behind a map whose decoder and view move: tiles that keep their place on the screen, each the
-// digit at its middle. In each frame as many are decoded anew as time allows, the others follow in turn. What moves is
+// digit at its middle. In each frame as many are decoded as time allows, the others follow in turn. What moves is
 // seen in large tiles, which keep up with it; at rest small ones take their place, once all are there.
 
 import { drawPixels, SIDE } from "../base/images.js";

@@ -8,7 +8,7 @@ const EVENTS = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"];
 const boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
 
 // The viewport of the chart with this key in Streamlit, or null until Plotly has drawn it. The chart never changes, but
-// Streamlit may mount it anew at any time: that one has a new viewport.
+// Streamlit may mount it again at any time: that chart has a new viewport.
 export function plotlyViewport(key, known) {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
   if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return null;
@@ -67,7 +67,7 @@ class PlotlyViewport extends Viewport {
     });
   }
 
-  // Show a box, where a chart that was mounted anew does not. Only a wheel makes Plotly take other ranges, be it one that
+  // Show a box, where a chart that was mounted again does not. Only a wheel makes Plotly take other ranges, be it one that
   // does not turn.
   lookAt(box) {
     const { width, height } = this.frame();

@@ -12,7 +12,7 @@ export class Posterior {
     const [i, j] = [highest % width, Math.floor(highest / width)];
     this.peak = [x0 + ((i + 0.5) / width) * (x1 - x0), y1 - ((j + 0.5) / height) * (y1 - y0)];
     const inside = this.nats.filter((nats) => nats <= levels[1]).length;
-    this.size = Math.sqrt((inside / this.nats.length) * (x1 - x0) * (y1 - y0)); // of what the outer line holds
+    this.size = Math.sqrt((inside / this.nats.length) * (x1 - x0) * (y1 - y0)); // of what the outer line encloses
   }
 
   // Opacity is the square root of the density, less a little: the eye then follows it to about 3 sigma.
@@ -61,7 +61,7 @@ export class Posterior {
     return [left, top, right - left, bottom - top];
   }
 
-  // All of it, but for the window of another one that is to be painted there.
+  // All of it except the window of another posterior, which is painted there.
   paint(context, view, other = null) {
     context.save();
     if (other) {

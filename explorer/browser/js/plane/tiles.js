@@ -28,7 +28,7 @@ export class Tiles {
     });
   }
 
-  // As many as there is time for; true when all are there.
+  // Decode as many as there is time for; true when all are there.
   paintTiles(context, view, { x, y }) {
     const deadline = performance.now() + SLICE_MS;
     let finished = true;

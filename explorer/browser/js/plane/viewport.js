@@ -1,5 +1,5 @@
-// Where a point of the plane is on the screen, which classes are shown, and when either changes. Whatever draws on a plane
-// or listens to it takes a Viewport; Plotly's chart and our own canvas each make one.
+// Where a point of the plane is on the screen, which classes are shown, and when either changes. All code that draws on a
+// plane or listens to it takes a Viewport; Plotly's chart and our own canvas each make one.
 
 import { decimalsOf, exact } from "../base/format.js";
 

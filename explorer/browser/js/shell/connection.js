@@ -2,8 +2,8 @@
 
 import { page } from "../base/dom.js";
 
-// After a lost connection the server may be a new one, or have forgotten this visitor. Streamlit goes on as if it had
-// not, and asks for parts of a page that the server does not know. So we ask for the whole page; the address holds the view.
+// After a lost connection the server may be a new one, or may have forgotten this visitor. Streamlit goes on as before, and
+// asks for parts of a page that the server does not know. So we ask for the whole page; the address holds the view.
 
 const unsent = new Map(); // by mount, how to tell the last pick that was made without a connection
 

@@ -1,5 +1,5 @@
-// One controller for each page that is on the screen: told of what is to be shown, of mounts that go, and of all else that
-// changes in the document.
+// One controller for each page that is on the screen. It is told what to show, which mounts go, and when the document
+// changes.
 
 /**
  * @typedef {object} Mount  The place of a page, or of a part of it, in the document.
@@ -12,7 +12,7 @@
  * @property {(parentElement: Element) => void} constructor  called for the first mount of the page
  * @property {(data: object, mount: Mount) => void | Promise<void>} update  shows what the page's view sends, of which mount
  *   it may be; called at least once for each mount and again whenever its data or the theme have changed
- * @property {() => void} [attach]  called whenever the document has changed: it finds charts that were mounted anew, and
+ * @property {() => void} [attach]  called whenever the document has changed: it finds charts that were mounted again, and
  *   does nothing where all is as it was
  * @property {(parentElement: Element) => void} [unmount]  called when a mount is gone; after the last one the controller
  *   holds on to nothing outside of it

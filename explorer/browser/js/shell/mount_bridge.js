@@ -1,5 +1,5 @@
-// Ties one page of the app to its controller in the runtime: data down, what a person picks up. What a component returns
-// Streamlit calls at its end, but also when newer data overtake older ones: so this returns nothing, and the runtime looks.
+// Ties one page of the app to its controller in the runtime: data go down, picks go up. Streamlit calls what a component
+// returns at its end, but also when newer data overtake older ones. So this returns nothing; the runtime watches instead.
 
 import { door } from "./door.js";
 export default function (component) {

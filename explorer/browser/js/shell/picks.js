@@ -5,10 +5,10 @@ import { update } from "./controllers.js";
 
 const RECENT = 8;
 const recent = new WeakMap(); // the picks of each mount, numbered
-let newest = Date.now(); // so that whatever comes after a reload has a greater number
+let newest = Date.now(); // so that picks after a reload have greater numbers
 
-// Ties a mount to the server. That sees the last of the messages that reach it while it is busy, and no other: so each
-// pick is sent with those just before it. One that is made without a connection is sent when there is one again.
+// Ties a mount to the server. Of the messages that reach a busy server it sees only the last, so each pick is sent together
+// with those just before it. A pick made without a connection is sent when there is one again.
 export function bridge({ data, parentElement, setStateValue }) {
   const tell = (value) => {
     if (!connected()) {

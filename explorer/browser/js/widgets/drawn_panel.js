@@ -1,4 +1,5 @@
-// Below a map: the drawing decoded from its code, where that lies, and the test images nearest it over theirs.
+// Below a map: the drawing decoded from its code, where the code lies, and the nearest test images over their own decoded
+// images.
 
 import { element } from "../base/dom.js";
 import { shortNumber, shortPoint } from "../base/format.js";

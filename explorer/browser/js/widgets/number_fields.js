@@ -19,7 +19,7 @@ export function meant(text, whole = false) {
 const taken = new WeakMap(); // the text of each field that was last taken
 let word = null;
 
-// Makes text fields of those for numbers that have come.
+// Turns number fields that have appeared into text fields.
 function openNumberFields() {
   for (const input of document.querySelectorAll(NUMBER_FIELDS)) {
     if (input.type === "text") continue;

@@ -22,7 +22,7 @@ function traceStroke(context, points) {
 }
 
 export class Pad {
-  // changed(): the drawing is another one; lifted(): and will be for a while
+  // changed(): the drawing has changed; lifted(): and the pen has been lifted
   constructor(parent, { changed, lifted }) {
     Object.assign(this, { changed, lifted, items: [], past: [], pointer: null, pending: false });
     this.root = element("div", "latent-pad", parent);
@@ -109,7 +109,7 @@ export class Pad {
     this.lifted();
   }
 
-  // Latest move wins: of all that happened before a frame only the last is shown.
+  // The latest move wins: only the last one before a frame is shown.
   request() {
     if (this.pending) return;
     this.pending = true;

@@ -10,7 +10,7 @@ import { SIDES } from "../base/sides.js";
 const ROW_HEIGHT = 52;
 const AXIS_HEIGHT = 22;
 const TIMELINE_INSET = 8;
-const FLOOR = 0.02; // of the whole fall: below it the logarithm gives way to a straight scale
+const FLOOR = 0.02; // share of the whole fall, below which the scale is linear and not logarithmic
 
 export const shortEpoch = (epoch) => epoch.toFixed(epoch && epoch < 0.1 ? 3 : epoch < 10 ? 2 : 1);
 
