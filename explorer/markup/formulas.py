@@ -228,10 +228,10 @@ def terms(analysis: Analysis, unit: str, conditional: bool) -> list[tuple[str, P
     elbo_off = "" if has.elbo_settled else f", ± {number(has.elbo_error, unit)} {unit}"
     return [
         ("", Part(f"log p({x})", has.log_px, "exact"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
-        ("−", Part("approximation gap", has.approximation_gap, "family"), f"what the best Gaussian loses{off}"),
+        ("−", Part("approximation gap", has.approximation_gap, "approximation"), f"what the best Gaussian loses{off}"),
         (
             "−",
-            Part("amortization gap", has.amortization_gap, "amortisation"),
+            Part("amortization gap", has.amortization_gap, "amortization"),
             f"what one encoder for all adds{elbo_off}",
         ),
         ("=", Part("ELBO", has.elbo), f"the bound{elbo_off}"),
@@ -253,8 +253,8 @@ def cuts(analysis: Analysis, conditional: bool) -> tuple[list[list[Part]], Part]
         [Part(f"−E log p({xz})", -has.reconstruction, "reconstruction"), Part("KL", has.kl, "kl")],
         [
             Part(f"−log p({x})", -has.log_px, "exact"),
-            Part("approximation gap", has.approximation_gap, "family"),
-            Part("amortization gap", has.amortization_gap, "amortisation"),
+            Part("approximation gap", has.approximation_gap, "approximation"),
+            Part("amortization gap", has.amortization_gap, "amortization"),
         ],
     ]
     return ways, Part("perfect", -has.perfect)

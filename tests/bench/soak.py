@@ -95,8 +95,8 @@ async def on_interpolate(visitor: Visitor, chance: random.Random) -> None:
 
 async def on_classes(visitor: Visitor, chance: random.Random) -> None:
     """Choose a style, or a class."""
-    pick = {"z": point(chance)} if chance.random() < 0.7 else {"label": chance.randrange(10)}
-    await visitor.pick("bridge_classes", pick)
+    ends = {"label": chance.randrange(10), "morph": chance.randrange(10)}
+    await visitor.pick("bridge_classes", {"z": point(chance)} if chance.random() < 0.7 else ends)
 
 
 async def on_bound(visitor: Visitor, chance: random.Random) -> None:
