@@ -90,7 +90,7 @@ def test_while_hovering_each_picture_stands_beside_its_own_words(page, address, 
         return pinned(page, side), page.locator(words).evaluate_all("parts => parts.map((part) => part.innerHTML)")
 
     before = panel()
-    assert (picture(page, side) == decode.decode(model, np.array([pinned(page, side)]))[0]).all()
+    assert (picture(page, side) == decode.at(model, np.array([pinned(page, side)]))[0]).all()
     for across, up in ((0.55, 0.4), (0.2, 0.8), (0.9, 0.1)):
         at, _ = place(page, f"map_{side}", across, up)
         page.mouse.move(*at, steps=5)
@@ -100,7 +100,7 @@ def test_while_hovering_each_picture_stands_beside_its_own_words(page, address, 
         drawn = canvas_pixels(page, f".st-key-map_{side} .latent-lens canvas").astype(int)
         step = 10.0 ** -len(lens.inner_text().strip(") \n").rpartition(".")[2])  # of the numbers in its caption
         corners = np.array(z) + step * np.array([[0, 0], [-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
-        images = decode.decode(model, corners).astype(int)
+        images = decode.at(model, corners).astype(int)
         assert np.abs(drawn - images[0]).max() <= 3 + np.abs(images - images[0]).max()
         assert panel() == before
 
