@@ -29,11 +29,6 @@ def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where the tensors of the tests live: cpu or cuda")
 
 
-def pytest_collection_modifyitems(items):
-    """Put the browser tests first: they are slow, and a slow file that comes last keeps one core waiting."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
-
-
 @pytest.fixture(scope="session")
 def device(request):
     name = request.config.getoption("--device")
