@@ -80,7 +80,7 @@ export class Chart {
     onPointer(stage, "pointerdown", (event) => this.pointerDown(event));
     onPointer(window, "pointermove", (event) => this.dragged(event));
     onPointer(window, "pointerup", (event) => this.pointerUp(event));
-    this.fingers = new Fingers(this, signal);
+    new Fingers(this, signal);
     on(stage, "keydown", (event) => this.keyPressed(event));
     on(stage, "click", (event) => this.legendClicked(event));
     on(stage, "blur", () => this.left());

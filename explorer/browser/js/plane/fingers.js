@@ -11,7 +11,7 @@ function spanned(places) {
 }
 
 export class Fingers {
-  // chart: has view, handlers, hover(at), left(), clicked(event, time, at); signal ends the listening
+  // signal ends the listening
   constructor(chart, signal) {
     Object.assign(this, { chart, mode: null, rest: 0 });
     const { stage } = chart.view;
@@ -37,9 +37,9 @@ export class Fingers {
       this.before = spanned(this.places(event));
     } else {
       this.start = event.touches[0];
-      this.held = chart.handlers.grab?.(at, chart.view);
-      this.mode = this.held ? "drag" : "tap";
-      if (!this.held) this.rest = setTimeout(() => this.hover(at), REST_MS);
+      chart.held = chart.handlers.grab?.(at, chart.view);
+      this.mode = chart.held ? "drag" : "tap";
+      if (!chart.held) this.rest = setTimeout(() => this.hover(at), REST_MS);
     }
     if (this.mode !== "tap" && event.cancelable) event.preventDefault(); // no scrolling, no mouse events
   }
@@ -58,14 +58,11 @@ export class Fingers {
     event.stopPropagation();
     const { view } = this.chart;
     const [touch] = event.touches;
-    if (this.mode === "tap" || this.mode === "scroll") {
-      if (this.slipped(touch)) this.scroll();
-      return;
-    }
+    if (this.mode === "tap" && this.slipped(touch)) this.scroll();
+    if (this.mode === "tap" || this.mode === "scroll") return;
     if (event.cancelable) event.preventDefault();
     if (this.mode === "drag") {
-      this.held.move(view.toPlane(view.at(touch)));
-      this.chart.requestOver();
+      this.chart.dragged(touch);
     } else if (this.mode === "hover") {
       this.chart.hover(view.at(touch));
     } else if (event.touches.length > 1) {
@@ -99,9 +96,9 @@ export class Fingers {
     const [touch] = event.changedTouches;
     const at = this.chart.view.position(touch);
     if (this.mode === "drag") {
-      if (this.slipped(touch)) this.held.drop();
+      if (this.slipped(touch)) this.drop();
       else if (at) this.chart.clicked(touch, event.timeStamp, at);
-      this.held = null;
+      this.chart.held = null;
     } else if (this.mode === "tap" && at) {
       this.chart.clicked(touch, event.timeStamp, at);
       this.chart.hover(at);
@@ -113,8 +110,8 @@ export class Fingers {
   }
 
   drop() {
-    this.held?.drop();
-    this.held = null;
+    this.chart.held?.drop();
+    this.chart.held = null;
   }
 
   end() {
