@@ -46,10 +46,7 @@ def spherical(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
 
     Shoemake, Animating rotation with quaternion curves, 1985; White, Sampling generative networks, 2016.
 
-    Args:
-        z0: (D,) where it begins.
-        z1: (D,) where it ends.
-        t: (T,) in [0, 1].
+    It takes arguments as of `linear`.
 
     Raises:
         ValueError: for a wrong shape or t outside [0, 1].

@@ -182,9 +182,7 @@ def stop(folder: Path, name: str) -> None:
 def resume(folder: Path, name: str) -> None:
     """Let a training that was stopped or failed go on after its last whole epoch; raises TrainingError if it cannot.
 
-    Args:
-        folder: That of the checkpoints.
-        name: That of the training.
+    It takes arguments as of `stop`.
     """
     with _locked(folder):
         place = _place(folder, name)
@@ -202,9 +200,7 @@ def resume(folder: Path, name: str) -> None:
 def remove(folder: Path, name: str) -> None:
     """Take a training and the model that it made out of sight; `restore` brings both back within a day.
 
-    Args:
-        folder: That of the checkpoints.
-        name: That of the training.
+    It takes arguments as of `stop`.
     """
     with _locked(folder):
         place = _place(folder, name)
@@ -228,9 +224,7 @@ def remove(folder: Path, name: str) -> None:
 def restore(folder: Path, name: str) -> None:
     """Bring back what `remove` took away; raises TrainingError if the name has been given away or the day is over.
 
-    Args:
-        folder: That of the checkpoints.
-        name: That of the training.
+    It takes arguments as of `stop`.
     """
     with _locked(folder):
         target = folder / _JOBS / _REMOVED / name

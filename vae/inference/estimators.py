@@ -125,13 +125,7 @@ def elbo(
 
     Kingma and Welling, Auto-encoding variational Bayes, 2013.
 
-    Args:
-        model: with a prior; any number of latent dimensions.
-        x: (N, 1, 28, 28) images.
-        samples: K, at least 1.
-        generator: of the draws, on the device of x.
-        y: (N,) int64 labels, for a conditional model.
-        on_progress: is called with the numbers of points decoded and images done so far.
+    It takes arguments as of `importance`.
 
     Raises:
         ValueError: for samples < 1 or a model without a prior.

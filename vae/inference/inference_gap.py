@@ -131,12 +131,7 @@ def gap(
 ) -> Gap:
     """KL(q(z|x) || p(z|x)) = log p(x) - elbo(q(z|x)) of each image, and its two parts.
 
-    Args:
-        model: with D <= 2.
-        x: (N, 1, 28, 28) images.
-        y: (N,) int64 labels, for a conditional model.
-        exact: `moments(model, x, y)`, if that is known already.
-        on_progress: is called with the numbers of points decoded and images done so far.
+    It takes arguments as of `best_gaussian`.
 
     Raises:
         ValueError: as `best_gaussian` does.
