@@ -23,20 +23,39 @@ def test_denormals_are_flushed():
     assert bool((small * 1e-10 == 0).all())
 
 
+@pytest.fixture
+def products(monkeypatch):
+    """Lets a test say how long each product takes, and what "medium" adds to it."""
+    product, clock = torch.Tensor.__matmul__, [0.0]
+
+    def set_to(seconds, error):
+        count = iter(range(10_000))
+
+        def timed(a, b):
+            medium = torch.get_float32_matmul_precision() == "medium"
+            clock[0] += seconds(next(count), medium)
+            return product(a, b) + (error if medium and a.dtype == torch.float32 else 0)
+
+        monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
+        monkeypatch.setattr(matmul_precision.time, "perf_counter", lambda: clock[0])
+
+    return set_to
+
+
 @pytest.mark.parametrize(
     ("error", "seconds", "precision"),
     [(1e-6, 0.5, "medium"), (1e-2, 0.5, "highest"), (1e-6, 0.9, "highest"), (1e-6, 2.0, "highest")],
     ids=["as exact and faster", "faster", "as exact and hardly faster", "as exact"],
 )
-def test_the_other_library_multiplies_where_it_is_as_exact_and_clearly_faster(error, seconds, precision, monkeypatch):
-    product, clock = torch.Tensor.__matmul__, [0.0]
+def test_the_other_library_multiplies_where_it_is_as_exact_and_clearly_faster(error, seconds, precision, products):
+    products(lambda _, medium: seconds if medium else 1.0, error)
+    matmul_precision.use_fast_float32()
+    assert torch.get_float32_matmul_precision() == precision
 
-    def timed(a, b):
-        medium = torch.get_float32_matmul_precision() == "medium"
-        clock[0] += seconds if medium else 1.0
-        return product(a, b) + (error if medium and a.dtype == torch.float32 else 0)
 
-    monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
-    monkeypatch.setattr(matmul_precision.time, "perf_counter", lambda: clock[0])
+@pytest.mark.parametrize(("speed", "precision"), [(0.6, "medium"), (0.9, "highest")])
+def test_a_moment_of_a_busy_machine_does_not_change_the_choice(speed, precision, products):
+    """The first 60 of 250 products take thrice as long, where that would turn the choice."""
+    products(lambda k, medium: (speed if medium else 1.0) * (3 if medium is (speed < 0.8) and k < 60 else 1), 0)
     matmul_precision.use_fast_float32()
     assert torch.get_float32_matmul_precision() == precision

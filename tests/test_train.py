@@ -140,9 +140,20 @@ def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, 
     assert torch.equal(resumed.codes, whole.codes)
 
 
+def test_a_resumed_run_multiplies_as_it_did_before(digits, tmp_path):
+    """Which library a process chooses is measured, so the process that goes on may have chosen the other."""
+    config, file = TrainConfig(**QUICK), tmp_path / "some.resume.pt"
+    torch.set_float32_matmul_precision("medium")
+    train.train(config, digits, resume_file=file)
+    torch.set_float32_matmul_precision("highest")
+    train.train(config, digits, resume_file=file, resume=True)
+    assert torch.get_float32_matmul_precision() == "medium"
+
+
 def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, tmp_path, monkeypatch):
     """SIGKILL in the middle of a real command; `--resume` then gives the weights of the run that was never cut."""
     monkeypatch.setattr(train, "load_dataset", lambda *_: digits)
+    monkeypatch.setattr(train, "use_fast_float32", lambda _: None)  # what it measures is not what the other measures
     settings = ["--quick", "--batch-size", "32", "--epochs", "40", "--device", "cpu", "--folder", str(tmp_path)]
     train.main([*settings, "--name", "whole"])
     train.main([*settings, "--name", "cut", "--seed", "9"])
@@ -151,6 +162,7 @@ def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, t
     script = (
         "import time; from conftest import synthetic_digits; from vae import train; from tqdm import tqdm\n"
         "train.load_dataset = lambda *_: synthetic_digits()\n"
+        "train.use_fast_float32 = lambda _: None\n"
         "whole = train.Run.epoch\n"
         "train.Run.epoch = lambda *a: (time.sleep(0.05), whole(*a))[1]\n"  # slow enough to be hit between two epochs
         f"train.main({[*settings, '--name', 'cut']})"

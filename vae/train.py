@@ -149,6 +149,7 @@ class Run:
             "run_id": self.run_id,
             "config": self.config.to_dict(),
             "device": self.device.type,
+            "matmul_precision": torch.get_float32_matmul_precision(),
             "data_sha256": self.data_sha256,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -159,7 +160,7 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Go on from a state, with the products that its process chose, see `vae.matmul_precision`.
 
         Raises:
             TrainingError: if it is of another configuration or kind of device.
@@ -182,6 +183,7 @@ class Run:
         for name, generator in self.generators.items():
             generator.set_state(state["generators"][name])
         self.recorder.restore(kept["taken"])
+        torch.set_float32_matmul_precision(state.get("matmul_precision", torch.get_float32_matmul_precision()))
 
 
 def train(
