@@ -1,4 +1,4 @@
-"""Replay in a real Chromium: time moves codes, digits and curves together, and each moment is decoded as torch does."""
+"""Replay in a real Chromium: time moves codes, digits and curves together, and decodes each snapshot as torch does."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def test_a_scrub_to_a_snapshot_shows_that_moments_digits(page, address, films):
     assert shown[:2] == [f"{error:.1f}" for error in errors]
 
 
-def test_the_browser_decodes_each_moment_as_torch_does(page, address, films):
+def test_the_browser_decodes_each_snapshot_as_torch_does(page, address, films):
     """Within 5e-3 a pixel, at codes of that moment."""
     opened(page, address)
     for moment in (0, 5, -1):
@@ -238,7 +238,7 @@ def test_a_class_can_be_hidden_and_the_others_stay(page, address):
 
 
 def test_only_what_is_looked_at_is_fetched(page, address):
-    """The codes of all moments come first, and of the decoders those of the moment."""
+    """The codes of all snapshots come first, and of the decoders those of the moment."""
     sizes = []
 
     def answered(response):

@@ -1,4 +1,4 @@
-"""Laws of snapshots: moments of the very run, even in the logarithm of time, that cost next to no grey level."""
+"""Laws of snapshots: states of the very run, even in the logarithm of time, that cost next to no grey level."""
 
 import argparse
 import math
@@ -43,8 +43,8 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize(("epochs", "steps_per_epoch", "count"), [(60, 469, 15), (20, 59, 30), (1, 7, 15), (1, 1, 2)])
-def test_moments_run_from_before_the_first_step_to_the_last_in_equal_ratios(epochs, steps_per_epoch, count):
-    found = snapshots.moments(epochs * steps_per_epoch, steps_per_epoch, count)
+def test_snapshots_run_from_before_the_first_step_to_the_last_in_equal_ratios(epochs, steps_per_epoch, count):
+    found = snapshots.due_steps(epochs * steps_per_epoch, steps_per_epoch, count)
     assert (found[0], found[-1]) == (0, epochs * steps_per_epoch)
     assert found == sorted(set(found))
     assert len(found) <= count
@@ -101,7 +101,7 @@ def test_a_resumed_run_has_the_snapshots_of_one_that_was_never_cut(kind, digits,
     resumed, pieces = recorded(config, digits, resume_file=file, resume=True)
     whole, at_once = recorded(config, digits)
     assert_same(pieces.taken, at_once.taken)
-    assert [snapshot.step for snapshot in pieces.taken] == snapshots.moments(28, 7, 6)
+    assert [snapshot.step for snapshot in pieces.taken] == snapshots.due_steps(28, 7, 6)
     for path, trained, recorder in ((tmp_path / "a", resumed, pieces), (tmp_path / "b", whole, at_once)):
         checkpoint.write(path, trained)
         snapshots.write(path, trained, recorder)
@@ -116,7 +116,7 @@ def test_the_command_line_keeps_a_replay(digits, tmp_path, monkeypatch):
     settings = ["--quick", "--batch-size", "32", "--epochs", "2", "--device", "cpu", "--folder", str(tmp_path)]
     train.main([*settings, "--snapshots", "4"])
     found = snapshots.read(tmp_path / "vae", checkpoint.read(tmp_path / "vae"))
-    assert [snapshot.step for snapshot in found.snapshots] == snapshots.moments(14, 7, 4)
+    assert [snapshot.step for snapshot in found.snapshots] == snapshots.due_steps(14, 7, 4)
     assert stored_checkpoint.names(tmp_path) == ["vae"]
     train.main(settings)
     assert not snapshots.exists(tmp_path / "vae")
@@ -236,7 +236,7 @@ def shipped(request):
 
 def test_the_shipped_replays_end_in_the_shipped_models(shipped):
     found, replay = shipped
-    assert [snapshot.step for snapshot in replay.snapshots] == snapshots.moments(28_140, 469, snapshots.SNAPSHOTS)
+    assert [snapshot.step for snapshot in replay.snapshots] == snapshots.due_steps(28_140, 469, snapshots.SNAPSHOTS)
     torch.testing.assert_close(replay.snapshots[-1].codes.float(), found.codes, rtol=2**-10, atol=1e-5)
     test = found.record["test"]
     assert replay.snapshots[-1].metrics == pytest.approx({n: test[n] for n in replay.snapshots[-1].metrics}, rel=1e-3)

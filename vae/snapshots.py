@@ -69,7 +69,7 @@ class Replay:
         return model.eval().requires_grad_(False)
 
 
-def moments(steps: int, steps_per_epoch: int, count: int) -> list[int]:
+def due_steps(steps: int, steps_per_epoch: int, count: int) -> list[int]:
     """The steps after which a snapshot is taken: none, or 0 and up to `count` - 1 more, the last of them `steps`.
 
     Args:
@@ -99,7 +99,7 @@ class Recorder(Observer):
     def begin(self, beginning: Beginning) -> None:
         """Plan the snapshots of this run, and take that of the step at which it begins if one is due."""
         epochs, steps = beginning.config.epochs, beginning.steps_per_epoch
-        self._run, self._due = beginning, set(moments(epochs * steps, steps, self.count))
+        self._run, self._due = beginning, set(due_steps(epochs * steps, steps, self.count))
         self._take(beginning, len(beginning.history) * steps)
 
     def step(self, step: int, terms: Terms) -> None:
@@ -108,7 +108,7 @@ class Recorder(Observer):
             self._take(self._run, step)
 
     def _take(self, run: Beginning, step: int) -> None:
-        """Keep the moment after `step` steps if it is due and its codes are finite."""
+        """Keep the state after `step` steps if it is due and its codes are finite."""
         if step not in self._due or (self.taken and self.taken[-1].step >= step):
             return
         test = run.test_images, run.test_labels
@@ -215,13 +215,13 @@ def _check(replay: Replay, checkpoint: Checkpoint) -> None:
         raise ValueError("a replay has the network of its model")
     steps = [snapshot.step for snapshot in replay.snapshots]
     if len(steps) < 2 or steps != sorted(set(steps)) or not all(map(math.isfinite, steps)):
-        raise ValueError("a replay has two moments or more, in order")
+        raise ValueError("a replay has two snapshots or more, in order")
     names = set(replay.snapshots[0].metrics)
     for index, snapshot in enumerate(replay.snapshots):
         replay.model(index)
         _check_numbers([snapshot.epoch, *snapshot.metrics.values()])
         if set(snapshot.metrics) != names:
-            raise ValueError("the moments have other metrics")
+            raise ValueError("the snapshots have other metrics")
         if snapshot.codes.shape != checkpoint.codes.shape or snapshot.codes.dtype not in (torch.float16, torch.float32):
             raise ValueError("codes have a wrong shape or type")
         if not all(bool(value.isfinite().all()) for value in (snapshot.codes, *snapshot.weights.values())):

@@ -336,7 +336,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", help="of the checkpoint (default: the model's kind)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was cut; all else as it was")
     parser.add_argument(
-        "--snapshots", type=int, default=0, metavar="N", help="keep N moments of the run for a replay (default: 0)"
+        "--snapshots", type=int, default=0, metavar="N", help="keep N snapshots of the run for a replay (default: 0)"
     )
     parser.add_argument("--quick", action="store_true", help="measure at the end only what takes seconds")
     parser.add_argument(

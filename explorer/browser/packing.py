@@ -83,10 +83,10 @@ def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
 
 
 def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
-    """The codes of all moments of a replay, float16 (K, N, 2) in one unit, and the labels, in the form of `pack`.
+    """The codes of all snapshots of a replay, float16 (K, N, 2) in one unit, and the labels, in the form of `pack`.
 
     Args:
-        replay: Has K moments.
+        replay: Has K snapshots.
         labels: (N,) uint8.
         identity: The name by which pages refer to it.
     """
@@ -96,12 +96,12 @@ def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
     return _blob(identity, facts, [(codes / unit).astype("<f2"), labels])
 
 
-def pack_moment(replay: "Replay", index: int, stored: Stored, identity: str) -> bytes:
-    """The decoder of one moment of a replay in the form of `pack`, without codes.
+def pack_snapshot(replay: "Replay", index: int, stored: Stored, identity: str) -> bytes:
+    """The decoder of one snapshot of a replay in the form of `pack`, without codes.
 
     Args:
         replay: Of the checkpoint.
-        index: The moment.
+        index: Of the snapshot.
         stored: The checkpoint.
         identity: The name by which pages refer to it.
     """

@@ -178,14 +178,14 @@ class ReplaySide(TypedDict):
 
     id: str
     name: str
-    codes: str  # the address of the codes of all moments
+    codes: str  # the address of the codes of all snapshots
     decoders: Sequence[str]  # the address of the decoder of each
     classes: Sequence[str]
     test_set: str
     prior: bool
     label: int
     z: Pair  # the pinned point
-    views: Sequence[Box]  # the part of the plane that holds the codes of each moment
+    views: Sequence[Box]  # the part of the plane that holds the codes of each snapshot
     last_view: Box
 
 
@@ -194,7 +194,7 @@ class ReplayCurve(TypedDict):
 
     title: str
     falls: bool  # whether training only lowers it
-    lines: Mapping[Side, Sequence[float]]  # by side, a value a moment
+    lines: Mapping[Side, Sequence[float]]  # by side, a value a snapshot
 
 
 class Replay(TypedDict):

@@ -116,10 +116,10 @@ class PackedReplay(NamedTuple):
 
     checkpoint: Checkpoint
     id: str
-    codes: bytes  # of all moments, see `packing.pack_codes`
-    decoders: list[bytes]  # one a moment, see `packing.pack_moment`
-    metrics: dict[str, list[float]]  # on the test images, by name, one a moment
-    views: list[extent.Box]  # the part of the plane that holds the codes, one a moment
+    codes: bytes  # of all snapshots, see `packing.pack_codes`
+    decoders: list[bytes]  # one a snapshot, see `packing.pack_snapshot`
+    metrics: dict[str, list[float]]  # on the test images, by name, one a snapshot
+    views: list[extent.Box]  # the part of the plane that holds the codes, one a snapshot
     last_view: extent.Box  # the same at the end, with room for a prior's rings
     start: Point  # that is pinned at first
 
@@ -144,7 +144,7 @@ def replay(name: str) -> PackedReplay:
         checkpoint=model.checkpoint,
         id=identity,
         codes=packing.pack_codes(recorded, stored.labels, f"{identity}-codes"),
-        decoders=[packing.pack_moment(recorded, rank, stored, f"{identity}-{rank}") for rank in range(len(codes))],
+        decoders=[packing.pack_snapshot(recorded, rank, stored, f"{identity}-{rank}") for rank in range(len(codes))],
         metrics={
             metric: [snapshot.metrics[metric] for snapshot in recorded.snapshots]
             for metric in recorded.snapshots[0].metrics

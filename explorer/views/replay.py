@@ -61,7 +61,7 @@ def choose(side: Side, names: list[str]) -> PackedReplay | None:
 
 
 def addresses_of(replay: PackedReplay) -> dict[str, Any]:
-    """Where the browser finds the codes of a training, and the decoder of each moment."""
+    """Where the browser finds the codes of a training, and the decoder of each snapshot."""
     blobs = {f"{replay.id}-codes": replay.codes} | {f"{replay.id}-{i}": each for i, each in enumerate(replay.decoders)}
     at = browser.served(blobs)
     codes, *decoders = (at.get(name, "") for name in blobs)
@@ -113,7 +113,7 @@ def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str
 
 
 def curves(shown: dict[Side, PackedReplay]) -> list[payloads.ReplayCurve]:
-    """The curves over time: the values of each metric at each moment, on each side that has it.
+    """The curves over time: the values of each metric at each snapshot, on each side that has it.
 
     Losses under different likelihoods are no measure of each other, and get a curve each.
     """

@@ -1,5 +1,5 @@
-// A training as the browser knows it: the codes of all its moments, and of each moment the decoder, once it is needed.
-// Between two moments codes and weights are interpolated linearly, in the logarithm of time.
+// A training as the browser knows it: the codes of all its snapshots, and of each the decoder, once it is needed.
+// Between two snapshots codes and weights are interpolated linearly, in the logarithm of time.
 
 import { floatsFromHalves, unpack } from "../base/bytes.js";
 import { between } from "../base/motion.js";
@@ -19,13 +19,13 @@ export class Film {
     Object.assign(this, facts, { decoders, arrived, banks: [], asked: [] });
     this.size = 2 * this.count;
     this.last = this.epochs.length - 1;
-    this.moments = floatsFromHalves(new Uint16Array(buffer, arrays[0], this.epochs.length * this.size));
-    this.moments.forEach((value, i) => (this.moments[i] = value * this.unit));
+    this.snapshots = floatsFromHalves(new Uint16Array(buffer, arrays[0], this.epochs.length * this.size));
+    this.snapshots.forEach((value, i) => (this.snapshots[i] = value * this.unit));
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
     this.seek(0);
   }
 
-  // The moment at or before an epoch, and the share of the way to the next one; the first stretch has no logarithm.
+  // The snapshot at or before an epoch, and the share of the way to the next one; the first stretch has no logarithm.
   place(epoch) {
     const { epochs, last } = this;
     if (epoch >= epochs[last]) return [last, 0];
@@ -51,7 +51,7 @@ export class Film {
     this.mixed = null;
   }
 
-  // Fetch the decoder of a moment, once.
+  // Fetch the decoder of a snapshot, once.
   want(k) {
     if (this.asked[k] || k > this.last || !this.decoders[k]) return;
     this.asked[k] = fetched(this.decoders[k]).then(
@@ -70,7 +70,7 @@ export class Film {
   code(index) {
     const at = 2 * index;
     const [from, to] = [this.k * this.size, Math.min(this.k + 1, this.last) * this.size];
-    return [0, 1].map((axis) => between(this.moments[from + at + axis], this.moments[to + at + axis], this.share));
+    return [0, 1].map((axis) => between(this.snapshots[from + at + axis], this.snapshots[to + at + axis], this.share));
   }
 
   // The index of the code nearest to z among the classes that `shown` lets through, or -1.
@@ -81,10 +81,10 @@ export class Film {
 
   codesNow() {
     if (this.codes) return this.codes;
-    const { moments, size, k, share } = this;
+    const { snapshots, size, k, share } = this;
     const [from, to] = [k * size, Math.min(k + 1, this.last) * size];
     this.codes = new Float32Array(size);
-    for (let i = 0; i < size; i++) this.codes[i] = between(moments[from + i], moments[to + i], share);
+    for (let i = 0; i < size; i++) this.codes[i] = between(snapshots[from + i], snapshots[to + i], share);
     return this.codes;
   }
 

@@ -1,5 +1,5 @@
 // Time from before the first step to the last, and over it the curves; pointer and keys move through it.
-// The moments of the longer training stand at equal distances: the axis is the logarithm of time.
+// The snapshots of the longer training stand at equal distances: the axis is the logarithm of time.
 
 import { FAINT, PALE } from "../base/axes.js";
 import { cleared, element } from "../base/dom.js";
@@ -70,7 +70,7 @@ export class Timeline {
     this.go(Math.min(Math.max(share, 0), 1) * this.leader.last);
   }
 
-  // To a moment of the leader, or a place between two.
+  // To a snapshot of the leader, or a place between two.
   go(position) {
     this.handlers.seek(this.leader.epoch(Math.min(Math.max(position, 0), this.leader.last)));
   }
@@ -83,8 +83,8 @@ export class Timeline {
   keyPressed(event) {
     const at = this.position(this.now);
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-    const nextMoment = step > 0 ? Math.floor(at + 1 + 1e-6) : Math.ceil(at - 1 - 1e-6);
-    if (step) this.go(event.shiftKey ? at + 0.1 * step : nextMoment);
+    const nextSnapshot = step > 0 ? Math.floor(at + 1 + 1e-6) : Math.ceil(at - 1 - 1e-6);
+    if (step) this.go(event.shiftKey ? at + 0.1 * step : nextSnapshot);
     else if (event.key === "Home") this.go(0);
     else if (event.key === "End") this.go(this.leader.last);
     else if (![" ", "Enter"].includes(event.key)) return;
@@ -97,7 +97,7 @@ export class Timeline {
     return TIMELINE_INSET + (position / this.leader.last) * (this.width - 2 * TIMELINE_INSET);
   }
 
-  // A figure of one side at an epoch, on the straight line between two moments.
+  // A figure of one side at an epoch, on the straight line between two snapshots.
   figure(values, side, epoch) {
     const [k, share] = this.films[side].place(epoch);
     return between(values[k], values[Math.min(k + 1, values.length - 1)], share);
