@@ -16,17 +16,10 @@ from typing import Any, ParamSpec
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer.memory import memory
 from explorer.state import ExplorerState, from_query, plane, read_query, to_query
 
 P = ParamSpec("P")
-
-STATE = "explorer_state"
-MIRRORED = "explorer_query"  # the query that was written into the URL last
-BEFORE = "before_the_last_pick"  # the fields that it changed, as they were
-VISIT = "explorer_visit"
-PAGE = "explorer_page"  # the page of the run before
-JUNK = "explorer_junk"  # of the URL that the state was read from: by name, the values that cannot be understood
-SHOWN = "explorer_shown"  # by widget, the visit in which the browser was last told its value
 
 
 def begin() -> None:
@@ -38,17 +31,17 @@ def begin() -> None:
     run = get_script_run_ctx()
     back = bool(run and run.is_history_navigation)
     if back:
-        st.session_state.pop(STATE, None)
-    state, moved = current(), page() != st.session_state.get(PAGE, page())
+        memory().state = None
+    state, moved = current(), memory().page not in (None, page())
     if moved or back:
-        st.session_state[VISIT] = visit() + 1
+        memory().visit += 1
     if moved and not back:
         st.query_params.from_dict(to_query(state))
 
 
 def arrive() -> None:
     """Note the page that Streamlit's navigation has chosen."""
-    st.session_state[PAGE] = page()
+    memory().page = page()
 
 
 def page() -> str:
@@ -63,27 +56,28 @@ def visit() -> int:
     On a new visit the browser has forgotten the values of widgets. It then also takes from the server what it otherwise
     knows better, such as a drawing.
     """
-    return st.session_state.get(VISIT, 0)
+    return memory().visit
 
 
 def current() -> ExplorerState:
     """The visitor's state; at the start of a session it is read from the URL."""
-    if STATE not in st.session_state:
-        st.session_state[STATE], junk = read_query(st.query_params)
-        st.session_state[JUNK] = {name: st.query_params[name] for name in junk}
-        st.session_state[MIRRORED] = to_query(st.session_state[STATE])
-    return st.session_state[STATE]
+    kept = memory()
+    if kept.state is None:
+        kept.state, junk = read_query(st.query_params)
+        kept.junk = {name: st.query_params[name] for name in junk}
+        kept.mirrored = to_query(kept.state)
+    return kept.state
 
 
 def not_understood() -> Mapping[str, str]:
     """What the link asks for and is not understood, value by name; nothing once the visitor has gone elsewhere."""
     current()
-    return {} if visit() else st.session_state[JUNK]
+    return {} if visit() else memory().junk
 
 
 def update(**changes: Any) -> None:
     """Change fields of the state, and the widgets bound to them; None takes a widget back to its start."""
-    st.session_state[STATE] = replace(current(), **changes)
+    memory().state = replace(current(), **changes)
     for field, value in changes.items():
         if value is not None:
             st.session_state[field] = value
@@ -97,11 +91,12 @@ def undoable(picked: Callable[[Any], None]) -> Callable[[Any], None]:
     def take(value: Any) -> None:
         before = current()
         if isinstance(value, dict) and "undo" in value:
-            update(**st.session_state.pop(BEFORE, {}))
+            update(**memory().before_pick)
+            memory().before_pick = {}
         else:
             picked(value)
             changed = (name for name, now in vars(current()).items() if now != getattr(before, name))
-            st.session_state[BEFORE] = {name: getattr(before, name) for name in changed}
+            memory().before_pick = {name: getattr(before, name) for name in changed}
 
     return take
 
@@ -113,9 +108,9 @@ def mirror() -> None:
     asked for this run; what was written since then may still be on its way.
     """
     query = to_query(current())
-    if query != st.session_state[MIRRORED]:
+    if query != memory().mirrored:
         st.query_params.from_dict(query)
-        st.session_state[MIRRORED] = query
+        memory().mirrored = query
 
 
 def go(page: st.Page) -> None:
@@ -161,7 +156,7 @@ def bind(
     emptied = tuple(plane(field) if clears is None else clears)
     value = getattr(current(), field)
     value = first if value is None else value
-    shown = st.session_state.setdefault(SHOWN, {})
+    shown = memory().shown
     if field not in st.session_state or st.session_state[field] != value or shown.get(field) != visit():
         st.session_state[field] = value
     shown[field] = visit()

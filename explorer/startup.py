@@ -7,10 +7,9 @@ import gc
 import sys
 from importlib import import_module
 
-import streamlit as st
+from explorer.memory import memory
 
 REST = "explorer.cache.results"  # imports PyTorch, and all modules that need it
-SEEN = "opening_seen"
 
 
 def over() -> bool:
@@ -20,8 +19,8 @@ def over() -> bool:
 
 def first_sight() -> bool:
     """Whether this is the first run of the first visitor, which shows what needs no PyTorch."""
-    first = not over() and SEEN not in st.session_state
-    st.session_state[SEEN] = True
+    first = not over() and not memory().opened
+    memory().opened = True
     return first
 
 

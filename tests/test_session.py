@@ -57,5 +57,5 @@ def test_a_widget_s_forged_value_leaves_the_state_as_it_was(field, value):
 
     app = AppTest.from_function(script, args=(field, value), default_timeout=SECONDS).run()
     assert errors(app) == []
-    assert app.session_state["explorer_state"] == ExplorerState()
+    assert app.session_state["explorer_memory"].state == ExplorerState()
     assert app.session_state[field] == getattr(ExplorerState(), field)

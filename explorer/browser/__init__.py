@@ -17,6 +17,7 @@ from streamlit.components import v2 as components
 
 from explorer.browser import modules
 from explorer.browser.payloads import Payload
+from explorer.memory import memory
 
 SHELL = Path(__file__).parent / "js" / "shell"
 
@@ -74,11 +75,11 @@ def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, pa
         part: Names the part, with an underscore first; empty for a page that is one part.
     """
     key = f"bridge_{page}{part}"
-    last = f"{key}_seen"  # holds the number of the newest pick that was taken
 
     def changed() -> None:
-        for number, pick in unseen(st.session_state[key].get("picks"), st.session_state.get(last, 0)):
-            st.session_state[last] = number
+        seen = memory().picks_seen
+        for number, pick in unseen(st.session_state[key].get("picks"), seen.get(key, 0)):
+            seen[key] = number
             on_pick(pick)
 
     _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)

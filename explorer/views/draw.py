@@ -15,6 +15,7 @@ from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
 from explorer.cache.results import Blob
 from explorer.markup import images
+from explorer.memory import memory
 from explorer.quantities import own_image
 from explorer.quantities.bound import shared_sigma
 from explorer.state import Side, coordinate, packed, unpacked, whole
@@ -23,9 +24,6 @@ from explorer.views import bound, interpolate, parts
 HELP = "Draw a digit: its code moves on both maps as the pen moves."
 SIDES: tuple[Side, Side] = ("left", "right")
 PAD = 280
-LOADED = "drawings_loaded"  # how many drawings were uploaded in this session
-PROBLEM = "drawing_problem"
-DOUBT = "drawing_doubt"  # what may be wrong with a drawing that was read from a picture, by the drawing
 NOT_ALONE = "Something else is in the picture."
 NOT_CLEAR = "The digit is hard to make out in this picture."
 CHECK = "The small image shows what was read. If that is wrong, crop the picture closer to the digit."
@@ -58,7 +56,7 @@ def picked(value: Any) -> None:
         return
     if not word:
         session.update(drawn_bound=False)
-    st.session_state.pop(PROBLEM, None)
+    memory().drawing_problem = ""
 
 
 def pixels() -> bytes | None:
@@ -98,7 +96,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
     pad = payloads.DrawPad(
         part="pad",
-        loaded=st.session_state.get(LOADED, 0) + session.visit(),
+        loaded=memory().drawings_loaded + session.visit(),
         form=base64.b64encode(levels or b"").decode(),
         asked=state.label_drawing,
         prior=state.prior,
@@ -110,9 +108,10 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
     offer_upload()
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
         offer_pages(shown, style, levels)
-    if PROBLEM in st.session_state:
-        st.error(st.session_state[PROBLEM])
-    if levels and PROBLEM not in st.session_state and (doubt := st.session_state.get(DOUBT, {}).get(state.drawing)):
+    doubt = memory().drawing_doubt.get(state.drawing)
+    if memory().drawing_problem:
+        st.error(memory().drawing_problem)
+    elif levels and doubt:
         st.caption(f"{doubt} {CHECK}")
 
 
@@ -160,17 +159,17 @@ def uploaded() -> None:
     file = st.session_state["upload_drawing"]
     if isinstance(file, DeletedFile):  # it was read, and `content_of` removed it
         return
-    st.session_state.pop(PROBLEM, None)
+    memory().drawing_problem = ""
     if file is None:
         return
     try:
         form = own_image.in_mnist_form(images.read(content_of(file)))
     except ValueError as error:
-        st.session_state[PROBLEM] = parts.sentence(error)
+        memory().drawing_problem = parts.sentence(error)
         return
-    st.session_state[LOADED] = st.session_state.get(LOADED, 0) + 1
+    memory().drawings_loaded += 1
     word = packed(form.image.tobytes())
-    st.session_state[DOUBT] = {} if form.alone and form.clear else {word: NOT_CLEAR if form.alone else NOT_ALONE}
+    memory().drawing_doubt = {} if form.alone and form.clear else {word: NOT_CLEAR if form.alone else NOT_ALONE}
     session.update(drawing=word, label_drawing=None)
 
 

@@ -14,11 +14,11 @@ from explorer.browser import payloads
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
 from explorer.extent import Point
+from explorer.memory import memory
 from explorer.state import ExplorerState, Side, one_of, plane, point
 from explorer.views import parts, takeaway
 
 SIDES: tuple[Side, ...] = ("left", "middle", "right")
-BEFORE = "maps_before"  # where the session keeps the state before the preset was chosen
 PRESET: dict[Side, str] = {"left": "ae", "middle": "vae", "right": "vae-best"}
 
 
@@ -64,13 +64,13 @@ def offer_preset() -> None:
 
 def three() -> None:
     """Show the preset, and keep what was shown."""
-    st.session_state[BEFORE] = session.current()
+    memory().before_preset = session.current()
     arrange(PRESET)
 
 
 def two() -> None:
     """Show the two models from before the preset; after a link to three maps, show the first two of them."""
-    state, before = session.current(), st.session_state.get(BEFORE)
+    state, before = session.current(), memory().before_preset
     left, right = (before.left, before.right) if before else (state.left, state.middle)
     arrange({"left": left, "middle": "", "right": right}, before)
 

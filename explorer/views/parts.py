@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
+from explorer.memory import memory
 from explorer.state import FARTHEST, FIELDS, SIGNIFICANT, Side, coordinate
 from vae.storage.file_pair import CheckpointError
 
@@ -23,8 +24,6 @@ NAMES = {
     "cvae-best": "Best conditional VAE",
 }
 
-
-ABSENT = "absent_models"  # the model that a link asked for, and the one that is shown instead, by field
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
@@ -75,17 +74,17 @@ def choose(field: str, names: Sequence[str], label_field: str | None = None) -> 
 
 def keep_within(field: str, names: Sequence[str]) -> None:
     """Show another model where the field names one that is not among these names; `say_missing` tells the visitor."""
-    asked, default = getattr(session.current(), field), FIELDS[field].default
+    asked, default = getattr(session.current(), field), str(FIELDS[field].default)
     if asked not in names:
         instead = default if default in names else names[0]
         session.update(**{field: instead})
-        st.session_state.setdefault(ABSENT, {})[field] = asked, instead, session.visit()
+        memory().absent[field] = asked, instead, session.visit()
 
 
 def say_missing() -> None:
     """Say what the link asks for that is not here, as long as something else is shown in its place."""
     said = [f"{field} = {value[:40]!r} means nothing here." for field, value in session.not_understood().items()]
-    for field, (asked, instead, visit) in st.session_state.get(ABSENT, {}).items():
+    for field, (asked, instead, visit) in memory().absent.items():
         if visit == session.visit() and getattr(session.current(), field) == instead:
             said.append(f"There is no model {asked!r}; {label(instead)} is shown instead.")
     if said:

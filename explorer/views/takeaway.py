@@ -19,6 +19,7 @@ from explorer.browser.export import Codes, Plane
 from explorer.cache.checkpoints import Resource
 from explorer.extent import Point
 from explorer.markup import images
+from explorer.memory import memory
 from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from explorer.cache.results import BoundModel
 
 SCALE = 10
-PROBLEMS = "file_problems"  # why files could not be made, by their names
 FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, which an HTML file starts with
 
 Images = Mapping[str, Callable[[], np.ndarray]]
@@ -91,7 +91,7 @@ def offer_file(
     label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None, icon: str | None = None
 ) -> None:
     """A button that makes a file when it is pressed; if that fails, `show_problems` says why."""
-    kept = st.session_state.setdefault(PROBLEMS, {})
+    kept = memory().file_problems
 
     def attempt() -> bytes:
         try:
@@ -112,7 +112,7 @@ def why_not(name: str, error: Exception) -> str:
 def show_problems(place: str) -> None:
     """Why the last files could not be made; the browser asks for a run that shows it."""
     browser.bridge("files", {}, part=f"_{place}")
-    kept = st.session_state.get(PROBLEMS, {})
+    kept = memory().file_problems
     while kept:
         st.error(kept.pop(next(iter(kept))))
 

@@ -6,10 +6,11 @@ import streamlit as st
 
 from explorer import access, session
 from explorer.cache import checkpoints, results
+from explorer.memory import memory
 from explorer.state import choices, limits
 from explorer.trainings import jobs, plan
 from explorer.views import parts, trainings
-from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES, REFUSED
+from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES
 
 HELP = "Choose a model and train it. Training goes on when you leave, and the model is then in every list of models."
 NETWORK_NAMES = {
@@ -81,13 +82,13 @@ def offer_start() -> None:
     config = plan.config_of(state)
     free = jobs.free_name(checkpoints.FOLDER, state.train_model)
     name = st.text_input("Name", placeholder=free, key=NAME).strip() or free
-    taken, refused = jobs.why_not(checkpoints.FOLDER, name), st.session_state.pop(REFUSED, "")
+    taken, refused = jobs.why_not(checkpoints.FOLDER, name), trainings.taken_refusal()
 
     def start() -> None:
         if session.current().training == name and jobs.why_not(checkpoints.FOLDER, name):
             return  # the second half of a double-click
         trainings.attempt(jobs.start, name, config, then_watch=name)
-        if REFUSED not in st.session_state:
+        if not memory().training_refused:
             st.session_state[NAME] = ""
 
     show_plan(config)

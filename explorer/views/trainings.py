@@ -15,6 +15,7 @@ from explorer import access, browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.markup import images
+from explorer.memory import memory
 from explorer.quantities import training_preview
 from explorer.state import plane, to_query
 from explorer.trainings import jobs, plan
@@ -33,7 +34,6 @@ LIKELIHOOD_NAMES = {
 FLAGS = {"--learning-rate": "the learning rate (under more)", "--sigma": "σ"}  # and what the page calls them
 POINTS = 300  # of a curve, at most
 SHOWN = 8  # trainings in the list; earlier ones are folded
-REFUSED = "train_refused"  # why the last click had no effect
 
 
 def states_of(trainings: Sequence[Training]) -> dict[float, str]:
@@ -53,10 +53,16 @@ def attempt(change: Callable[..., None], name: str, *more: Any, then_watch: str 
     try:
         change(checkpoints.FOLDER, name, *more)
     except TrainingError as error:
-        st.session_state[REFUSED] = parts.sentence(error)
+        memory().training_refused = parts.sentence(error)
         return
     if then_watch is not None:
         session.update(training=then_watch)
+
+
+def taken_refusal() -> str:
+    """Why the last click had no effect, which is then forgotten; empty where it had one."""
+    refused, memory().training_refused = memory().training_refused, ""
+    return refused
 
 
 def show_stage(states: dict[float, str]) -> None:
@@ -64,8 +70,8 @@ def show_stage(states: dict[float, str]) -> None:
     trainings = results.trainings()
     if states_of(trainings) != states:
         st.rerun()  # the whole page: names are taken or free again, and another training runs or none
-    if REFUSED in st.session_state:
-        st.warning(st.session_state.pop(REFUSED))
+    if refused := taken_refusal():
+        st.warning(refused)
     training = watched(trainings)
     if training:
         show_training(training)
