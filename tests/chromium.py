@@ -14,6 +14,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+HEADLESS = shutil.which("chromium-headless-shell") or CHROMIUM  # the same engine without the windows around it
 LAUNCH = {
     "executable_path": CHROMIUM,
     "args": [
@@ -96,6 +97,27 @@ def visit(page, address, *charts):
         if chart.startswith("map_"):  # on a server that has just started, what is pinned on it comes later
             page.wait_for_selector(f".st-key-{chart.replace('map', 'decoded')}")
     ready(page)
+
+
+@contextlib.contextmanager
+def tab(context, width: int = 1400, height: int = 900, **media) -> Iterator:
+    """A new tab of a visitor who has never been here; a JavaScript error in it is an error here.
+
+    `media` is what `page.emulate_media` takes, such as the colour scheme.
+    """
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_viewport_size({"width": width, "height": height})
+    if media:
+        page.emulate_media(**media)
+    try:
+        yield page
+        assert errors == []
+    finally:
+        context.set_offline(False)
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.close()
 
 
 class Held:

@@ -504,23 +504,19 @@ def test_a_link_reopens_the_view(page, address):
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_opens_without_an_error(browser, address, name, scheme, width):
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
-        page = context.new_page()
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        visit(page, f"{address}/{name}", PAGES[name])
-        background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-        lightness = sum(int(part) for part in background.strip("rgba()").split(",")[:3])
-        assert (lightness > 384) == (scheme == "light")
-        assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
-        for narrower in (width, 390):
-            page.set_viewport_size({"width": narrower, "height": 900})
-            drawn(page)
-            assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= narrower
-            widths = page.evaluate("[...document.querySelectorAll('.latent-stage')].map((stage) => stage.clientWidth)")
-            assert min(widths) >= 300
-        assert errors == []
+def test_every_page_opens_without_an_error(new_tab, address, name, scheme, width):
+    page = new_tab(width=width, color_scheme=scheme)
+    visit(page, f"{address}/{name}", PAGES[name])
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    lightness = sum(int(part) for part in background.strip("rgba()").split(",")[:3])
+    assert (lightness > 384) == (scheme == "light")
+    assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
+    for narrower in (width, 390):
+        page.set_viewport_size({"width": narrower, "height": 900})
+        drawn(page)
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= narrower
+        widths = page.evaluate("[...document.querySelectorAll('.latent-stage')].map((stage) => stage.clientWidth)")
+        assert min(widths) >= 300
 
 
 def test_what_is_pinned_on_one_map_stays_within_its_half_at_any_width(page, address):
@@ -542,21 +538,20 @@ FOCUSED = """() => {
 
 @pytest.mark.fault("the title pushed the menu out of the window, and the ninth Tab shifted the page after it")
 @pytest.mark.parametrize(("width", "paths"), [(1400, ("", "bound", "replay")), (390, ("",))])
-def test_tab_goes_through_a_page_without_leaving_the_window(browser, address, width, paths):
-    with browser.new_context(viewport={"width": width, "height": 900}) as context:
-        page = context.new_page()
-        for path in paths:
-            page.goto(f"{address}/{path}")
-            page.wait_for_selector("[data-testid=stMainBlockContainer] button")
-            ready(page)
-            seen = set()
-            for _ in range(100):
-                page.keyboard.press("Tab")
-                focused, inside = page.evaluate(FOCUSED)
-                assert inside, (path, focused)
-                if page.evaluate("document.activeElement === document.body") and len(seen) > 5:
-                    break
-                seen.add(focused)
-            assert "stMainMenuButton" in seen
-        page.get_by_test_id("stMainMenuButton").click()
-        page.get_by_test_id("stMainMenuPopover").wait_for()
+def test_tab_goes_through_a_page_without_leaving_the_window(new_tab, address, width, paths):
+    page = new_tab(width=width)
+    for path in paths:
+        page.goto(f"{address}/{path}")
+        page.wait_for_selector("[data-testid=stMainBlockContainer] button")
+        ready(page)
+        seen = set()
+        for _ in range(100):
+            page.keyboard.press("Tab")
+            focused, inside = page.evaluate(FOCUSED)
+            assert inside, (path, focused)
+            if page.evaluate("document.activeElement === document.body") and len(seen) > 5:
+                break
+            seen.add(focused)
+        assert "stMainMenuButton" in seen
+    page.get_by_test_id("stMainMenuButton").click()
+    page.get_by_test_id("stMainMenuPopover").wait_for()

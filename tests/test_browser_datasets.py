@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from chromium import CHROMIUM, canvas_pixels, explorer, place, settle, visit
+from chromium import HEADLESS, canvas_pixels, explorer, place, settle, visit
 from files import SVG, download, open_files
 from own_images import NAMES, copy_of_the_app, draw_pets, train_on
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """A copy of the project with models of a folder `pets` beside those of MNIST."""
-    if CHROMIUM is None:
+    if HEADLESS is None:
         pytest.skip("no Chromium on this machine")
     place = copy_of_the_app(tmp_path_factory.mktemp("own") / "app")
     draw_pets(place / "pets")

@@ -72,27 +72,26 @@ def test_the_svg_has_a_circle_for_each_code_where_the_zoomed_map_has_it(page, ad
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", (255, 255, 255)), ("dark", (17, 19, 23))])
-def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(browser, address, scheme, paper):
-    with browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme) as context:
-        page = context.new_page()
-        visit(page, address, "map_left", "map_right")
-        open_files(page)
-        content, name = download(page, "png_map_left")
-        box = page.locator(".st-key-map_left .js-plotly-plot").bounding_box()
-        assert name == "ae.png"
-        image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
-        assert image.shape[:2] == (2 * box["height"], 2 * box["width"])
-        assert tuple(image[-1, -1]) == paper
-        checkpoint = read(ROOT / "checkpoints" / "ae")
-        codes, labels = checkpoint.codes.double(), checkpoint.labels
-        alone = torch.cdist(codes, codes).fill_diagonal_(torch.inf).min(1).values > 0.5
-        for digit in range(10):
-            colour = np.array([int(figures.PALETTE[digit][i : i + 2], 16) for i in (1, 3, 5)])
-            mixed = 0.8 * colour + 0.2 * np.array(paper)
-            circles = expected_circles(page, "map_left", codes[alone & (labels == digit)].numpy())
-            pixels = [image[round(2 * y), round(2 * x)] for x, y in circles if y > 60 and x > 60]
-            near = np.abs(np.array(pixels) - mixed).max(1) < 8
-            assert near.mean() > 0.9, digit
+def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(new_tab, address, scheme, paper):
+    page = new_tab(color_scheme=scheme)
+    visit(page, address, "map_left", "map_right")
+    open_files(page)
+    content, name = download(page, "png_map_left")
+    box = page.locator(".st-key-map_left .js-plotly-plot").bounding_box()
+    assert name == "ae.png"
+    image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+    assert image.shape[:2] == (2 * box["height"], 2 * box["width"])
+    assert tuple(image[-1, -1]) == paper
+    checkpoint = read(ROOT / "checkpoints" / "ae")
+    codes, labels = checkpoint.codes.double(), checkpoint.labels
+    alone = torch.cdist(codes, codes).fill_diagonal_(torch.inf).min(1).values > 0.5
+    for digit in range(10):
+        colour = np.array([int(figures.PALETTE[digit][i : i + 2], 16) for i in (1, 3, 5)])
+        mixed = 0.8 * colour + 0.2 * np.array(paper)
+        circles = expected_circles(page, "map_left", codes[alone & (labels == digit)].numpy())
+        pixels = [image[round(2 * y), round(2 * x)] for x, y in circles if y > 60 and x > 60]
+        near = np.abs(np.array(pixels) - mixed).max(1) < 8
+        assert near.mean() > 0.9, digit
 
 
 def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address):

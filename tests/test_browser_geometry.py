@@ -73,38 +73,37 @@ def test_a_moved_end_has_its_own_geodesic_and_a_link_reopens_it(page, address):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(browser, address, scheme):
-    with browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme) as context:
-        page = context.new_page()
-        visit(page, address, "map_left", "map_right")
-        page.set_default_timeout(90_000)
-        assert page.locator(".latent-heat-legend").count() == 0
-        page.get_by_text("magnification", exact=True).first.click()
-        page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 2")
-        ready(page)
-        checkpoint = read(ROOT / "checkpoints" / "vae")
-        z = torch.cartesian_prod(torch.linspace(-4, 4, 25), torch.linspace(-3, 3, 19))
-        true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
+def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(new_tab, address, scheme):
+    page = new_tab(color_scheme=scheme)
+    visit(page, address, "map_left", "map_right")
+    page.set_default_timeout(90_000)
+    assert page.locator(".latent-heat-legend").count() == 0
+    page.get_by_text("magnification", exact=True).first.click()
+    page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 2")
+    ready(page)
+    checkpoint = read(ROOT / "checkpoints" / "vae")
+    z = torch.cartesian_prod(torch.linspace(-4, 4, 25), torch.linspace(-3, 3, 19))
+    true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
 
-        def drawn():
-            darkness = [255 - np.mean(page.evaluate(UNDER, ["map_right", *point])[:3]) for point in z.tolist()]
-            return np.array(darkness) if scheme == "light" else -np.array(darkness)
+    def drawn():
+        darkness = [255 - np.mean(page.evaluate(UNDER, ["map_right", *point])[:3]) for point in z.tolist()]
+        return np.array(darkness) if scheme == "light" else -np.array(darkness)
 
-        assert rank_correlation(drawn(), true) > 0.97
-        at, _ = place(page, "map_right", 0.5, 0.5)
-        before = ranges(page, "map_right")
-        page.mouse.move(*at)
-        page.mouse.wheel(0, -200)
-        narrower = "(x) => document.querySelector('.st-key-map_right .js-plotly-plot')._fullLayout.xaxis.range[1] < x"
-        page.wait_for_function(narrower, arg=before[0][1])
-        page.wait_for_timeout(500)  # Plotly settles the wheel after a pause of its own
-        x, y = ranges(page, "map_right")
-        z = z[(z[:, 0] > x[0]) & (z[:, 0] < x[1]) & (z[:, 1] > y[0]) & (z[:, 1] < y[1])]
-        true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
-        assert rank_correlation(drawn(), true) > 0.97
-        page.get_by_text("magnification", exact=True).first.click()
-        page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 0")
-        page.wait_for_function(f"(at) => ({UNDER})(at)[3] === 0", arg=["map_right", 0, 0])
+    assert rank_correlation(drawn(), true) > 0.97
+    at, _ = place(page, "map_right", 0.5, 0.5)
+    before = ranges(page, "map_right")
+    page.mouse.move(*at)
+    page.mouse.wheel(0, -200)
+    narrower = "(x) => document.querySelector('.st-key-map_right .js-plotly-plot')._fullLayout.xaxis.range[1] < x"
+    page.wait_for_function(narrower, arg=before[0][1])
+    page.wait_for_timeout(500)  # Plotly settles the wheel after a pause of its own
+    x, y = ranges(page, "map_right")
+    z = z[(z[:, 0] > x[0]) & (z[:, 0] < x[1]) & (z[:, 1] > y[0]) & (z[:, 1] < y[1])]
+    true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
+    assert rank_correlation(drawn(), true) > 0.97
+    page.get_by_text("magnification", exact=True).first.click()
+    page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 0")
+    page.wait_for_function(f"(at) => ({UNDER})(at)[3] === 0", arg=["map_right", 0, 0])
 
 
 def rank_correlation(a, b):

@@ -266,12 +266,8 @@ def test_the_tiles_are_the_decoders_of_the_moment(page, address, films):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
-def test_the_page_opens_without_an_error_in_both_themes(browser, address, scheme, width):
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
-        page = context.new_page()
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        opened(page, address)
-        assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert errors == []
+def test_the_page_opens_without_an_error_in_both_themes(new_tab, address, scheme, width):
+    page = new_tab(width=width, color_scheme=scheme)
+    opened(page, address)
+    assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

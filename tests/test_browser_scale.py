@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import written
-from chromium import CHROMIUM, ROOT, explorer, place, ranges, ready, visit
+from chromium import HEADLESS, ROOT, explorer, place, ranges, ready, visit
 from own_images import copy_of_the_app
 
 from explorer.browser import modules
@@ -20,7 +20,7 @@ SCALES = {"far": 1e8, "tiny": 1e-6}
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """A copy of the project with autoencoders of these scales, and a VAE whose codes are all but 0."""
-    if CHROMIUM is None:
+    if HEADLESS is None:
         pytest.skip("no Chromium on this machine")
     place = copy_of_the_app(tmp_path_factory.mktemp("scale") / "app")
     for name, scale in SCALES.items():

@@ -2,21 +2,25 @@
 
 import numpy as np
 import pytest
-from chromium import place, plane, ranges, ready, visit
+from chromium import place, plane, ranges, ready, tab, visit
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
 LENS = ".st-key-map_left .latent-lens[style*='visible']"
 
 
-@pytest.fixture
-def phone(browser):
-    """A tab on a phone, and what its fingers do: `fingers([(x, y)], ...)`, place after place; None lifts them."""
+@pytest.fixture(scope="module")
+def window(browser):
+    """As `conftest.window`, on a phone."""
     with browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2) as context:
-        page = context.new_page()
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        session = context.new_cdp_session(page)
+        yield context
+
+
+@pytest.fixture
+def phone(window):
+    """A tab on a phone, and what its fingers do: `fingers([(x, y)], ...)`, place after place; None lifts them."""
+    with tab(window, **PHONE) as page:
+        session = window.new_cdp_session(page)
 
         def fingers(*places, pause=16):
             down = False
@@ -28,7 +32,6 @@ def phone(browser):
                 down = bool(at)
 
         yield page, fingers
-        assert errors == []
 
 
 def scrolled(page):

@@ -126,13 +126,9 @@ def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
-def test_the_page_opens_without_an_error(browser, address, finished, scheme, width):
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
-        page = context.new_page()
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        visit(page, f"{address}/train?training={finished}")
-        page.wait_for_function("document.querySelector('.latent-decoded img')?.naturalWidth === 280")
-        assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert errors == []
+def test_the_page_opens_without_an_error(new_tab, address, finished, scheme, width):
+    page = new_tab(width=width, color_scheme=scheme)
+    visit(page, f"{address}/train?training={finished}")
+    page.wait_for_function("document.querySelector('.latent-decoded img')?.naturalWidth === 280")
+    assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
