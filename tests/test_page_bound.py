@@ -200,7 +200,7 @@ def test_a_broken_model_leaves_the_choice_of_another(own_folder):
 @pytest.mark.parametrize("model", ["cvae", "black"])
 def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(sources, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "has_test_images", lambda *_: False)
     written.write_untrained(own_folder / "black", likelihood="bernoulli")
     app = run_page("bound")
     app.selectbox("bound_model").set_value(model).run()
@@ -216,7 +216,7 @@ def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypat
 
 def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(sources, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "has_test_images", lambda *_: False)
     written.write_untrained(own_folder / "pixel", likelihood="gaussian-pixel")
     app = run_page("bound")
     assert "drawn" not in payload(app, part="close")

@@ -1,8 +1,10 @@
 """The page Maps without a browser."""
 
+import re
+
 import pytest
 import written
-from app import errors, payloads_with, run
+from app import errors, html, payloads_with, run
 
 from explorer.cache import results
 from explorer.quantities import points
@@ -91,8 +93,18 @@ def test_a_model_that_is_not_two_dimensional_says_so_in_its_panel(own_folder):
 
 def test_without_the_data_set_only_the_originals_are_missing(monkeypatch):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
-    monkeypatch.setattr(sources, "is_here", lambda *_: False)
+    monkeypatch.setattr(sources, "has_test_images", lambda *_: False)
     app = run()
     assert errors(app) == []
     assert len(app.get("plotly_chart")) == 2
     assert any("Fetch MNIST" in button.label for button in app.button)
+
+
+def test_on_a_machine_that_has_fetched_nothing_every_code_has_its_original(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_DATA_DIR", str(tmp_path))
+    app = run(z1_left="0", z2_left="0")
+    assert errors(app) == []
+    assert "Fetch" not in " ".join(button.label for button in app.button)
+    assert "reconstructed" in html(app)
+    assert re.search(r"alt=.test image \d+: \d", html(app))
+    assert list(tmp_path.iterdir()) == []

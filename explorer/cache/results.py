@@ -338,7 +338,7 @@ def title(of: Checkpoint) -> str:
 def to_fetch(of: Checkpoint) -> str | None:
     """What to download for a checkpoint's test images, with its size; None where that is impossible or not allowed."""
     source = sources.SOURCES.get(of.config.dataset)
-    if source is None or access.read_only() or sources.is_here(of.config.dataset):
+    if source is None or access.read_only() or sources.has_test_images(of.config.dataset):
         return None
     return f"{source.title} ({source.megabytes} MB)"
 

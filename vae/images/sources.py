@@ -8,7 +8,7 @@
 
 The files of the named sets are torchvision's: IDX files, which torchvision downloads when they are absent and whose MD5
 it checks. Each load also checks the SHA-256 of those of MNIST, and sizes and labels of the others, so that nothing is
-ever trained on a truncated or foreign file.
+ever trained on a truncated or foreign file. The test images of MNIST come with this package, see `sheet`.
 
 LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998; Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017;
 Clanuwat et al., Deep learning for classical Japanese literature, 2018; Cohen et al., EMNIST, 2017.
@@ -31,7 +31,7 @@ from torch import Tensor
 from vae import commands
 from vae.architecture import DIGITS
 from vae.config import MNIST
-from vae.images import folder
+from vae.images import folder, sheet
 from vae.images.tensors import DataError, ImageSet, Split
 from vae.storage.file_pair import expanded
 
@@ -71,6 +71,9 @@ SOURCES = {
 }
 
 
+PICTURES = {MNIST: Path(__file__).with_name("mnist-test.png")}  # test images that come with this package, see `sheet`
+
+
 def data_dir(flag: str | Path | None = None) -> Path:
     """Where the named sets are: the flag, else the environment variable VAE_DATA_DIR, else `data`."""
     return expanded(flag or os.environ.get("VAE_DATA_DIR") or "data")
@@ -104,7 +107,7 @@ def load_dataset(
 
 
 def load_test_split(dataset: str = MNIST, data_dir: str | Path | None = None) -> Split:
-    """The test images of a set that is on this machine; the training images are not read.
+    """The test images of a set that is on this machine or comes with this package; the training images are not read.
 
     Args:
         dataset: as `TrainConfig.dataset`.
@@ -117,6 +120,8 @@ def load_test_split(dataset: str = MNIST, data_dir: str | Path | None = None) ->
         if dataset not in SOURCES:
             return folder.load_test_split(_folder(dataset))
         source = SOURCES[dataset]
+        if not is_here(dataset, data_dir) and dataset in PICTURES:
+            return _pictured(PICTURES[dataset], source)
         files = _present(source, _resolve(data_dir), download=False)
         return Split(_read(files[2], source, 2), _read(files[3], source, 3), source.class_names)
 
@@ -134,6 +139,16 @@ def is_here(dataset: str, data_dir: str | Path | None = None) -> bool:
         return all(file.is_file() for file in _files(SOURCES[dataset], _resolve(data_dir)))
     except OSError:
         return False
+
+
+def has_test_images(dataset: str, data_dir: str | Path | None = None) -> bool:
+    """Whether `load_test_split` finds the files of a set, or the picture of it that comes with this package.
+
+    Args:
+        dataset: as `TrainConfig.dataset`.
+        data_dir: where the named sets are, as `data_dir` takes it.
+    """
+    return dataset in PICTURES or is_here(dataset, data_dir)
 
 
 def title(dataset: str) -> str:
@@ -188,8 +203,7 @@ def _present(source: Source, root: Path, download: bool) -> list[Path]:
 def _read(file: Path, source: Source, rank: int) -> Tensor:
     """A file of a set, in the order of `_files`: images (N, 28, 28) uint8 or labels (N,) int64."""
     shape = (source.counts[rank // 2], 28, 28)[: 1 if rank % 2 else 3]
-    content = file.read_bytes()
-    header = np.array([0x800 + len(shape), *shape], ">u4").tobytes()  # magic number, then each dimension
+    content, header = file.read_bytes(), _header(shape)
     values = np.frombuffer(content, np.uint8)[len(header) :]
     known = not source.sha256 or hashlib.sha256(content).hexdigest() == source.sha256[rank]
     whole = content.startswith(header) and values.size == np.prod(shape)
@@ -199,6 +213,21 @@ def _read(file: Path, source: Source, rank: int) -> Tensor:
     if rank % 2:
         return tensor.long()
     return tensor.transpose(1, 2).contiguous() if source.transposed else tensor
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """The head of an IDX file of bytes: its magic number, then each dimension."""
+    return np.array([0x800 + len(shape), *shape], ">u4").tobytes()
+
+
+def _pictured(picture: Path, source: Source) -> Split:
+    """The test images in a picture, if they and their labels are those of the set, byte by byte."""
+    images, labels, _ = sheet.read(picture)
+    for values, sha256 in zip((images, labels.byte()), source.sha256[2:], strict=True):
+        content = _header(tuple(values.shape)) + values.numpy().tobytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DataError(f"{picture} does not show the test images of {source.title}: take it anew from the project")
+    return Split(images, labels, source.class_names)
 
 
 def _download(source: Source, root: Path, ways_out: str) -> None:
