@@ -38,7 +38,8 @@ def by_name(first: st.Page) -> st.Page:
 
 access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
-st.html(HERE / "style.css")
+for sheet in ("style.css", "layout.css"):
+    st.html(HERE / sheet)
 browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
