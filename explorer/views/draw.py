@@ -34,7 +34,7 @@ def render() -> None:
     """Draw the page."""
     parts.first_line(HELP)
     with st.container(key="draw_top", horizontal=True, wrap=False):
-        left, right = st.container(width=PAD, gap="xsmall"), st.container(gap="xsmall")
+        left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
     with right:
         shown, places = parts.show_maps("draw", SIDES)
         for side in shown:
