@@ -44,6 +44,7 @@ browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
+st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
 if chosen.url_path != FIRST and not startup.over():
