@@ -38,11 +38,13 @@ def by_name(first: st.Page) -> st.Page:
 
 access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
-st.html(HERE / "style.css")
+for sheet in ("style.css", "layout.css"):
+    st.html(HERE / sheet)
 browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
+st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
 if chosen.url_path != FIRST and not startup.over():

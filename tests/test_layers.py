@@ -382,7 +382,7 @@ SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import fr
     "widgets": {"base", "model"},
     "export": {"base", "plane"},
     "pages": {"base", "export", "model", "plane", "widgets"},
-    "shell": {"base", "model", "pages", "plane"},
+    "shell": {"base", "model", "pages", "plane", "widgets"},
 }
 LIBRARIES = {  # library: the rooms and modules that may import it
     "torch": {"vae", "explorer.quantities"},

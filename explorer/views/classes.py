@@ -81,7 +81,7 @@ def show_style(resource: Resource) -> None:
     parts.keep_below("morph", count, otherwise=count - 1)
     state = session.current()
     z = pin(state)
-    with parts.row():
+    with parts.row("pinned"):
         parts.choose_point("style", z, figures.step(resource.figure))
     shown = payloads.Classes(bank=resource.id, z=z, label=state.label, morph=state.morph)
     browser.bridge("classes", shown, session.undoable(picked))
@@ -106,7 +106,7 @@ def show_samples(resource: Resource) -> None:
 
 def show_table(resource: Resource) -> None:
     """All classes at `STYLES` points of the prior, from its middle outwards."""
-    with parts.row():
+    with parts.row("table"):
         parts.say("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
         rows = decode.every_class(resource.checkpoint.model, points.sunflower(STYLES))

@@ -34,13 +34,12 @@ def render() -> None:
     """Draw the page."""
     parts.first_line(HELP)
     with st.container(key="draw_top", horizontal=True, wrap=False):
-        left, right = st.container(width=PAD, gap="xsmall"), st.container(gap="xsmall")
+        left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
     with right:
-        shown = parts.show_maps("draw", SIDES)
-        for side, column in zip(SIDES, st.columns(2), strict=True):
-            if side in shown:
-                with column:
-                    browser.bridge("draw", payloads.DrawPart(part=side), part=f"_{side}")
+        shown, places = parts.show_maps("draw", SIDES)
+        for side in shown:
+            with places[side]:
+                browser.bridge("draw", payloads.DrawPart(part=side), part=f"_{side}")
     style = show_ten()
     with left:
         show_pad(shown, style)
@@ -71,7 +70,7 @@ def show_ten() -> Resource | None:
     if not names:
         return None
     with st.container(horizontal=True, key="draw_style", wrap=False):
-        with st.container(width=PAD, gap="xsmall"):
+        with st.container(width=PAD, gap="xsmall", key="draw_note"):
             st.html('<div class="latent-heading">Your style in all ten digits</div>')
             style = parts.choose("style", names)
             browser.bridge("draw", {"part": "note"}, part="_note")

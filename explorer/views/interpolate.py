@@ -30,7 +30,7 @@ def render() -> None:
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
-    shown = parts.show_maps("path", SIDES)
+    shown, _ = parts.show_maps("path", SIDES)
     with snap:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."

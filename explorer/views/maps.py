@@ -31,11 +31,10 @@ def render() -> None:
         st.toggle("prior", **session.bind("prior"))
         st.toggle("magnification", **session.bind("magnification"))
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
-    shown = parts.show_maps("map", sides, below=parts.show_facts)
+    shown, places = parts.show_maps("map", sides, below=parts.show_facts)
     if shown:
         with head:
             takeaway.offer(partial(offer_files, shown))
-    places = dict(zip(sides, st.columns(len(sides)), strict=True))
     parts.say_misnamed()
     if startup.first_sight():
         for side, resource in shown.items():

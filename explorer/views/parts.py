@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -40,9 +40,9 @@ def first_line(text: str) -> DeltaGenerator:
         return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
 
 
-def row() -> DeltaGenerator:
-    """A row of widgets, as high as a widget."""
-    return st.container(horizontal=True, vertical_alignment="center", height=44, border=False)
+def row(name: str) -> DeltaGenerator:
+    """A row of widgets, as high as a widget even where it has none."""
+    return st.container(horizontal=True, vertical_alignment="center", key=f"row_{name}")
 
 
 def label(name: str) -> str:
@@ -61,7 +61,7 @@ def choose(field: str, names: Sequence[str], label_field: str | None = None) -> 
         resource = checkpoints.resource(getattr(session.current(), field))
     except (CheckpointError, ValueError) as error:
         problem = sentence(error)
-    with row():
+    with row(field):
         bound = session.bind(field)
         title = field.replace("_", " ").capitalize()
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
@@ -114,28 +114,31 @@ def choose_image(field: str, title: str, count: int, width: int) -> None:
     st.number_input(title, 0, count - 1, label_visibility="collapsed", width=width, **bound)
 
 
-def show_maps(
-    charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None
-) -> dict[Side, Resource]:
-    """Maps side by side, `<charts>_<side>`, each under its choice of model; a broken one is absent.
+class Maps(NamedTuple):
+    """The maps of a page; a side whose checkpoint is broken has none."""
 
-    `below` draws under a map.
-    """
+    shown: dict[Side, Resource]
+    places: dict[Side, DeltaGenerator]  # under each map, for what belongs to it
+
+
+def show_maps(charts: str, sides: Sequence[Side], below: Callable[[Resource], None] | None = None) -> Maps:
+    """Maps side by side, `<charts>_<side>`, each under its choice of model; `below` draws under a map."""
     names = checkpoints.checkpoint_names()
+    maps = Maps({}, {})
     if not names:  # the files have vanished since the run began
         st.error(checkpoints.nothing())
-        return {}
-    shown: dict[Side, Resource] = {}
+        return maps
     for side, column in zip(sides, st.columns(len(sides)), strict=True):
-        with column:
+        maps.places[side] = column.container(key=f"panel_{charts}_{side}")
+        with maps.places[side]:
             resource = choose(side, names, f"label_{side}")
             if resource:
-                shown[side] = resource
+                maps.shown[side] = resource
                 show_chart(f"{charts}_{side}", resource)
                 if below:
                     below(resource)
-    browser.banks({resource.id: resource.blob for resource in shown.values()})
-    return shown
+    browser.banks({resource.id: resource.blob for resource in maps.shown.values()})
+    return maps
 
 
 def show_chart(key: str, resource: Resource) -> None:

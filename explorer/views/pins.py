@@ -67,16 +67,16 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Poin
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     tie(side, resource, z)
     here = points.describe(resource.checkpoint, z, label, results.radius(resource))
-    with st.container(horizontal=True, vertical_alignment="top"):
-        with st.container(key=f"decoded_{side}", width=112):
+    with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
+        with st.container(key=f"decoded_{side}", width="content"):
             image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
             st.html(f'<div class="latent-picture">{image}</div>')
-        with st.container(width=204, gap="xsmall"):
+        with st.container(gap="xsmall", key=f"words_{side}"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
                 parts.choose_point(side, z, figures.step(resource.figure))
             parts.say(usual(here, results.typically_near(resource)))
-        with st.container(key=f"near_{side}"):
-            show_neighbours(resource, here)
+    with st.container(key=f"near_{side}"):
+        show_neighbours(resource, here)
 
 
 def usual(here: PinnedPoint, typical: int) -> str:

@@ -1,34 +1,35 @@
 // Axes: those of a plane on any context, the picture's too, and those of curves.
 
-import { theme } from "./dom.js";
+import { growth, theme } from "./dom.js";
 
 const TICK_INK = "rgba(128, 128, 128, 0.9)"; // as in figures.py
 const GRID_INK = "rgba(128, 128, 128, 0.16)";
 export const FAINT = 0.14; // the opacity of lines that lie behind what is shown
 export const PALE = 0.65; // and of what stands beside them
-const TICK_FONT = "11px 'Source Sans', system-ui, sans-serif";
-const TICK_LETTER = 6; // the width of a digit
+const TICK_LETTER = 6; // the width of a digit, in type of usual size
+const tickFont = () => `${11 * growth()}px 'Source Sans', system-ui, sans-serif`;
 
 // Whether the whole of a label under the plane, centred on px, lies on the chart.
 function fits(text, px, { left, width }) {
-  const half = (TICK_LETTER / 2) * text.length;
+  const half = (TICK_LETTER / 2) * growth() * text.length;
   return px - half >= 0 && px + half <= left + width + 4;
 }
 
 // The labels of the second axis: in the margin where it has room for them, else within the plane and over all that lies
 // there, so that nothing cuts them, however long they are.
 function drawUpLabels(context, { left, top, height }, ticks, paper) {
-  context.font = TICK_FONT;
+  context.font = tickFont();
   context.textAlign = "left";
   context.strokeStyle = paper;
   context.lineWidth = 3;
   context.lineJoin = "round";
   context.fillStyle = TICK_INK;
   for (const { text, py } of ticks) {
-    const middle = Math.min(Math.max(py, top + 6), top + height - 6);
-    const start = Math.max(4, left - 6 - TICK_LETTER * text.length);
-    context.strokeText(text, start, middle + 4);
-    context.fillText(text, start, middle + 4);
+    const [half, letter] = [6 * growth(), TICK_LETTER * growth()];
+    const middle = Math.min(Math.max(py, top + half), top + height - half);
+    const start = Math.max(4, left - 6 - letter * text.length);
+    context.strokeText(text, start, middle + 0.66 * half);
+    context.fillText(text, start, middle + 0.66 * half);
   }
 }
 
@@ -44,7 +45,7 @@ export function drawAxes(context, frame, ticks, style) {
   const { left, top, width, height, x, y } = frame;
   context.fillStyle = style.text;
   context.strokeStyle = style.line;
-  context.font = TICK_FONT;
+  context.font = tickFont();
   context.lineWidth = 1;
   context.textBaseline = "alphabetic";
   context.textAlign = "center";
@@ -60,7 +61,7 @@ export function drawAxes(context, frame, ticks, style) {
   for (const tick of ticks.x) {
     const px = left + ((tick.value - x[0]) / (x[1] - x[0])) * width;
     if (tick.line) line([px, top], [px, top + height]);
-    if (fits(tick.text, px, frame)) context.fillText(tick.text, px, top + height + style.drop);
+    if (fits(tick.text, px, frame)) context.fillText(tick.text, px, top + height + style.drop * growth());
   }
   const upwards = ticks.y.map(({ value, text, line: through }) => {
     const py = top + ((y[1] - value) / (y[1] - y[0])) * height;

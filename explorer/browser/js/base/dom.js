@@ -14,6 +14,11 @@ export function wait(root, waiting) {
 
 export const page = () => document.querySelector("[data-testid=stApp]");
 
+const root = getComputedStyle(document.documentElement);
+
+// How many times its usual size the type has, and with it all that is drawn: it grows with the window.
+export const growth = () => parseFloat(root.fontSize) / 16;
+
 export function theme() {
   const { color: ink, backgroundColor: paper } = getComputedStyle(page());
   return { ink, paper };
@@ -38,4 +43,13 @@ export function cleared(canvas, width = canvas.clientWidth, height = canvas.clie
   else Object.assign(canvas, size);
   context.scale(ratio, ratio);
   return context;
+}
+
+// The same for a drawing whose lengths grow with the type: a context, and the size of the canvas as if it had not grown.
+export function clearedInType(canvas) {
+  const grown = growth();
+  const [width, height] = [canvas.clientWidth / grown, canvas.clientHeight / grown];
+  const context = cleared(canvas);
+  context.scale(grown, grown);
+  return { context, width, height };
 }

@@ -2,7 +2,7 @@
 // What lies under the chart, tiles or a posterior, is one image in it.
 
 import { CHART_STYLE, drawAxes } from "../base/axes.js";
-import { clipped, element, theme } from "../base/dom.js";
+import { clipped, element, growth, theme } from "../base/dom.js";
 import { stepTicks } from "../base/ticks.js";
 import { mixed } from "../plane/cloud.js";
 import { escaped, SvgContext, short } from "./svg.js";
@@ -20,7 +20,7 @@ function boxOf(node, stage) {
 }
 
 function drawLegend(svg, view, ink) {
-  svg.font = "12px 'Source Sans', system-ui, sans-serif";
+  svg.font = `${12 * growth()}px 'Source Sans', system-ui, sans-serif`;
   svg.textAlign = "left";
   svg.textBaseline = "middle";
   const classes = view.classes();
@@ -29,7 +29,7 @@ function drawLegend(svg, view, ink) {
     const { left, middle } = boxOf(text, view.stage);
     svg.globalAlpha = classes[i].shown ? 1 : 0.4;
     svg.beginPath();
-    svg.arc(start + width / 2, middle, 3);
+    svg.arc(start + width / 2, middle, 3 * growth());
     svg.fillStyle = classes[i].colour;
     svg.fill();
     svg.fillStyle = ink;
@@ -54,7 +54,7 @@ function drawPoints(svg, chart) {
     const seen = px >= left && px <= left + width && py >= top && py <= top + height;
     const { colour, size, shown } = classes[label];
     if (!seen || !shown) continue;
-    const place = `cx="${short(px)}" cy="${short(py)}" r="${size / 2}"`;
+    const place = `cx="${short(px)}" cy="${short(py)}" r="${short((size * growth()) / 2)}"`;
     svg.parts.push(`<circle ${place} fill="${colour}" data-class="${names[label]}"/>`);
   }
   svg.close();

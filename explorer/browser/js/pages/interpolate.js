@@ -12,7 +12,7 @@ import { drawChord, drawDot, drawEnd, drawPath, drawPrior } from "../plane/marks
 import { Player } from "../widgets/player.js";
 
 const GRAB_PIXELS = 14;
-const FRAME_PIXELS = 60;
+const FRAME_GAP = 4; // pixels, as in style.css
 const SECONDS = 4; // from one end to the other at normal speed
 
 export class Interpolate {
@@ -124,7 +124,9 @@ export class Interpolate {
   film() {
     for (const side of this.sides) {
       const strip = this.strips[side];
-      const count = Math.max(3, Math.floor(strip.clientWidth / FRAME_PIXELS));
+      if (!strip.children.length) strip.append(this.frame(0));
+      const wide = strip.firstChild.offsetWidth + FRAME_GAP;
+      const count = Math.max(3, Math.floor((strip.clientWidth + FRAME_GAP) / wide));
       if (strip.children.length !== count)
         strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
       [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));

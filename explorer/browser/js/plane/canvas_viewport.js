@@ -1,5 +1,6 @@
 // The viewport of a chart on a canvas of our own: a mouse drags to pan, and turns its wheel to zoom.
 
+import { growth } from "../base/dom.js";
 import { fitted, Viewport } from "./viewport.js";
 
 const WHEEL_PIXELS = 500; // that zoom by a factor of e
@@ -43,7 +44,8 @@ export class CanvasViewport extends Viewport {
 
   // The box and as much of the plane around it as the stage has room for, in one unit on both axes.
   frame() {
-    const { left, right, top, bottom } = this.margin;
+    const grown = growth();
+    const [left, right, top, bottom] = ["left", "right", "top", "bottom"].map((side) => this.margin[side] * grown);
     const [width, height] = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];
     const [x, y] = fitted(this.box, [width, height]);
     return { left, top, width, height, x, y };

@@ -1,7 +1,7 @@
 // A plane to touch: canvases under it and over it, its codes, pointer and keys. Where it lies, and which classes it shows,
 // its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
-import { cleared, clipped, element } from "../base/dom.js";
+import { cleared, clipped, element, growth } from "../base/dom.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
@@ -251,7 +251,7 @@ export class Chart {
   paintCodes(bank) {
     const { view } = this;
     const classes = view.classes();
-    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio]);
+    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth()]);
     if (state === this.painted) return;
     this.painted = state;
     const [{ size, opacity }] = classes;

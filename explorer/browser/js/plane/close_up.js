@@ -1,7 +1,7 @@
 // A part of the plane close up, on a stage of our own, with axes drawn here.
 
 import { closeUpStyle, drawAxes } from "../base/axes.js";
-import { element } from "../base/dom.js";
+import { element, growth } from "../base/dom.js";
 import { roundTicks } from "../base/ticks.js";
 import { CanvasViewport } from "./canvas_viewport.js";
 import { Chart } from "./chart.js";
@@ -24,7 +24,7 @@ export class CloseUp extends Chart {
 
   drawAxes(context, ink) {
     const frame = this.view.frame();
-    const across = Math.min(MOST_TICKS, Math.max(2, frame.width / TICK_ROOM));
+    const across = Math.min(MOST_TICKS, Math.max(2, frame.width / (TICK_ROOM * growth())));
     const ticks = { x: roundTicks(frame.x, across), y: roundTicks(frame.y, MOST_TICKS) };
     this.drawLabels = drawAxes(context, frame, ticks, closeUpStyle(ink));
   }

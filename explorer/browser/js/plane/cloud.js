@@ -1,7 +1,7 @@
 // The codes of a map, ten thousand of them 60 times a second: round points with soft edges, set into an image pixel by
 // pixel. A canvas's own circles take several times as long, and so does WebGL where there is no graphics processor.
 
-import { element } from "../base/dom.js";
+import { element, growth } from "../base/dom.js";
 
 export const POINT = { size: 3.5, opacity: 0.8 }; // the diameter in CSS pixels
 const PHASES = 8; // places of a point within a pixel along each axis, so that slow points move smoothly
@@ -63,9 +63,10 @@ export class Cloud {
 
   // codes: (2 N) coordinates; only those of the classes that are shown. What moves is drawn at one pixel a CSS pixel.
   paint(view, { codes, labels }, palette, shown, { point = POINT, moving = false } = {}) {
+    const grown = { ...point, size: point.size * growth() };
     const frame = view.frame();
     const { x, y } = frame;
-    this.fit(frame, point, moving ? 1 : window.devicePixelRatio);
+    this.fit(frame, grown, moving ? 1 : window.devicePixelRatio);
     if (this.order.length !== labels.length) this.order = Uint32Array.from(mixed(labels.length));
     const { image, pixels, reach, canvas } = this;
     const [across, down] = [canvas.width / (x[1] - x[0]), canvas.height / (y[1] - y[0])];
@@ -107,13 +108,14 @@ export class Cloud {
 export function drawCodes(context, view, codes, labels, palette, shown, size) {
   const { left, top, width, height, x, y } = view.frame();
   const [across, down] = [width / (x[1] - x[0]), height / (y[1] - y[0])];
+  const side = size * growth();
   context.globalAlpha = 0.32;
   for (const i of mixed(labels.length)) {
     if (!shown[labels[i]]) continue;
     const [px, py] = [(codes[2 * i] - x[0]) * across, (y[1] - codes[2 * i + 1]) * down];
     if (px < 0 || py < 0 || px > width || py > height) continue;
     context.fillStyle = palette[labels[i]];
-    context.fillRect(left + px - size / 2, top + py - size / 2, size, size);
+    context.fillRect(left + px - side / 2, top + py - side / 2, side, side);
   }
   context.globalAlpha = 1;
 }

@@ -16,7 +16,7 @@ export class Lens {
     this.caption.textContent = text;
     const { view } = chart;
     const [x, y] = view.toPixel(z);
-    const [width, height] = [92, 112];
+    const [width, height] = [this.root.offsetWidth, this.root.offsetHeight];
     const { left, top, width: plotWidth } = view.frame();
     const right = x + 18 + width < left + plotWidth;
     const above = y - 18 - height > top;

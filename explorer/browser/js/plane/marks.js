@@ -1,6 +1,6 @@
 // The marks that lie over a map: one for a pinned point, one for the hovered image, the prior's rings, a path.
 
-import { theme } from "../base/dom.js";
+import { growth, theme } from "../base/dom.js";
 import { strokeEach } from "../base/strokes.js";
 
 function outlined(context, width) {
@@ -13,13 +13,14 @@ function outlined(context, width) {
 
 export function drawPin(context, view, z) {
   const [x, y] = view.toPixel(z);
+  const arm = 6 * growth();
   context.beginPath();
   for (const [dx, dy] of [
     [1, 1],
     [1, -1],
   ]) {
-    context.moveTo(x - 6 * dx, y - 6 * dy);
-    context.lineTo(x + 6 * dx, y + 6 * dy);
+    context.moveTo(x - arm * dx, y - arm * dy);
+    context.lineTo(x + arm * dx, y + arm * dy);
   }
   outlined(context, 2.5);
 }
@@ -27,7 +28,7 @@ export function drawPin(context, view, z) {
 export function drawRing(context, view, z) {
   const [x, y] = view.toPixel(z);
   context.beginPath();
-  context.arc(x, y, 7, 0, 2 * Math.PI);
+  context.arc(x, y, 7 * growth(), 0, 2 * Math.PI);
   outlined(context, 2);
 }
 
@@ -36,7 +37,7 @@ export function drawPrior(context, view) {
   const unit = view.toPixel([1, 0])[0] - x;
   const tiles = view.stage.classList.contains("latent-with-tiles");
   const { ink, paper } = tiles ? { ink: "#fff", paper: "#000" } : theme();
-  context.font = "600 12px sans-serif";
+  context.font = `600 ${12 * growth()}px sans-serif`;
   context.textAlign = "center";
   for (const sigmas of [1, 2, 3]) {
     context.beginPath();
@@ -57,7 +58,7 @@ export function drawPrior(context, view) {
 export function drawDot(context, view, z, radius = 5) {
   const [x, y] = view.toPixel(z);
   context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.arc(x, y, radius * growth(), 0, 2 * Math.PI);
   outlined(context, 2);
   context.fillStyle = "#fff";
   context.fill();
@@ -82,12 +83,12 @@ export function drawChord(context, view, from, to) {
 export function drawEnd(context, view, z, name) {
   const [x, y] = view.toPixel(z);
   context.beginPath();
-  context.arc(x, y, 9, 0, 2 * Math.PI);
+  context.arc(x, y, 9 * growth(), 0, 2 * Math.PI);
   context.fillStyle = "#000";
   context.fill();
   outlined(context, 1.5);
   context.fillStyle = "#fff";
-  context.font = "600 11px sans-serif";
+  context.font = `600 ${11 * growth()}px sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.fillText(name, x, y + 0.5);

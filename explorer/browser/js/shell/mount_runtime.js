@@ -1,4 +1,5 @@
-// What all pages share: the controller of each page, the banks, and the watch over the connection. It is mounted once.
+// What all pages share: the controller of each page, the banks, the tools of the view, and the watch over the connection.
+// It is mounted once.
 
 import { reveal } from "../base/probe.js";
 import { addBank, bankIds, bankOf } from "../model/banks.js";
@@ -15,6 +16,7 @@ import { Replay } from "../pages/replay.js";
 import { Train } from "../pages/train.js";
 import { plotlyViewport } from "../plane/plotly_viewport.js";
 import { findViewportsBy } from "../plane/viewport.js";
+import { offerViewTools } from "../widgets/view_tools.js";
 import { joinEntries, watchConnection } from "./connection.js";
 import { controllerOf, serve } from "./controllers.js";
 import { door } from "./door.js";
@@ -47,5 +49,6 @@ export default function ({ setStateValue }) {
   if (watched) return;
   watched = true;
   joinEntries();
+  offerViewTools();
   watchConnection(() => setStateValue("reconnected", Date.now()));
 }

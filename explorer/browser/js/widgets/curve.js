@@ -1,7 +1,7 @@
 // One figure of the objective: its means within the epochs as a line, those of whole epochs as dots in their middle.
 
 import { drawLevels } from "../base/axes.js";
-import { cleared, clipped, element } from "../base/dom.js";
+import { clearedInType, clipped, element } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { roundTicks } from "../base/ticks.js";
 
@@ -31,8 +31,7 @@ export class Curve {
   paint() {
     const { canvas } = this;
     if (!this.curve || !canvas.clientWidth) return;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    const context = cleared(canvas);
+    const { context, width, height } = clearedInType(canvas);
     const { left, right, top, bottom } = CURVE_MARGIN;
     const [low, high] = this.range();
     const x = (epoch) => left + (epoch / this.epochs) * (width - left - right);

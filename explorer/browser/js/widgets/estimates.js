@@ -1,7 +1,7 @@
 // The estimates of log p(x) as they come: IW-K rising to the exact value, and the scatter of simple Monte Carlo below it.
 
 import { drawLevels } from "../base/axes.js";
-import { cleared, element } from "../base/dom.js";
+import { clearedInType, element } from "../base/dom.js";
 import { longNumber, withMinus } from "../base/format.js";
 import { wantsStill } from "../base/motion.js";
 import { strokeEach } from "../base/strokes.js";
@@ -77,8 +77,8 @@ export class Estimates {
 
   paint() {
     if (!this.view || !this.canvas.clientWidth) return;
-    const { clientWidth: width, clientHeight: height } = this.canvas;
-    this.context = cleared(this.canvas);
+    const { context, width, height } = clearedInType(this.canvas);
+    this.context = context;
     this.fit();
     const { left, right, top, bottom } = ESTIMATES_MARGIN;
     const bend = (value) => Math.asinh(value / LINEAR);

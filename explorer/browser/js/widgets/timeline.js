@@ -2,7 +2,7 @@
 // The snapshots of the longer training stand at equal distances: the axis is the logarithm of time.
 
 import { FAINT, PALE } from "../base/axes.js";
-import { cleared, element } from "../base/dom.js";
+import { clearedInType, element, growth } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { between } from "../base/motion.js";
 import { SIDES } from "../base/sides.js";
@@ -47,7 +47,7 @@ export class Timeline {
     Object.assign(this, { curves, films, names });
     this.leader = Object.values(films).reduce((a, b) => (b.epochs[b.last] > a.epochs[a.last] ? b : a));
     this.canvas.setAttribute("aria-valuemax", this.leader.epochs[this.leader.last]);
-    this.canvas.style.height = `${curves.length * ROW_HEIGHT + AXIS_HEIGHT}px`;
+    this.canvas.style.height = `${(curves.length * ROW_HEIGHT + AXIS_HEIGHT) / 16}rem`;
     this.titles.replaceChildren(...curves.map(({ title }) => element("div", "", null, { textContent: title })));
     this.rows = curves.map(() => this.cells((side) => element("span", side)));
     const keys = this.cells((side) => {
@@ -66,7 +66,8 @@ export class Timeline {
 
   pointed(event) {
     const box = this.canvas.getBoundingClientRect();
-    const share = (event.clientX - box.left - TIMELINE_INSET) / (box.width - 2 * TIMELINE_INSET);
+    const inset = TIMELINE_INSET * growth();
+    const share = (event.clientX - box.left - inset) / (box.width - 2 * inset);
     this.go(Math.min(Math.max(share, 0), 1) * this.leader.last);
   }
 
@@ -106,10 +107,9 @@ export class Timeline {
   paint(epoch = this.now) {
     this.now = epoch;
     const { canvas } = this;
-    const height = canvas.clientHeight;
-    this.width = canvas.clientWidth; // asked once: after each figure that is written the page would be laid out for it
-    if (!this.leader || !this.width) return;
-    const context = cleared(canvas);
+    if (!this.leader || !canvas.clientWidth) return;
+    const { context, width, height } = clearedInType(canvas);
+    this.width = width; // asked once: after each figure that is written the page would be laid out for it
     context.strokeStyle = context.fillStyle = getComputedStyle(canvas).color;
     this.paintAxis(context, height);
     this.curves.forEach((curve, row) => this.paintRow(context, curve, row));
