@@ -2,16 +2,20 @@
 
 import os
 import shutil
+from functools import partial
 
 import pytest
+import streamlit as st
 import torch
 from chromium import CHROMIUM, LAUNCH, ROOT, explorer
 from hypothesis import HealthCheck, settings
+from synthetic import synthetic_digits
 
-from explorer.cache import checkpoints
+from explorer.cache import checkpoints, results, versions
+from vae import geodesics
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
-from vae.images.tensors import DataError, ImageSet
+from vae.images.tensors import DataError
 from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
@@ -43,6 +47,23 @@ def usual_arithmetic():
     yield
     torch.set_float32_matmul_precision("highest")
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten():
+    """What the app keeps for the tests of one file goes with them: else a process grows to gigabytes."""
+    yield
+    versions.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    """Pages look for geodesics on a grid of a sixteenth of the points, and analyse no image that was not asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geodesics, "graph", partial(geodesics.graph, size=geodesics.SIZE // 4))
+        patch.setattr(results, "analyse_ahead", lambda pairs: None)
+        yield
 
 
 @pytest.fixture(params=["ae", "vae", "cvae"])
@@ -80,18 +101,6 @@ def y(device):
 @pytest.fixture
 def z(device, generator):
     return torch.randn(8, 2, generator=generator, device=device).double()
-
-
-def synthetic_digits(train=200, test=60, seed=0):
-    """A set in MNIST's form that can be learned: class c is a bar in row 2 c + 4, of random length and brightness."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(10, (train + test,), generator=generator)
-    lengths = torch.randint(6, 18, (train + test, 1), generator=generator)
-    grey = torch.randint(120, 256, (train + test, 1), generator=generator)
-    bars = torch.where(torch.arange(28) - 5 < lengths, grey, 0) * (torch.arange(28) >= 5)
-    images = torch.zeros(train + test, 28, 28, dtype=torch.uint8)
-    images[torch.arange(train + test), 2 * labels + 4] = bars.to(torch.uint8)
-    return ImageSet(images[:train], labels[:train], images[train:], labels[train:])
 
 
 @pytest.fixture(scope="session")

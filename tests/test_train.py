@@ -160,7 +160,7 @@ def test_a_killed_process_leaves_the_old_checkpoint_and_can_be_resumed(digits, t
     old = checkpoint.read(tmp_path / "cut")
 
     script = (
-        "import time; from conftest import synthetic_digits; from vae import train; from tqdm import tqdm\n"
+        "import time; from synthetic import synthetic_digits; from vae import train; from tqdm import tqdm\n"
         "train.load_dataset = lambda *_: synthetic_digits()\n"
         "train.use_fast_float32 = lambda _: None\n"
         "whole = train.Run.epoch\n"

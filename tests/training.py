@@ -13,7 +13,7 @@ from explorer.trainings.jobs import Training
 SCRIPT = """
 import sys, time
 sys.path[:0] = {paths!r}
-from conftest import synthetic_digits
+from synthetic import synthetic_digits
 from vae import train
 train.load_dataset = lambda *_: synthetic_digits()
 {more}
