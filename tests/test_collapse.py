@@ -21,6 +21,8 @@ from vae.collapse import used_dimensions
 from vae.snapshots import Recorder, Snapshot
 from vae.storage.checkpoint import read
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 SECONDS = 120
 CODES = written.normal()
 LINE = CODES * torch.tensor([1.0, 0.0])

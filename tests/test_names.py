@@ -14,6 +14,8 @@ from explorer.cache import checkpoints, results
 from explorer.state import ExplorerState, from_query
 from explorer.views import takeaway
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 EVIL = '<img src=x onerror="evil()">&amp;'
 RAW = re.compile(r"<img src=x|onerror=\"evil")
 GOOD = ["a", "0", "vae-best", "A_b-9", "two__lines", "x" * 40]

@@ -17,6 +17,8 @@ from vae.images.tensors import fingerprint
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.file_pair import CheckpointError
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 TESTED = 3 * COUNT // 5
 
 

@@ -20,6 +20,8 @@ from vae.images import sources
 from vae.inference import adaptive, gauss_hermite
 from vae.storage import checkpoint
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 @pytest.mark.mnist
 def test_bound_shows_what_is_found_of_the_image(mnist):
@@ -74,15 +76,22 @@ def test_the_hardest_images_are_offered_where_the_record_names_them(own_folder, 
     assert app.selectbox("hardest_bound").value is None
 
 
-@pytest.fixture
-def family(own_folder):
-    shutil.rmtree(own_folder / "family", ignore_errors=True)
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("family")
     for name, settings in {
         "sigma-1": {"sigma": 1.0}, "sigma-03": {"sigma": 0.3}, "sigma-05": {"sigma": 0.5},
         "beta-1": {"likelihood": "bernoulli"}, "beta-01": {"likelihood": "bernoulli", "beta": 0.1},
     }.items():  # fmt: skip
-        written.write_untrained(own_folder / "family" / name, **settings)
-    return own_folder / "family"
+        written.write_untrained(folder / name, network="small", **settings)
+    return folder
+
+
+@pytest.fixture
+def family(own_folder, members):
+    """A copy of the members that a test may break; what is known of those that stay whole is known in all tests."""
+    shutil.rmtree(own_folder / "family", ignore_errors=True)
+    return shutil.copytree(members, own_folder / "family")
 
 
 @pytest.mark.mnist
@@ -155,7 +164,7 @@ def test_a_link_to_a_sigma_that_is_not_there_opens_the_nearest(family, mnist):
 def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatch, dimensions, data):
     if data == "elsewhere":
         monkeypatch.setattr(results, "test_images", lambda of: None)
-    written.write_untrained(own_folder / "other", latent_dim=dimensions)
+    written.write_untrained(own_folder / "other", network="small", latent_dim=dimensions)
     app = run_page("bound")
     app.selectbox("bound_model").set_value("other").run()
     assert errors(app) == []
@@ -173,7 +182,7 @@ def test_a_decoder_that_no_grid_is_fine_enough_for_is_shown_as_far_as_it_is_know
 ):
     monkeypatch.setattr(adaptive, "MOST_POINTS", 10_000 if dimensions == 1 else 50_000)
     monkeypatch.setattr(gauss_hermite, "MOST_NODES", 4_000)
-    written.write_untrained(own_folder / "wild", latent_dim=dimensions, likelihood=likelihood)
+    written.write_untrained(own_folder / "wild", network="small", latent_dim=dimensions, likelihood=likelihood)
     wild = checkpoint.read(own_folder / "wild")
     generator = torch.Generator().manual_seed(0)
     for weight in wild.model.decoder.parameters():
@@ -201,7 +210,7 @@ def test_a_broken_model_leaves_the_choice_of_another(own_folder):
 def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypatch, model):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(sources, "is_here", lambda *_: False)
-    written.write_untrained(own_folder / "black", likelihood="bernoulli")
+    written.write_untrained(own_folder / "black", network="small", likelihood="bernoulli")
     app = run_page("bound")
     app.selectbox("bound_model").set_value(model).run()
     app.number_input("z1_bound").set_value(0.75).run()
@@ -217,7 +226,7 @@ def test_without_the_data_set_a_decoded_point_is_the_image(own_folder, monkeypat
 def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch):
     monkeypatch.setattr(results, "test_images", lambda *_: None)
     monkeypatch.setattr(sources, "is_here", lambda *_: False)
-    written.write_untrained(own_folder / "pixel", likelihood="gaussian-pixel")
+    written.write_untrained(own_folder / "pixel", network="small", likelihood="gaussian-pixel")
     app = run_page("bound")
     assert "drawn" not in payload(app, part="close")
     app.selectbox("bound_model").set_value("pixel").run()
@@ -226,14 +235,15 @@ def test_the_browser_gets_the_draws_that_it_cannot_make(own_folder, monkeypatch)
     assert [len(values) for values in drawn] == [bound.DRAWS] * 2
 
 
-@pytest.mark.parametrize("model", ["vae", "cvae", "vae-best"])
-def test_bound_looks_at_the_drawing(model):
+@pytest.mark.parametrize("model", ["vae", "cvae", "black"])
+def test_bound_looks_at_the_drawing(own_folder, model):
+    written.write_untrained(own_folder / "black", network="small", likelihood="bernoulli")
     app = run_page("bound", drawing=DRAWING, drawn_bound="1", bound_model=model, label_bound="6")
     assert errors(app) == []
     assert "your drawing" in html(app)
     shown = payload(app, part="close")
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image"].split(",")[1]))))
-    if model == "vae-best":
+    if model == "black":
         assert set(np.unique(image)) == {0, 255}
     else:
         assert image.tobytes() == base64.b64decode(DRAWN)

@@ -9,6 +9,8 @@ from app import DRAWING, DRAWN, errors, file_of, payload, run_page
 from explorer.state import unpacked
 from vae.images.mnist_form import mnist_form
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 def pad(app):
     """What the page Draw sends to its pad."""

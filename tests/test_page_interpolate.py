@@ -10,6 +10,8 @@ from chromium import ROOT
 from explorer.quantities import paths
 from vae.storage import checkpoint
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 @pytest.mark.parametrize("chosen", ["line", "arc", "geodesic"])
 def test_all_three_lengths_stand_beside_each_other_and_the_chosen_path_is_drawn(chosen):

@@ -9,6 +9,8 @@ from explorer.quantities import points
 from explorer.state import from_query
 from vae.images import sources
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 def test_maps_shows_two_maps_and_two_pinned_points():
     app = run()

@@ -16,6 +16,8 @@ from explorer.cache import checkpoints, versions
 from explorer.views import parts
 from vae.images import sources
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 @pytest.mark.parametrize("page", CHARTS)
 def test_every_page_runs(page):

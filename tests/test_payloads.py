@@ -12,6 +12,8 @@ from chromium import ROOT
 from explorer.browser import payloads as types
 from explorer.cache import checkpoints
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 TYPES = {
     ("maps", None): types.Map,
     ("maps", "heat"): types.Heat,

@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.state import ExplorerState
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 @pytest.mark.fault("a link to a model that is not there showed another without a word")
 def test_a_link_to_what_is_not_there_says_so_as_long_as_something_else_is_shown():

@@ -12,6 +12,8 @@ from chromium import ROOT, app, ready, visit
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 2, "npz": 2, "gif": 2}}
 PAGES |= {"classes": {"csv": 1, "npz": 1, "png": 1}, "bound": {"csv": 1, "npz": 1}}
 QUERIES = [{}, {"left": "cvae", "right": "vae-best", "style": "cvae-best", "bound_model": "cvae", "path": "arc"}]
