@@ -1,5 +1,7 @@
 """What the tests share: a small synthetic data set, every kind of model and likelihood, a browser, `--device cuda`."""
 
+import contextlib
+import ctypes
 import os
 import shutil
 from functools import partial
@@ -20,6 +22,13 @@ from vae.models import build
 
 torch.set_num_threads(1)  # on tensors this small a second thread saves little, and on a busy machine costs tenfold
 os.environ["OMP_NUM_THREADS"] = "1"  # and so it is for the apps and commands that tests start
+
+# Memory of large tensors is kept for the next ones. Usually the C library gives each of them back, and the kernel's
+# work of handing it out anew, in clean pages, is a third of the time of the tests with the largest tensors.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such choice
+    for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+        ctypes.CDLL("libc.so.6").mallopt(option, 2**30)
 
 # The same inputs in every run of the suite; `--hypothesis-profile search` looks for new ones, and keeps what fails in
 # `.hypothesis`. Whatever it finds becomes an @example beside its test.
