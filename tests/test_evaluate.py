@@ -13,8 +13,9 @@ from vae.models import build
 from vae.storage import checkpoint
 
 
-def test_knn_accuracy_is_that_of_looking_at_every_distance(generator, device):
-    codes, test_codes = torch.randn(2, 300, 2, generator=generator, device=device)
+@pytest.mark.parametrize("dimensions", [1, 2, 9])
+def test_knn_accuracy_is_that_of_looking_at_every_distance(dimensions, generator, device):
+    codes, test_codes = torch.randn(2, 300, dimensions, generator=generator, device=device)
     labels, test_labels = torch.randint(10, (2, 300), generator=generator, device=device)
     right = 0
     for code, label in zip(test_codes.cpu().numpy(), test_labels.tolist(), strict=True):
@@ -66,9 +67,17 @@ def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
 
 
 @pytest.fixture
-def folder(digits, tmp_path):
+def few(digits, monkeypatch):
+    """The set with so many test images that their figures take a moment, as the one that the command loads."""
+    few = digits._replace(test_images=digits.test_images[:12], test_labels=digits.test_labels[:12])
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: few)
+    return few
+
+
+@pytest.fixture
+def folder(few, tmp_path):
     for name, likelihood in (("one", "gaussian"), ("two", "bernoulli")):
-        trained = train.train(TrainConfig(likelihood=likelihood, epochs=1), digits)
+        trained = train.train(TrainConfig(likelihood=likelihood, network="small", epochs=1), few)
         checkpoint.write(tmp_path / name, trained)
     return tmp_path
 
@@ -93,16 +102,14 @@ def test_the_tables_are_narrow_and_say_what_each_column_is(folder, capsys):
     assert all(f"- *{column.strip()}*: " in said for head in heads for column in head.split("|")[2:-1])
 
 
-def test_the_command_measures_what_was_recorded(folder, digits, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
+def test_the_command_measures_what_was_recorded(folder, capsys):
     evaluate.main([str(folder / "two"), "--quick", "--json", str(folder / "figures")])
     found = json.loads((folder / "figures").read_text(encoding="utf-8"))
     assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
     assert f"{found['two']['kl_nats']:.4f}" in capsys.readouterr().out
 
 
-def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, digits, monkeypatch):
-    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
+def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder):
     before = checkpoint.read(folder / "two")
     evaluate.main([str(folder / "two")])
     assert checkpoint.read(folder / "two").record == before.record
@@ -114,8 +121,7 @@ def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder, d
     assert f"| {after.record['test']['log_px_nats']:.2f} |" in evaluate.table([after])
 
 
-def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, digits, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: digits)
+def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, capsys):
     before = checkpoint.read(folder / "two")
     checkpoint.write(folder / "two", replace(before, codes=before.codes + 1))
     evaluate.main([str(folder / "two"), "--codes"])
