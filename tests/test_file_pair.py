@@ -167,8 +167,16 @@ def test_a_write_that_fails_in_itself_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as at a prompt: a shell lets what it starts in the background ignore it, and so pytest itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
-def test_ctrl_c_waits_until_a_file_is_whole(tmp_path):
+def test_ctrl_c_waits_until_a_file_is_whole(tmp_path, ctrl_c):
     def interrupted(file):
         file.write(b"first ")
         signal.raise_signal(signal.SIGINT)
