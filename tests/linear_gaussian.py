@@ -30,7 +30,8 @@ class LinearGaussian:
         return DiagonalNormal(zeros, zeros)
 
     def likelihood(self, z, y=None):
-        return Independent(Normal((z @ self.w.T + self._b(y)).reshape(-1, 1, 28, 28), self.sigma), 3)
+        means = (z @ self.w.T + self._b(y)).reshape(-1, 1, 28, 28)
+        return Independent(Normal(means, self.sigma, validate_args=False), 3, validate_args=False)
 
     def posterior(self, x, y=None):
         log_std = -0.5 * self.precision.diagonal().log()

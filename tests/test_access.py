@@ -3,7 +3,7 @@
 import pytest
 from app import html, show
 from chromium import ROOT
-from training import over, wait
+from training import over, program, wait
 
 from explorer import access
 from explorer.cache import checkpoints, results
@@ -49,16 +49,14 @@ CHANGES = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Checkpoints with a training of each kind, made before the switch was set."""
-    import training
-
-    monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path))
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
-    jobs.start(folder, "mine", TrainConfig(network="small", batch_size=32, epochs=1))
-    wait(folder, "mine", over)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Checkpoints with a training that is over, made before the switch was set."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "PROGRAM", program(tmp_path_factory.mktemp("program")))
+        jobs.start(folder, "mine", TrainConfig(network="small", batch_size=32, epochs=1))
+        wait(folder, "mine", over)
     return folder
 
 

@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
     """A folder with all of them, and a replay of each."""
     folder = tmp_path_factory.mktemp("checkpoints")
     for name, (codes, settings, edit, _) in MODELS.items():
-        made = read(written.write(folder / name, codes, edit=edit, **settings))
+        made = read(written.write(folder / name, codes, edit=edit, network="small", **settings))
         recorder = Recorder(2)
         weights = {each: value for each, value in made.model.state_dict().items() if not each.startswith("encoder.")}
         for step in (0, 1):
@@ -201,7 +201,7 @@ def test_on_the_shipped_maps_the_step_is_a_tenth(shipped, step):
 @pytest.mark.fault("coordinates had one scale, whatever that of the codes")
 def test_a_scale_changes_what_a_map_shows_in_nothing_but_its_numbers(folder, monkeypatch):
     monkeypatch.setattr(checkpoints, "FOLDER", folder)
-    written.write(folder / "usual", CODES, model="ae")
+    written.write(folder / "usual", CODES, model="ae", network="small")
     one, usual = checkpoints.resource("far"), checkpoints.resource("usual")
     assert results.radius(one) == pytest.approx(1e8 * results.radius(usual), rel=1e-4)
     assert figures.step(one.figure) == pytest.approx(1e8 * figures.step(usual.figure))

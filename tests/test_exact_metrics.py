@@ -18,7 +18,7 @@ SETTINGS = {"likelihood": "bernoulli", "network": "small", "batch_size": 40, "ep
 @pytest.fixture(scope="module")
 def few(digits):
     """The set with so many test images that all figures are of the same ones, and take seconds."""
-    return digits._replace(test_images=digits.test_images[:20], test_labels=digits.test_labels[:20])
+    return digits._replace(test_images=digits.test_images[:14], test_labels=digits.test_labels[:14])
 
 
 @pytest.fixture(scope="module", params=["vae", "cvae"])
@@ -126,7 +126,7 @@ class Bars:
 
 
 def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, monkeypatch):
-    monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 200)
+    monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 100)
     monkeypatch.setattr(classifier, "_shift", lambda x, _: x)  # the bars of two classes are two rows apart
     assert exact_metrics.classification_accuracy_score(Bars(lambda y: y), digits) > 0.95
     assert exact_metrics.classification_accuracy_score(Bars(lambda y: (y + 1) % 10), digits) < 0.1

@@ -228,14 +228,14 @@ def test_what_takes_too_much_ends_with_an_error_that_says_so(kinked, most, monke
 @pytest.mark.parametrize("steeper", [1e2, 1e3, 1e5])
 @pytest.mark.parametrize("network", ["tutorial", "fourier"])
 def test_a_decoder_of_which_no_grid_is_fine_enough_takes_no_more_than_is_allowed(network, steeper, monkeypatch):
-    monkeypatch.setattr(adaptive, "MOST_POINTS", 100_000)
+    monkeypatch.setattr(adaptive, "MOST_POINTS", 70_000)
     torch.manual_seed(0)
     model = build(TrainConfig(network=network, likelihood="bernoulli")).requires_grad_(False)
     for weight in model.decoder.parameters():
         weight.mul_(steeper)
     x, seen = (torch.rand(1, 1, 28, 28) > 0.8).float(), []
     found = log_evidence(model, x, on_progress=lambda *done: seen.append(done))
-    assert found.points <= 100_000
+    assert found.points <= 70_000
     assert found.error_nats.item() > 0.01
     assert seen[-1] == (found.points, 1)
     whole = posterior(model, x[0])
@@ -265,7 +265,7 @@ def test_labels_may_be_mixed_and_an_image_has_what_it_has_alone(device, generato
     found = moments(model, x, y)
     torch.testing.assert_close(found.log_px_nats, model.log_px(x, y).cpu(), rtol=0, atol=1e-5)
     torch.testing.assert_close(found.mean, model.true_posterior(x, y).mean.cpu(), rtol=0, atol=1e-4)
-    for n in range(5):
+    for n in (1, 2, 3):  # one of each label
         alone = moments(model, x[n : n + 1], y[n : n + 1])
         for whole, part in zip(found, alone, strict=True):
             torch.testing.assert_close(whole[n : n + 1], part)

@@ -16,7 +16,7 @@ from explorer.quantities import bound, decode, own_image, paths, points
 from vae.storage import checkpoint
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
-THREADS = 4
+THREADS, TURNS = 4, 2
 ENDS = (-1.0, 0.5), (1.5, -0.5)
 
 
@@ -61,7 +61,7 @@ def numbers(value):
 def test_a_computation_gives_the_same_beside_any_other(models):
     work = dict(computations(models))
     alone = {name: numbers(compute()) for name, compute in work.items()}
-    names = [name for turn in range(THREADS) for name in random.Random(turn).sample(sorted(work), len(work))]
+    names = [name for turn in range(TURNS) for name in random.Random(turn).sample(sorted(work), len(work))]
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda name: numbers(work[name]()), names))
     for name, values in zip(names, found, strict=True):
