@@ -4,17 +4,19 @@ A test that tries a fault again is marked with what once went wrong:
 
     @pytest.mark.fault("an uploaded file ran as a program")
 
-The command runs the tests so marked and prints a line a fault, as README.md beside it has them.
+The command runs the tests so marked and writes a line a fault into the table of README.md beside it. With arguments for
+pytest it runs some of them, and prints their lines only.
 """
 
 import sys
 from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+README = Path(__file__).with_name("README.md")
 HEAD = "| what once went wrong | tried again by | tries | held |\n| --- | --- | ---: | ---: |\n"
 
 
@@ -58,11 +60,21 @@ def table(tries: list[Try]) -> str:
     return HEAD + "".join(lines)
 
 
+def with_table(text: str, new: str) -> str:
+    """A text with another table of faults."""
+    before, after = text.split(HEAD)
+    rows = "".join(takewhile(lambda line: line.startswith("|"), after.splitlines(keepends=True)))
+    return before + new + after.removeprefix(rows)
+
+
 def main() -> None:
-    """Run the marked tests and print the table; the exit code is that of pytest."""
+    """Run the marked tests and write or print the table; the exit code is that of pytest."""
     tries = Tries()
     code = pytest.main(["--no-header", "-qq", "-W", "ignore", *sys.argv[1:]], plugins=[tries])
-    print(table(tries.all))
+    if sys.argv[1:]:
+        print(table(tries.all))
+    else:
+        README.write_text(with_table(README.read_text(encoding="utf-8"), table(tries.all)), encoding="utf-8")
     sys.exit(code)
 
 

@@ -28,3 +28,10 @@ def test_the_table_has_each_fault_that_the_tests_try_with_their_files():
 def test_a_table_counts_the_tries_of_each_fault_and_those_that_held():
     tries = [faults.Try("a", "x.py", True), faults.Try("b", "x.py", True), faults.Try("a", "y.py", False)]
     assert faults.table(tries) == faults.HEAD + "| a | x.py, y.py | 2 | 1 |\n| b | x.py | 1 | 1 |\n"
+
+
+def test_a_new_table_takes_the_place_of_the_old_one_and_nothing_else():
+    old, new = faults.HEAD + "| a | x.py | 2 | 1 |\n", faults.HEAD + "| b | y.py | 1 | 1 |\n"
+    assert faults.with_table(f"before\n\n{old}\n| after |\n", new) == f"before\n\n{new}\n| after |\n"
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
+    assert faults.with_table(readme, new).index(new) == readme.index(faults.HEAD)
