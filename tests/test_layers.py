@@ -396,7 +396,7 @@ LIBRARIES = {  # library: the rooms and modules that may import it
     "torchvision": {"vae.images.sources"},
     "filelock": {"vae.images.sources", "vae.storage.file_pair"},
     "tqdm": {"vae"},
-    "scipy": {"vae.images.ink", "vae.geodesics"},
+    "scipy": {"vae.images.ink", "vae.geodesics", "vae.metrics"},
     "pandas": {"explorer.figures"},
     "plotly": {"explorer.figures"},
     "streamlit": {

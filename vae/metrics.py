@@ -113,8 +113,8 @@ def nearest_labels(codes: Tensor, labels: Tensor, test_codes: Tensor, k: int) ->
 
     k, codes = min(k, len(codes)), codes.double()
     if codes.shape[1] <= _TREE_DIMENSIONS:
-        found = KDTree(codes.cpu()).query(test_codes.double().cpu(), range(1, k + 1))[1]
-        return labels[torch.from_numpy(found).to(labels.device)]
+        found = KDTree(codes.cpu()).query(test_codes.double().cpu(), k)[1]  # (M, k), or (M,) for k = 1
+        return labels[torch.as_tensor(found, device=labels.device).view(-1, k)]
     blocks = test_codes.double().split(_BLOCK)
     return labels[torch.cat([torch.cdist(block, codes).topk(k, largest=False).indices for block in blocks])]
 
