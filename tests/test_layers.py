@@ -252,6 +252,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "state",
         "browser.payloads",
         "cache.checkpoints",
+        "cache.results",
         "markup.images",
         "quantities.decode",
         "quantities.points",

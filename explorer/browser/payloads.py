@@ -20,6 +20,7 @@ class Map(TypedDict):
     bank: str
     label: int  # the class asked of a conditional model
     z: Pair | None  # the pinned point; None until the server knows it
+    radius: float | None  # the distance within which codes are near; None until the server knows it
     manifold: bool
     prior: bool
     announce: bool  # whether to tell the server when the map can be touched
@@ -62,6 +63,7 @@ class Classes(TypedDict):
 
     bank: str
     z: Pair
+    radius: float  # the distance within which codes are near
     label: int
     morph: int  # the class into which the first one morphs
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer import browser, figures, session
 from explorer.browser import payloads
-from explorer.cache import checkpoints
+from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
 from explorer.markup import images
 from explorer.quantities import decode, points
@@ -83,7 +83,9 @@ def show_style(resource: Resource) -> None:
     z = pin(state)
     with parts.row("pinned"):
         parts.choose_point("style", z, figures.step(resource.figure))
-    shown = payloads.Classes(bank=resource.id, z=z, label=state.label, morph=state.morph)
+    shown = payloads.Classes(
+        bank=resource.id, z=z, radius=results.radius(resource), label=state.label, morph=state.morph
+    )
     browser.bridge("classes", shown, session.undoable(picked))
 
 

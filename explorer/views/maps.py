@@ -39,7 +39,7 @@ def render() -> None:
     if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:
-                tie(side, resource, None, announce=side == list(shown)[-1])
+                tie(side, resource, None, None, announce=side == list(shown)[-1])
                 parts.say("Starting PyTorch …")
         return
     startup.import_rest()
@@ -85,7 +85,7 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
     session.update(**changes)
 
 
-def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False) -> None:
+def tie(side: Side, resource: Resource, z: Point | None, radius: float | None, announce: bool = False) -> None:
     """Tie a map to its controller, which with `announce` asks for a run once the map can be touched."""
     state = session.current()
     shown = payloads.Map(
@@ -93,6 +93,7 @@ def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False)
         bank=resource.id,
         label=getattr(state, f"label_{side}"),
         z=z,
+        radius=radius,
         manifold=state.manifold,
         prior=state.prior,
         announce=announce,

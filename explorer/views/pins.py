@@ -59,14 +59,15 @@ def show_magnification(side: Side, resource: Resource) -> bool:
 
 
 @session.fragment
-def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point, float], None]) -> None:
     """All of a side's pinned point; `tie` hands it to the map.
 
     Each side is a fragment of its own, so that a click draws only that side again.
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
-    tie(side, resource, z)
-    here = points.describe(resource.checkpoint, z, label, results.radius(resource))
+    radius = results.radius(resource)
+    tie(side, resource, z, radius)
+    here = points.describe(resource.checkpoint, z, label, radius)
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):
             image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")

@@ -70,6 +70,14 @@ export class Bank {
     return { near, nearest };
   }
 
+  // Whether no code lies within a distance of z, so that what is decoded there is extrapolated.
+  lonely([x, y], distance) {
+    const { codes } = this;
+    const square = distance * distance;
+    for (let i = 0; i < codes.length; i += 2) if ((codes[i] - x) ** 2 + (codes[i + 1] - y) ** 2 <= square) return false;
+    return true;
+  }
+
   // The squares of the codes' distances from z.
   distances([x, y]) {
     const squares = new Float64Array(this.count);

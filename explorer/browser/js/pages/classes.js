@@ -1,5 +1,6 @@
 // Classes: one point of the plane of style, every class at it, and the way from one class to another.
 
+import { keep, recalledNumbers } from "../base/address.js";
 import { element, wait } from "../base/dom.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -22,12 +23,17 @@ export class Classes {
   build(parent) {
     this.root = element("div", "latent-styles", parent);
     this.every = element("div", "latent-ten", this.root);
+    this.warning = element("div", "latent-warning", this.root, { textContent: "extrapolated: no code lies near" });
     const morph = element("div", "latent-morph", this.root);
     element("span", "", morph, { textContent: "morph" });
     this.from = this.choice(morph, "From class");
     this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
     this.slider.setAttribute("aria-label", "Label, from the first class to the second");
-    this.slider.oninput = () => this.show(this.z);
+    this.slider.value = recalledNumbers("morphed", 1)?.[0] ?? 0.5;
+    this.slider.oninput = () => {
+      this.show(this.z);
+      keep("morphed", this.slider.value === "0.5" ? null : this.slider.value);
+    };
     this.to = this.choice(morph, "Into class");
     this.morphed = element("canvas", "latent-image latent-screen", morph, { width: SIDE, height: SIDE });
     wait(this.root, true);
@@ -85,7 +91,8 @@ export class Classes {
   show(z) {
     this.z = z;
     this.screens.forEach((screen, label) => drawPixels(screen, this.bank.decode(z, label)));
-    const { label, morph } = this.data;
+    const { label, morph, radius } = this.data;
+    this.warning.style.visibility = this.bank.lonely(z, radius) ? "visible" : "hidden";
     const weights = new Array(this.screens.length).fill(0);
     weights[label] += 1 - this.slider.value;
     weights[morph] += Number(this.slider.value);

@@ -1,6 +1,7 @@
 // Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player. While
 // an end moves, line and arc are computed here; a geodesic comes from the server, and until then a pale line stands for it.
 
+import { keep, recalledNumbers } from "../base/address.js";
 import { element, wait } from "../base/dom.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -18,7 +19,7 @@ const SECONDS = 4; // from one end to the other at normal speed
 export class Interpolate {
   constructor(parent) {
     this.charts = {};
-    this.t = 0.5;
+    this.t = Math.min(Math.max(recalledNumbers("place", 1)?.[0] ?? 0.5, 0), 1);
     this.forward = true;
     this.sides = [];
     for (const side of SIDES) {
@@ -44,12 +45,17 @@ export class Interpolate {
       this.screens[side] = element("canvas", "latent-image latent-screen", bar, { width: SIDE, height: SIDE });
     }
     bar.insertBefore(this.screens.left, controls);
-    this.player = new Player(controls, { began: () => this.began(), advance: (seconds) => this.advance(seconds) });
+    this.player = new Player(controls, {
+      began: () => this.began(),
+      advance: (seconds) => this.advance(seconds),
+      stopped: () => this.rest(),
+    });
     this.scrubber = element("input", "latent-range", controls, { type: "range", min: 0, max: 1, step: 0.001 });
     this.scrubber.setAttribute("aria-label", "Place on the path, from A to B");
     this.scrubber.oninput = () => {
       this.player.pause();
       this.seek(Number(this.scrubber.value));
+      this.rest();
     };
     controls.append(this.player.speed);
     const label = element("label", "latent-check", controls);
@@ -107,6 +113,11 @@ export class Interpolate {
     probe.frames += 1;
   }
 
+  // Keep the place where nothing plays.
+  rest() {
+    keep("place", this.t === 0.5 ? null : String(Number(this.t.toFixed(3))));
+  }
+
   began() {
     if (this.t >= 1 && !this.loop.checked) this.t = 0;
   }
@@ -141,6 +152,7 @@ export class Interpolate {
     frame.onclick = () => {
       this.player.pause();
       this.seek(t);
+      this.rest();
     };
     return frame;
   }

@@ -110,7 +110,7 @@ export class Maps {
 
   paint(side, context, chart) {
     const { view } = chart;
-    const { bank, prior, label, z: pinned, announce } = this.sides[side];
+    const { bank, prior, label, z: pinned, radius, announce } = this.sides[side];
     if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, view);
     if (pinned) drawPin(context, view, pinned);
@@ -119,7 +119,8 @@ export class Maps {
     const known = image >= 0 && bank.test_set === this.sides[touched].bank.test_set; // else the maps show different images
     if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
-      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()));
+      const lonely = radius !== null && bank.lonely(z, radius);
+      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()), lonely);
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);

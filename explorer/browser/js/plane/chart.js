@@ -1,11 +1,13 @@
 // A plane to touch: canvases under it and over it, its codes, pointer and keys. Where it lies, and which classes it shows,
 // its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
+import { keep, recalled } from "../base/address.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
 import { viewportOf } from "./viewport.js";
+import { placeZoomButtons, zoomButtons, zoomByKey } from "./zoom_buttons.js";
 
 const CLICK_PIXELS = 5;
 const TAP_PIXELS = 25; // between the two taps of a finger
@@ -13,11 +15,13 @@ const DOUBLE_CLICK_MS = 400; // as in figures.py
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_PIXELS = { plain: 8, shift: 40 };
 const USUAL_DECIMALS = 2; // of a chart that is not there yet
-const MAP_HELP = "Latent map. Arrow keys move over it, Enter keeps the point.";
-const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
+const MAP_HELP = "Latent map. Arrow keys move over it, Enter keeps the point, plus and minus zoom, 0 shows all.";
+const LEGEND_HELP = "Click: hide or show on all maps. Double-click, or click with Shift: this class alone.";
+const HIDDEN = "hidden"; // the name under which the address has the labels of the hidden classes
 
 export class Chart {
   static attached = new Map(); // by key
+  static filters = new Map(); // by the names of all classes, which of them are shown
 
   /**
    * @param {string | null} key  as Streamlit has it; null where the viewport is given to `attachTo`
@@ -52,6 +56,9 @@ export class Chart {
     const { stage } = view;
     stage.classList.add("latent-stage");
     stage.prepend(this.under, this.cloud.canvas);
+    this.recallFilter();
+    this.buttons?.remove();
+    this.buttons = zoomButtons(this.layers, view);
     stage.append(this.layers);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
@@ -174,29 +181,41 @@ export class Chart {
       this.pick(at);
     } else if (event.key === "Escape") {
       this.left();
-    } else {
+    } else if (event.ctrlKey || event.metaKey || event.altKey || !zoomByKey(this.view, event.key, this.cursor)) {
       return;
     }
     event.preventDefault();
   }
 
-  // A click hides a class or shows it again, on all maps with these classes; the second of a double-click leaves the
-  // class alone, or shows all where it is.
+  // A click hides a class or shows it again, on all maps with these classes; the second of a double-click, or a click
+  // with Shift, leaves the class alone, or shows all where it is.
   legendClicked(event) {
     const index = this.view.legend().findIndex(({ entry }) => entry.contains(event.target));
     if (index < 0) return false;
     const shown = this.view.shown();
     const alone = shown.every((on, i) => on === (i === index));
     if (event.detail !== 2) this.before = { shown, alone };
-    const twice = event.detail === 2 && shown.map((_, i) => this.before.alone || i === index);
-    const chosen = twice || shown.map((on, i) => (i === index ? !on : on));
-    const names = (chart) =>
-      chart.view
-        .classes()
-        .map(({ name }) => name)
-        .join("\n");
-    for (const chart of Chart.attached.values()) if (names(chart) === names(this)) chart.show(chosen);
+    const only = event.shiftKey || event.detail === 2;
+    const chosen = shown.map((on, i) => (only ? this.before.alone || i === index : i === index ? !on : on));
+    for (const chart of Chart.attached.values()) if (chart.classNames() === this.classNames()) chart.show(chosen);
+    Chart.filters.set(this.classNames(), chosen);
+    const hidden = chosen.flatMap((on, label) => (on ? [] : [label]));
+    keep(HIDDEN, hidden.length ? hidden.join() : null);
     return true;
+  }
+
+  classNames() {
+    return this.view
+      .classes()
+      .map(({ name }) => name)
+      .join("\n");
+  }
+
+  // Hide what is hidden on other maps with these classes, or by the link that was opened.
+  recallFilter() {
+    const labels = (recalled(HIDDEN) ?? "").split(",");
+    const shown = Chart.filters.get(this.classNames()) ?? this.view.shown().map((_, i) => !labels.includes(String(i)));
+    if (shown.includes(false) && shown.includes(true)) this.show(shown);
   }
 
   show(shown) {
@@ -238,6 +257,7 @@ export class Chart {
     if (this.stale) {
       this.stale = false;
       this.markLegend();
+      placeZoomButtons(this.buttons, frame);
       this.handlers.paintUnder?.(this);
       const bank = this.handlers.codes?.();
       if (bank) this.paintCodes(bank);

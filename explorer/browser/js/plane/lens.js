@@ -8,12 +8,15 @@ export class Lens {
     this.root = element("div", "latent-lens");
     this.context = imageCanvas(this.root);
     this.caption = element("span", "", this.root);
+    this.warning = element("span", "latent-warning", this.root, { textContent: "extrapolated", hidden: true });
   }
 
-  show(chart, z, pixels, text) {
+  // lonely: whether no code lies near z
+  show(chart, z, pixels, text, lonely = false) {
     if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
     drawPixels(this.context, pixels);
     this.caption.textContent = text;
+    this.warning.hidden = !lonely;
     const { view } = chart;
     const [x, y] = view.toPixel(z);
     const [width, height] = [this.root.offsetWidth, this.root.offsetHeight];

@@ -1,11 +1,13 @@
 // The viewport of a Plotly chart: Plotly draws the axes and the legend, zooms and pans. All that is known here of Plotly's
 // own objects is known nowhere else.
 
-import { fitted, Viewport } from "./viewport.js";
+import { keep, recalledNumbers } from "../base/address.js";
+import { bounded, fitted, Viewport } from "./viewport.js";
 
 const AXES = ["xaxis", "yaxis"];
 const EVENTS = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"];
 const boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
+const opened = new Set(); // the keys of the charts that have looked into the address
 
 // The viewport of the chart with this key in Streamlit, or null until Plotly has drawn it. The chart never changes, but
 // Streamlit may mount it again at any time: that chart has a new viewport.
@@ -20,6 +22,7 @@ class PlotlyViewport extends Viewport {
     super(plot.parentElement);
     Object.assign(this, { key, plot, home: plot.layout?.meta?.home });
     for (const name of EVENTS) plot.on(name, this.relaid);
+    if (this.home) this.recall();
     this.relaid();
     if (this.home && !this.shows(this.asked)) this.lookAt(this.asked);
   }
@@ -42,7 +45,9 @@ class PlotlyViewport extends Viewport {
     if (!this.home) return;
     if (Object.keys(event).some((name) => /^[xy]axis.range/.test(name)) && !this.shows(this.asked)) {
       const end = (name, i) => event[`${name}.range`]?.[i] ?? _fullLayout[name].range[i];
-      this.asked = AXES.map((name) => [end(name, 0), end(name, 1)]);
+      const box = AXES.map((name) => [end(name, 0), end(name, 1)]);
+      this.asked = bounded(box, this.home, this.asked);
+      if (String(this.asked) !== String(box)) requestAnimationFrame(() => this.lookAt(this.asked));
     }
     AXES.forEach((name, i) => {
       layout[name].range = [...this.asked[i]];
@@ -56,6 +61,33 @@ class PlotlyViewport extends Viewport {
 
   set asked(box) {
     boxes.set(`${this.key} ${this.home}`, box);
+    const away = String(box) !== String(this.home);
+    keep(
+      this.key,
+      away
+        ? box
+            .flat()
+            .map((end) => Number(end.toPrecision(6)))
+            .join()
+        : null,
+    );
+  }
+
+  // Where a link leads, for the first chart with this key; another model under the key has a plane of its own.
+  recall() {
+    const [left, right, low, high] = recalledNumbers(this.key, 4) ?? [];
+    const fresh = !opened.has(this.key) && left < right && low < high;
+    opened.add(this.key);
+    this.asked = fresh
+      ? bounded(
+          [
+            [left, right],
+            [low, high],
+          ],
+          this.home,
+          this.home,
+        )
+      : this.asked;
   }
 
   // Whether the axes show a box and no more than they must.

@@ -34,12 +34,28 @@ export function fitted(box, size) {
   });
 }
 
+const BUTTONS = ".latent-zoom";
+const WIDEST = 4; // view, in widths of what there is to see
+const NARROWEST = 1e-7;
+
+// What is looked at where a box is asked for: a view of bearable width whose middle lies where there is something to see.
+// home: the box of all that there is; before: what is looked at until then
+export function bounded(box, home, before) {
+  const width = Math.max(...box.map(([low, high], axis) => (high - low) / (home[axis][1] - home[axis][0])));
+  if (!(width > NARROWEST && width < WIDEST)) return before;
+  return box.map(([low, high], axis) => {
+    const middle = Math.min(Math.max((low + high) / 2, home[axis][0]), home[axis][1]);
+    return [middle - (high - low) / 2, middle + (high - low) / 2];
+  });
+}
+
 /**
  * A maker has these of its own:
  *   frame() -> Frame, at this instant
  *   classes() -> PlaneClass[], by label
  *   legend() -> LegendEntry[], in the order of the classes; none where it has no legend
  *   show(shown), which draws these classes and no others
+ *   home, the box that it began with, and that `reset` goes back to
  *   look(box), which shows a box, [[low, high], [low, high]] of the plane, and more where there is more room
  *   reset(), which goes back to the view that it began with
  *   stop(), after which it listens to nothing any more
@@ -86,8 +102,9 @@ export class Viewport {
     return [clientX - box.left, clientY - box.top];
   }
 
-  // The same, but null where that is not the plane (legend, axes).
+  // The same, but null where that is not the plane: on the legend, the axes, and the buttons that lie over it.
   position(event) {
+    if (event.target?.closest?.(BUTTONS)) return null;
     const at = this.at(event);
     const { left, top, width, height } = this.frame();
     const inside = at[0] >= left && at[0] <= left + width && at[1] >= top && at[1] <= top + height;
@@ -104,14 +121,19 @@ export class Viewport {
   pan(across, down) {
     const { x, y } = this.frame();
     const [right, up] = [across * this.unit(), down * this.unit()];
-    this.look([x.map((end) => end - right), y.map((end) => end + up)]);
+    this.lookWithin([x.map((end) => end - right), y.map((end) => end + up)]);
   }
 
   // Show a part that is so many times as wide, the plane staying where it is at a pixel of the stage.
   zoom(at, factor) {
     const { x, y } = this.frame();
     const z = this.toPlane(at);
-    this.look([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
+    this.lookWithin([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
+  }
+
+  lookWithin(box) {
+    const { x, y } = this.frame();
+    this.look(this.home ? bounded(box, this.home, [x, y]) : box);
   }
 
   // The decimals that tell pixels apart.

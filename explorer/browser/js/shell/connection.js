@@ -1,5 +1,6 @@
 // The page's connection to its server, and its entries in the browser's history.
 
+import { withView } from "../base/address.js";
 import { page } from "../base/dom.js";
 
 // After a lost connection the server may be a new one, or may have forgotten this visitor. Streamlit goes on as before, and
@@ -43,7 +44,8 @@ export function takeBackEntry() {
 }
 
 export function joinEntries() {
-  const push = history.pushState.bind(history);
+  const [push, replace] = [history.pushState, history.replaceState].map((write) => write.bind(history));
+  const query = ({ pathname, search }) => pathname + search;
   let acted = true;
   let before = null; // the address before the last entry
   const act = () => {
@@ -51,17 +53,19 @@ export function joinEntries() {
     takenBack = false;
   };
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, act, true);
+  history.replaceState = (state, title, url) => replace(state, title, withView(url ?? location));
   history.pushState = (state, title, url) => {
-    const next = new URL(url, location);
-    if (takenBack && next.href === before) {
+    const next = withView(url);
+    if (takenBack && query(next) === before) {
       takenBack = false;
       history.back();
     } else if (next.pathname !== location.pathname && !acted) {
-      history.replaceState(state, title, url);
+      replace(state, title, next);
     } else {
-      before = location.href;
-      push(state, title, url);
+      before = query(location);
+      push(state, title, next);
     }
     acted = false;
   };
+  addEventListener("popstate", () => history.replaceState(history.state, "", location.href)); // an entry has the old view
 }

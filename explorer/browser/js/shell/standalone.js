@@ -152,8 +152,9 @@ class Standalone {
   }
 
   updateMap(side) {
-    const { id, label, z } = this.planes[side];
-    const data = { page: "maps", side, bank: id, label, z, manifold: this.view.manifold, prior: this.view.prior };
+    const { id, label, z, radius } = this.planes[side];
+    const { manifold, prior } = this.view;
+    const data = { page: "maps", side, bank: id, label, z, radius, manifold, prior };
     const tell = (picked) => {
       this.planes[side].z = picked.z;
       this.updateMap(side);

@@ -1,0 +1,32 @@
+// What only the browser knows of a view, behind the # of the address, so that links and reloads keep it: what the maps are
+// zoomed to, the classes that are hidden, the place on a path and between two classes.
+
+const WRITING_MS = 300; // between two writings: browsers allow few in a second
+
+const kept = new Map(new URLSearchParams(location.hash.slice(1)));
+let writing = 0;
+
+// What the link that was opened, or the visitor since then, has for a name; null where that is nothing.
+export const recalled = (name) => kept.get(name) ?? null;
+
+// The numbers of a list, or null where it is not `count` finite ones.
+export function recalledNumbers(name, count) {
+  const numbers = (kept.get(name) ?? "").split(",").map(Number);
+  return kept.get(name) && numbers.length === count && numbers.every(Number.isFinite) ? numbers : null;
+}
+
+// Have the address say this under a name; null takes the name away.
+export function keep(name, value) {
+  if (recalled(name) === value) return;
+  if (value === null) kept.delete(name);
+  else kept.set(name, value);
+  clearTimeout(writing);
+  writing = setTimeout(() => history.replaceState(history.state, "", location.href), WRITING_MS);
+}
+
+// An address with what is kept; for all that is written into the browser's history.
+export function withView(url) {
+  const whole = new URL(url, location);
+  whole.hash = new URLSearchParams([...kept]).toString().replaceAll("%2C", ",");
+  return whole;
+}

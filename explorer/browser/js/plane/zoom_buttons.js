@@ -1,0 +1,40 @@
+// Buttons over a plane that zoom in, zoom out and go back to the first view. The keys +, - and 0 do the same.
+
+import { element } from "../base/dom.js";
+
+const ZOOM_STEP = 1.6; // times as wide
+const EDGE_PIXELS = 6; // to the edge of the plane
+
+const ZOOMS = [
+  { key: "+", sign: "+", name: "Zoom in", also: ["="], act: (view, at) => view.zoom(at, 1 / ZOOM_STEP) },
+  { key: "-", sign: "−", name: "Zoom out", also: ["−", "_"], act: (view, at) => view.zoom(at, ZOOM_STEP) },
+  { key: "0", sign: "⌂", name: "Whole map", also: ["Home"], act: (view) => view.reset() },
+];
+
+function middleOf({ left, top, width, height }) {
+  return [left + width / 2, top + height / 2];
+}
+
+// Do what a key asks for, about a place or the middle; false where it asks for nothing here.
+export function zoomByKey(view, key, at) {
+  const asked = ZOOMS.find((each) => each.key === key || each.also.includes(key));
+  asked?.act(view, at ?? middleOf(view.frame()));
+  return Boolean(asked);
+}
+
+export function zoomButtons(parent, view) {
+  const buttons = element("div", "latent-zoom", parent);
+  for (const { key, sign, name } of ZOOMS) {
+    const title = `${name} (key ${key})`;
+    const button = element("button", "", buttons, { type: "button", textContent: sign, title, tabIndex: -1 });
+    button.setAttribute("aria-label", title);
+    button.onclick = () => zoomByKey(view, key);
+  }
+  return buttons;
+}
+
+// Put them into the upper right corner of the plane.
+export function placeZoomButtons(buttons, { left, top, width }) {
+  buttons.style.top = `${top + EDGE_PIXELS}px`;
+  buttons.style.left = `${left + width - EDGE_PIXELS - buttons.offsetWidth}px`;
+}
