@@ -298,6 +298,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "browser",
         "extent",
         "figures",
+        "memory",
         "session",
         "state",
         "vae",

@@ -22,6 +22,7 @@ class Map(TypedDict):
     z: Pair | None  # the pinned point; None until the server knows it
     manifold: bool
     prior: bool
+    hole: Pair | None  # a place to try
     announce: bool  # whether to tell the server when the map can be touched
 
 

@@ -32,6 +32,26 @@ export function drawRing(context, view, z) {
   outlined(context, 2);
 }
 
+// A place to try, with a word beside it.
+export function drawHole(context, view, z) {
+  const [x, y] = view.toPixel(z);
+  const size = growth();
+  context.beginPath();
+  context.arc(x, y, 10 * size, 0, 2 * Math.PI);
+  context.setLineDash([3 * size, 7.4 * size]);
+  outlined(context, 2);
+  context.setLineDash([]);
+  const { ink, paper } = theme();
+  context.font = `600 ${12 * size}px sans-serif`;
+  context.textAlign = "center";
+  context.lineWidth = 4;
+  context.strokeStyle = paper;
+  context.fillStyle = ink;
+  const words = "try here: a hole";
+  context.strokeText(words, x, y - 15 * size);
+  context.fillText(words, x, y - 15 * size);
+}
+
 export function drawPrior(context, view) {
   const [x, y] = view.toPixel([0, 0]);
   const unit = view.toPixel([1, 0])[0] - x;
