@@ -32,16 +32,17 @@ export function drawRing(context, view, z) {
   outlined(context, 2);
 }
 
-// A place to try, with a word beside it.
+// A place to try, with a word above it.
 export function drawHole(context, view, z) {
   const [x, y] = view.toPixel(z);
   const size = growth();
+  const { ink, paper } = theme();
   context.beginPath();
   context.arc(x, y, 10 * size, 0, 2 * Math.PI);
-  context.setLineDash([3 * size, 7.4 * size]);
-  outlined(context, 2);
+  strokeEach(context, [[paper, 4]]);
+  context.setLineDash([4 * size, 3 * size]);
+  strokeEach(context, [[ink, 2]]);
   context.setLineDash([]);
-  const { ink, paper } = theme();
   context.font = `600 ${12 * size}px sans-serif`;
   context.textAlign = "center";
   context.lineWidth = 4;
