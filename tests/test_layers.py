@@ -308,6 +308,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "browser",
         "extent",
         "figures",
+        "memory",
         "session",
         "state",
         "vae",

@@ -39,6 +39,30 @@ def test_far_away_nothing_is_near_and_at_a_code_its_image_is_nearest(checkpoint)
     assert at_code.labels[0] == checkpoint.labels[17]
 
 
+@pytest.mark.parametrize("name", ["ae", "vae"])
+def test_in_a_hole_no_code_is_near_and_codes_lie_on_all_sides(name):
+    resource = checkpoints.resource(name)
+    z, radius = results.hole(resource)
+    codes = resource.stored.codes
+    assert radius > results.radius(resource)
+    assert points.codes_near(codes, np.array([z]), 0.999 * radius) == 0
+    aside, above = (codes - np.array(z)).T
+    for part in range(8):
+        towards = math.pi * part / 4
+        assert (np.cos(np.arctan2(above, aside) - towards) > math.cos(math.pi / 4)).any()
+
+
+def test_the_hole_of_a_disc_is_where_its_codes_were_taken_out_and_without_that_it_has_none():
+    square = np.stack(np.meshgrid(np.linspace(-3, 3, 80), np.linspace(-3, 3, 80)), axis=-1).reshape(-1, 2)
+    disc = square[np.hypot(*square.T) < 3].astype(np.float32)
+    within = points.radius(disc)
+    pierced = disc[np.hypot(*(disc - [1, -0.5]).T) > 0.6]
+    z, radius = points.hole(pierced, within)
+    assert math.dist(z, (1, -0.5)) < 0.15
+    assert 0.5 < radius < 0.75
+    assert points.hole(disc, within) is None
+
+
 @pytest.mark.fault("the first view of the autoencoder was a place without codes")
 def test_the_first_pin_is_where_codes_are_dense(checkpoint):
     codes = checkpoint.codes.numpy()

@@ -23,6 +23,7 @@ class Map(TypedDict):
     radius: float | None  # the distance within which codes are near; None until the server knows it
     manifold: bool
     prior: bool
+    hole: Pair | None  # a place to try
     announce: bool  # whether to tell the server when the map can be touched
 
 

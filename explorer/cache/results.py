@@ -25,6 +25,7 @@ from explorer.quantities.bound import Analysis
 from explorer.quantities.magnification import Magnification
 from explorer.quantities.own_image import Classification, OwnCode
 from explorer.quantities.paths import Travel
+from explorer.quantities.points import Hole
 from explorer.quantities.training_preview import Preview
 from explorer.trainings import jobs
 from explorer.trainings.jobs import Training
@@ -65,6 +66,12 @@ def typically_near(model: Resource) -> int:
 def start(model: Resource) -> Point:
     """The point of a map that is pinned at first: where its codes are densest, and it decodes to an image."""
     return pair(points.rounded(points.densest(model.stored.codes, radius(model)), radius(model)))
+
+
+@cached()
+def hole(model: Resource) -> Hole | None:
+    """The widest hole of a map, see `points.hole`."""
+    return points.hole(model.stored.codes, radius(model))
 
 
 @cached("Measuring the magnification, once for each model …")

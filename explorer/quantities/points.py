@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from explorer.extent import Point
+from explorer.extent import Point, extent, pair
 from explorer.quantities import decode
 from vae import interpolation
 from vae.inference import aggregate
@@ -27,6 +27,9 @@ NEAR = 20
 NEIGHBOURS = 5
 BLOCK = 50  # points whose distances to all codes are held at once
 PATH_POINTS = 121
+HOLE_STEPS = 48  # of the grid along each axis on which a hole is looked for
+DIRECTIONS = 8  # into which all codes lie, as seen from a hole
+LEAST_SHARE = 0.005  # of the codes, in each direction
 
 
 class PinnedPoint(NamedTuple):
@@ -125,6 +128,40 @@ def densest(codes: np.ndarray, within: float) -> np.ndarray:
     """
     sample = codes[:: _stride(codes)]
     return sample[codes_near(codes, sample, within).argmax()]
+
+
+class Hole(NamedTuple):
+    """A place without codes in the midst of them."""
+
+    z: Point
+    radius: float  # the distance of the nearest code
+
+
+def hole(codes: np.ndarray, within: float) -> Hole | None:
+    """The widest hole of a map: the point farthest from all codes that has codes on all sides; None if none is empty.
+
+    Args:
+        codes: (N, 2).
+        within: The radius within which a code is near; in a hole there is none.
+    """
+    steps = (np.arange(HOLE_STEPS) + 0.5) / HOLE_STEPS
+    axes = (low + steps * (high - low) for low, high in extent(codes, prior=False))
+    grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    free = _of_distances(grid, codes, lambda d: d.amin(dim=1)).numpy()
+    widest_first = np.argsort(-free)
+    for z, radius in zip(grid[widest_first], free[widest_first], strict=True):
+        if radius <= within:
+            return None
+        if _surrounded(z, codes):
+            return Hole(pair(z.tolist()), float(radius))
+    return None
+
+
+def _surrounded(z: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether codes lie on all sides of a point."""
+    aside, above = (codes - z).T
+    direction = ((np.arctan2(above, aside) / (2 * math.pi) + 0.5) * DIRECTIONS).astype(int) % DIRECTIONS
+    return bool(np.bincount(direction, minlength=DIRECTIONS).min() >= LEAST_SHARE * len(codes))
 
 
 def _stride(codes: np.ndarray) -> int:

@@ -85,8 +85,18 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
     session.update(**changes)
 
 
-def tie(side: Side, resource: Resource, z: Point | None, radius: float | None, announce: bool = False) -> None:
-    """Tie a map to its controller, which with `announce` asks for a run once the map can be touched."""
+def tie(
+    side: Side,
+    resource: Resource,
+    z: Point | None,
+    radius: float | None,
+    hole: Point | None = None,
+    announce: bool = False,
+) -> None:
+    """Tie a map, its pinned point and a hole to try to its controller.
+
+    With `announce` the controller asks for a run once the map can be touched.
+    """
     state = session.current()
     shown = payloads.Map(
         side=side,
@@ -96,6 +106,7 @@ def tie(side: Side, resource: Resource, z: Point | None, radius: float | None, a
         radius=radius,
         manifold=state.manifold,
         prior=state.prior,
+        hole=hole,
         announce=announce,
     )
     browser.bridge("maps", shown, session.undoable(picked), part=f"_{side}")

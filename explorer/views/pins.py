@@ -1,7 +1,9 @@
 """A pinned point: its decoded image, its coordinates, how usual it is, and the test images nearest to it."""
 
+import math
 from collections.abc import Callable
 from html import escape
+from typing import get_args
 
 import numpy as np
 import streamlit as st
@@ -13,9 +15,10 @@ from explorer.cache.checkpoints import Resource
 from explorer.cache.results import BoundModel
 from explorer.extent import Point
 from explorer.markup import images
+from explorer.memory import memory
 from explorer.quantities import decode, points
 from explorer.quantities.points import PinnedPoint
-from explorer.state import Side, coordinate
+from explorer.state import Side, coordinate, plane
 from explorer.views import parts
 from vae.images.tensors import DataError
 
@@ -30,6 +33,19 @@ def pin(side: Side, resource: Resource) -> Point:
         start1, start2 = results.start(resource)
         z1, z2 = coordinate(start1 if z1 is None else z1), coordinate(start2 if z2 is None else z2)
     return z1, z2
+
+
+def hole_to_try(resource: Resource, z: Point) -> Point | None:
+    """A hole of an autoencoder's map, until it is pinned; a link that pins a point asks for no such thing."""
+    kept, state = memory(), session.current()
+    if kept.hole_untried is None:
+        kept.hole_untried = all(getattr(state, field) is None for side in get_args(Side) for field in plane(side))
+    if not kept.hole_untried or resource.stored.config.has_prior:
+        return None
+    hole = results.hole(resource)
+    if hole and math.dist(z, hole.z) <= hole.radius:
+        kept.hole_untried = False
+    return hole.z if hole and kept.hole_untried else None
 
 
 def image_at(resource: Resource, z: Point, label: int) -> np.ndarray:
@@ -59,14 +75,14 @@ def show_magnification(side: Side, resource: Resource) -> bool:
 
 
 @session.fragment
-def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point, float], None]) -> None:
-    """All of a side's pinned point; `tie` hands it to the map.
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point, float, Point | None], None]) -> None:
+    """All of a side's pinned point; `tie` hands it to the map, with a hole to try.
 
     Each side is a fragment of its own, so that a click draws only that side again.
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     radius = results.radius(resource)
-    tie(side, resource, z, radius)
+    tie(side, resource, z, radius, hole_to_try(resource, z))
     here = points.describe(resource.checkpoint, z, label, radius)
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):

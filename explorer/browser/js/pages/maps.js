@@ -8,7 +8,7 @@ import { bankOf } from "../model/banks.js";
 import { Chart } from "../plane/chart.js";
 import { Heat } from "../plane/heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawPin, drawPrior, drawRing } from "../plane/marks.js";
+import { drawHole, drawPin, drawPrior, drawRing } from "../plane/marks.js";
 import { Tiles } from "../plane/tiles.js";
 
 export class Maps {
@@ -110,9 +110,10 @@ export class Maps {
 
   paint(side, context, chart) {
     const { view } = chart;
-    const { bank, prior, label, z: pinned, radius, announce } = this.sides[side];
+    const { bank, prior, label, z: pinned, radius, hole, announce } = this.sides[side];
     if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, view);
+    if (hole && context.canvas) drawHole(context, view, hole); // not in a file
     if (pinned) drawPin(context, view, pinned);
     if (!this.hovered) return;
     const { side: touched, z, image } = this.hovered;

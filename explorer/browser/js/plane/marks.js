@@ -32,6 +32,27 @@ export function drawRing(context, view, z) {
   outlined(context, 2);
 }
 
+// A place to try, with a word above it.
+export function drawHole(context, view, z) {
+  const [x, y] = view.toPixel(z);
+  const size = growth();
+  const { ink, paper } = theme();
+  context.beginPath();
+  context.arc(x, y, 10 * size, 0, 2 * Math.PI);
+  strokeEach(context, [[paper, 4]]);
+  context.setLineDash([4 * size, 3 * size]);
+  strokeEach(context, [[ink, 2]]);
+  context.setLineDash([]);
+  context.font = `600 ${12 * size}px sans-serif`;
+  context.textAlign = "center";
+  context.lineWidth = 4;
+  context.strokeStyle = paper;
+  context.fillStyle = ink;
+  const words = "try here: a hole";
+  context.strokeText(words, x, y - 15 * size);
+  context.fillText(words, x, y - 15 * size);
+}
+
 export function drawPrior(context, view) {
   const [x, y] = view.toPixel([0, 0]);
   const unit = view.toPixel([1, 0])[0] - x;

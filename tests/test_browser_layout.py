@@ -1,0 +1,158 @@
+"""How the app fills a window of any size, the present mode, and the link to a view."""
+
+import math
+
+import pytest
+from chromium import drawn, place, ready, settle, visit
+
+pytestmark = pytest.mark.browser
+
+WINDOWS = ((360, 740), (820, 1180), (900, 900), (1366, 650), (1920, 1080), (2560, 1440))
+LEAST = {  # pixels of the shorter side of each page's largest map, in each of these windows
+    "": (320, 365, 380, 400, 650, 900),
+    "interpolate": (320, 365, 400, 285, 500, 750),
+    "classes": (270, 310, 340, 400, 700, 1000),
+    "bound": (280, 365, 360, 285, 450, 700),
+    "draw": (320, 365, 295, 285, 500, 750),
+    "replay": (280, 365, 400, 285, 650, 900),
+}
+SHAPES = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const kept = all(".latent-choice:not([hidden]), .latent-ten figure, .latent-strip figure, .strip img");
+  return {
+    map: Math.max(...all(".latent-stage").map((each) => Math.min(each.clientWidth, each.clientHeight))),
+    wide: document.querySelector("[data-testid=stMain]").scrollWidth,
+    cut: kept.filter((each) => each.getBoundingClientRect().right > innerWidth).length,
+    menu: document.querySelector("[data-testid=stMainMenuButton]").getBoundingClientRect().right,
+    type: parseFloat(getComputedStyle(document.documentElement).fontSize),
+  };
+}"""
+
+
+def resized(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page, "([width, height]) => innerWidth === width && innerHeight === height", [width, height])
+    page.wait_for_timeout(300)  # Streamlit lays charts out anew after a pause of its own
+    drawn(page)
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_the_maps_of_a_page_fill_any_window_and_nothing_is_cut(page, address, name):
+    visit(page, f"{address}/{name}")
+    page.wait_for_selector(".latent-stage canvas")
+    assert page.title() == f"{(name or 'maps').title()} · Latent space explorer"
+    for (width, height), least in zip(WINDOWS, LEAST[name], strict=True):
+        resized(page, width, height)
+        shapes = page.evaluate(SHAPES)
+        assert shapes["map"] >= least, (width, shapes)
+        assert shapes["wide"] <= width
+        assert shapes["cut"] == 0, width
+        assert shapes["menu"] <= width
+        assert (shapes["type"] > 20) == (width == 2560)
+
+
+def in_window(page, selector):
+    """Whether all of an element can be seen without scrolling."""
+    box, size = page.locator(selector).bounding_box(), page.viewport_size
+    return (
+        box["x"] >= 0
+        and box["y"] >= 0
+        and box["x"] + box["width"] <= size["width"]
+        and (box["y"] + box["height"] <= size["height"])
+    )
+
+
+@pytest.mark.fault("what a click or a tap decodes lay below the fold")
+def test_the_answer_to_a_click_and_to_a_tap_is_in_view(browser, address):
+    with browser.new_context(viewport={"width": 1366, "height": 650}, has_touch=True) as context:
+        page = context.new_page()
+        visit(page, address, "map_left", "map_right")
+        for side in ("left", "right"):
+            at, z = place(page, f"map_{side}", 0.6, 0.4)
+            page.mouse.click(*at)
+            shows = "([side, z]) => Math.abs(document.querySelector(`.st-key-z1_${side} input`).value - z) < 0.1"
+            settle(page, shows, [side, z[0]])
+            for part in ("map", "decoded", "words", "near"):
+                assert in_window(page, f".st-key-{part}_{side}"), (part, side)
+        resized(page, 390, 844)
+        for scrolled in (0, 250):
+            page.evaluate(f"document.querySelector('[data-testid=stMain]').scrollTo(0, {scrolled})")
+            at, z = place(page, "map_left", 0.3, 0.3 if scrolled else 0.8)
+            page.touchscreen.tap(*at)
+            settle(page, shows, ["left", z[0]])
+            assert in_window(page, ".st-key-decoded_left")
+            assert in_window(page, ".st-key-words_left")
+            assert page.locator(".st-key-answer_left").bounding_box()["y"] > at[1]
+
+
+PRESENTING = "document.documentElement.classList.contains('latent-presenting')"
+
+
+def test_the_present_mode_gives_the_maps_the_screen_until_it_is_left(page, address):
+    visit(page, address, "map_left", "map_right")
+    before = page.evaluate(SHAPES)
+    field = page.locator(".st-key-z1_left input")
+    field.focus()
+    page.keyboard.press("p")
+    assert not page.evaluate(PRESENTING)
+    page.keyboard.press("Escape")
+    page.locator(".st-key-map_left .latent-stage").focus()
+    page.keyboard.press("p")
+    assert page.get_by_text("Escape or P leaves").is_visible()
+    page.wait_for_timeout(300)
+    after = page.evaluate(SHAPES)
+    assert after["type"] == 1.5 * before["type"]
+    assert after["map"] > 1.15 * before["map"]
+    assert after["wide"] <= 1400
+    assert not page.locator("[data-testid=stHeader]").is_visible()
+    at, z = place(page, "map_right", 0.3, 0.7)
+    page.mouse.click(*at)
+    settle(page, "(z) => Math.abs(document.querySelector('.st-key-z1_right input').value - z) < 0.05", z[0])
+    assert page.evaluate(PRESENTING)
+    assert in_window(page, ".st-key-decoded_right")
+    page.get_by_text("Escape or P leaves").wait_for(state="detached")
+    page.keyboard.press("Escape")
+    assert not page.evaluate(PRESENTING)
+    page.get_by_role("button", name="Present").click()
+    assert page.evaluate(PRESENTING)
+    page.get_by_text("Escape or P leaves").click()
+    assert not page.evaluate(PRESENTING)
+
+
+def test_a_button_copies_the_link_or_shows_it_to_copy(browser, address):
+    with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
+        page = context.new_page()
+        visit(page, f"{address}/classes?label=3", "style_map")
+        page.get_by_role("button", name="Copy link").click()
+        page.get_by_text("Link copied.").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == page.url
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        page.get_by_role("button", name="Copy link").click()
+        assert page.get_by_label("Link to this view, to copy").input_value() == page.url
+        assert page.evaluate("document.activeElement.selectionEnd - document.activeElement.selectionStart") == len(
+            page.url
+        )
+        page.keyboard.press("Escape")
+        assert page.get_by_label("Link to this view, to copy").count() == 0
+
+
+HOLE = "latentExplorer.controllerOf('maps').sides.left.hole"
+
+
+def test_a_hole_is_marked_until_it_is_tried_and_not_where_a_link_pins_a_point(page, address):
+    visit(page, address, "map_left", "map_right")
+    assert page.locator(".st-key-words_left .latent-warning").count() == 0
+    hole = page.evaluate(HOLE)
+    assert page.evaluate(HOLE.replace("left", "right")) is None
+    page.mouse.click(*place(page, "map_left", 0.2, 0.2)[0])
+    settle(page, "location.search.includes('z1_left=')")
+    assert page.evaluate(HOLE) == hole
+    at = page.evaluate(f"latentExplorer.controllerOf('maps').charts.left.view.toPixel({hole})")
+    stage = page.locator(".st-key-map_left .latent-stage").bounding_box()
+    page.mouse.click(stage["x"] + at[0] + 3, stage["y"] + at[1] - 3)
+    page.locator(".st-key-words_left .latent-warning").wait_for()
+    ready(page)
+    assert page.evaluate(HOLE) is None
+    assert math.dist([float(page.get_by_label(f"left z{axis}").input_value()) for axis in (1, 2)], hole) < 1
+    visit(page, f"{address}/?z1_right=0.5&z2_right=0.5", "map_left", "map_right")
+    assert page.evaluate(HOLE) is None
