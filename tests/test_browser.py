@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer import figures
 from explorer.quantities import decode, points
+from vae.images.sources import load_test_split
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -75,6 +76,10 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
     index = int(torch.cdist(torch.tensor([z]), read(ROOT / "checkpoints" / "vae").codes).argmin())
     drawn = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(int)
     assert np.abs(drawn - decode.at(other.model, other.codes[index].numpy())[0].astype(int)).max() <= 3
+    page.wait_for_selector(".st-key-map_left .latent-pair .latent-original")
+    original = canvas_pixels(page, ".st-key-map_left .latent-original")
+    assert (original == load_test_split().images[index].numpy()).all()
+    assert page.locator(".st-key-map_right .latent-pair").count() == 0  # a point has no original
     page.mouse.move(5, 5)
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 0")
 
@@ -95,10 +100,10 @@ def test_while_hovering_each_picture_stands_beside_its_own_words(page, address, 
         at, _ = place(page, f"map_{side}", across, up)
         page.mouse.move(*at, steps=5)
         ready(page)
-        lens = page.locator(f".st-key-map_{side} .latent-lens")
-        z = [float(number) for number in lens.inner_text().replace("−", "-").strip("z ()\n").split(",")]
+        caption = page.locator(f".st-key-map_{side} .latent-lens span").first.inner_text()
+        z = [float(number) for number in caption.replace("−", "-").strip("z ()\n").split(",")]
         drawn = canvas_pixels(page, f".st-key-map_{side} .latent-lens canvas").astype(int)
-        step = 10.0 ** -len(lens.inner_text().strip(") \n").rpartition(".")[2])  # of the numbers in its caption
+        step = 10.0 ** -len(caption.strip(") \n").rpartition(".")[2])  # of the numbers in its caption
         corners = np.array(z) + step * np.array([[0, 0], [-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
         images = decode.at(model, corners).astype(int)
         assert np.abs(drawn - images[0]).max() <= 3 + np.abs(images - images[0]).max()
@@ -377,7 +382,9 @@ def test_the_pointer_takes_over_from_the_keys_on_the_other_map(page, address):
     at, _ = place(page, "map_right", 0.5, 0.4)
     page.mouse.move(*at)
     page.wait_for_function("document.querySelector('.st-key-map_right .latent-lens').textContent.startsWith('z')")
-    page.wait_for_function("document.querySelector('.st-key-map_left .latent-lens').textContent === 'same image'")
+    page.wait_for_function(
+        "document.querySelector('.st-key-map_left .latent-lens').textContent === 'original · decoded'"
+    )
 
 
 def test_of_many_fast_clicks_the_last_one_counts(page, address):

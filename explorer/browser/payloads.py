@@ -13,17 +13,26 @@ Pair = Sequence[float]
 Box = Sequence[Pair]
 
 
-class Map(TypedDict):
+class OfPlane(TypedDict):
+    """What the server finds out of a map's plane."""
+
+    z: Pair | None  # the pinned point
+    radius: float | None  # the distance within which codes are near
+    hole: Pair | None  # a place to try, where there is one
+    sheet: str | None  # the address of the test images, where they are
+
+
+NOTHING_YET = OfPlane(z=None, radius=None, hole=None, sheet=None)
+
+
+class Map(OfPlane):
     """One map of the page Maps."""
 
     side: Side
     bank: str
     label: int  # the class asked of a conditional model
-    z: Pair | None  # the pinned point; None until the server knows it
-    radius: float | None  # the distance within which codes are near; None until the server knows it
     manifold: bool
     prior: bool
-    hole: Pair | None  # a place to try
     announce: bool  # whether to tell the server when the map can be touched
 
 

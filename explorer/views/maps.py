@@ -39,7 +39,7 @@ def render() -> None:
     if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:
-                tie(side, resource, None, None, announce=side == list(shown)[-1])
+                tie(side, resource, payloads.NOTHING_YET, announce=side == list(shown)[-1])
                 parts.say("Starting PyTorch …")
         return
     startup.import_rest()
@@ -85,29 +85,17 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
     session.update(**changes)
 
 
-def tie(
-    side: Side,
-    resource: Resource,
-    z: Point | None,
-    radius: float | None,
-    hole: Point | None = None,
-    announce: bool = False,
-) -> None:
-    """Tie a map, its pinned point and a hole to try to its controller.
-
-    With `announce` the controller asks for a run once the map can be touched.
-    """
+def tie(side: Side, resource: Resource, known: payloads.OfPlane, announce: bool = False) -> None:
+    """Tie a map to its controller, which with `announce` asks for a run once the map can be touched."""
     state = session.current()
     shown = payloads.Map(
         side=side,
         bank=resource.id,
         label=getattr(state, f"label_{side}"),
-        z=z,
-        radius=radius,
         manifold=state.manifold,
         prior=state.prior,
-        hole=hole,
         announce=announce,
+        **known,
     )
     browser.bridge("maps", shown, session.undoable(picked), part=f"_{side}")
 

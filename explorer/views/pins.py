@@ -75,14 +75,16 @@ def show_magnification(side: Side, resource: Resource) -> bool:
 
 
 @session.fragment
-def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point, float, Point | None], None]) -> None:
-    """All of a side's pinned point; `tie` hands it to the map, with a hole to try.
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payloads.OfPlane], None]) -> None:
+    """All of a side's pinned point; `tie` hands it to the map, with what else is known of the plane.
 
     Each side is a fragment of its own, so that a click draws only that side again.
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     radius = results.radius(resource)
-    tie(side, resource, z, radius, hole_to_try(resource, z))
+    hole, sheet = hole_to_try(resource, z), results.test_sheet(resource.checkpoint)
+    address = browser.served({sheet.id: sheet.blob}).get(sheet.id) if sheet else None
+    tie(side, resource, payloads.OfPlane(z=z, radius=radius, hole=hole, sheet=address))
     here = points.describe(resource.checkpoint, z, label, radius)
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):

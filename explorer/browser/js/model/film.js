@@ -1,16 +1,10 @@
 // A training as the browser knows it: the codes of all its snapshots, and of each the decoder, once it is needed.
 // Between two snapshots codes and weights are interpolated linearly, in the logarithm of time.
 
-import { floatsFromHalves, unpack } from "../base/bytes.js";
+import { fetched, floatsFromHalves, unpack } from "../base/bytes.js";
 import { between } from "../base/motion.js";
 import { Bank } from "./bank.js";
 import { addBank } from "./banks.js";
-
-export async function fetched(address) {
-  const answer = await fetch(new URL(address, document.baseURI));
-  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
-  return new Uint8Array(await answer.arrayBuffer());
-}
 
 export class Film {
   // `arrived` is called with each decoder that has come, and with the error if one has not

@@ -1,21 +1,45 @@
 // Many images in one picture, as `packing.pack_sheet` wrote it.
 
-import { unpack } from "../base/bytes.js";
+import { fetched, unpack } from "../base/bytes.js";
 import { SIDE } from "../base/images.js";
+
+const sheets = new Map(); // by address: what can be drawn, and until then who waits for it
+
+// The sheet at an address, or null: it is fetched when it is asked for the first time. Whoever has asked before it came is
+// then called.
+export function sheetAt(address, arrived) {
+  if (!sheets.has(address)) {
+    sheets.set(address, { sheet: null, waiting: new Set() });
+    fetchSheet(address).catch(() => sheets.delete(address)); // a lost line: it is asked for again
+  }
+  const { sheet, waiting } = sheets.get(address);
+  if (!sheet) waiting.add(arrived);
+  return sheet;
+}
+
+async function fetchSheet(address) {
+  const sheet = new Sheet(await fetched(address));
+  await sheet.opened;
+  const entry = sheets.get(address);
+  entry.sheet = sheet;
+  for (const arrived of entry.waiting) arrived();
+}
 
 export class Sheet {
   constructor(bytes) {
     const { buffer, facts, arrays } = unpack(bytes);
     this.id = facts.id;
     this.columns = facts.sheet;
-    createImageBitmap(new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/png" })).then(
-      (picture) => (this.picture = picture),
-    );
+    this.opened = createImageBitmap(
+      new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/png" }),
+    ).then((picture) => (this.picture = picture));
   }
 
+  // Draw an image; false while the picture is not there yet.
   draw(context, index) {
-    if (!this.picture) return;
+    if (!this.picture) return false;
     const [x, y] = [SIDE * (index % this.columns), SIDE * Math.floor(index / this.columns)];
     context.drawImage(this.picture, x, y, SIDE, SIDE, 0, 0, SIDE, SIDE);
+    return true;
   }
 }

@@ -5,6 +5,7 @@ import { greyLevels } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { PLACES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
+import { sheetAt } from "../model/sheet.js";
 import { Chart } from "../plane/chart.js";
 import { Heat } from "../plane/heat.js";
 import { Lens } from "../plane/lens.js";
@@ -121,11 +122,13 @@ export class Maps {
     if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
       const lonely = radius !== null && bank.lonely(z, radius);
-      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()), lonely);
+      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()), { lonely });
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);
-      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image");
+      const { sheet } = this.sides[side];
+      const original = (context) => Boolean(sheet && sheetAt(sheet, chart.repaint)?.draw(context, image));
+      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image", { original });
     }
   }
 

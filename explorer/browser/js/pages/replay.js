@@ -1,12 +1,13 @@
 // Replay: two trainings at the same moment. Play or drag, and codes, tiles, digits and curves move together; all of it
 // happens here, and the server learns only of the moment at rest and of the pinned points.
 
+import { fetched } from "../base/bytes.js";
 import { clipped, element, wait } from "../base/dom.js";
 import { exact, FARTHEST, shortPoint } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
-import { Film, fetched } from "../model/film.js";
+import { Film } from "../model/film.js";
 import { CloseUp } from "../plane/close_up.js";
 import { Lens } from "../plane/lens.js";
 import { drawPin, drawPrior, drawRing, drawTowards } from "../plane/marks.js";

@@ -242,6 +242,8 @@ export class Chart {
     this.requestOver();
   }
 
+  repaint = () => this.requestOver();
+
   requestOver() {
     if (this.pending) return;
     this.pending = true;

@@ -1,4 +1,4 @@
-// A small image beside a point of the map, with a line of text.
+// A small image beside a point of the map, with a line of text; beside it the original that it should be, where it is known.
 
 import { element } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
@@ -7,16 +7,18 @@ export class Lens {
   constructor() {
     this.root = element("div", "latent-lens");
     this.context = imageCanvas(this.root);
+    this.original = imageCanvas(this.root, "latent-original");
     this.caption = element("span", "", this.root);
-    this.warning = element("span", "latent-warning", this.root, { textContent: "extrapolated", hidden: true });
+    this.warning = element("span", "latent-warning", this.root);
   }
 
-  // lonely: whether no code lies near z
-  show(chart, z, pixels, text, lonely = false) {
+  // lonely: whether no code lies near z; original: draws the original, and says whether it is there
+  show(chart, z, pixels, text, { lonely = false, original = () => false } = {}) {
     if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
     drawPixels(this.context, pixels);
-    this.caption.textContent = text;
-    this.warning.hidden = !lonely;
+    const pair = this.root.classList.toggle("latent-pair", original(this.original));
+    this.caption.textContent = pair ? "original · decoded" : text;
+    this.warning.textContent = lonely ? "extrapolated" : "";
     const { view } = chart;
     const [x, y] = view.toPixel(z);
     const [width, height] = [this.root.offsetWidth, this.root.offsetHeight];
