@@ -265,7 +265,7 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
 
 def show_planes(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:
     """The image, and beside it the plane from afar and close up."""
-    with st.container(horizontal=True, wrap=False):
+    with st.container(horizontal=True, wrap=False, key="bound_planes"):
         with st.container(width=IMAGES, key="bound_seen"):
             show_images(model, image, analysis)
             browser.bridge("bound", {"part": "again"}, picked, part="_again")

@@ -35,7 +35,7 @@ def sentence(said: object) -> str:
 
 def first_line(text: str) -> DeltaGenerator:
     """The one line that a first-time visitor needs, and to its right a place for what belongs to the whole page."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="first_line"):
         st.html(f'<div class="latent-help">{text}</div>', width="stretch")
         return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
 

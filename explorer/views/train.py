@@ -29,7 +29,7 @@ def render() -> None:
     """Draw the page."""
     read_only = access.read_only()
     parts.first_line(access.SENTENCE if read_only else HELP)
-    with st.container(horizontal=True, wrap=False, gap="medium"):
+    with st.container(horizontal=True, wrap=False, gap="medium", key="train_page"):
         if not read_only:
             with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):
                 show_form()

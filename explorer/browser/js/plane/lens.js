@@ -21,7 +21,8 @@ export class Lens {
     this.warning.textContent = lonely ? "extrapolated" : "";
     const { view } = chart;
     const [x, y] = view.toPixel(z);
-    const [width, height] = [this.root.offsetWidth, this.root.offsetHeight];
+    if (this.root.style.visibility !== "visible") this.size = [this.root.offsetWidth, this.root.offsetHeight];
+    const [width, height] = this.size; // asked once: to ask in each frame would lay the page out each time
     const { left, top, width: plotWidth } = view.frame();
     const right = x + 18 + width < left + plotWidth;
     const above = y - 18 - height > top;
