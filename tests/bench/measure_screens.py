@@ -95,9 +95,8 @@ def main() -> None:
             print("\n| a phone, 390 × 844 | frames a second | a tap, median |\n| --- | ---: | ---: |")
             for slower in SLOWER:
                 frames, tap = phone(browser, address, slower)
-                print(
-                    f"| processor {'as it is' if slower == 1 else f'1/{slower} as fast'} | {frames:.0f} | {tap:.0f} ms |"
-                )
+                processor = "processor as it is" if slower == 1 else f"processor 1/{slower} as fast"
+                print(f"| {processor} | {frames:.0f} | {tap:.0f} ms |")
         browser.close()
 
 

@@ -21,7 +21,8 @@ export class Lens {
     this.warning.textContent = lonely ? "extrapolated" : "";
     const { view } = chart;
     const [x, y] = view.toPixel(z);
-    if (this.root.style.visibility !== "visible") this.size = [this.root.offsetWidth, this.root.offsetHeight];
+    const form = [pair, lonely].join();
+    if (form !== this.form) Object.assign(this, { form, size: [this.root.offsetWidth, this.root.offsetHeight] });
     const [width, height] = this.size; // asked once: to ask in each frame would lay the page out each time
     const { left, top, width: plotWidth } = view.frame();
     const right = x + 18 + width < left + plotWidth;
@@ -31,6 +32,7 @@ export class Lens {
   }
 
   hide() {
+    this.form = null;
     this.root.style.visibility = "hidden";
   }
 }
