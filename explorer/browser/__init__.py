@@ -82,7 +82,9 @@ def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, pa
             seen[key] = number
             on_pick(pick)
 
-    _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)
+    state = memory().state
+    shapes = bool(state and state.shapes)
+    _bridge(key=key, data={"page": page, "shapes": shapes, **data}, on_picks_change=changed)
 
 
 def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:

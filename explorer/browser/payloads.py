@@ -120,7 +120,6 @@ class BoundClose(TypedDict):
     settled: bool
     draws: int  # how many the estimates come to
     unit: Unit  # in which they are shown
-    palette: Sequence[str]
     dot: float  # the size of a code, 1 on a map of ten thousand
     pick: Literal["z", "image"]  # what a click takes
     drawn: NotRequired[Sequence[Sequence[float]]]  # log-weights by encoder and prior, where the browser cannot draw
@@ -204,7 +203,6 @@ class Replay(TypedDict):
     curves: Sequence[ReplayCurve]
     epoch: float
     visit: int
-    palette: Sequence[str]
     prior: bool
     manifold: bool
     fit: bool  # whether the view follows the codes
@@ -246,7 +244,6 @@ class TrainMap(TrainPicture):
     labels: str  # (N,) uint8 in base64
     window: Box
     prior: bool
-    palette: Sequence[str]
     classes: Sequence[str]
 
 

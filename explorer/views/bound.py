@@ -39,6 +39,7 @@ def render() -> None:
     head = parts.first_line(HELP)
     with head:
         st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bind("unit"))
+        parts.offer_shapes()
     names, family = checkpoints.with_posterior(), checkpoints.family()
     if not names and not family.sigmas:
         st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
@@ -336,7 +337,6 @@ def close_payload(model: BoundModel, image: BoundImage, analysis: Analysis) -> p
         "settled": analysis.terms.settled,
         "draws": bound.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
-        "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
         "dot": figures.dot(len(model.checkpoint.codes)) / figures.dot(10_000),
         "pick": "z" if results.test_images(model.checkpoint) is None else "image",
     }

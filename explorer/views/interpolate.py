@@ -30,6 +30,7 @@ def render() -> None:
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
+        parts.offer_shapes()
     shown, _ = parts.show_maps("path", SIDES)
     with snap:
         same = same_images(shown)

@@ -40,6 +40,11 @@ def first_line(text: str) -> DeltaGenerator:
         return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
 
 
+def offer_shapes() -> None:
+    """A switch, of all pages together, for eyes that do not tell the colours of the classes apart."""
+    st.toggle("shapes", help="Each class has its own shape beside its colour", **session.bind("shapes"))
+
+
 def row(name: str) -> DeltaGenerator:
     """A row of widgets, as high as a widget even where it has none."""
     return st.container(horizontal=True, vertical_alignment="center", key=f"row_{name}")

@@ -208,7 +208,7 @@ export class Bound {
 
   // Which classes the map's legend shows; all, until there is a map.
   shown() {
-    return this.map.view?.shown() ?? this.data.palette.map(() => true);
+    return this.map.view?.shown() ?? this.bank.classes.map(() => true);
   }
 
   hover(z, chart) {
@@ -238,7 +238,7 @@ export class Bound {
     if (chart === this.close) chart.drawAxes(context, this.colours.ink);
     clipped(context, view.frame(), () => {
       const size = (chart === this.close ? 3 : 2) * this.data.dot;
-      drawCodes(context, view, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
+      drawCodes(context, view, this.codes(), this.bank.labels, this.shown(), size);
       this.wide.paint(context, view, this.near);
       this.near.paint(context, view);
     });

@@ -71,7 +71,7 @@ export class Classes {
     wait(this.root, false);
     this.attach();
     this.show(data.z);
-    this.chart.requestOver();
+    this.chart.request();
   }
 
   attach() {

@@ -70,6 +70,7 @@ export class Interpolate {
     this.data = data;
     wait(this.root, false);
     this.attach();
+    for (const side of this.sides) this.charts[side].request();
     this.film();
   }
 

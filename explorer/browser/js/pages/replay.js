@@ -150,7 +150,7 @@ export class Replay {
       this.shown[label] = !this.shown[label];
       this.redraw();
     };
-    this.legend.replaceChildren(...classButtons(most, this.data.palette, this.shown, toggled));
+    this.legend.replaceChildren(...classButtons(most, this.shown, toggled));
   }
 
   seek(epoch) {
@@ -242,7 +242,7 @@ export class Replay {
       });
     }
     const now = { codes: film.codesNow(), labels: film.labels };
-    chart.cloud.paint(view, now, this.data.palette, this.shown, { moving: this.moving() });
+    chart.cloud.paint(view, now, this.shown, { moving: this.moving() });
   }
 
   paint(side, context, chart) {

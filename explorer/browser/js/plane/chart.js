@@ -1,6 +1,7 @@
 // A plane to touch: canvases under it and over it, its codes, pointer and keys. Where it lies, and which classes it shows,
 // its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
+import { classLook, paintMark } from "../base/classes.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
@@ -207,9 +208,11 @@ export class Chart {
   // What a legend entry says, does and shows; set again each time Plotly has drawn it again.
   markLegend() {
     const shown = this.view.shown();
-    this.view.legend().forEach(({ entry }, i) => {
-      Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: entry.textContent, ariaPressed: shown[i] });
-      entry.style.opacity = shown[i] ? 1 : 0.4;
+    this.view.legend().forEach(({ entry, mark, text }, i) => {
+      Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: text.textContent, ariaPressed: shown[i] });
+      paintMark(mark.querySelector("path"), i);
+      mark.style.opacity = shown[i] ? 1 : 0.25;
+      text.style.textDecoration = shown[i] ? "" : "line-through";
       if (entry.querySelector("title")) return;
       const title = document.createElementNS(entry.namespaceURI, "title");
       title.textContent = LEGEND_HELP;
@@ -250,18 +253,11 @@ export class Chart {
   // The codes of a bank under the axes, unless they stand there as they are.
   paintCodes(bank) {
     const { view } = this;
-    const classes = view.classes();
-    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth()]);
+    const [{ size }] = view.classes();
+    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth(), classLook()]);
     if (state === this.painted) return;
     this.painted = state;
-    const [{ size, opacity }] = classes;
-    this.cloud.paint(
-      view,
-      bank,
-      classes.map(({ colour }) => colour),
-      view.shown(),
-      { point: { size, opacity } },
-    );
+    this.cloud.paint(view, bank, view.shown(), { size });
   }
 
   clear(canvas) {
