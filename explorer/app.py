@@ -46,6 +46,7 @@ session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
+st.html(f'<h1 class="latent-unseen">{chosen.title}</h1>')
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
 if chosen.url_path != FIRST and not startup.over():

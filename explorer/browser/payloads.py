@@ -20,6 +20,7 @@ class Map(TypedDict):
     bank: str
     label: int  # the class asked of a conditional model
     z: Pair | None  # the pinned point; None until the server knows it
+    said: str  # what lies near it, to be read out
     manifold: bool
     prior: bool
     announce: bool  # whether to tell the server when the map can be touched

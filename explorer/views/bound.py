@@ -127,7 +127,8 @@ def choose_image(model: BoundModel) -> BoundImage:
         offer_step("previous", "chevron_left", -1, len(images))
         offer_step("next", "chevron_right", 1, len(images))
         go_anywhere = any_image(len(images))
-        st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
+        title = "Any test image"
+        st.button(title, icon=":material/shuffle:", help=title, key="any_image", on_click=go_anywhere)
     offer_hardest(model)
     return test_image(model, session.current().image_bound)
 
@@ -172,7 +173,8 @@ def offer_step(name: str, icon: str, by: int, count: int) -> None:
     def go() -> None:
         session.update(image_bound=(session.current().image_bound + by) % count)
 
-    st.button("", icon=f":material/{icon}:", help=f"The {name} test image", key=f"{name}_image", on_click=go)
+    title = f"The {name} test image"
+    st.button(title, icon=f":material/{icon}:", help=title, key=f"{name}_image", on_click=go)
 
 
 def any_image(count: int) -> Callable[[], None]:

@@ -40,7 +40,7 @@ def render() -> None:
     if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:
-                tie(side, resource, None, announce=side == list(shown)[-1])
+                tie(side, resource, None, "", announce=side == list(shown)[-1])
                 parts.say("Starting PyTorch …")
         return
     startup.import_rest()
@@ -86,7 +86,7 @@ def arrange(models: dict[Side, str], before: ExplorerState | None = None) -> Non
     session.update(**changes)
 
 
-def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False) -> None:
+def tie(side: Side, resource: Resource, z: Point | None, said: str, announce: bool = False) -> None:
     """Tie a map to its controller, which with `announce` asks for a run once the map can be touched."""
     state = session.current()
     shown = payloads.Map(
@@ -94,6 +94,7 @@ def tie(side: Side, resource: Resource, z: Point | None, announce: bool = False)
         bank=resource.id,
         label=getattr(state, f"label_{side}"),
         z=z,
+        said=said,
         manifold=state.manifold,
         prior=state.prior,
         announce=announce,

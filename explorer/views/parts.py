@@ -68,7 +68,7 @@ def choose(field: str, names: Sequence[str], label_field: str | None = None) -> 
         problem = sentence(error)
     with row(field):
         bound = session.bind(field)
-        title = field.replace("_", " ").capitalize()
+        title = f"Model, {field.replace('_', ' ')}"
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
         if resource and resource.stored.config.conditional and label_field:
             choose_class(label_field, "Class to decode", resource.stored.class_names)

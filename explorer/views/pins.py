@@ -59,14 +59,14 @@ def show_magnification(side: Side, resource: Resource) -> bool:
 
 
 @session.fragment
-def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point], None]) -> None:
+def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, Point, str], None]) -> None:
     """All of a side's pinned point; `tie` hands it to the map.
 
     Each side is a fragment of its own, so that a click draws only that side again.
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
-    tie(side, resource, z)
     here = points.describe(resource.checkpoint, z, label, results.radius(resource))
+    tie(side, resource, z, aloud(resource, here))
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):
             image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
@@ -87,6 +87,12 @@ def usual(here: PinnedPoint, typical: int) -> str:
     if here.codes_near == 0:
         said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
     return said
+
+
+def aloud(resource: Resource, here: PinnedPoint) -> str:
+    """What lies near a point, for those who do not see it."""
+    classes = ", ".join(resource.stored.class_names[label] for label in here.labels)
+    return f"{here.codes_near} code{'s' * (here.codes_near != 1)} near. Nearest test images: {classes}."
 
 
 def show_neighbours(resource: Resource, here: PinnedPoint) -> None:

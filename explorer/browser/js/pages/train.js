@@ -37,11 +37,12 @@ export class Train {
     this.plane = element("div", "latent-plane", this.root);
     this.heading = element("div", "latent-line", this.plane);
     const handlers = {
+      about: () => `Map of the codes of ${this.heading.textContent}`,
       paint: (context, { view }) => this.now?.prior && drawPrior(context, view),
       paintUnder: (chart) => this.paintUnder(chart),
       pick: () => {},
     };
-    this.map = new CloseUp(this.plane, handlers, { label: "The codes of test images after the last whole epoch" });
+    this.map = new CloseUp(this.plane, handlers);
     this.legend = element("div", "latent-legend", this.plane);
     const decoded = element("div", "latent-decoded", this.root);
     this.caption = element("div", "latent-line", decoded);

@@ -3,6 +3,7 @@
 
 import { classLook, paintMark } from "../base/classes.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
+import { shortPoint } from "../base/format.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
@@ -14,7 +15,7 @@ const DOUBLE_CLICK_MS = 400; // as in figures.py
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_PIXELS = { plain: 8, shift: 40 };
 const USUAL_DECIMALS = 2; // of a chart that is not there yet
-const MAP_HELP = "Latent map. Arrow keys move over it, Enter keeps the point.";
+const HELP = "Arrow keys move over it, Enter keeps the point.";
 const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
 
 export class Chart {
@@ -24,6 +25,7 @@ export class Chart {
    * @param {string | null} key  as Streamlit has it; null where the viewport is given to `attachTo`
    * @param {object} handlers
    *   paint(context, chart), over all
+   *   about(chart) -> what the map shows, in words
    *   pick(z) -> what takes it back
    *   and if need be
    *   codes() -> the bank whose codes are shown
@@ -46,7 +48,7 @@ export class Chart {
     if (view && view !== this.view) this.attachTo(view);
   }
 
-  attachTo(view, label = MAP_HELP) {
+  attachTo(view) {
     this.detach();
     this.view = view;
     if (this.key) Chart.attached.set(this.key, this);
@@ -56,7 +58,6 @@ export class Chart {
     stage.append(this.layers);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
-    stage.setAttribute("aria-label", label);
     this.listen();
     this.request();
   }
@@ -246,8 +247,20 @@ export class Chart {
       if (bank) this.paintCodes(bank);
     }
     if (this.cursor) this.handlers.hover?.(this.view.toPlane(this.cursor), this);
+    this.tellAbout();
     const context = this.clear(this.over);
     clipped(context, frame, () => this.handlers.paint(context, this));
+  }
+
+  tellAbout() {
+    const { stage } = this.view;
+    const label = `${this.handlers.about(this)}. ${HELP}`;
+    if (stage.getAttribute("aria-label") !== label) stage.setAttribute("aria-label", label);
+  }
+
+  // A point as the map's own scale has it.
+  pointInWords(z) {
+    return shortPoint(z, this.decimals());
   }
 
   // The codes of a bank under the axes, unless they stand there as they are.

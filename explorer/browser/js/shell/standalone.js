@@ -1,6 +1,7 @@
 // The explorer as one file: this page, its state, and the few things that the app leaves to its server. The maps, the
 // marks, the tiles and the player are the app's own controllers; they are updated here as a rerun updates them there.
 
+import { announce } from "../base/announce.js";
 import { fromBase64 } from "../base/bytes.js";
 import { element } from "../base/dom.js";
 import { exact, FARTHEST } from "../base/format.js";
@@ -249,6 +250,7 @@ class Standalone {
   }
 }
 
+announce("");
 serve({ interpolate: Interpolate, maps: Maps });
 findViewportsBy((key) => viewports.get(key));
 reveal({ bankOf, viewportOf });
