@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) in sys.path:  # Streamlit puts it there, but modules are imported as explorer.<name>, from the root
     sys.path[sys.path.index(str(HERE))] = str(HERE.parent)
 
-from explorer import access, browser, session, startup  # noqa: E402
+from explorer import access, browser, figures, session, startup  # noqa: E402
 from explorer.cache import checkpoints  # noqa: E402
 from explorer.views import parts  # noqa: E402
 
@@ -40,11 +40,13 @@ access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 for sheet in ("style.css", "layout.css"):
     st.html(HERE / sheet)
+st.html(f"<style>{figures.class_styles()}</style>")
 browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]
 chosen = st.navigation([*pages, by_name(pages[0])], position="top")
 st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
+st.html(f'<h1 class="latent-unseen">{chosen.title}</h1>')
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
 if chosen.url_path != FIRST and not startup.over():

@@ -1,4 +1,4 @@
-"""Arrays in, Plotly figures out: the maps, and the one palette of the classes, of which there are at most ten.
+"""Arrays in, Plotly figures out: the maps, and the colours of the classes, of which there are at most ten.
 
 A map never changes once drawn, because a changed figure is mounted again and loses its zoom: the browser draws the
 codes, and all that moves, under and over it. Both axes have the same unit, and the ranges come from the codes' own
@@ -16,9 +16,15 @@ from plotly.graph_objects import Figure
 
 from explorer.extent import Box, extent, pair
 
-# Contrast 2 : 1 or better on both backgrounds, and no pair alike to normal, protan, deutan or tritan eyes.
-PALETTE = ("#5483fe", "#fd0019", "#17891c", "#9300d5", "#c8ab0b", "#8d8e77", "#b55cb5", "#5a5d6c", "#ff79bd", "#08bbf0")
-GREY = "rgba(128, 128, 128, 0.9)"
+# On light and on dark paper: contrast 3 : 1 or better, and no pair alike to normal, protan, deutan or tritan eyes. The
+# browser takes them from `class_styles`.
+PALETTES = {
+    theme: colours.split()
+    for theme, colours in {
+        "light": "#0000c3 #ff5b15 #15a874 #c118ff #7d5100 #1e3700 #b11875 #9b8aca #5a015e #0169ad",
+        "dark": "#006cb0 #f67300 #2ddb99 #ba00ff #f8ec14 #795f00 #bd007b #8f979f #ef8aff #abf3ff",
+    }.items()
+}
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
 SLICES = 16  # of each class, drawn in turns
@@ -35,6 +41,12 @@ CONFIG |= {"showTips": False, "doubleClickDelay": 400}  # in milliseconds, as in
 def dot(count: int) -> float:
     """The size of a code's mark where there are so many: fewer codes have larger ones."""
     return min(max(3.5, 3.5 * (3000 / max(count, 1)) ** 0.25), 8.0)
+
+
+def class_styles() -> str:
+    """The colours as properties of a style sheet, --class-0 and so on, each of which follows the theme."""
+    pairs = enumerate(zip(PALETTES["light"], PALETTES["dark"], strict=True))
+    return f":root {{ {' '.join(f'--class-{label}: light-dark({light}, {dark});' for label, (light, dark) in pairs)} }}"
 
 
 def step(figure: Figure) -> float:
@@ -103,9 +115,9 @@ def _legend(class_names: Sequence[str], size: float) -> list[dict]:
             "x": [None],
             "y": [None],
             "name": name,
-            "marker": {"color": colour, "size": size, "opacity": 0.8},
+            "marker": {"color": colour, "size": size},
         }
-        for name, colour in zip(class_names, PALETTE, strict=False)
+        for name, colour in zip(class_names, PALETTES["light"], strict=False)
     ]
 
 
@@ -119,7 +131,7 @@ def _plane(traces: Sequence[dict], box: Box, height: int, **legend: Any) -> Figu
     named = {trace["name"] for trace in traces}
     long = max(map(len, named), default=0) > SHORT
     a_row = min(5, max(3, len(named))) if long else 10
-    axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11, "color": GREY}}
+    axis = {"zeroline": True, "zerolinecolor": FAINT, "gridcolor": FAINT, "tickfont": {"size": 11}}
     layout = {
         "height": height,
         "margin": {**MARGIN, "t": MARGIN["t"] if len(named) <= a_row else 50},

@@ -242,6 +242,7 @@ class ExplorerState:
     manifold: bool = _switch(False)
     prior: bool = _switch(True)
     magnification: bool = _switch(False)
+    shapes: bool = _switch(False)  # of the classes, for dots
     path: str = _choice("line", PATHS)
     snap: bool = _switch(True)
     image_a: int = _image(2)  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none

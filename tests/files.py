@@ -4,14 +4,14 @@ from typing import Any
 
 from chromium import ready
 
-from explorer import browser
+from explorer import browser, figures
 from explorer.browser import export
 from explorer.browser.export import Plane
 from explorer.cache import checkpoints, results
 from explorer.views import takeaway
 
 SVG = "{http://www.w3.org/2000/svg}"  # before the name of each element
-VIEW = {"manifold": False, "prior": True, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
+VIEW = {"manifold": False, "prior": True, "shapes": False, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
 VIEW |= {"ends": {"left": {}, "right": {}}}
 
 
@@ -19,7 +19,7 @@ def html_file(**names: str) -> tuple[bytes, dict[str, Plane]]:
     """An HTML file of these checkpoints, by side, and its planes."""
     shown = {side: checkpoints.resource(name) for side, name in names.items()}
     planes = {side: takeaway.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
-    return export.html(planes, VIEW, browser.standalone()), planes
+    return export.html(planes, VIEW, browser.standalone(), figures.class_styles()), planes
 
 
 def open_files(page: Any) -> None:

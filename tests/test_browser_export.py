@@ -39,7 +39,7 @@ def assert_each_code_has_its_circle(page, chart, tree, model, hidden=()):
     names = np.array([circle.get("data-class") for circle in group])
     places = np.array([[float(circle.get("cx")), float(circle.get("cy"))] for circle in group])
     assert set(names) == {str(digit) for digit in range(10)} - set(hidden)
-    assert [circle.get("fill") for circle in group] == [figures.PALETTE[int(name)] for name in names]
+    assert [circle.get("fill") for circle in group] == [figures.PALETTES["light"][int(name)] for name in names]
     for name in set(names):
         drawn, expected = places[names == name], expected_circles(page, chart, codes[labels == int(name)])
         assert len(drawn) == len(expected)
@@ -86,11 +86,10 @@ def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(new_tab, ad
     codes, labels = checkpoint.codes.double(), checkpoint.labels
     alone = torch.cdist(codes, codes).fill_diagonal_(torch.inf).min(1).values > 0.5
     for digit in range(10):
-        colour = np.array([int(figures.PALETTE[digit][i : i + 2], 16) for i in (1, 3, 5)])
-        mixed = 0.8 * colour + 0.2 * np.array(paper)
+        colour = np.array([int(figures.PALETTES[scheme][digit][i : i + 2], 16) for i in (1, 3, 5)])
         circles = expected_circles(page, "map_left", codes[alone & (labels == digit)].numpy())
         pixels = [image[round(2 * y), round(2 * x)] for x, y in circles if y > 60 and x > 60]
-        near = np.abs(np.array(pixels) - mixed).max(1) < 8
+        near = np.abs(np.array(pixels) - colour).max(1) < 8
         assert near.mean() > 0.9, digit
 
 

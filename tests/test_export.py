@@ -12,7 +12,7 @@ import pytest
 from chromium import ROOT
 from files import VIEW, html_file
 
-from explorer import browser
+from explorer import browser, figures
 from explorer.browser import export
 from explorer.browser.export import Codes
 from explorer.cache import checkpoints
@@ -83,7 +83,7 @@ def test_an_html_file_needs_no_network_and_stays_below_8_mb():
     _, planes = html_file(left="cvae-best")
     largest = planes["left"]
     planes = {side: largest._replace(id=side) for side in ("left", "middle", "right")}  # three of the largest
-    made = export.html(planes, VIEW, browser.standalone())
+    made = export.html(planes, VIEW, browser.standalone(), figures.class_styles())
     assert len(made) < 8e6
     parsed = Scripts(made.decode())
     assert not [
@@ -117,6 +117,6 @@ def test_what_a_name_says_is_never_run():
     _, planes = html_file(left="vae")
     evil = "</script><script>alert(1)</script>"
     planes = {"left": planes["left"]._replace(title=evil, facts=evil)}
-    parsed = Scripts(export.html(planes, VIEW, browser.standalone()).decode())
+    parsed = Scripts(export.html(planes, VIEW, browser.standalone(), figures.class_styles()).decode())
     assert sum(tag == "script" for tag, _ in parsed.elements) == 3
     assert json.loads(parsed.scripts["spec"])["planes"]["left"]["title"] == evil

@@ -173,7 +173,7 @@ VAE_ARROWS = {
 }
 EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "access": set(),
-    "app": {"access", "browser", "session", "startup", "cache.checkpoints", "views.parts"},
+    "app": {"access", "browser", "figures", "session", "startup", "cache.checkpoints", "views.parts"},
     "extent": set(),
     "figures": {"extent"},
     "memory": {"state"},
@@ -323,7 +323,6 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "views.replay": {
         "browser",
         "extent",
-        "figures",
         "session",
         "state",
         "vae",
@@ -361,7 +360,6 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "views.trainings": {
         "access",
         "browser",
-        "figures",
         "memory",
         "session",
         "state",

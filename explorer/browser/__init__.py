@@ -66,7 +66,7 @@ def ignore(pick: Any) -> None:
 
 
 def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, part: str = "") -> None:
-    """Tie a page, or a part of it, to its controller in the browser.
+    """Tie a page, or a part of it, to its controller in the browser, and say whether classes have shapes.
 
     Args:
         page: The name of the page.
@@ -82,7 +82,9 @@ def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, pa
             seen[key] = number
             on_pick(pick)
 
-    _bridge(key=key, data={"page": page, **data}, on_picks_change=changed)
+    state = memory().state
+    shapes = bool(state and state.shapes)
+    _bridge(key=key, data={"page": page, "shapes": shapes, **data}, on_picks_change=changed)
 
 
 def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:

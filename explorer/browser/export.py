@@ -36,7 +36,7 @@ class Plane(NamedTuple):
     facts: str  # the line under the map
     id: str  # names the blob
     blob: bytes  # see `packing.pack`
-    classes: Sequence[tuple[str, str]]  # name and colour of each
+    classes: Sequence[str]  # the name of each
     x: tuple[float, float]  # the ranges that are shown first
     y: tuple[float, float]
     dot: float  # the size of a code's mark
@@ -65,7 +65,7 @@ def npz(codes: Codes) -> bytes:
     return file.getvalue()
 
 
-def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> bytes:
+def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str, styles: str) -> bytes:
     """The explorer as one file.
 
     Args:
@@ -73,6 +73,7 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
         view: What the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths, unless
             those are test images.
         script: The app's own, see `browser.standalone`.
+        styles: The colours of the classes, see `figures.class_styles`.
     """
     blobs = {plane.id: plane.blob for plane in planes.values()}
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}
@@ -80,7 +81,7 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str) -> b
     names = " and ".join(dict.fromkeys(plane.title for plane in planes.values()))
     parts = {
         "TITLE": escape(f"{names} · Latent Space Explorer"),
-        "STYLE": "\n".join(file.read_text(encoding="utf-8") for file in STYLES),
+        "STYLE": "\n".join([*(file.read_text(encoding="utf-8") for file in STYLES), styles]),
         "SPEC": _inert(json.dumps({"planes": sides, **view})),
         "BANKS": _inert(json.dumps(packed)),
         "SCRIPT": script,

@@ -54,6 +54,7 @@ def _packed(stored: Stored, identity: str, layers: Sequence[DenseLayer], halves:
         described.append({"inputs": inputs, "outputs": outputs, "act": layer.activation, "half": half})
         arrays += [layer.weight.astype("<f2" if half else "<f4"), layer.bias.astype("<f4")]
     facts = {
+        "name": stored.name,
         "count": count,
         "classes": stored.class_names,
         "test_set": stored.test_set,

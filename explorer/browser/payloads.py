@@ -17,12 +17,13 @@ class OfPlane(TypedDict):
     """What the server finds out of a map's plane."""
 
     z: Pair | None  # the pinned point
+    said: str  # what lies near it, to be read out
     radius: float | None  # the distance within which codes are near
     hole: Pair | None  # a place to try, where there is one
     sheet: str | None  # the address of the test images, where they are
 
 
-NOTHING_YET = OfPlane(z=None, radius=None, hole=None, sheet=None)
+NOTHING_YET = OfPlane(z=None, said="", radius=None, hole=None, sheet=None)
 
 
 class Map(OfPlane):
@@ -132,7 +133,6 @@ class BoundClose(TypedDict):
     settled: bool
     draws: int  # how many the estimates come to
     unit: Unit  # in which they are shown
-    palette: Sequence[str]
     dot: float  # the size of a code, 1 on a map of ten thousand
     pick: Literal["z", "image"]  # what a click takes
     drawn: NotRequired[Sequence[Sequence[float]]]  # log-weights by encoder and prior, where the browser cannot draw
@@ -216,7 +216,6 @@ class Replay(TypedDict):
     curves: Sequence[ReplayCurve]
     epoch: float
     visit: int
-    palette: Sequence[str]
     prior: bool
     manifold: bool
     fit: bool  # whether the view follows the codes
@@ -258,7 +257,6 @@ class TrainMap(TrainPicture):
     labels: str  # (N,) uint8 in base64
     window: Box
     prior: bool
-    palette: Sequence[str]
     classes: Sequence[str]
 
 

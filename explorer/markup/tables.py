@@ -14,10 +14,12 @@ def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, 
         title: What the table shows, for the pointer and for screen readers.
     """
 
-    def row(cell: str, name: str, values: Sequence[str]) -> str:
+    def cells(cell: str, values: Sequence[str]) -> str:
         marks = [' class="chosen"' if head == chosen else "" for head in heads]
-        cells = [f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True)]
-        return f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+        return "".join(f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True))
 
-    body = "".join(row("td", name, values) for name, values in rows.items())
-    return f'<table class="latent-table" title="{escape(title)}">{row("th", "", heads)}{body}</table>'
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{cells("td", values)}</tr>' for name, values in rows.items()
+    )
+    top = f"<tr><td></td>{cells('th', heads)}</tr>"
+    return f'<table class="latent-table" title="{escape(title)}">{top}{body}</table>'

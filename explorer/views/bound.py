@@ -39,6 +39,7 @@ def render() -> None:
     head = parts.first_line(HELP)
     with head:
         st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bind("unit"))
+        parts.offer_shapes()
     names, family = checkpoints.with_posterior(), checkpoints.family()
     if not names and not family.sigmas:
         st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
@@ -126,7 +127,8 @@ def choose_image(model: BoundModel) -> BoundImage:
         offer_step("previous", "chevron_left", -1, len(images))
         offer_step("next", "chevron_right", 1, len(images))
         go_anywhere = any_image(len(images))
-        st.button("", icon=":material/shuffle:", help="Any test image", key="any_image", on_click=go_anywhere)
+        title = "Any test image"
+        st.button(title, icon=":material/shuffle:", help=title, key="any_image", on_click=go_anywhere)
     offer_hardest(model)
     return test_image(model, session.current().image_bound)
 
@@ -171,7 +173,8 @@ def offer_step(name: str, icon: str, by: int, count: int) -> None:
     def go() -> None:
         session.update(image_bound=(session.current().image_bound + by) % count)
 
-    st.button("", icon=f":material/{icon}:", help=f"The {name} test image", key=f"{name}_image", on_click=go)
+    title = f"The {name} test image"
+    st.button(title, icon=f":material/{icon}:", help=title, key=f"{name}_image", on_click=go)
 
 
 def any_image(count: int) -> Callable[[], None]:
@@ -336,7 +339,6 @@ def close_payload(model: BoundModel, image: BoundImage, analysis: Analysis) -> p
         "settled": analysis.terms.settled,
         "draws": bound.DRAWS,
         "unit": {"name": session.current().unit, "nats": bars.NATS[session.current().unit]},
-        "palette": figures.PALETTE[: len(model.checkpoint.class_names)],
         "dot": figures.dot(len(model.checkpoint.codes)) / figures.dot(10_000),
         "pick": "z" if results.test_images(model.checkpoint) is None else "image",
     }

@@ -26,6 +26,8 @@ def render() -> None:
         st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
         return
     head = parts.first_line("Move over the map to see one style in every class. Click to keep it.")
+    with head:
+        parts.offer_shapes()
     left, right = st.columns(2)
     with left:
         resource = parts.choose("style", names)

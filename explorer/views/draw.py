@@ -32,7 +32,8 @@ MEGABYTES = 20
 
 def render() -> None:
     """Draw the page."""
-    parts.first_line(HELP)
+    with parts.first_line(HELP):
+        parts.offer_shapes()
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
     with right:

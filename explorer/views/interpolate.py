@@ -30,6 +30,7 @@ def render() -> None:
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
+        parts.offer_shapes()
     shown, _ = parts.show_maps("path", SIDES)
     with snap:
         same = same_images(shown)
@@ -114,7 +115,7 @@ def show_paths(shown: dict[Side, Resource]) -> None:
             for end in "ab":
                 field = f"image_{end}"
                 parts.say(f"{end.upper()} is test image")
-                parts.choose_image(field, field, count, 120)
+                parts.choose_image(field, f"Test image {end.upper()}", count, 120)
         for side, route in routes.items():
             offer_gif(side, route, state.path)
     takeaway.show_problems("path")

@@ -30,6 +30,7 @@ def render() -> None:
         st.toggle("manifold", **session.bind("manifold"))
         st.toggle("prior", **session.bind("prior"))
         st.toggle("magnification", **session.bind("magnification"))
+        parts.offer_shapes()
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown, places = parts.show_maps("map", sides, below=parts.show_facts)
     if shown:

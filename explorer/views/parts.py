@@ -40,6 +40,11 @@ def first_line(text: str) -> DeltaGenerator:
         return st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False)
 
 
+def offer_shapes() -> None:
+    """A switch, of all pages together, for eyes that do not tell the colours of the classes apart."""
+    st.toggle("shapes", help="Each class has its own shape beside its colour", **session.bind("shapes"))
+
+
 def row(name: str) -> DeltaGenerator:
     """A row of widgets, as high as a widget even where it has none."""
     return st.container(horizontal=True, vertical_alignment="center", key=f"row_{name}")
@@ -63,7 +68,7 @@ def choose(field: str, names: Sequence[str], label_field: str | None = None) -> 
         problem = sentence(error)
     with row(field):
         bound = session.bind(field)
-        title = field.replace("_", " ").capitalize()
+        title = f"Model, {field.replace('_', ' ')}"
         st.selectbox(title, names, format_func=label, label_visibility="collapsed", width=260, **bound)
         if resource and resource.stored.config.conditional and label_field:
             choose_class(label_field, "Class to decode", resource.stored.class_names)

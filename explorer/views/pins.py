@@ -82,10 +82,11 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payl
     """
     z, label = pin(side, resource), getattr(session.current(), f"label_{side}")
     radius = results.radius(resource)
+    here = points.describe(resource.checkpoint, z, label, radius)
     hole, sheet = hole_to_try(resource, z), results.test_sheet(resource.checkpoint)
     address = browser.served({sheet.id: sheet.blob}).get(sheet.id) if sheet else None
-    tie(side, resource, payloads.OfPlane(z=z, radius=radius, hole=hole, sheet=address))
-    here = points.describe(resource.checkpoint, z, label, radius)
+    said = aloud(resource, here)
+    tie(side, resource, payloads.OfPlane(z=z, said=said, radius=radius, hole=hole, sheet=address))
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):
             image = images.img(here.image, SCALE, f"decoded at {z[0]:g}, {z[1]:g}")
@@ -106,6 +107,12 @@ def usual(here: PinnedPoint, typical: int) -> str:
     if here.codes_near == 0:
         said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
     return said
+
+
+def aloud(resource: Resource, here: PinnedPoint) -> str:
+    """What lies near a point, for those who do not see it."""
+    classes = ", ".join(resource.stored.class_names[label] for label in here.labels)
+    return f"{here.codes_near} code{'s' * (here.codes_near != 1)} near. Nearest test images: {classes}."
 
 
 def show_neighbours(resource: Resource, here: PinnedPoint) -> None:

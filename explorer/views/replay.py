@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import browser, figures, session
+from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.results import PackedReplay
@@ -23,6 +23,7 @@ def render() -> None:
         st.toggle("manifold", **session.bind("manifold"))
         st.toggle("prior", **session.bind("prior"))
         st.toggle("fit to codes", **session.bind("fit"))
+        parts.offer_shapes()
     names = results.replayed()
     shown: dict[Side, PackedReplay] = {}
     for side, column in zip(SIDES, st.columns(2), strict=True):
@@ -104,7 +105,6 @@ def show_replays(shown: dict[Side, PackedReplay], addresses: dict[Side, dict[str
         curves=curves(shown),
         epoch=state.epoch,
         visit=session.visit(),
-        palette=figures.PALETTE,
         prior=state.prior,
         manifold=state.manifold,
         fit=state.fit,

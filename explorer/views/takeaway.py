@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from explorer.cache.results import BoundModel
 
 SCALE = 10
-FIELDS = ("manifold", "prior", "path", "snap", "image_a", "image_b")  # of the state, which an HTML file starts with
+# Of the state, which an HTML file starts with.
+FIELDS = (
+    "manifold",
+    "prior",
+    "shapes",
+    "path",
+    "snap",
+    "image_a",
+    "image_b",
+)
 
 Images = Mapping[str, Callable[[], np.ndarray]]
 Pins = Mapping[Side, tuple[Point, int]]
@@ -72,7 +81,7 @@ def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
     st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
 
     def made() -> bytes:
-        return export.html(planes, view, browser.standalone())
+        return export.html(planes, view, browser.standalone(), figures.class_styles())
 
     offer_file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
 
@@ -141,7 +150,7 @@ def plane_of(resource: Resource, z: Point, label: int) -> Plane:
         facts=parts.facts(resource),
         id=resource.id,
         blob=resource.blob,
-        classes=list(zip(map(figures.short, resource.stored.class_names), figures.PALETTE, strict=False)),
+        classes=[figures.short(name) for name in resource.stored.class_names],
         x=x,
         y=y,
         dot=figures.dot(len(resource.stored.codes)),

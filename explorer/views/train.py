@@ -28,7 +28,8 @@ NAME = "train_name"  # where the session keeps what is typed as a name
 def render() -> None:
     """Draw the page."""
     read_only = access.read_only()
-    parts.first_line(access.SENTENCE if read_only else HELP)
+    with parts.first_line(access.SENTENCE if read_only else HELP):
+        parts.offer_shapes()
     with st.container(horizontal=True, wrap=False, gap="medium", key="train_page"):
         if not read_only:
             with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from explorer import access, browser, figures, session
+from explorer import access, browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.markup import images
@@ -231,7 +231,6 @@ def preview_payload(training: Training, preview: training_preview.Preview) -> pa
         labels=b64encode(preview.labels.astype(np.uint8).tobytes()).decode(),
         window=preview.window,
         prior=training.config.has_prior,
-        palette=figures.PALETTE,
         classes=preview.class_names,
     )
 

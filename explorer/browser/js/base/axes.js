@@ -2,10 +2,9 @@
 
 import { growth, theme } from "./dom.js";
 
-const TICK_INK = "rgba(128, 128, 128, 0.9)"; // as in figures.py
-const GRID_INK = "rgba(128, 128, 128, 0.16)";
+const GRID_INK = "rgba(128, 128, 128, 0.16)"; // as in figures.py
 export const FAINT = 0.14; // the opacity of lines that lie behind what is shown
-export const PALE = 0.65; // and of what stands beside them
+export const PALE = 0.72; // and of what stands beside them: as little as can be read, 4.5 : 1
 const TICK_LETTER = 6; // the width of a digit, in type of usual size
 const tickFont = () => `${11 * growth()}px 'Source Sans', system-ui, sans-serif`;
 
@@ -17,24 +16,27 @@ function fits(text, px, { left, width }) {
 
 // The labels of the second axis: in the margin where it has room for them, else within the plane and over all that lies
 // there, so that nothing cuts them, however long they are.
-function drawUpLabels(context, { left, top, height }, ticks, paper) {
+function drawUpLabels(context, { left, top, height }, ticks, { ink, paper }) {
   context.font = tickFont();
   context.textAlign = "left";
   context.strokeStyle = paper;
   context.lineWidth = 3;
   context.lineJoin = "round";
-  context.fillStyle = TICK_INK;
+  context.fillStyle = ink;
   for (const { text, py } of ticks) {
     const [half, letter] = [6 * growth(), TICK_LETTER * growth()];
     const middle = Math.min(Math.max(py, top + half), top + height - half);
     const start = Math.max(4, left - 6 - letter * text.length);
+    context.globalAlpha = 1;
     context.strokeText(text, start, middle + 0.66 * half);
+    context.globalAlpha = PALE;
     context.fillText(text, start, middle + 0.66 * half);
   }
+  context.globalAlpha = 1;
 }
 
 // How the axes of a chart look.
-export const CHART_STYLE = { line: GRID_INK, lineAlpha: 1, text: TICK_INK, textAlpha: 1, drop: 18 };
+export const chartStyle = (ink) => ({ line: GRID_INK, lineAlpha: 1, text: ink, textAlpha: PALE, drop: 18 });
 
 // How those close up look, in an ink of the theme.
 export const closeUpStyle = (ink) => ({ line: ink, lineAlpha: FAINT, text: ink, textAlpha: PALE, drop: 17 });
@@ -69,7 +71,7 @@ export function drawAxes(context, frame, ticks, style) {
     return { text, py };
   });
   context.globalAlpha = 1;
-  return (over) => drawUpLabels(over, frame, upwards, theme().paper);
+  return (over) => drawUpLabels(over, frame, upwards, theme());
 }
 
 // Lines behind curves, from left to right, each with a label before it. levels: [{ y, text }]; a label that is wider than

@@ -1,7 +1,8 @@
 // What a map shows as a file: SVG with a circle for each code in view, or that SVG as PNG, twice as fine as the screen.
 // What lies under the chart, tiles or a posterior, is one image in it.
 
-import { CHART_STYLE, drawAxes } from "../base/axes.js";
+import { chartStyle, drawAxes } from "../base/axes.js";
+import { classInks, hasShapes, markPath, markSize } from "../base/classes.js";
 import { clipped, element, growth, theme } from "../base/dom.js";
 import { stepTicks } from "../base/ticks.js";
 import { mixed } from "../plane/cloud.js";
@@ -24,21 +25,20 @@ function drawLegend(svg, view, ink) {
   svg.textAlign = "left";
   svg.textBaseline = "middle";
   const classes = view.classes();
+  const inks = classInks();
   view.legend().forEach(({ mark, text }, i) => {
     const { left: start, width } = boxOf(mark, view.stage);
     const { left, middle } = boxOf(text, view.stage);
     svg.globalAlpha = classes[i].shown ? 1 : 0.4;
-    svg.beginPath();
-    svg.arc(start + width / 2, middle, 3 * growth());
-    svg.fillStyle = classes[i].colour;
-    svg.fill();
+    const place = [start + width / 2, middle];
+    svg.parts.push(`<path d="${markPath(i, (hasShapes() ? 5 : 3) * growth(), place)}" fill="${inks[i]}"/>`);
     svg.fillStyle = ink;
     svg.fillText(text.textContent, left, middle);
   });
   svg.globalAlpha = 1;
 }
 
-// One circle for each code in view, in mixed order, as on the screen.
+// One mark for each code in view, in mixed order, as on the screen.
 function drawPoints(svg, chart) {
   const bank = chart.handlers.codes?.();
   if (!bank) return;
@@ -46,16 +46,20 @@ function drawPoints(svg, chart) {
   const { left, top, width, height } = view.frame();
   const faded = tiled(chart) ? 0.55 : 1; // as in style.css
   const classes = view.classes();
+  const inks = classInks();
   const names = bank.classes.map(escaped);
-  svg.open(`class="codes" fill-opacity="${classes[0].opacity * faded}"`);
+  svg.open(`class="codes" fill-opacity="${faded}"`);
   for (const i of mixed(bank.count)) {
     const label = bank.labels[i];
     const [px, py] = view.toPixel(bank.code(i));
     const seen = px >= left && px <= left + width && py >= top && py <= top + height;
-    const { colour, size, shown } = classes[label];
+    const { size, shown } = classes[label];
     if (!seen || !shown) continue;
-    const place = `cx="${short(px)}" cy="${short(py)}" r="${short((size * growth()) / 2)}"`;
-    svg.parts.push(`<circle ${place} fill="${colour}" data-class="${names[label]}"/>`);
+    const radius = (markSize(size) * growth()) / 2;
+    const mark = hasShapes()
+      ? `path d="${markPath(label, radius, [px, py])}"`
+      : `circle cx="${short(px)}" cy="${short(py)}" r="${short(radius)}"`;
+    svg.parts.push(`<${mark} fill="${inks[label]}" data-class="${names[label]}"/>`);
   }
   svg.close();
 }
@@ -76,7 +80,7 @@ export function svgOf(chart, title) {
     svg.imageSmoothingEnabled = true;
   }
   const ticks = { x: stepTicks(frame.x, x), y: stepTicks(frame.y, y) };
-  const drawLabels = drawAxes(svg, frame, ticks, CHART_STYLE);
+  const drawLabels = drawAxes(svg, frame, ticks, chartStyle(ink));
   clipped(svg, frame, () => {
     drawPoints(svg, chart);
     drawLabels(svg);

@@ -21,6 +21,11 @@ export class Bank {
     });
   }
 
+  // What a map of the codes shows, in words.
+  get inWords() {
+    return `${this.name}: codes of ${this.count.toLocaleString("en")} test images in ${this.classes.length} classes`;
+  }
+
   code(index) {
     return [this.codes[2 * index], this.codes[2 * index + 1]];
   }

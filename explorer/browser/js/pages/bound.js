@@ -1,7 +1,8 @@
 // Bound: one image's exact posterior and the encoder's q on the plane and close up, draws from q, and live estimates.
 
+import { announce } from "../base/announce.js";
 import { clipped, element, page, theme, wait } from "../base/dom.js";
-import { longNumber, shortPoint } from "../base/format.js";
+import { longNumber } from "../base/format.js";
 import { drawPixels, greyLevels, SIDE } from "../base/images.js";
 import { between, Glide, wantsStill } from "../base/motion.js";
 import { probe } from "../base/probe.js";
@@ -31,6 +32,7 @@ export class Bound {
 
   handlers() {
     return {
+      about: (chart) => this.about(chart),
       paint: (context, chart) => this.data && this.paint(context, chart),
       paintUnder: (chart) => this.data && this.paintUnder(chart),
       hover: (z, chart) => this.data && this.hover(z, chart),
@@ -38,6 +40,12 @@ export class Bound {
       pick: (z) => this.data && this.pick(z),
       filtered: () => this.close?.request(),
     };
+  }
+
+  about(chart) {
+    if (!this.data) return "Map";
+    const what = `posterior of the image, q at ${chart.pointInWords(this.data.q.mean)}`;
+    return chart === this.close ? `Close up: ${what}` : `Map of ${this.bank.inWords}, ${what}`;
   }
 
   // The colours of the theme, once the style sheet has arrived: before that, nothing has its size or its place.
@@ -188,7 +196,7 @@ export class Bound {
       const canvas = element("canvas", "latent-image", figure, { width: SIDE, height: SIDE });
       drawPixels(canvas.getContext("2d"), this.bank.decode(draw.z, label));
       element("figcaption", "", figure, { textContent: this.inUnit(draw.logLikelihood) });
-      figure.title = shortPoint(draw.z, this.map.decimals());
+      figure.title = this.map.pointInWords(draw.z);
       figure.onpointerenter = () => this.point(draw);
       figure.onpointerleave = () => this.point(null);
       return figure;
@@ -208,7 +216,7 @@ export class Bound {
 
   // Which classes the map's legend shows; all, until there is a map.
   shown() {
-    return this.map.view?.shown() ?? this.data.palette.map(() => true);
+    return this.map.view?.shown() ?? this.bank.classes.map(() => true);
   }
 
   hover(z, chart) {
@@ -229,6 +237,12 @@ export class Bound {
     if (this.data.pick === "z") this.tell({ z });
     else if (image >= 0) this.tell({ image });
     else return null;
+    const { classes, labels } = this.bank;
+    announce(
+      this.data.pick === "z"
+        ? `Image decoded at ${this.map.pointInWords(z)}.`
+        : `Test image ${image}: ${classes[labels[image]]}.`,
+    );
     return () => this.tell({ undo: true });
   }
 
@@ -238,7 +252,7 @@ export class Bound {
     if (chart === this.close) chart.drawAxes(context, this.colours.ink);
     clipped(context, view.frame(), () => {
       const size = (chart === this.close ? 3 : 2) * this.data.dot;
-      drawCodes(context, view, this.codes(), this.bank.labels, this.data.palette, this.shown(), size);
+      drawCodes(context, view, this.codes(), this.bank.labels, this.shown(), size);
       this.wide.paint(context, view, this.near);
       this.near.paint(context, view);
     });
@@ -263,9 +277,7 @@ export class Bound {
     const { z, image, chart: touched } = this.hovered;
     if (this.data.pick === "image" && image >= 0) drawRing(context, view, this.bank.code(image));
     if (chart !== touched) return;
-    const text = this.data.drawn
-      ? shortPoint(z, chart.decimals())
-      : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
+    const text = this.data.drawn ? chart.pointInWords(z) : `log p ${this.inUnit(this.sampler.logLikelihood(z))}`;
     this.lens.show(chart, z, this.bank.decode(z, label), text);
     probe.frames += 1;
   }

@@ -1,6 +1,7 @@
 // Classes: one point of the plane of style, every class at it, and the way from one class to another.
 
 import { keep, recalledNumbers } from "../base/address.js";
+import { announce } from "../base/announce.js";
 import { element, wait } from "../base/dom.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -11,6 +12,7 @@ import { drawPin, drawPrior } from "../plane/marks.js";
 export class Classes {
   constructor(parent) {
     this.chart = new Chart("style_map", {
+      about: (chart) => `Map of ${this.bank.inWords}, style pinned at ${chart.pointInWords(this.data.z)}`,
       codes: () => this.bank,
       paint: (context, chart) => this.paint(context, chart),
       hover: (z) => this.show(z),
@@ -77,7 +79,7 @@ export class Classes {
     wait(this.root, false);
     this.attach();
     this.show(data.z);
-    this.chart.requestOver();
+    this.chart.request();
   }
 
   attach() {
@@ -110,6 +112,7 @@ export class Classes {
     this.data.z = z;
     this.show(z);
     this.chart.requestOver();
+    announce(`Style pinned at ${this.chart.pointInWords(z)}.`);
     this.tell(picked);
   }
 

@@ -1,9 +1,9 @@
 // Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
 // its style. Encoders and decoders run here while the pen moves; the server answers what takes longer once it is lifted.
 
+import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { element, theme } from "../base/dom.js";
-import { shortPoint } from "../base/format.js";
 import { blank, drawPixels, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
@@ -40,6 +40,7 @@ export class Draw {
     for (const side of SIDES) {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`draw_${side}`, {
+        about: (chart) => this.about(side, chart),
         codes: () => this.banks[this.data.sides[side].bank],
         paint: (context, chart) => this.paint(side, context, chart),
         hover: (z, chart) => this.hover(side, z, chart),
@@ -143,7 +144,17 @@ export class Draw {
     this.send();
   }
 
+  about(side, chart) {
+    const found = this.found[side];
+    return `Map of ${this.banks[this.data.sides[side].bank].inWords}, ${found ? `code of the drawing at ${chart.pointInWords(found.code)}` : "no drawing yet"}`;
+  }
+
   send() {
+    const known = Object.entries(this.found).filter(([, found]) => found);
+    const codes = known.map(
+      ([side, { code }]) => `${this.banks[this.data.sides[side].bank].name}: ${this.charts[side].pointInWords(code)}`,
+    );
+    if (codes.length) announce(`Code of the drawing, ${codes.join("; ")}.`);
     this.tell?.({ form: this.text, label: this.asked });
   }
 
@@ -263,7 +274,7 @@ export class Draw {
 
   hover(side, z, chart) {
     const { bank, label } = this.data.sides[side];
-    this.lenses[side].show(chart, z, this.banks[bank].decode(z, label), shortPoint(z, chart.decimals()));
+    this.lenses[side].show(chart, z, this.banks[bank].decode(z, label), chart.pointInWords(z));
   }
 
   paint(side, context, { view }) {

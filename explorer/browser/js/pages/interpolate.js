@@ -2,6 +2,7 @@
 // an end moves, line and arc are computed here; a geodesic comes from the server, and until then a pale line stands for it.
 
 import { keep, recalledNumbers } from "../base/address.js";
+import { announce } from "../base/announce.js";
 import { element, wait } from "../base/dom.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -24,6 +25,7 @@ export class Interpolate {
     this.sides = [];
     for (const side of SIDES) {
       this.charts[side] = new Chart(`path_${side}`, {
+        about: (chart) => this.about(side, chart),
         codes: () => this.banks[side],
         paint: (context, chart) => this.paint(side, context, chart),
         pick: (z) => this.moveNearerEnd(side, z),
@@ -76,6 +78,7 @@ export class Interpolate {
     this.data = data;
     wait(this.root, false);
     this.attach();
+    for (const side of this.sides) this.charts[side].request();
     this.film();
   }
 
@@ -181,6 +184,21 @@ export class Interpolate {
     });
   }
 
+  about(side, chart) {
+    const { a, b } = this.data.sides[side];
+    return `Map of ${this.banks[side].inWords}, ${this.data.kind} from A at ${chart.pointInWords(a)} to B at ${chart.pointInWords(b)}`;
+  }
+
+  className(side, image) {
+    const { classes, labels } = this.banks[side];
+    return classes[labels[image]];
+  }
+
+  announceEnd(side, end, image) {
+    const place = this.charts[side].pointInWords(this.data.sides[side][end]);
+    announce(`${end.toUpperCase()} is ${image ?? "a point"} at ${place} of ${this.banks[side].name}.`);
+  }
+
   nearerEnd(side, pixel, view) {
     const distance = (z) => Math.hypot(...view.toPixel(z).map((value, axis) => value - pixel[axis]));
     const { a, b } = this.data.sides[side];
@@ -218,6 +236,7 @@ export class Interpolate {
     const image = this.snapped(side, end, z);
     if (this.data.snap && !image) return null;
     this.reroute(image ? image.moved : { [side]: { [end]: z } });
+    this.announceEnd(side, end, image ? `test image ${image.image}, ${this.className(side, image.image)}` : null);
     this.tell(image ? { end, image: image.image } : { side, end, z });
     return () => {
       this.data.sides = before;

@@ -1,6 +1,6 @@
 // Maps: two planes or three side by side. The digit under the cursor, the nearest test image ringed on all, pins, tiles.
 
-import { shortPoint } from "../base/format.js";
+import { announce } from "../base/announce.js";
 import { greyLevels } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { PLACES } from "../base/sides.js";
@@ -19,11 +19,13 @@ export class Maps {
     this.tiles = {};
     this.sides = {};
     this.heats = {};
+    this.told = {}; // of each side, where its pin was said to be
     this.hovered = null; // { side, z, image }
     for (const side of PLACES) {
       this.lenses[side] = new Lens();
       this.charts[side] = new Chart(`map_${side}`, {
         paint: (context, chart) => this.paint(side, context, chart),
+        about: (chart) => this.about(side, chart),
         codes: () => this.sides[side].bank,
         paintUnder: (chart) => this.paintUnder(side, chart),
         hover: (z, chart) => this.hover(side, z, chart),
@@ -39,10 +41,24 @@ export class Maps {
     const bank = await bankOf(data.bank);
     if (!mounted()) return;
     const { side, label } = data;
+    this.tellPin(data, bank);
     if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== label) this.tiles[side] = new Tiles(bank, label);
     this.sides[side] = { ...data, bank, tell, parentElement };
     this.attach();
     for (const each of PLACES) this.charts[each].request();
+  }
+
+  about(side, chart) {
+    const { bank, z } = this.sides[side];
+    return [`Map of ${bank.inWords}`, z && `pinned at ${chart.pointInWords(z)}`].filter(Boolean).join(", ");
+  }
+
+  // The pin that the server has described, if it is not where it was.
+  tellPin({ side, z, said }, bank) {
+    const before = this.told[side];
+    this.told[side] = z && String(z);
+    if (!before || String(z) === before) return;
+    announce([`${bank.name}: pinned at ${this.charts[side].pointInWords(z)}.`, said].filter(Boolean).join(" "));
   }
 
   async heat(data, parentElement, mounted) {
@@ -122,7 +138,7 @@ export class Maps {
     if (known) drawRing(context, view, bank.code(image));
     if (side === touched) {
       const lonely = radius !== null && bank.lonely(z, radius);
-      this.lenses[side].show(chart, z, bank.decode(z, label), shortPoint(z, chart.decimals()), { lonely });
+      this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely });
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);

@@ -1,9 +1,10 @@
 // Replay: two trainings at the same moment. Play or drag, and codes, tiles, digits and curves move together; all of it
 // happens here, and the server learns only of the moment at rest and of the pinned points.
 
+import { announce } from "../base/announce.js";
 import { fetched } from "../base/bytes.js";
 import { clipped, element, wait } from "../base/dom.js";
-import { exact, FARTHEST, shortPoint } from "../base/format.js";
+import { exact, FARTHEST } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
@@ -54,14 +55,14 @@ export class Replay {
   panel(side, parent) {
     const root = element("div", `latent-panel ${side}`, parent);
     const handlers = {
+      about: (chart) => this.about(side, chart),
       paint: (context, chart) => this.paint(side, context, chart),
       paintUnder: (chart) => this.paintUnder(side, chart),
       hover: (z) => this.hover(side, z),
       leave: () => this.leave(),
       pick: (z) => this.pick(side, z),
     };
-    const label = "Latent map at this moment. Arrow keys move over it, Enter keeps the point.";
-    const theatre = new CloseUp(root, handlers, { label, className: "latent-theatre", pans: true });
+    const theatre = new CloseUp(root, handlers, { className: "latent-theatre", pans: true });
     const aside = element("div", "latent-aside", root);
     const screen = element("canvas", "latent-image latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {
@@ -80,6 +81,12 @@ export class Replay {
       return input;
     });
     return { root, theatre, inputs, mosaic: new Mosaic(), lens: new Lens(), context: screen.getContext("2d") };
+  }
+
+  about(side, chart) {
+    const shown = this.data?.sides[side];
+    if (!shown) return "Map";
+    return `Map of ${shown.name} at the moment that the time line shows, pinned at ${chart.pointInWords(this.pins[side].z)}`;
   }
 
   // data: Replay of `payloads.py`
@@ -151,7 +158,7 @@ export class Replay {
       this.shown[label] = !this.shown[label];
       this.redraw();
     };
-    this.legend.replaceChildren(...classButtons(most, this.data.palette, this.shown, toggled));
+    this.legend.replaceChildren(...classButtons(most, this.shown, toggled));
   }
 
   seek(epoch) {
@@ -221,6 +228,7 @@ export class Replay {
   keep(side, z, picked) {
     this.pin(side, { ...this.pins[side], z });
     this.panels[side].theatre.requestOver();
+    announce(`${this.data.sides[side].name}: pinned at ${this.panels[side].theatre.pointInWords(z)}.`);
     this.tell(picked);
   }
 
@@ -243,7 +251,7 @@ export class Replay {
       });
     }
     const now = { codes: film.codesNow(), labels: film.labels };
-    chart.cloud.paint(view, now, this.data.palette, this.shown, { moving: this.moving() });
+    chart.cloud.paint(view, now, this.shown, { moving: this.moving() });
   }
 
   paint(side, context, chart) {
@@ -264,7 +272,7 @@ export class Replay {
     const code = known && film.code(image);
     if (known) drawRing(context, view, code);
     const { lens } = this.panels[side];
-    if (side === touched) lens.show(chart, z, decoder.decode(z, label), shortPoint(z, chart.decimals()));
+    if (side === touched) lens.show(chart, z, decoder.decode(z, label), chart.pointInWords(z));
     else if (known) lens.show(chart, code, decoder.decode(code, film.labels[image]), "same image");
   }
 }

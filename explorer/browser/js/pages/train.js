@@ -7,7 +7,7 @@ import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
 import { drawPrior } from "../plane/marks.js";
 import { Curve } from "../widgets/curve.js";
-import { classDots } from "../widgets/legend.js";
+import { classMarks } from "../widgets/legend.js";
 
 const MOVE_MS = 700;
 export class Train {
@@ -37,11 +37,12 @@ export class Train {
     this.plane = element("div", "latent-plane", this.root);
     this.heading = element("div", "latent-line", this.plane);
     const handlers = {
+      about: () => `Map of the codes of ${this.heading.textContent}`,
       paint: (context, { view }) => this.now?.prior && drawPrior(context, view),
       paintUnder: (chart) => this.paintUnder(chart),
       pick: () => {},
     };
-    this.map = new CloseUp(this.plane, handlers, { label: "The codes of test images after the last whole epoch" });
+    this.map = new CloseUp(this.plane, handlers);
     this.legend = element("div", "latent-legend", this.plane);
     const decoded = element("div", "latent-decoded", this.root);
     this.caption = element("div", "latent-line", decoded);
@@ -108,14 +109,14 @@ export class Train {
     if (seen) this.showSeen(seen);
   }
 
-  showSeen({ codes, epoch, picture, caption, palette, classes }) {
+  showSeen({ codes, epoch, picture, caption, classes }) {
     const when = epoch ? `after epoch ${epoch}` : "before the first epoch";
     this.caption.textContent = caption;
     this.picture.src = picture;
     this.picture.alt = `${caption}, ${when}`;
     if (!codes) return;
     this.heading.textContent = `${(codes.length / 2).toLocaleString("en")} test images, ${when}`;
-    this.legend.replaceChildren(...classDots(classes, palette));
+    this.legend.replaceChildren(...classMarks(classes));
     this.map.request();
   }
 
@@ -125,7 +126,7 @@ export class Train {
     view.follow(this.window());
     const context = chart.clear(chart.under);
     chart.drawAxes(context, this.colours.ink);
-    drawCodes(context, view, this.codes(), this.now.labels, this.now.palette, new Array(10).fill(true), 2.5);
+    drawCodes(context, view, this.codes(), this.now.labels, new Array(10).fill(true), 2.5);
     if (this.from) chart.request();
   }
 }

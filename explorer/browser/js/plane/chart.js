@@ -2,7 +2,9 @@
 // its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
 import { keep, recalled } from "../base/address.js";
+import { classLook, paintMark } from "../base/classes.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
+import { shortPoint } from "../base/format.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
@@ -15,7 +17,7 @@ const DOUBLE_CLICK_MS = 400; // as in figures.py
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_PIXELS = { plain: 8, shift: 40 };
 const USUAL_DECIMALS = 2; // of a chart that is not there yet
-const MAP_HELP = "Latent map. Arrow keys move over it, Enter keeps the point, plus and minus zoom, 0 shows all.";
+const KEYS_HELP = "Arrow keys move over it, Enter keeps the point, plus and minus zoom, 0 shows all.";
 const LEGEND_HELP = "Click: hide or show on all maps. Double-click, or click with Shift: this class alone.";
 const HIDDEN = "hidden"; // the name under which the address has the labels of the hidden classes
 
@@ -27,6 +29,7 @@ export class Chart {
    * @param {string | null} key  as Streamlit has it; null where the viewport is given to `attachTo`
    * @param {object} handlers
    *   paint(context, chart), over all
+   *   about(chart) -> what the map shows, in words
    *   pick(z) -> what takes it back
    *   and if need be
    *   codes() -> the bank whose codes are shown
@@ -49,7 +52,7 @@ export class Chart {
     if (view && view !== this.view) this.attachTo(view);
   }
 
-  attachTo(view, label = MAP_HELP) {
+  attachTo(view) {
     this.detach();
     this.view = view;
     if (this.key) Chart.attached.set(this.key, this);
@@ -62,7 +65,6 @@ export class Chart {
     stage.append(this.layers);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
-    stage.setAttribute("aria-label", label);
     this.listen();
     this.request();
   }
@@ -226,9 +228,11 @@ export class Chart {
   // What a legend entry says, does and shows; set again each time Plotly has drawn it again.
   markLegend() {
     const shown = this.view.shown();
-    this.view.legend().forEach(({ entry }, i) => {
-      Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: entry.textContent, ariaPressed: shown[i] });
-      entry.style.opacity = shown[i] ? 1 : 0.4;
+    this.view.legend().forEach(({ entry, mark, text }, i) => {
+      Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: text.textContent, ariaPressed: shown[i] });
+      paintMark(mark.querySelector("path"), i);
+      mark.style.opacity = shown[i] ? 1 : 0.25;
+      text.style.textDecoration = shown[i] ? "" : "line-through";
       if (entry.querySelector("title")) return;
       const title = document.createElementNS(entry.namespaceURI, "title");
       title.textContent = LEGEND_HELP;
@@ -265,25 +269,30 @@ export class Chart {
       if (bank) this.paintCodes(bank);
     }
     if (this.cursor) this.handlers.hover?.(this.view.toPlane(this.cursor), this);
+    this.tellAbout();
     const context = this.clear(this.over);
     clipped(context, frame, () => this.handlers.paint(context, this));
+  }
+
+  tellAbout() {
+    const { stage } = this.view;
+    const label = `${this.handlers.about(this)}. ${KEYS_HELP}`;
+    if (stage.getAttribute("aria-label") !== label) stage.setAttribute("aria-label", label);
+  }
+
+  // A point as the map's own scale has it.
+  pointInWords(z) {
+    return shortPoint(z, this.decimals());
   }
 
   // The codes of a bank under the axes, unless they stand there as they are.
   paintCodes(bank) {
     const { view } = this;
-    const classes = view.classes();
-    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth()]);
+    const [{ size }] = view.classes();
+    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth(), classLook()]);
     if (state === this.painted) return;
     this.painted = state;
-    const [{ size, opacity }] = classes;
-    this.cloud.paint(
-      view,
-      bank,
-      classes.map(({ colour }) => colour),
-      view.shown(),
-      { point: { size, opacity } },
-    );
+    this.cloud.paint(view, bank, view.shown(), { size });
   }
 
   clear(canvas) {

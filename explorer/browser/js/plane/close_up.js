@@ -9,17 +9,16 @@ import { Chart } from "./chart.js";
 const CLOSE_UP_MARGIN = { left: 40, right: 6, top: 6, bottom: 22 };
 const TICK_ROOM = 70; // for each label under the plane
 const MOST_TICKS = 6;
-const CLOSE_UP_HELP = "Close up. Arrow keys move over it, Enter keeps the point.";
 const HOME = [
   [-1, 1],
   [-1, 1],
 ]; // until the page says what to show
 
 export class CloseUp extends Chart {
-  constructor(parent, handlers, { label = CLOSE_UP_HELP, className = "latent-window", pans = false } = {}) {
+  constructor(parent, handlers, { className = "latent-window", pans = false } = {}) {
     super(null, handlers);
     const stage = element("div", className, parent);
-    this.attachTo(new CanvasViewport(stage, { home: HOME, margin: CLOSE_UP_MARGIN, pans }), label);
+    this.attachTo(new CanvasViewport(stage, { home: HOME, margin: CLOSE_UP_MARGIN, pans }));
   }
 
   drawAxes(context, ink) {

@@ -1,16 +1,16 @@
 // A chart of our own where Plotly is not: axes and a legend, around a canvas's viewport.
 
-import { CHART_STYLE, drawAxes } from "../base/axes.js";
-import { cleared, element } from "../base/dom.js";
+import { chartStyle, drawAxes } from "../base/axes.js";
+import { classMark } from "../base/classes.js";
+import { cleared, element, theme } from "../base/dom.js";
 import { niceStep, stepTicks } from "../base/ticks.js";
 import { CanvasViewport } from "./canvas_viewport.js";
-import { POINT } from "./cloud.js";
 
 const PLOT_MARGIN = { left: 4, right: 4, top: 30, bottom: 24 };
 const TICK_PIXELS = { x: 90, y: 50 }; // between two ticks, at least
 
 export class Plot {
-  // classes: [[name, colour]]; x and y: the ranges that must be in view at first; dot: the size of a code's mark
+  // classes: their names; x and y: the ranges that must be in view at first; dot: the size of a code's mark
   constructor(parent, { classes, x, y, dot }) {
     this.root = element("div", "latent-plot", parent);
     this.back = element("canvas", "latent-axes", this.root);
@@ -19,7 +19,7 @@ export class Plot {
       home: [x, y],
       margin: PLOT_MARGIN,
       pans: true,
-      classes: classes.map(([name, colour]) => ({ ...POINT, name, colour, size: dot, shown: true })),
+      classes: classes.map((name) => ({ name, size: dot, shown: true })),
       legend: this.legend(classes),
     });
     this.view.listen(() => this.request());
@@ -28,10 +28,9 @@ export class Plot {
 
   legend(classes) {
     const legend = element("div", "legend", this.root);
-    return classes.map(([name, colour]) => {
+    return classes.map((name, label) => {
       const entry = element("button", "traces", legend, { type: "button" });
-      const mark = element("span", "legendpoints", entry);
-      mark.style.background = colour;
+      const mark = classMark(entry, label, "legendpoints");
       return { entry, mark, text: element("span", "legendtext", entry, { textContent: name }) };
     });
   }
@@ -53,6 +52,6 @@ export class Plot {
       y: stepTicks(frame.y, { step: niceStep(TICK_PIXELS.y * unit), grid: true }),
     };
     const context = cleared(this.back, this.root.clientWidth, this.root.clientHeight);
-    drawAxes(context, frame, ticks, CHART_STYLE)(context);
+    drawAxes(context, frame, ticks, chartStyle(theme().ink))(context);
   }
 }

@@ -145,9 +145,7 @@ class PlotlyViewport extends Viewport {
   classes() {
     return (this.plot._fullData ?? []).map(({ name, visible, marker }) => ({
       name,
-      colour: marker.color,
       size: marker.size,
-      opacity: marker.opacity,
       shown: visible === true,
     }));
   }

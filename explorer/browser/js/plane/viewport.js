@@ -14,9 +14,7 @@ import { decimalsOf, exact } from "../base/format.js";
  *
  * @typedef {object} PlaneClass  How the codes of a class are drawn, and whether they are.
  * @property {string} name
- * @property {string} colour  "#rrggbb"
  * @property {number} size  the diameter of a point, in CSS pixels
- * @property {number} opacity
  * @property {boolean} shown
  *
  * @typedef {object} LegendEntry  The element of a class in the legend, and in it the mark and the text.

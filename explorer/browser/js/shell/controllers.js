@@ -18,6 +18,8 @@
  *   holds on to nothing outside of it
  */
 
+import { showShapes } from "../base/classes.js";
+
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 let kinds = {};
 
@@ -32,6 +34,7 @@ export const controllerOf = (name) => [...controllers.values()].find((controller
 
 // Let the controller of a page show its data, in a mount; see Controller.
 export function update({ data, parentElement, tell }) {
+  showShapes(Boolean(data.shapes));
   if (!controllers.has(parentElement)) {
     controllers.set(parentElement, controllerOf(data.page) ?? new kinds[data.page](parentElement));
   }

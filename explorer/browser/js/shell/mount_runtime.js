@@ -1,6 +1,7 @@
 // What all pages share: the controller of each page, the banks, the tools of the view, and the watch over the connection.
 // It is mounted once.
 
+import { announce } from "../base/announce.js";
 import { reveal } from "../base/probe.js";
 import { addBank, bankIds, bankOf } from "../model/banks.js";
 import { Encoder } from "../model/encoder.js";
@@ -48,6 +49,7 @@ let watched = false;
 export default function ({ setStateValue }) {
   if (watched) return;
   watched = true;
+  announce("");
   joinEntries();
   offerViewTools();
   watchConnection(() => setStateValue("reconnected", Date.now()));

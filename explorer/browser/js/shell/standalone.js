@@ -1,6 +1,7 @@
 // The explorer as one file: this page, its state, and the few things that the app leaves to its server. The maps, the
 // marks, the tiles and the player are the app's own controllers; they are updated here as a rerun updates them there.
 
+import { announce } from "../base/announce.js";
 import { fromBase64 } from "../base/bytes.js";
 import { element } from "../base/dom.js";
 import { exact, FARTHEST } from "../base/format.js";
@@ -98,7 +99,7 @@ class Standalone {
   classes(parent, side) {
     const select = element("select", "latent-select", parent);
     select.setAttribute("aria-label", `Class to decode, ${side}`);
-    this.planes[side].classes.forEach(([name], label) =>
+    this.planes[side].classes.forEach((name, label) =>
       element("option", "", select, { value: label, textContent: name }),
     );
     this.selects.push(() => (select.value = this.planes[side].label));
@@ -112,7 +113,7 @@ class Standalone {
     const page = element("main", "", document.body);
     const line = element("div", "alone-line", page);
     element("div", "latent-help", line, { textContent: HELP.maps });
-    for (const name of ["manifold", "prior"]) {
+    for (const name of ["manifold", "prior", "shapes"]) {
       toggle(line, name, this.view[name], (on) => {
         this.view[name] = on;
         this.update();
@@ -153,8 +154,8 @@ class Standalone {
 
   updateMap(side) {
     const { id, label, z, radius } = this.planes[side];
-    const { manifold, prior } = this.view;
-    const data = { page: "maps", side, bank: id, label, z, radius, manifold, prior };
+    const { manifold, prior, shapes } = this.view;
+    const data = { page: "maps", side, bank: id, label, z, radius, manifold, prior, shapes };
     const tell = (picked) => {
       this.planes[side].z = picked.z;
       this.updateMap(side);
@@ -189,7 +190,7 @@ class Standalone {
       const figure = element("figure", "column", near);
       const label = bank.labels[index];
       imageElement(figure, bank.decode(bank.code(index), label), `test image ${index}, reconstructed`);
-      element("figcaption", "", figure, { textContent: this.planes[side].classes[label][0] });
+      element("figcaption", "", figure, { textContent: this.planes[side].classes[label] });
     }
   }
 
@@ -243,11 +244,13 @@ class Standalone {
       this.before = before;
       this.updatePaths();
     };
-    const data = { page: "interpolate", sides, kind: this.view.path, snap: this.view.snap, prior: this.view.prior };
+    const { path: kind, snap, prior, shapes } = this.view;
+    const data = { page: "interpolate", sides, kind, snap, prior, shapes };
     update({ data, parentElement: this.mounts.paths, tell });
   }
 }
 
+announce("");
 serve({ interpolate: Interpolate, maps: Maps });
 findViewportsBy((key) => viewports.get(key));
 reveal({ bankOf, viewportOf });

@@ -1,12 +1,14 @@
 // What the colours and lines of a chart of our own mean.
 
+import { classMark } from "../base/classes.js";
 import { element } from "../base/dom.js";
 
 // The classes as buttons that say whether each is shown; `toggled` is called with the label of the one that is clicked.
-export function classButtons(names, palette, shown, toggled) {
+export function classButtons(names, shown, toggled) {
   return names.map((name, label) => {
-    const button = element("button", "latent-class", null, { type: "button", textContent: name });
-    button.style.setProperty("--ink", palette[label]);
+    const button = element("button", "latent-class", null, { type: "button" });
+    classMark(button, label);
+    button.append(name);
     button.setAttribute("aria-pressed", shown[label]);
     button.onclick = () => {
       toggled(label);
@@ -16,11 +18,11 @@ export function classButtons(names, palette, shown, toggled) {
   });
 }
 
-// The classes, each with a dot in its colour.
-export function classDots(names, palette) {
+// The classes, each with its mark.
+export function classMarks(names) {
   return names.map((name, label) => {
     const item = element("span", "");
-    element("i", "latent-dot", item).style.background = palette[label];
+    classMark(item, label);
     item.append(name);
     return item;
   });

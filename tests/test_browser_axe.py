@@ -1,0 +1,120 @@
+"""WCAG 2.1 A and AA: by axe-core on every page in both themes and at three widths, and what axe does not look for."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from chromium import ready, settle, visit
+
+pytestmark = pytest.mark.browser
+PAGES = {
+    "maps": ("?z1_left=25&z2_left=15", "map_left", "map_right"),  # where no code is near
+    "interpolate": ("", "path_left", "path_right"),
+    "classes": ("", "style_map"),
+    "bound": ("", "bound_map"),
+    "draw": ("", "draw_left", "draw_right"),
+    "replay": ("",),
+    "train": ("",),
+}
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
+WIDTHS = (1400, 900, 390)
+NAMES = """() => [...document.querySelectorAll("button, input, select, [role=application], [role=slider]")]
+  .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+  .map((node) => {
+    const shown = (node.labels?.[0] ?? node).cloneNode(true);
+    for (const hidden of shown.querySelectorAll("[aria-hidden=true]")) hidden.remove();
+    return node.getAttribute("aria-label") ?? shown.textContent;
+  })"""
+
+
+def violations(page):
+    """What axe-core finds wrong: the rule, the element and the reason."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(rule["id"], node["html"], node["failureSummary"]) for rule in found for node in rule["nodes"]]
+
+
+def looks(page):
+    """Every theme and width, in turn."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(300)  # Streamlit lays charts out anew after a pause of its own
+            ready(page)
+            yield scheme, width
+
+
+@pytest.mark.fault(
+    "one text had a contrast of 4.29 : 1, no page had a heading, maps and buttons had no names of their own"
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_for_every_eye_and_for_none(new_tab, address, name):
+    page = new_tab()
+    query, *charts = PAGES[name]
+    visit(page, f"{address}/{'' if name == 'maps' else name}{query}", *charts)
+    page.wait_for_function("!document.querySelector('.latent-waiting')")
+    headings = page.locator("h1, h2, h3").evaluate_all("all => all.map((each) => each.tagName + each.textContent)")
+    assert headings[0] == f"H1{name.title()}"
+    assert sum(heading.startswith("H1") for heading in headings) == 1
+    assert page.get_by_role("main").count() == page.get_by_role("navigation").count() == 1
+    names = page.evaluate(NAMES)
+    assert not [each for each in names if re.search(r"\bicon\b|_|^\s*$", each)]
+    maps = page.get_by_role("application").evaluate_all("all => all.map((each) => each.ariaLabel)")
+    assert len(set(maps)) == len(maps) == {"bound": 2, "classes": 1, "train": 0}.get(name, 2)
+    for look in looks(page):
+        assert not violations(page), look
+
+
+def test_what_opens_is_for_every_eye_too(new_tab, address):
+    page = new_tab()
+    visit(page, f"{address}/?shapes=1", "map_left", "map_right")
+    page.locator(".st-key-map_left .legendtoggle").nth(3).click()
+    page.get_by_text("take away", exact=True).click()
+    page.wait_for_selector("[class*='st-key-svg_'] button")
+    for look in looks(page):
+        assert not violations(page), look
+
+
+def test_what_is_pinned_by_keys_is_read_out(page, address):
+    visit(page, address, "map_left", "map_right")
+    status = ".latent-unseen[role=status]"
+    assert page.locator(status).text_content() == ""
+    page.locator(".st-key-map_right .latent-stage").focus()
+    for key in ("ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    settle(page, f"document.querySelector('{status}').textContent.includes('near')")
+    number = r"−?\d+\.\d+"
+    said = rf"vae: pinned at z \({number}, {number}\)\. \d+ codes? near\. Nearest test images: \d, \d, \d, \d, \d\."
+    assert re.fullmatch(said, page.locator(status).text_content())
+    label = page.locator(".st-key-map_right .latent-stage").get_attribute("aria-label")
+    shown = "Map of vae: codes of 10,000 test images in 10 classes"
+    assert re.match(rf"{shown}, pinned at z \({number}, {number}\)\.", label)
+
+
+@pytest.mark.fault("who could not tell the colours of two classes apart could not tell the classes apart")
+def test_each_class_has_a_shape_of_its_own_on_the_map_and_in_the_legend(page, address):
+    visit(page, address, "map_left", "map_right")
+    marks = page.locator(".st-key-map_left .legendpoints path")
+
+    def shapes():
+        """Each mark of the legend, and how many pixels the codes of the left map cover."""
+        count = """() => { const cloud = document.querySelector('.st-key-map_left .latent-cloud');
+          const { data } = cloud.getContext('2d').getImageData(0, 0, cloud.width, cloud.height);
+          return data.reduce((sum, value, i) => sum + (i % 4 === 3 && value > 128), 0) }"""
+        return marks.evaluate_all("all => all.map((path) => path.getAttribute('d'))"), page.evaluate(count)
+
+    dots, covered = shapes()
+    assert len(set(dots)) == 1
+    page.get_by_text("shapes", exact=True).click()
+    page.wait_for_url("**shapes=1**")
+    ready(page)
+    shaped, more = shapes()
+    assert len(set(shaped)) == 10
+    assert more > 1.5 * covered
+    page.reload()
+    visit(page, page.url, "map_left", "map_right")
+    assert shapes()[0] == shaped
+    page.get_by_text("shapes", exact=True).click()
+    page.wait_for_function("!location.search.includes('shapes')")
+    ready(page)
+    assert shapes() == (dots, covered)
