@@ -27,7 +27,7 @@ class Firefox:
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
-        self.open = driver.navigate
+        self.load = driver.navigate
 
     def js(self, script: str, *arguments: Any) -> Any:
         """What a script in the page returns."""
@@ -50,7 +50,7 @@ class WebKit:
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
-        self.open = driver.get
+        self.load = driver.get
         self.js = driver.execute_script
 
     def _mouse(self, x: float, y: float) -> Any:

@@ -74,7 +74,7 @@ def go(engine, page):
 
 
 def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
-    engine.open(f"{address}/?right=cvae")
+    engine.load(f"{address}/?right=cvae")
     engine.js("window.errors = []; addEventListener('error', (event) => errors.push(event.message))")
     shown(engine, "Maps")
 

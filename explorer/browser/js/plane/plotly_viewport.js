@@ -46,7 +46,7 @@ class PlotlyViewport extends Viewport {
     if (Object.keys(event).some((name) => /^[xy]axis.range/.test(name)) && !this.shows(this.asked)) {
       const end = (name, i) => event[`${name}.range`]?.[i] ?? _fullLayout[name].range[i];
       const box = AXES.map((name) => [end(name, 0), end(name, 1)]);
-      this.asked = bounded(box, this.home, this.asked);
+      this.asked = bounded(box, this.home);
       if (String(this.asked) !== String(box)) requestAnimationFrame(() => this.lookAt(this.asked));
     }
     AXES.forEach((name, i) => {

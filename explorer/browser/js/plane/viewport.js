@@ -36,14 +36,19 @@ const BUTTONS = ".latent-zoom";
 const WIDEST = 4; // view, in widths of what there is to see
 const NARROWEST = 1e-7;
 
-// What is looked at where a box is asked for: a view of bearable width whose middle lies where there is something to see.
-// home: the box of all that there is; before: what is looked at until then
-export function bounded(box, home, before) {
+// How many times as wide a box may become, so that it is neither too wide nor too narrow to see something.
+function widening(box, home, factor) {
   const width = Math.max(...box.map(([low, high], axis) => (high - low) / (home[axis][1] - home[axis][0])));
-  if (!(width > NARROWEST && width < WIDEST)) return before;
+  return Math.min(Math.max(factor, NARROWEST / width), WIDEST / width);
+}
+
+// The view that is nearest to a box, is of bearable width, and has its middle where there is something to see.
+export function bounded(box, home) {
+  const factor = widening(box, home, 1);
   return box.map(([low, high], axis) => {
+    const half = (factor * (high - low)) / 2;
     const middle = Math.min(Math.max((low + high) / 2, home[axis][0]), home[axis][1]);
-    return [middle - (high - low) / 2, middle + (high - low) / 2];
+    return factor === 1 && (low + high) / 2 === middle ? [low, high] : [middle - half, middle + half];
   });
 }
 
@@ -126,12 +131,12 @@ export class Viewport {
   zoom(at, factor) {
     const { x, y } = this.frame();
     const z = this.toPlane(at);
-    this.lookWithin([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * factor)));
+    const allowed = this.home ? widening([x, y], this.home, factor) : factor;
+    this.lookWithin([x, y].map((range, axis) => range.map((end) => z[axis] + (end - z[axis]) * allowed)));
   }
 
   lookWithin(box) {
-    const { x, y } = this.frame();
-    this.look(this.home ? bounded(box, this.home, [x, y]) : box);
+    this.look(this.home ? bounded(box, this.home) : box);
   }
 
   // The decimals that tell pixels apart.
