@@ -129,7 +129,7 @@ VAE_ARROWS = {
     "images.grey": set(),
     "images.ink": set(),
     "images.mnist_form": {"images.ink"},
-    "images.sheet": {"images.tensors"},
+    "images.sheet": {"images.grey", "images.tensors"},
     "images.sources": {
         "architecture",
         "commands",

@@ -36,7 +36,7 @@ def test_the_set_itself_goes_before_the_picture(tmp_path, monkeypatch):
         sources.load_test_split("mnist", tmp_path)
 
 
-@pytest.mark.parametrize("change", ["a pixel", "a label", "an image less", "no labels", "no picture", "another"])
+@pytest.mark.parametrize("change", ["a pixel", "a label", "a row less", "no picture", "another"])
 def test_a_picture_of_anything_else_is_refused(change, tmp_path, monkeypatch):
     file, split = tmp_path / "other.png", sheet.read(PICTURE)
     images, labels = split.images.clone(), split.labels.clone()
@@ -44,9 +44,8 @@ def test_a_picture_of_anything_else_is_refused(change, tmp_path, monkeypatch):
         images[77, 3, 4] += 1
     if change == "a label":
         labels[77] = (labels[77] + 1) % 10
-    sheet.write(file, Split(images, labels[: 9_999 if change == "an image less" else None]))
-    if change == "no labels":
-        Image.open(PICTURE).save(file)
+    kept = 9_900 if change == "a row less" else 10_000
+    sheet.write(file, Split(images[:kept], labels[:kept]))
     if change == "no picture":
         file.write_bytes(b"no")
     if change == "another":
