@@ -88,6 +88,8 @@ def test_what_there_is_to_see_stays_in_view_however_one_zooms_and_drags(page, ad
     page.mouse.move(*corner)
     for _ in range(25):
         page.mouse.wheel(0, 400)
+        drawn(page)
+    at_rest(page)  # Plotly forgets a zoom whose drawing a drag interrupts
     for _ in range(6):
         page.mouse.move(*corner)
         page.mouse.down()
