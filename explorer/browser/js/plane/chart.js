@@ -15,7 +15,7 @@ const DOUBLE_CLICK_MS = 400; // as in figures.py
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_PIXELS = { plain: 8, shift: 40 };
 const USUAL_DECIMALS = 2; // of a chart that is not there yet
-const HELP = "Arrow keys move over it, Enter keeps the point.";
+const KEYS_HELP = "Arrow keys move over it, Enter keeps the point.";
 const LEGEND_HELP = "Click: hide or show on all maps. Double-click: this class alone.";
 
 export class Chart {
@@ -254,7 +254,7 @@ export class Chart {
 
   tellAbout() {
     const { stage } = this.view;
-    const label = `${this.handlers.about(this)}. ${HELP}`;
+    const label = `${this.handlers.about(this)}. ${KEYS_HELP}`;
     if (stage.getAttribute("aria-label") !== label) stage.setAttribute("aria-label", label);
   }
 
