@@ -78,7 +78,7 @@ def test_an_elbo_that_has_not_settled_is_shown_with_what_it_may_be_off():
     unsettled = ANALYSIS._replace(terms=TERMS._replace(elbo_error=0.37))
     for analysis, times in ((ANALYSIS, 0), (unsettled, 3)):
         notes = [note for *_, note in formulas.terms(analysis, "nats", False)]
-        assert sum("± 0.37 nats" in note for note in notes) == times  # amortization gap, ELBO, reconstruction
+        assert sum("± 0.37 nats" in note for note in notes) == times  # gap, ELBO, reconstruction
         assert sum(r"\pm 0.37" in tex for tex, _ in formulas.formulas(analysis, "nats", "", None)) == min(times, 2)
 
 

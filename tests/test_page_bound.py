@@ -171,7 +171,7 @@ def test_bound_says_plainly_that_quadrature_needs_a_plane(own_folder, monkeypatc
     assert len(app.get("plotly_chart")) == 0
     assert ("Quadrature needs D ≤ 2" in html(app)) == (dimensions == 3)
     assert ("exact, by quadrature" in html(app)) == (dimensions == 1)
-    assert f"IW-{bound.DRAWS:,}" in html(app)
+    assert f"IW of {bound.DRAWS:,} draws" in html(app)
 
 
 @pytest.mark.fault("a request had no bound in time or memory")

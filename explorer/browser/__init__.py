@@ -17,6 +17,7 @@ from streamlit.components import v2 as components
 
 from explorer.browser import modules
 from explorer.browser.payloads import Payload
+from explorer.markup import terms
 from explorer.memory import memory
 
 SHELL = Path(__file__).parent / "js" / "shell"
@@ -38,7 +39,7 @@ def standalone() -> str:
 
 def runtime() -> None:
     """Mount what all pages share; it asks for a run when the browser is back after a lost connection."""
-    _runtime(key="runtime", on_reconnected_change=lambda: None)
+    _runtime(key="runtime", data=terms.told(), on_reconnected_change=lambda: None)
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:

@@ -1,8 +1,9 @@
 """Quantities as HTML: an equation whose terms are numbers, and the same terms as lengths of one bar.
 
-terms     log p(x)  -  approximation gap  -  amortization gap  =  ELBO  =  reconstruction  -  KL
+terms     log p(x)  -  gap  =  ELBO  =  reconstruction  -  KL
+total     gap  =  approximation  +  amortization
 bar       |  reconstruction                                          |  KL  |      both rows are equally long,
-          |  -log p(x)    |  approximation gap  |  amortization gap         |      for each of them is -elbo
+          |  -log p(x)    |  approximation      |  amortization             |      for each of them is -elbo
 """
 
 import math
@@ -10,17 +11,20 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from explorer.markup import terms
+
 NATS = {"nats": 1.0, "bits": math.log(2)}  # in one of the unit
 TICKS = 10  # at most, along a bar
 LETTER = 0.0066  # the share of a bar that a letter of its labels takes, on a narrow page
 
 
 class Part(NamedTuple):
-    """A quantity with its name, and the kind that gives it its colour in the style sheet."""
+    """A quantity with its name, the kind that gives it its colour in the style sheet, and its term in the glossary."""
 
     name: str
     nats: float
     kind: str = ""
+    term: str = ""
 
 
 def number(nats: float, unit: str, decimals: int = 2) -> str:
@@ -43,11 +47,27 @@ def equation(terms: Sequence[tuple[str, Part, str]], unit: str) -> str:
         unit: "nats" or "bits".
     """
     cells = [
-        f'<div class="latent-term">{_swatch(part.kind)}{escape(part.name)}<strong><span>{operator}</span>'
+        f'<div class="latent-term">{_swatch(part.kind)}{_name(part)}<strong><span>{operator}</span>'
         f"{number(part.nats, unit)}</strong><small>{escape(note)}</small></div>"
         for operator, part, note in terms
     ]
     return f'<div class="latent-terms">{"".join(cells)}</div>'
+
+
+def total(whole: Part, parts: Sequence[tuple[Part, str]], unit: str) -> str:
+    """A quantity as the sum of its parts, each with what it is in parentheses, in one line.
+
+    Args:
+        whole: The sum.
+        parts: Quantities, and a sentence on each.
+        unit: "nats" or "bits".
+    """
+    summands = " + ".join(
+        f"<strong>{number(part.nats, unit)}</strong> ({_swatch(part.kind)}{_name(part)}: {escape(said)})"
+        for part, said in parts
+    )
+    value = f"{_name(whole)} <strong>{number(whole.nats, unit)}</strong>"
+    return f'<div class="latent-said latent-total">{value} = {summands}</div>'
 
 
 def bar(cuts: Sequence[Sequence[Part]], start: Part, unit: str) -> str:
@@ -92,6 +112,10 @@ def ticks(low: float, high: float) -> list[float]:
     step = next(step for step in (1, 2, 5, 10) if (high - low) / (step * power) < TICKS) * power
     last = high - 0.05 * (high - low)  # there is the name of the unit
     return [i * step for i in range(math.floor(low / step) + 2, math.floor(last / step) + 1)]
+
+
+def _name(part: Part) -> str:
+    return terms.term(part.term, part.name) if part.term else escape(part.name)
 
 
 def _swatch(kind: str) -> str:

@@ -214,7 +214,7 @@ _FORMULAS: tuple[Callable[[_Numbers], Formula], ...] = (
 
 
 def terms(analysis: Analysis, unit: str, conditional: bool) -> list[tuple[str, Part, str]]:
-    """log p(x) less the two gaps = ELBO = reconstruction - KL: operators, numbers, and notes on them.
+    """log p(x) less the gap = ELBO = reconstruction - KL: operators, numbers, and notes on them.
 
     Args:
         analysis: Has the numbers.
@@ -224,20 +224,39 @@ def terms(analysis: Analysis, unit: str, conditional: bool) -> list[tuple[str, P
     x, xz = _symbols(conditional)
     has = analysis.terms
     known = "exact" if has.settled else "not settled"
-    off = "" if has.settled else f", ± {number(has.error, unit)} {unit}"
-    elbo_off = "" if has.elbo_settled else f", ± {number(has.elbo_error, unit)} {unit}"
+    error, elbo_error = 0.0 if has.settled else has.error, 0.0 if has.elbo_settled else has.elbo_error
+    elbo_off, gap_off = (f", ± {number(off, unit)} {unit}" if off else "" for off in (elbo_error, error + elbo_error))
     return [
-        ("", Part(f"log p({x})", has.log_px, "exact"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
-        ("−", Part("approximation gap", has.approximation_gap, "approximation"), f"what the best Gaussian loses{off}"),
+        ("", Part(f"log p({x})", has.log_px, "exact", "log p(x)"), f"{known}, ± {number(has.error, unit, 3)} {unit}"),
+        ("−", Part("gap", has.approximation_gap + has.amortization_gap, "", "gap"), f"what the bound misses{gap_off}"),
+        ("=", Part("ELBO", has.elbo, "", "ELBO"), f"the bound{elbo_off}"),
         (
-            "−",
-            Part("amortization gap", has.amortization_gap, "amortization"),
-            f"what one encoder for all adds{elbo_off}",
+            "=",
+            Part(f"E log p({xz})", has.reconstruction, "reconstruction", "reconstruction"),
+            f"reconstruction{elbo_off}",
         ),
-        ("=", Part("ELBO", has.elbo), f"the bound{elbo_off}"),
-        ("=", Part(f"E log p({xz})", has.reconstruction, "reconstruction"), f"reconstruction{elbo_off}"),
-        ("−", Part("KL(q ‖ p(z))", has.kl, "kl"), "how far q is from the prior"),
+        ("−", Part("KL(q ‖ p(z))", has.kl, "kl", "KL"), "how far q is from the prior"),
     ]
+
+
+def gap(analysis: Analysis) -> tuple[Part, list[tuple[Part, str]]]:
+    """The gap, and its two parts with a sentence on each.
+
+    Args:
+        analysis: Has the numbers.
+    """
+    has = analysis.terms
+    parts = [
+        (
+            Part("approximation", has.approximation_gap, "approximation", "approximation"),
+            "no single Gaussian fits better",
+        ),
+        (
+            Part("amortization", has.amortization_gap, "amortization", "amortization"),
+            "what one encoder for all images loses",
+        ),
+    ]
+    return Part("gap", has.approximation_gap + has.amortization_gap, "", "gap"), parts
 
 
 def cuts(analysis: Analysis, conditional: bool) -> tuple[list[list[Part]], Part]:
@@ -253,8 +272,8 @@ def cuts(analysis: Analysis, conditional: bool) -> tuple[list[list[Part]], Part]
         [Part(f"−E log p({xz})", -has.reconstruction, "reconstruction"), Part("KL", has.kl, "kl")],
         [
             Part(f"−log p({x})", -has.log_px, "exact"),
-            Part("approximation gap", has.approximation_gap, "approximation"),
-            Part("amortization gap", has.amortization_gap, "amortization"),
+            Part("approximation", has.approximation_gap, "approximation"),
+            Part("amortization", has.amortization_gap, "amortization"),
         ],
     ]
     return ways, Part("perfect", -has.perfect)

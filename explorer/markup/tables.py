@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from explorer.markup import terms
+
 
 def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, title: str) -> str:
     """A table of numbers as HTML.
@@ -16,10 +18,11 @@ def table(heads: Sequence[str], rows: Mapping[str, Sequence[str]], chosen: str, 
 
     def cells(cell: str, values: Sequence[str]) -> str:
         marks = [' class="chosen"' if head == chosen else "" for head in heads]
-        return "".join(f"<{cell}{mark}>{escape(value)}</{cell}>" for mark, value in zip(marks, values, strict=True))
+        pairs = zip(marks, values, strict=True)
+        return "".join(f"<{cell}{mark}>{terms.explained(value)}</{cell}>" for mark, value in pairs)
 
     body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{cells("td", values)}</tr>' for name, values in rows.items()
+        f'<tr><th scope="row">{terms.explained(name)}</th>{cells("td", values)}</tr>' for name, values in rows.items()
     )
     top = f"<tr><td></td>{cells('th', heads)}</tr>"
     return f'<table class="latent-table" title="{escape(title)}">{top}{body}</table>'

@@ -17,6 +17,7 @@ from explorer.cache.results import BoundImage, BoundModel
 from explorer.extent import pair
 from explorer.markup import bars, formulas, images
 from explorer.markup.bars import Part
+from explorer.markup.terms import term
 from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Analysis
 from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
@@ -29,7 +30,10 @@ PLANE = 3.8  # the 3 sigma of a prior, with a margin
 STEP = 0.1
 FAMILY_PLANE = 6.0  # a small sigma spreads the codes
 HEIGHT = 350
-HELP = "Shaded: where this image's code must be. Ellipse: where the encoder puts it. Click a map for another image."
+HELP = (
+    f"Shaded: where this image's {term('code')} must be (the {term('posterior')}). Ellipse: where the encoder puts it "
+    f"({term('q')}). Click a map for another image."
+)
 SCALE = 4
 IMAGES = 236  # pixels of the screen, of two images and the gap between them
 
@@ -249,8 +253,9 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     show_planes(model, image, analysis)
     with st.container(gap="xsmall"):
         conditional = model.checkpoint.config.conditional
-        terms, cuts = formulas.terms(analysis, state.unit, conditional), formulas.cuts(analysis, conditional)
-        st.html(bars.equation(terms, state.unit) + bars.bar(*cuts, state.unit))
+        equation, cuts = formulas.terms(analysis, state.unit, conditional), formulas.cuts(analysis, conditional)
+        split = bars.total(*formulas.gap(analysis), state.unit)
+        st.html(bars.equation(equation, state.unit) + split + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
     show_bernoulli_pair(model, image, family)
     if model.checkpoint.config.codes_are_modes:
@@ -392,20 +397,20 @@ def show_estimates(model: BoundModel, image: BoundImage) -> None:
     with st.spinner("Sampling …"):
         estimates = bound.estimate(model.checkpoint, image.pixels, image.label)
     drawn = {
-        "ELBO": estimates.elbo,
-        f"IW-{bound.DRAWS:,}": estimates.importance,
-        "simple Monte Carlo": estimates.simple_monte_carlo,
+        "ELBO": ("ELBO", estimates.elbo),
+        f"IW of {bound.DRAWS:,} draws": ("IW", estimates.importance),
+        "simple Monte Carlo": ("simple Monte Carlo", estimates.simple_monte_carlo),
     }
     terms = [
-        ("", Part(name, nats), f"its draws scatter by {bars.number(error, unit)} {unit}")
-        for name, (nats, error) in drawn.items()
+        ("", Part(name, nats, term=known), f"its draws scatter by {bars.number(error, unit)} {unit}")
+        for name, (known, (nats, error)) in drawn.items()
     ]
     if estimates.log_px is not None:
         nats, error = estimates.log_px
         known = "exact, by quadrature"
         if not error <= bound.TOLERANCE_NATS:
             known = f"by quadrature, not settled, ± {bars.number(error, unit)} {unit}"
-        terms.insert(0, ("", Part("log p(x)", nats, "exact"), known))
+        terms.insert(0, ("", Part("log p(x)", nats, "exact", "log p(x)"), known))
     with st.container(horizontal=True):
         st.html(images.img(image.pixels, SCALE, "the image"), width="content")
         st.html(bars.equation(terms, unit))

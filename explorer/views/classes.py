@@ -10,7 +10,7 @@ from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
-from explorer.markup import images
+from explorer.markup import images, terms
 from explorer.quantities import decode, points
 from explorer.state import CLASSES, SAMPLES, SEEDS, ExplorerState, point, whole
 from explorer.views import parts, takeaway
@@ -25,7 +25,7 @@ def render() -> None:
     if not names:
         st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
         return
-    head = parts.first_line("Move over the map to see one style in every class. Click to keep it.")
+    head = parts.first_line(f"Move over the map to see one {terms.term('style')} in every class. Click to keep it.")
     with head:
         parts.offer_shapes()
     left, right = st.columns(2)

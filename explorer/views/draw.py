@@ -14,7 +14,7 @@ from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
 from explorer.cache.results import Blob
-from explorer.markup import images
+from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import own_image
 from explorer.quantities.bound import shared_sigma
@@ -72,7 +72,7 @@ def show_ten() -> Resource | None:
         return None
     with st.container(horizontal=True, key="draw_style", wrap=False):
         with st.container(width=PAD, gap="xsmall", key="draw_note"):
-            st.html('<div class="latent-heading">Your style in all ten digits</div>')
+            st.html(f'<div class="latent-heading">Your {terms.term("style")} in every class</div>')
             style = parts.choose("style", names)
             browser.bridge("draw", {"part": "note"}, part="_note")
         if style:

@@ -12,12 +12,13 @@ from explorer.browser import payloads
 from explorer.cache import results
 from explorer.cache.checkpoints import Resource
 from explorer.extent import Point, pair
-from explorer.markup import images, tables
+from explorer.markup import images, tables, terms
 from explorer.quantities import decode, paths, points
 from explorer.quantities.paths import Travel
 from explorer.state import PATHS, TEST_IMAGES, ExplorerState, Side, coordinate, one_of, point, rounded, whole
 from explorer.views import parts, takeaway
 
+HELP = f"Drag A and B, or click near one. Below each frame: how many {terms.term('codes near', 'codes lie near')} it."
 SIDES: tuple[Side, Side] = ("left", "right")
 GIF_SCALE = 6
 GIF_RATE = 20
@@ -26,7 +27,7 @@ UNSEEN = 0.005  # a length that the table shows as 0
 
 def render() -> None:
     """Draw the page."""
-    head = parts.first_line("Drag A and B, or click near one. Below each frame: the codes near it.")
+    head = parts.first_line(HELP)
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
+from explorer.markup import terms
 from explorer.memory import memory
 from explorer.state import FARTHEST, FIELDS, SIGNIFICANT, Side, coordinate
 from vae.storage.file_pair import CheckpointError
@@ -24,6 +25,7 @@ NAMES = {
     "cvae-best": "Best conditional VAE",
 }
 
+EXPLAINED = ("decoder", "error", "KL", "log p(x)", "5-NN")  # of the facts under a map
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
@@ -177,7 +179,8 @@ def say_misnamed() -> None:
 
 def show_facts(resource: Resource) -> None:
     """`facts`, under a map."""
-    st.html(f'<div class="latent-figures">{escape(facts(resource))}</div>')
+    said = terms.mark(escape(facts(resource)), *EXPLAINED)
+    st.html(f'<div class="latent-figures">{said}</div>')
 
 
 def facts(resource: Resource) -> str:

@@ -14,7 +14,7 @@ from explorer.cache import results
 from explorer.cache.checkpoints import Resource
 from explorer.cache.results import BoundModel
 from explorer.extent import Point
-from explorer.markup import images
+from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import decode, points
 from explorer.quantities.points import PinnedPoint
@@ -101,11 +101,14 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payl
 
 def usual(here: PinnedPoint, typical: int) -> str:
     """How usual a point is, in words."""
-    said = f"<strong>{here.codes_near}</strong> code{'s' * (here.codes_near != 1)} near (typically {typical})"
+    near = terms.term("codes near", "code near" if here.codes_near == 1 else "codes near")
+    said = f"<strong>{here.codes_near}</strong> {near} (typically {typical})"
     if here.sigmas is not None:
-        said += f"<br><strong>{here.sigmas:.2f} σ</strong> out, {here.mass_beyond:.0%} of prior beyond"
+        sigma = terms.term("σ of the prior", "σ")
+        said += f"<br><strong>{here.sigmas:.2f}</strong> {sigma} out, {here.mass_beyond:.0%} of the prior beyond"
     if here.codes_near == 0:
-        said += '<br><strong class="latent-warning">extrapolated: no code lies near</strong>'
+        word = terms.term("extrapolated")
+        said += f'<br><strong class="latent-warning">{word}: no code lies near</strong>'
     return said
 
 

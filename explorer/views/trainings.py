@@ -14,7 +14,7 @@ import streamlit as st
 from explorer import access, browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
-from explorer.markup import images
+from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import training_preview
 from explorer.state import plane, to_query
@@ -245,7 +245,7 @@ def show_result(training: Training) -> None:
     except (CheckpointError, ValueError) as error:
         st.error(parts.sentence(error))
         return
-    said = f"On the test images: {metrics_line(test)}."
+    said = f"On the test images: {terms.mark(escape(metrics_line(test)), 'squared error', 'KL', 'ELBO', '5-NN')}."
     where = f" See it on {' · '.join(links(training))}." if links(training) else ""
     st.html(f'<div class="latent-said">{said}{where}</div>')
 

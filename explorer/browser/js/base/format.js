@@ -7,6 +7,9 @@ export const exact = (z) => z.map((value) => Number(value.toPrecision(9))); // a
 // A text with the minus sign of print in place of hyphens.
 export const withMinus = (text) => text.replace(/-/g, "−");
 
+// The word for one thing or for another number of them.
+export const plural = (count, one, many = `${one}s`) => (count === 1 ? one : many);
+
 // How many decimals tell points apart that are a distance from each other, within reason.
 export const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
 

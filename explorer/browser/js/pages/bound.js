@@ -16,11 +16,16 @@ import { drawDot, drawEllipses, drawFrame, drawPrior, drawRing } from "../plane/
 import { Posterior } from "../plane/posterior.js";
 import { Estimates } from "../widgets/estimates.js";
 import { lineKeys } from "../widgets/legend.js";
+import { term } from "../widgets/terms.js";
 
 const KEPT_DRAWS = 8;
 const GLIDE_MS = 350;
 const EDGE = 0.03; // of the view, between its edge and a draw
-const LEGEND = { "area exact": "p(z | x)", "line q": "q: 1σ, 2σ", "line best": "best Gaussian", draw: "draws" };
+const LEGEND = {
+  "area exact": ["posterior", "p(z | x)"],
+  "line q": ["q", "q: 1σ, 2σ"],
+  "line best": ["best Gaussian", "best Gaussian"],
+};
 
 export class Bound {
   constructor() {
@@ -88,7 +93,7 @@ export class Bound {
     const root = (this.drawn = element("div", "latent-again", parent));
     wait(root, true);
     const line = element("div", "latent-line", root);
-    const button = element("button", "latent-button", line, { type: "button", textContent: "encode again" });
+    const button = element("button", "latent-button", line, { type: "button", textContent: "Encode again" });
     button.title = "Draw a z from q and decode it";
     button.onclick = () => this.again();
     element("span", "", line, { textContent: "z ~ q, with log p(x | z)" });
@@ -100,7 +105,9 @@ export class Bound {
     this.close = new CloseUp(root, this.handlers());
     this.close.view.listen(() => this.map.requestOver());
     const legend = element("div", "latent-legend", root);
-    lineKeys(legend, Object.keys(LEGEND)).forEach((text, i) => text.append(Object.values(LEGEND)[i]));
+    const keys = lineKeys(legend, [...Object.keys(LEGEND), "draw"]);
+    for (const [name, text] of Object.values(LEGEND)) term(name, keys.shift(), text);
+    keys[0].append("draws");
   }
 
   take(data, bank, x, [wide, close]) {

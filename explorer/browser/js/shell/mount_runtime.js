@@ -17,6 +17,7 @@ import { Replay } from "../pages/replay.js";
 import { Train } from "../pages/train.js";
 import { plotlyViewport } from "../plane/plotly_viewport.js";
 import { findViewportsBy } from "../plane/viewport.js";
+import { explainTerms } from "../widgets/terms.js";
 import { offerViewTools } from "../widgets/view_tools.js";
 import { joinEntries, watchConnection } from "./connection.js";
 import { controllerOf, serve } from "./controllers.js";
@@ -46,11 +47,12 @@ reveal({
 
 let watched = false;
 
-export default function ({ setStateValue }) {
+export default function ({ data, setStateValue }) {
   if (watched) return;
   watched = true;
   announce("");
   joinEntries();
+  explainTerms(data);
   offerViewTools();
   watchConnection(() => setStateValue("reconnected", Date.now()));
 }

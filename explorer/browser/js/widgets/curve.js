@@ -4,6 +4,7 @@ import { drawLevels } from "../base/axes.js";
 import { clearedInType, clipped, element } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { roundTicks } from "../base/ticks.js";
+import { CURVE_TERMS, termsIn } from "./terms.js";
 
 const CURVE_MARGIN = { left: 52, right: 10, top: 6, bottom: 20 };
 
@@ -22,8 +23,13 @@ export class Curve {
     Object.assign(this, { curve, epochs, colours });
     const last = [...curve.rows.slice(-1), ...curve.within.slice(-1)].sort((a, b) => b[0] - a[0])[0];
     const value = last ? `${longNumber(last[1])} ${curve.unit}` : "";
-    this.said.replaceChildren(element("span", "", null, { textContent: curve.title }));
-    element("strong", "", this.said, { textContent: value });
+    if (!this.value || this.value.dataset.of !== curve.title) {
+      this.said.replaceChildren();
+      termsIn(element("span", "", this.said), curve.title, ...CURVE_TERMS);
+      this.value = element("strong", "", this.said);
+      this.value.dataset.of = curve.title;
+    }
+    this.value.textContent = value;
     this.canvas.setAttribute("aria-label", `${curve.title} ${value}`);
     this.paint();
   }

@@ -2,8 +2,9 @@
 // images.
 
 import { element } from "../base/dom.js";
-import { shortNumber, shortPoint } from "../base/format.js";
+import { plural, shortNumber, shortPoint } from "../base/format.js";
 import { blank, drawPixels, imageCanvas } from "../base/images.js";
+import { term } from "./terms.js";
 
 const NEIGHBOURS = 4;
 
@@ -12,12 +13,33 @@ export class DrawnPanel {
     this.root = element("div", "latent-panel", parent);
     this.context = imageCanvas(this.root, "latent-screen");
     this.said = element("div", "latent-said", this.root);
+    this.buildLines();
     const strip = element("div", "strip", this.root);
     this.columns = Array.from({ length: NEIGHBOURS }, () => {
       const figure = element("figure", "column", strip);
       return { image: imageCanvas(figure), decoded: imageCanvas(figure), caption: element("figcaption", "", figure) };
     });
     this.empty("");
+  }
+
+  // What does not change stays, so that its explanation can be read while the pen moves.
+  buildLines() {
+    this.hint = element("div", "", this.said);
+    this.facts = element("div", "", this.said);
+    this.at = element("div", "", this.facts);
+    const line = (name, text) => {
+      const root = element("div", "", this.facts);
+      term(name, root, text);
+      return element("span", "", root);
+    };
+    this.spread = line("σ of the encoder", "σ");
+    this.error = line("error");
+    this.near = element("div", "", this.facts);
+    this.count = element("span", "", this.near);
+    this.nearTerm = term("codes near", this.near);
+    this.lonely = element("div", "latent-warning", this.facts);
+    term("extrapolated", this.lonely);
+    this.lonely.append(": no code near");
   }
 
   show(bank, { code, q }, x, { decimals, label, radius, sheet }) {
@@ -27,10 +49,16 @@ export class DrawnPanel {
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
-    const lines = [shortPoint(code, decimals), q && `σ (${spread.join(", ")})`, `error ${error.toFixed(1)}`];
-    this.said.replaceChildren(...lines.filter(Boolean).map((line) => element("div", "", null, { textContent: line })));
-    const words = near ? `${near} codes near` : "extrapolated: no code near";
-    element("div", near ? "" : "latent-warning", this.said, { textContent: words });
+    this.hint.textContent = "";
+    this.facts.hidden = false;
+    this.at.textContent = shortPoint(code, decimals);
+    this.spread.parentElement.hidden = !spread;
+    this.spread.textContent = spread ? ` (${spread.join(", ")})` : "";
+    this.error.textContent = ` ${error.toFixed(1)}`;
+    this.near.hidden = !near;
+    this.lonely.hidden = Boolean(near);
+    this.count.textContent = `${near} `;
+    this.nearTerm.textContent = plural(near, "code near", "codes near");
     this.columns.forEach(({ image, decoded, caption }, rank) => {
       const index = nearest[rank];
       if (this.shown[rank] === index && this.of === bank && this.sheet === sheet?.picture) return;
@@ -50,7 +78,8 @@ export class DrawnPanel {
     this.root.classList.add("latent-vacant");
     this.shown = [];
     blank(this.context);
-    this.said.textContent = words || "";
+    this.facts.hidden = true;
+    this.hint.textContent = words || "";
     for (const { image, decoded, caption } of this.columns) {
       blank(image);
       blank(decoded);

@@ -7,6 +7,7 @@ import { wantsStill } from "../base/motion.js";
 import { strokeEach } from "../base/strokes.js";
 import { Ladder } from "../model/ladder.js";
 import { lineKeys } from "./legend.js";
+import { term } from "./terms.js";
 
 const FRAME_MS = 8;
 const GROWTH = 0.04; // of what is drawn already, in a frame: on a logarithmic axis the curve then grows evenly
@@ -18,7 +19,10 @@ export class Estimates {
     this.root = element("div", "latent-estimates", parent);
     this.said = element("div", "latent-legend", this.root);
     const [exact, q, prior] = lineKeys(this.said, ["line exact", "line q", "dots prior"]);
-    this.items = { exact, q, prior };
+    q.append("from q: ");
+    term("IW", q);
+    term("simple Monte Carlo", prior);
+    this.items = { exact, q: element("span", "", q), prior: element("span", "", prior) };
     this.items.count = element("span", "latent-count", this.said);
     this.canvas = element("canvas", "", this.root);
     this.canvas.setAttribute("role", "img");
@@ -191,9 +195,9 @@ export class Estimates {
     const top = this.q.top;
     const k = (2 ** top).toLocaleString("en");
     this.items.exact.textContent = `${settled ? "exact" : "not settled:"} ${number(log_px)} ± ${(error / unit.nats).toFixed(3)}`;
-    this.items.q.textContent = top < 0 ? "from q" : `from q: IW-${k} ${number(this.q.rungs[top].mean)}`;
-    const prior = top < 0 ? "" : `: ${number(this.prior.rungs[top].mean)} at K = ${k}`;
-    this.items.prior.textContent = `from the prior${prior}`;
+    this.items.q.textContent = top < 0 ? "" : ` of ${k} draws ${number(this.q.rungs[top].mean)}`;
+    const prior = top < 0 ? "" : ` of ${k} draws ${number(this.prior.rungs[top].mean)}`;
+    this.items.prior.textContent = ` from the prior${prior}`;
     this.items.count.textContent = `${this.total.toLocaleString("en")} of ${draws.toLocaleString("en")} draws of each`;
     this.canvas.setAttribute("aria-label", this.said.innerText);
   }

@@ -6,6 +6,7 @@ import { clearedInType, element, growth } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { between } from "../base/motion.js";
 import { SIDES } from "../base/sides.js";
+import { CURVE_TERMS, termsIn } from "./terms.js";
 
 const ROW_HEIGHT = 52;
 const AXIS_HEIGHT = 22;
@@ -13,6 +14,12 @@ const TIMELINE_INSET = 8;
 const FLOOR = 0.02; // share of the whole fall, below which the scale is linear and not logarithmic
 
 export const shortEpoch = (epoch) => epoch.toFixed(epoch && epoch < 0.1 ? 3 : epoch < 10 ? 2 : 1);
+
+function titled(title) {
+  const made = element("div", "");
+  termsIn(element("span", "", made), title, ...CURVE_TERMS);
+  return made;
+}
 
 export class Timeline {
   // handlers: seek(epoch), dropped(), toggle()
@@ -48,7 +55,7 @@ export class Timeline {
     this.leader = Object.values(films).reduce((a, b) => (b.epochs[b.last] > a.epochs[a.last] ? b : a));
     this.canvas.setAttribute("aria-valuemax", this.leader.epochs[this.leader.last]);
     this.canvas.style.height = `${(curves.length * ROW_HEIGHT + AXIS_HEIGHT) / 16}rem`;
-    this.titles.replaceChildren(...curves.map(({ title }) => element("div", "", null, { textContent: title })));
+    this.titles.replaceChildren(...curves.map(({ title }) => titled(title)));
     this.rows = curves.map(() => this.cells((side) => element("span", side)));
     const keys = this.cells((side) => {
       const key = element("span", "", null, { textContent: names[side] ?? "" });
