@@ -126,7 +126,7 @@ def choose_image(model: BoundModel) -> BoundImage:
     if images is None:
         return decoded_image(model)
     parts.say("test image")
-    with st.container(horizontal=True, gap="xxsmall", width="content", vertical_alignment="center"):
+    with st.container(horizontal=True, wrap=False, gap="xxsmall", width="content", vertical_alignment="center"):
         parts.choose_image("image_bound", "Test image", len(images), 90)
         offer_step("previous", "chevron_left", -1, len(images))
         offer_step("next", "chevron_right", 1, len(images))
