@@ -78,7 +78,7 @@ def firefox() -> Iterator[Firefox]:
     width, height = WINDOW
     arguments = ["-width", str(width), "-height", str(height)]
     driver = marionette.Marionette(
-        bin=FIREFOX, headless=True, port=free_port(), app_args=arguments, startup_timeout=SECONDS
+        bin=FIREFOX, headless=True, port=free_port(), app_args=arguments, startup_timeout=SECONDS, gecko_log=os.devnull
     )
     driver.start_session()
     try:
