@@ -21,10 +21,6 @@ SQUARED_ERROR = Meaning(
 )
 GLOSSARY: Mapping[str, Meaning] = {
     "code": Meaning("The point of the plane at which the encoder puts an image. The maps show one dot for each code."),
-    "latent": Meaning(
-        "The numbers z behind an image that nobody observes: the encoder finds them, the decoder draws from them. "
-        "Here they are two, so that they can be drawn as a plane."
-    ),
     "manifold": Meaning(
         "The image that the decoder makes at each place of the plane, laid out as tiles behind the dots."
     ),
@@ -134,11 +130,6 @@ GLOSSARY: Mapping[str, Meaning] = {
         "The largest change from one frame to the next, of 121 frames. A jump shows as a large step."
     ),
     "style": Meaning("What the code says of an image when the class is known: slant, width, thickness of the pen."),
-    "overlap": Meaning(
-        "Of the twenty codes nearest to a code of either class, the share that belong to the other class of the "
-        "pair, on "
-        "average. At 50 % the two classes cannot be told apart."
-    ),
     "loss": Meaning(
         "What training makes smaller: reconstruction and KL together, with their signs turned round.",
         "loss = −ELBO, at β = 1",
