@@ -53,6 +53,7 @@ def test_a_page_is_for_every_eye_and_for_none(new_tab, address, name):
     query, *charts = PAGES[name]
     visit(page, f"{address}/{'' if name == 'maps' else name}{query}", *charts)
     page.wait_for_function("!document.querySelector('.latent-waiting')")
+    page.wait_for_selector("h1", state="attached")
     headings = page.locator("h1, h2, h3").evaluate_all("all => all.map((each) => each.tagName + each.textContent)")
     assert headings[0] == f"H1{name.title()}"
     assert sum(heading.startswith("H1") for heading in headings) == 1

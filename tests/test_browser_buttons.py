@@ -10,7 +10,7 @@ PAGES = {  # page: some of its buttons, so that a page that has lost them is not
     "": ["two maps", "AE | VAE | best"],
     "interpolate": ["geodesic", "Play", "GIF"],
     "classes": ["Reshuffle"],
-    "bound": ["shuffle", "bits", "Draw a z from q and decode it"],
+    "bound": ["Any test image", "bits", "Draw a z from q and decode it"],
     "draw": ["undo", "clear", "probability"],
     "replay": ["Play"],
     "train": ["Train", "Stop", "Resume", "Delete", "Undo"],
@@ -89,6 +89,8 @@ def press(page, name):
     assert at, f"something lies over {name}"
     page.mouse.click(*at)
     drawn(page)
+    if page.locator(".latent-explanation").is_visible():  # of a term, which would lie over other buttons
+        page.keyboard.press("Escape")
     ready(page)
 
 

@@ -22,7 +22,7 @@ UNDER = """([key, z1, z2]) => {
 def table(page, side):
     """The decoded lengths and the largest steps that stand under a map, by the name of the path."""
     rows = page.locator(".latent-table").nth(side).locator("tr")
-    heads, lengths, steps = (rows.nth(i).locator("th:not([scope]), td").all_inner_texts() for i in range(3))
+    heads, lengths, steps = (rows.nth(i).locator("td" if i else "th").all_inner_texts() for i in range(3))
     return {head: (float(a), float(b)) for head, a, b in zip(heads, lengths, steps, strict=True)}
 
 

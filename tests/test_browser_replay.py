@@ -5,6 +5,7 @@ import pytest
 import torch
 from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
 
+from explorer import figures
 from explorer.quantities import decode
 from vae import snapshots
 from vae.storage.checkpoint import read
@@ -223,7 +224,7 @@ def cloud(page, side):
       }
       return [painted, ones];
     }"""
-    return page.evaluate(script, [side, [0xFD, 0x00, 0x19]])
+    return page.evaluate(script, [side, list(bytes.fromhex(figures.PALETTES["light"][1][1:]))])
 
 
 def test_a_class_can_be_hidden_and_the_others_stay(page, address):

@@ -50,7 +50,7 @@ def test_a_code_that_is_clicked_is_near_what_is_read(page, scaled_address, app, 
     at, _ = place(page, "map_left", (code[0] - x0) / (x1 - x0), (code[1] - y0) / (y1 - y0))
     page.mouse.move(*at)
     ready(page)
-    caption = page.locator(".st-key-map_left .latent-lens span").inner_text()
+    caption = page.locator(".st-key-map_left .latent-lens span").first.inner_text()
     assert re.fullmatch(r"z \(−?[\d.]{1,12}, −?[\d.]{1,12}\)", caption)
     page.mouse.click(*at)
     page.wait_for_url(re.compile("z1_left=.*z2_left="))

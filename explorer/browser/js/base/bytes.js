@@ -27,10 +27,3 @@ export function unpack(bytes) {
   const start = Math.ceil((4 + headerLength) / 16) * 16;
   return { buffer, facts, arrays: facts.offsets.map((offset) => start + offset) };
 }
-
-// What the server has at an address, which is relative to the app.
-export async function fetched(address) {
-  const answer = await fetch(new URL(address, document.baseURI));
-  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
-  return new Uint8Array(await answer.arrayBuffer());
-}

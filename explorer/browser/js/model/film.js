@@ -1,7 +1,8 @@
 // A training as the browser knows it: the codes of all its snapshots, and of each the decoder, once it is needed.
 // Between two snapshots codes and weights are interpolated linearly, in the logarithm of time.
 
-import { fetched, floatsFromHalves, unpack } from "../base/bytes.js";
+import { floatsFromHalves, unpack } from "../base/bytes.js";
+import { fetched } from "../base/fetched.js";
 import { between } from "../base/motion.js";
 import { Bank } from "./bank.js";
 import { addBank } from "./banks.js";

@@ -1,7 +1,14 @@
 // Many images in one picture, as `packing.pack_sheet` wrote it.
 
-import { fetched, unpack } from "../base/bytes.js";
+import { unpack } from "../base/bytes.js";
 import { SIDE } from "../base/images.js";
+
+let bytesAt = null;
+
+// Say how the bytes at an address are found: way(address) -> promise.
+export function findSheetsBy(way) {
+  bytesAt = way;
+}
 
 const sheets = new Map(); // by address: what can be drawn, and until then who waits for it
 
@@ -18,7 +25,7 @@ export function sheetAt(address, arrived) {
 }
 
 async function fetchSheet(address) {
-  const sheet = new Sheet(await fetched(address));
+  const sheet = new Sheet(await bytesAt(address));
   await sheet.opened;
   const entry = sheets.get(address);
   entry.sheet = sheet;

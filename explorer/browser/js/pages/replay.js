@@ -2,8 +2,8 @@
 // happens here, and the server learns only of the moment at rest and of the pinned points.
 
 import { announce } from "../base/announce.js";
-import { fetched } from "../base/bytes.js";
 import { clipped, element, wait } from "../base/dom.js";
+import { fetched } from "../base/fetched.js";
 import { exact, FARTHEST } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";

@@ -17,10 +17,16 @@ export function plotlyViewport(key, known) {
   return known?.plot === plot ? known : new PlotlyViewport(key, plot);
 }
 
+const REST_OF_CHART_MS = 200; // after which Plotly has answered a wheel
+
+const MOST_TRIES = 5; // to have a chart show what was asked for
+
+const tellsRanges = (event) => Object.keys(event).some((name) => /^[xy]axis.range/.test(name));
+
 class PlotlyViewport extends Viewport {
   constructor(key, plot) {
     super(plot.parentElement);
-    Object.assign(this, { key, plot, home: plot.layout?.meta?.home });
+    Object.assign(this, { key, plot, tries: 0, home: plot.layout?.meta?.home });
     for (const name of EVENTS) plot.on(name, this.relaid);
     if (this.home) this.recall();
     this.relaid();
@@ -34,6 +40,7 @@ class PlotlyViewport extends Viewport {
   stop() {
     this.listeners.clear();
     for (const name of EVENTS) this.plot.removeListener?.(name, this.relaid);
+    clearTimeout(this.check);
   }
 
   // Plotly widens the ranges to the chart's own ratio and forgets what they were, so that each change of its size would
@@ -43,7 +50,7 @@ class PlotlyViewport extends Viewport {
     this.changed();
     const { layout, _fullLayout } = this.plot;
     if (!this.home) return;
-    if (Object.keys(event).some((name) => /^[xy]axis.range/.test(name)) && !this.shows(this.asked)) {
+    if (tellsRanges(event) && !this.asking && !this.shows(this.asked)) {
       const end = (name, i) => event[`${name}.range`]?.[i] ?? _fullLayout[name].range[i];
       const box = AXES.map((name) => [end(name, 0), end(name, 1)]);
       this.asked = bounded(box, this.home);
@@ -53,7 +60,18 @@ class PlotlyViewport extends Viewport {
       layout[name].range = [...this.asked[i]];
       [_fullLayout[name]._rangeInitial0, _fullLayout[name]._rangeInitial1] = this.home[i];
     });
+    this.checkLater();
   };
+
+  // Plotly answers a moment later, and by then the chart may have another size: once it rests, it is asked again.
+  checkLater() {
+    clearTimeout(this.check);
+    this.check = setTimeout(() => {
+      this.asking = false;
+      if (!this.connected() || this.shows(this.asked)) this.tries = 0;
+      else if (++this.tries <= MOST_TRIES) this.lookAt(this.asked);
+    }, REST_OF_CHART_MS);
+  }
 
   get asked() {
     return boxes.get(`${this.key} ${this.home}`) ?? this.home;
@@ -103,6 +121,8 @@ class PlotlyViewport extends Viewport {
   // does not turn.
   lookAt(box) {
     const { width, height } = this.frame();
+    this.asking = true;
+    this.checkLater();
     fitted(box, [width, height]).forEach((range, axis) => (this.plot._fullLayout[AXES[axis]].range = range));
     this.plot.querySelector(".nsewdrag").dispatchEvent(new WheelEvent("wheel", { deltaY: 0 }));
   }

@@ -2,10 +2,12 @@
 // It is mounted once.
 
 import { announce } from "../base/announce.js";
+import { fetched } from "../base/fetched.js";
 import { reveal } from "../base/probe.js";
 import { addBank, bankIds, bankOf } from "../model/banks.js";
 import { Encoder } from "../model/encoder.js";
 import { mnistForm } from "../model/mnist_form.js";
+import { findSheetsBy } from "../model/sheet.js";
 import { Bound } from "../pages/bound.js";
 import { Classes } from "../pages/classes.js";
 import { Draw } from "../pages/draw.js";
@@ -36,6 +38,7 @@ serve({
   train: Train,
 });
 findViewportsBy(plotlyViewport);
+findSheetsBy(fetched);
 door().open({ addBank, bridge });
 reveal({
   bankIds,
