@@ -156,7 +156,8 @@ def test_the_maps_have_their_place_before_the_pad_has_come(page, address):
       const [places, padding] = [new Set(), '[data-testid=stMainBlockContainer]'];
       globalThis.places = places;
       const look = () => {
-        const maps = document.querySelector('.st-key-draw_top > :last-child');
+        const parts = [...document.querySelectorAll('.st-key-draw_top > *')];
+        const maps = parts.find((part) => part.querySelector('.st-key-panel_draw_left'));
         const styled = maps && getComputedStyle(document.querySelector(padding)).paddingLeft === '32px';
         if (styled) places.add(Math.round(maps.getBoundingClientRect().x));
         requestAnimationFrame(look);
