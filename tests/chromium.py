@@ -27,6 +27,15 @@ LAUNCH = {
         "--enable-unsafe-swiftshader",
     ],
 }
+CHARTS = {  # of each page, by their keys; the maps of Replay and Train are canvases without one
+    "maps": ("map_left", "map_right"),
+    "interpolate": ("path_left", "path_right"),
+    "classes": ("style_map",),
+    "bound": ("bound_map",),
+    "draw": ("draw_left", "draw_right"),
+    "replay": (),
+    "train": (),
+}
 READY = "[data-testid=stApp][data-test-script-state=notRunning]"
 SERVER_SECONDS = 60
 

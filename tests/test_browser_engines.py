@@ -3,20 +3,12 @@
 import time
 
 import pytest
+from chromium import CHARTS, READY
 from engines import ENGINES, SECONDS
 
 pytestmark = pytest.mark.browser
-CHARTS = {
-    "Maps": ("map_left", "map_right"),
-    "Interpolate": ("path_left", "path_right"),
-    "Classes": ("style_map",),
-    "Bound": ("bound_map",),
-    "Draw": ("draw_left", "draw_right"),
-    "Replay": (),
-    "Train": (),
-}
 DRAWN = "return !!document.querySelector(`.st-key-${arguments[0]} .latent-layers`)"
-READY = "return !!document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')"
+SETTLED = f"return !!document.querySelector('{READY}')"
 BROKEN = "return document.querySelectorAll('[data-testid=stException], [data-testid=stAlert]').length"
 FOLLOW = """
   const links = [...document.querySelectorAll('[data-testid=stTopNavLink]')];
@@ -62,21 +54,21 @@ def shown(engine, page):
     """Wait until a page is drawn, and see that it says nothing of an error."""
     for chart in CHARTS[page]:
         until(engine, DRAWN, chart)
-    until(engine, READY)
+    until(engine, SETTLED)
     assert engine.js(BROKEN) == 0, page
 
 
 def go(engine, page):
     """Go to a page by its link, as a visitor does, without loading the app again."""
-    until(engine, FOLLOW, page)
-    until(engine, "return location.pathname === arguments[0]", "/" if page == "Maps" else f"/{page.lower()}")
+    until(engine, FOLLOW, page.title())
+    until(engine, "return location.pathname === arguments[0]", "/" if page == "maps" else f"/{page}")
     shown(engine, page)
 
 
 def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
     engine.load(f"{address}/?right=cvae")
     engine.js("window.errors = []; addEventListener('error', (event) => errors.push(event.message))")
-    shown(engine, "Maps")
+    shown(engine, "maps")
 
     x, y, width, height = engine.js(PLANE)
     engine.move(x + 0.3 * width, y + 0.4 * height)
@@ -88,7 +80,7 @@ def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
     pinned = until(engine, PINNED)
     until(engine, FIELD, pinned)
 
-    for page in (*list(CHARTS)[1:], "Maps"):
+    for page in (*list(CHARTS)[1:], "maps"):
         go(engine, page)
     until(engine, FIELD, pinned)
     assert "right=cvae" in engine.js("return location.search")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from chromium import ROOT, Held, app, place, ready, settle, visit, wait_until
+from chromium import CHARTS, ROOT, Held, app, place, ready, settle, visit, wait_until
 
 from explorer.extent import extent
 from explorer.state import from_query
@@ -17,15 +17,6 @@ from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
 
-CHARTS = {
-    "maps": ("map_left", "map_right"),
-    "interpolate": ("path_left", "path_right"),
-    "classes": ("style_map",),
-    "bound": ("bound_map",),
-    "draw": ("draw_left", "draw_right"),
-    "replay": (),
-    "train": (),
-}
 MODEL_OF = {"style_map": "style", "bound_map": "bound_model"}  # of other charts the side
 CHOSEN = (  # nothing is as it is by default
     "left=cvae&right=vae-best&label_left=3&manifold=1&prior=0&magnification=1&z1_left=0.25&z2_left=-0.5&z1_right=1&z2_right=-1"

@@ -20,9 +20,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path[:0] = [str(ROOT / "tests")]
 
-from chromium import LAUNCH, READY, drawn, explorer, place, visit  # noqa: E402
+from chromium import CHARTS, LAUNCH, READY, drawn, explorer, place, visit  # noqa: E402
 
-PAGES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
 WINDOWS = ((360, 740), (390, 844), (820, 1180), (1024, 768), (1366, 650), (1400, 900), (1920, 1080), (2560, 1440))
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
@@ -89,7 +88,7 @@ def main() -> None:
             sizes = [f"{width} × {height}" for width, height in WINDOWS]
             print(f"| page | {' | '.join(sizes)} | overflow | axe |")
             print(f"| --- |{' ---: |' * (len(sizes) + 2)}")
-            for name in PAGES:
+            for name in CHARTS:
                 sides, overflow, broken = screens(browser, address, name)
                 print(f"| {name} | {' | '.join(map(str, sides))} | {overflow} | {', '.join(sorted(broken)) or 0} |")
             print("\n| a phone, 390 × 844 | frames a second | a tap, median |\n| --- | ---: | ---: |")
