@@ -24,6 +24,11 @@ export function keep(name, value) {
   writing = setTimeout(() => history.replaceState(history.state, "", location.href), WRITING_MS);
 }
 
+// The same for numbers, in a list of six digits each.
+export function keepNumbers(name, numbers) {
+  keep(name, numbers?.map((number) => Number(number.toPrecision(6))).join() ?? null);
+}
+
 // An address with what is kept; for all that is written into the browser's history.
 export function withView(url) {
   const whole = new URL(url, location);

@@ -1,13 +1,17 @@
 // The viewport of a Plotly chart: Plotly draws the axes and the legend, zooms and pans. All that is known here of Plotly's
 // own objects is known nowhere else.
 
-import { keep, recalledNumbers } from "../base/address.js";
+import { keepNumbers, recalledNumbers } from "../base/address.js";
 import { bounded, fitted, Viewport } from "./viewport.js";
 
 const AXES = ["xaxis", "yaxis"];
 const EVENTS = ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"];
+const REST_OF_CHART_MS = 200; // after which Plotly has answered a wheel
+const MOST_TRIES = 5; // to have a chart show what was asked for
 const boxes = new Map(); // by key and by the figure's own box: what someone zoomed or panned to
 const opened = new Set(); // the keys of the charts that have looked into the address
+
+const tellsRanges = (event) => Object.keys(event).some((name) => /^[xy]axis.range/.test(name));
 
 // The viewport of the chart with this key in Streamlit, or null until Plotly has drawn it. The chart never changes, but
 // Streamlit may mount it again at any time: that chart has a new viewport.
@@ -16,12 +20,6 @@ export function plotlyViewport(key, known) {
   if (!plot?._fullLayout?.xaxis || typeof plot.on !== "function") return null;
   return known?.plot === plot ? known : new PlotlyViewport(key, plot);
 }
-
-const REST_OF_CHART_MS = 200; // after which Plotly has answered a wheel
-
-const MOST_TRIES = 5; // to have a chart show what was asked for
-
-const tellsRanges = (event) => Object.keys(event).some((name) => /^[xy]axis.range/.test(name));
 
 class PlotlyViewport extends Viewport {
   constructor(key, plot) {
@@ -79,33 +77,15 @@ class PlotlyViewport extends Viewport {
 
   set asked(box) {
     boxes.set(`${this.key} ${this.home}`, box);
-    const away = String(box) !== String(this.home);
-    keep(
-      this.key,
-      away
-        ? box
-            .flat()
-            .map((end) => Number(end.toPrecision(6)))
-            .join()
-        : null,
-    );
+    keepNumbers(this.key, String(box) === String(this.home) ? null : box.flat());
   }
 
   // Where a link leads, for the first chart with this key; another model under the key has a plane of its own.
   recall() {
-    const [left, right, low, high] = recalledNumbers(this.key, 4) ?? [];
-    const fresh = !opened.has(this.key) && left < right && low < high;
+    const ends = opened.has(this.key) ? null : recalledNumbers(this.key, 4);
     opened.add(this.key);
-    this.asked = fresh
-      ? bounded(
-          [
-            [left, right],
-            [low, high],
-          ],
-          this.home,
-          this.home,
-        )
-      : this.asked;
+    const box = ends && AXES.map((_, i) => ends.slice(2 * i, 2 * i + 2));
+    this.asked = box?.every(([low, high]) => low < high) ? bounded(box, this.home) : this.asked;
   }
 
   // Whether the axes show a box and no more than they must.
