@@ -36,7 +36,7 @@ def render() -> None:
         parts.offer_shapes()
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
-    left.empty()  # a container with nothing in it takes no room, and the maps would stand in its place until the pad comes
+    left.empty()  # or the container took no room until the pad comes, and the maps stood in its place
     with right:
         shown, places = parts.show_maps("draw", SIDES)
         for side in shown:
