@@ -181,7 +181,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "startup": {"memory"},
     "state": {"vae"},
     "browser": {"memory", "browser.modules", "browser.payloads", "markup.terms"},
-    "browser.export": set(),
+    "browser.export": {"markup.terms"},
     "browser.modules": set(),
     "browser.packing": {"vae"},
     "browser.payloads": {"state"},
@@ -198,6 +198,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "markup.images",
         "quantities.bound",
         "quantities.magnification",
+        "quantities.overlap",
         "quantities.own_image",
         "quantities.paths",
         "quantities.points",
@@ -215,6 +216,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "quantities.bound": {"extent", "vae", "quantities.decode", "quantities.posterior_map"},
     "quantities.decode": {"vae"},
     "quantities.magnification": {"extent", "vae", "quantities.paths"},
+    "quantities.overlap": {"vae", "quantities.points"},
     "quantities.own_image": {"extent", "vae", "quantities.bound", "quantities.decode"},
     "quantities.paths": {"extent", "vae", "quantities.points"},
     "quantities.points": {"extent", "vae", "quantities.decode"},
@@ -245,7 +247,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "quantities.posterior_map",
         "views.parts",
         "views.pins",
-        "views.takeaway",
+        "views.export_menu",
     },
     "views.classes": {
         "browser",
@@ -260,7 +262,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "quantities.decode",
         "quantities.points",
         "views.parts",
-        "views.takeaway",
+        "views.export_menu",
     },
     "views.draw": {
         "browser",
@@ -293,7 +295,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "quantities.paths",
         "quantities.points",
         "views.parts",
-        "views.takeaway",
+        "views.export_menu",
     },
     "views.maps": {
         "browser",
@@ -306,7 +308,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "cache.checkpoints",
         "views.parts",
         "views.pins",
-        "views.takeaway",
+        "views.export_menu",
     },
     "views.parts": {"browser", "figures", "memory", "session", "state", "vae", "cache.checkpoints", "markup.terms"},
     "views.pins": {
@@ -337,7 +339,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "cache.results",
         "views.parts",
     },
-    "views.takeaway": {
+    "views.export_menu": {
         "browser",
         "extent",
         "figures",

@@ -20,9 +20,10 @@ from explorer.cache.checkpoints import Opened, Resource, opened, resource, versi
 from explorer.cache.versions import Version, cached
 from explorer.extent import Point, pair
 from explorer.markup import images
-from explorer.quantities import bound, magnification, own_image, paths, points, training_preview
+from explorer.quantities import bound, magnification, overlap, own_image, paths, points, training_preview
 from explorer.quantities.bound import Analysis
 from explorer.quantities.magnification import Magnification
+from explorer.quantities.overlap import Overlap
 from explorer.quantities.own_image import Classification, OwnCode
 from explorer.quantities.paths import Travel
 from explorer.quantities.points import Hole
@@ -72,6 +73,18 @@ def start(model: Resource) -> Point:
 def hole(model: Resource) -> Hole | None:
     """The widest hole of a map, see `points.hole`."""
     return points.hole(model.stored.codes, radius(model))
+
+
+@cached()
+def largest_overlap(model: Resource) -> Overlap | None:
+    """The two classes of a map that overlap most, see `overlap.largest`."""
+    return overlap.largest(model.stored.codes, model.stored.labels)
+
+
+@cached()
+def near_middle(model: Resource) -> int:
+    """How many codes lie near the point (0, 0)."""
+    return int(points.codes_near(model.stored.codes, np.zeros((1, 2)), radius(model))[0])
 
 
 @cached("Measuring the magnification, once for each model …")

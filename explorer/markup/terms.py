@@ -104,6 +104,14 @@ GLOSSARY: Mapping[str, Meaning] = {
         "How many codes of test images lie within a small distance of the point. The distance is chosen so that a "
         "typical code has 20 others, so the number means the same on every map."
     ),
+    "overlap": Meaning(
+        "Of the 20 codes nearest to a code of either class, the share that is of the other class: 0 where the two lie "
+        "apart, 50 % where they lie one over the other."
+    ),
+    "hole": Meaning(
+        "A place with codes on all sides and none near. What is decoded there was never trained. Its size is the "
+        "distance of the nearest code, in units of the distance within which codes count as near."
+    ),
     "extrapolated": Meaning(
         "No code lies near, so the decoder was never trained here: what it makes need not mean anything."
     ),
@@ -137,6 +145,8 @@ GLOSSARY: Mapping[str, Meaning] = {
     "latent size": Meaning("How many numbers a code has. The maps need 2."),
     "nats": Meaning("The unit of natural logarithms. 1 nat is 1.44 bits; a difference of 1 nat is a factor of 2.72."),
 }
+
+OF_FACTS = ("decoder", "error", "KL", "log p(x)", "5-NN")  # of the line under a map
 
 # The widgets of Streamlit whose visible names are terms, by their keys
 WIDGETS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""Maps: two latent spaces or three side by side; move to see a digit, click to keep it.
+"""Maps: two latent spaces or three side by side; move to see an image, click to keep it.
 
 The maps need no PyTorch, but what is pinned on them does. So a server that has just started shows the maps first, and
 the rest once PyTorch is imported.
@@ -16,7 +16,7 @@ from explorer.cache.checkpoints import Resource
 from explorer.extent import Point
 from explorer.memory import memory
 from explorer.state import ExplorerState, Side, one_of, plane, point
-from explorer.views import parts, takeaway
+from explorer.views import export_menu, parts
 
 SIDES: tuple[Side, ...] = ("left", "middle", "right")
 PRESET: dict[Side, str] = {"left": "ae", "middle": "vae", "right": "vae-best"}
@@ -27,15 +27,15 @@ def render() -> None:
     head = parts.first_line("Move over a map to see the image at that point. Click to keep it.")
     with head:
         offer_preset()
-        st.toggle("manifold", **session.bind("manifold"))
-        st.toggle("prior", **session.bind("prior"))
-        st.toggle("magnification", **session.bind("magnification"))
+        st.toggle("Manifold", **session.bind("manifold"))
+        st.toggle("Prior", **session.bind("prior"))
+        st.toggle("Magnification", **session.bind("magnification"))
         parts.offer_shapes()
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown, places = parts.show_maps("map", sides, below=parts.show_facts)
     if shown:
         with head:
-            takeaway.offer(partial(offer_files, shown))
+            export_menu.offer(partial(offer_files, shown))
     parts.say_misnamed()
     if startup.first_sight():
         for side, resource in shown.items():
@@ -50,6 +50,7 @@ def render() -> None:
         with places[side]:
             if session.current().magnification and not pins.show_magnification(side, resource):
                 parts.say("No magnification: the decoder makes the same image everywhere.")
+            pins.show_character(resource)
             pins.show_pin(side, resource, tie)
     pins.offer_images(*shown.values())
 
@@ -57,7 +58,7 @@ def render() -> None:
 def offer_preset() -> None:
     """A button that shows three models whose maps tell most beside each other, or one that goes back to two maps."""
     if session.current().middle:
-        st.button("two maps", on_click=two)
+        st.button("Two maps", on_click=two)
     elif set(PRESET.values()) <= set(checkpoints.checkpoint_names()):
         st.button("AE | VAE | best", on_click=three)
 
@@ -120,7 +121,7 @@ def offer_files(shown: dict[Side, Resource]) -> None:
     kept: dict[Side, tuple[Point, int]] = {
         side: (pins.pin(side, resource), getattr(state, f"label_{side}")) for side, resource in shown.items()
     }
-    takeaway.offer_maps(
+    export_menu.offer_maps(
         charts, {f"map_{side}": partial(pins.image_at, resource, *kept[side]) for side, resource in shown.items()}
     )
-    takeaway.offer_page(shown, kept)
+    export_menu.offer_page(shown, kept)

@@ -74,6 +74,23 @@ def show_magnification(side: Side, resource: Resource) -> bool:
     return True
 
 
+def show_character(resource: Resource) -> None:
+    """How a map differs from others: which classes overlap most, its widest hole, and its middle."""
+    conditional, names = resource.stored.config.conditional, resource.stored.class_names
+    overlap, hole = results.largest_overlap(resource), results.hole(resource)
+    if conditional:
+        said = "All classes share the plane, since the class is told apart from the code."
+    elif overlap:
+        first, second = (f"<strong>{escape(names[label])}</strong>" for label in overlap.classes)
+        said = f"{first} and {second} {terms.term('overlap')} most, by {overlap.share:.0%}."
+    else:
+        said = "No two classes overlap."
+    size = f"Widest {terms.term('hole')} {hole.radius / results.radius(resource):.1f}" if hole else "No hole"
+    near = results.near_middle(resource)
+    middle = f"{near} {terms.term('codes near', 'code near' if near == 1 else 'codes near')} the middle"
+    st.html(f'<div class="latent-figures">{said} {size}, {middle}.</div>')
+
+
 @session.fragment
 def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payloads.OfPlane], None]) -> None:
     """All of a side's pinned point; `tie` hands it to the map, with what else is known of the plane.
