@@ -1,4 +1,4 @@
-"""Files that a visitor takes away: made by the library, or fetched from a page in the browser."""
+"""Files that a visitor exports: made by the library, or fetched from a page in the browser."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from explorer import browser, figures
 from explorer.browser import export
 from explorer.browser.export import Plane
 from explorer.cache import checkpoints, results
-from explorer.views import takeaway
+from explorer.views import export_menu
 
 SVG = "{http://www.w3.org/2000/svg}"  # before the name of each element
 VIEW = {"manifold": False, "prior": True, "shapes": False, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
@@ -18,13 +18,13 @@ VIEW |= {"ends": {"left": {}, "right": {}}}
 def html_file(**names: str) -> tuple[bytes, dict[str, Plane]]:
     """An HTML file of these checkpoints, by side, and its planes."""
     shown = {side: checkpoints.resource(name) for side, name in names.items()}
-    planes = {side: takeaway.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
+    planes = {side: export_menu.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
     return export.html(planes, VIEW, browser.standalone(), figures.class_styles()), planes
 
 
 def open_files(page: Any) -> None:
     """Open the list of a page's files."""
-    page.get_by_text("take away", exact=True).click()
+    page.get_by_role("button", name="Export").first.click()
     page.wait_for_selector("[class*='st-key-svg_'] button")
     ready(page)
     page.wait_for_timeout(500)  # the popover slides into place

@@ -159,7 +159,7 @@ def test_a_map_shows_the_same_after_the_window_or_a_third_map_took_its_room(page
         resized(page, 1400)
         for side, shown in zip(("left", "right"), before, strict=True):
             np.testing.assert_allclose(ranges(page, f"map_{side}"), shown, rtol=1e-6)
-    for button, other in (("AE | VAE | best", "two maps"), ("two maps", "AE | VAE | best")):
+    for button, other in (("AE | VAE | best", "Two maps"), ("Two maps", "AE | VAE | best")):
         page.get_by_text(button, exact=True).click()
         page.get_by_text(other, exact=True).wait_for()
         ready(page)
@@ -268,7 +268,7 @@ def test_labels_stay_whole_at_every_zoom_and_both_maps_as_wide(page, address):
 
 
 def show_manifold(page):
-    page.get_by_text("manifold", exact=True).click()
+    page.get_by_text("Manifold", exact=True).click()
     page.wait_for_selector(".latent-with-tiles")
     ready(page)
 
@@ -496,7 +496,7 @@ def test_an_address_of_nothing_shows_the_first_page_and_says_so(page, address):
 def test_a_link_reopens_the_view(page, address):
     visit(page, address, "map_left", "map_right")
     pick(page, "map_left", "left", 0.2, 0.7)
-    page.get_by_text("manifold", exact=True).click()
+    page.get_by_text("Manifold", exact=True).click()
     page.wait_for_function("location.search.includes('manifold=1')")
     z = pinned(page, "left")
     visit(page, page.url, "map_left", "map_right")

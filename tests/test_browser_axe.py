@@ -61,7 +61,7 @@ def test_what_opens_is_for_every_eye_too(new_tab, address):
     page = new_tab()
     visit(page, f"{address}/?shapes=1", "map_left", "map_right")
     page.locator(".st-key-map_left .legendtoggle").nth(3).click()
-    page.get_by_text("take away", exact=True).click()
+    page.get_by_role("button", name="Export").first.click()
     page.wait_for_selector("[class*='st-key-svg_'] button")
     for look in looks(page):
         assert not violations(page), look
@@ -97,13 +97,13 @@ def test_each_class_has_a_shape_of_its_own_on_the_map_and_in_the_legend(page, ad
 
     dots, covered = shapes()
     assert len(set(dots)) == 1
-    page.get_by_text("shapes", exact=True).click()
+    page.get_by_text("Shapes", exact=True).click()
     page.wait_for_url("**shapes=1**")
     ready(page)
     shaped, more = shapes()
     assert len(set(shaped)) == 10
     assert more > 1.5 * covered
-    page.get_by_text("shapes", exact=True).click()
+    page.get_by_text("Shapes", exact=True).click()
     page.wait_for_function("!location.search.includes('shapes')")
     ready(page)
     assert shapes() == (dots, covered)

@@ -7,18 +7,18 @@ from chromium import ROOT, drawn, explorer, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 PAGES = {  # page: some of its buttons, so that a page that has lost them is not taken for one that works
-    "": ["two maps", "AE | VAE | best"],
+    "": ["Two maps", "AE | VAE | best"],
     "interpolate": ["geodesic", "Play", "GIF"],
     "classes": ["Reshuffle"],
     "bound": ["Any test image", "bits", "Draw a z from q and decode it"],
-    "draw": ["undo", "clear", "probability"],
+    "draw": ["Undo", "Clear", "probability"],
     "replay": ["Play"],
     "train": ["Train", "Stop", "Resume", "Delete", "Undo"],
 }
 
 # The buttons that can be pressed now, each with a name of its own on the page: the last first, since the first ones
 # often take away what stands below them. Not a field's own arrows, and not what has a test of its own: the files in a
-# menu (`test_takeaway`), the toggles (`test_browser_state`), and Draw's ways to other pages (`test_browser_draw`).
+# menu (`test_export_menu`), the toggles (`test_browser_state`), and Draw's ways to other pages (`test_browser_draw`).
 BUTTONS = """() => {
   const pressable = (each) => {
     const { width, height } = each.getBoundingClientRect();

@@ -127,13 +127,13 @@ def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
     first = form(page)
     stroke(page, [(60, 140), (330, 150), (200, 230)])  # out beyond the edge, and back
     assert (form(page) != first).any()
-    page.get_by_role("button", name="undo").focus()
+    page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
     assert (form(page) == first).all()
-    page.get_by_role("button", name="clear").click()
+    page.get_by_role("button", name="Clear").click()
     assert not form(page).any()
     settle(page, "!location.search.includes('drawing=')")
-    page.get_by_role("button", name="undo").click()
+    page.get_by_role("button", name="Undo").click()
     assert (form(page) == first).all()
 
 
@@ -144,7 +144,7 @@ def test_a_late_answer_does_not_leave_a_cleared_drawing_in_the_address(page, add
     stroke(page, ONE)
     wait_until(page, lambda: any(b"drawing=" in message for message in held.answers))
     before = len(held.asked)
-    page.get_by_role("button", name="clear").click()
+    page.get_by_role("button", name="Clear").click()
     wait_until(page, lambda: len(held.asked) > before)
     held.late = False
     held.release()

@@ -1,4 +1,4 @@
-"""What is taken away, in a real Chromium: pictures of what is on the screen, and the explorer as one file, offline."""
+"""What is exported, in a real Chromium: pictures of what is on the screen, and the explorer as one file, offline."""
 
 import io
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +11,7 @@ from files import SVG, download, html_file, open_files
 from PIL import Image
 
 from explorer import figures
+from explorer.markup import terms
 from explorer.quantities import decode, points
 from vae.storage.checkpoint import read
 
@@ -205,7 +206,7 @@ def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next
     assert name == "latent-space-explorer.html"
     page = alone(content)
     assert pinned(page) == (1.25, -0.5)
-    assert not page.get_by_label("prior").is_checked()
+    assert not page.get_by_label("Prior").is_checked()
     spot, z = at(page, "map_right", 0.55, 0.4)
     page.mouse.click(*spot)
     field = "document.querySelector('[aria-label=\"right z1\"]')"
@@ -214,7 +215,7 @@ def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next
     here = points.describe(model, pinned(page), 7, points.radius(model.codes.numpy()))
     described = page.locator("section").nth(1).inner_text()
     assert f"{here.codes_near} codes near" in described
-    assert f"{here.sigmas:.2f} σ out, {here.mass_beyond:.0%} of prior beyond" in described
+    assert f"{here.sigmas:.2f} σ out, {here.mass_beyond:.0%} of the prior beyond" in described
     near = page.locator("section").nth(1).locator(".alone-near canvas")
     said = [near.nth(i).get_attribute("title") for i in range(points.NEIGHBOURS)]
     assert said == [f"test image {index}, reconstructed" for index in here.neighbours]
@@ -226,7 +227,7 @@ def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next
 
 def test_the_files_maps_zoom_about_the_pointer_pan_with_it_and_go_back(alone):
     page = alone(html_file(left="ae", right="vae")[0])
-    page.get_by_label("manifold").check()
+    page.get_by_label("Manifold").check()
     page.wait_for_selector(".st-key-map_right .latent-with-tiles")
     spot, z = at(page, "map_right", 0.55, 0.4)
     first = own_frame(page, "map_right")
@@ -263,6 +264,18 @@ def test_the_files_legend_filters_what_can_be_touched(alone):
     ae = read(ROOT / "checkpoints" / "ae")
     same = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(int)
     assert np.abs(same - decode.at(ae.model, ae.codes[nearest].numpy())[0].astype(int)).max() <= 3
+
+
+def test_the_files_terms_explain_themselves_and_its_fields_read_a_comma(alone):
+    page = alone(html_file(left="ae", right="vae")[0])
+    for word, name in (("codes near", "codes near"), ("5-NN", "5-NN"), ("Manifold", "manifold")):
+        page.get_by_text(word, exact=True).first.hover()
+        page.get_by_text(terms.GLOSSARY[name].sentences).wait_for()
+    field = page.get_by_label("right z1")
+    for typed, taken in (("-0,25", "-0.25"), ("x", "-0.25"), ("1.5", "1.5")):
+        field.fill(typed)
+        field.press("Enter")
+        assert field.input_value() == taken
 
 
 def counts(page):

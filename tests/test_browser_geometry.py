@@ -78,7 +78,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(new_tab, 
     visit(page, address, "map_left", "map_right")
     page.set_default_timeout(90_000)
     assert page.locator(".latent-heat-legend").count() == 0
-    page.get_by_text("magnification", exact=True).first.click()
+    page.get_by_text("Magnification", exact=True).first.click()
     page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 2")
     ready(page)
     checkpoint = read(ROOT / "checkpoints" / "vae")
@@ -101,7 +101,7 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(new_tab, 
     z = z[(z[:, 0] > x[0]) & (z[:, 0] < x[1]) & (z[:, 1] > y[0]) & (z[:, 1] < y[1])]
     true = paths.surface(checkpoint, 0).magnification(z).detach().log().numpy()
     assert rank_correlation(drawn(), true) > 0.97
-    page.get_by_text("magnification", exact=True).first.click()
+    page.get_by_text("Magnification", exact=True).first.click()
     page.wait_for_function("document.querySelectorAll('.latent-heat-legend').length === 0")
     page.wait_for_function(f"(at) => ({UNDER})(at)[3] === 0", arg=["map_right", 0, 0])
 

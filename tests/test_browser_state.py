@@ -142,7 +142,7 @@ def test_back_undoes_one_thing_and_forward_does_it_again(page, address):
         line.release()
         page.wait_for_url(seen[-1])
         ready(page)
-    page.get_by_text("manifold", exact=True).click()
+    page.get_by_text("Manifold", exact=True).click()
     page.wait_for_url("**manifold=1")
     seen.append(page.url)
     for name in ("interpolate", "replay"):
@@ -222,7 +222,7 @@ def test_a_page_whose_session_the_server_has_forgotten_goes_on(page, tmp_path):
         state = state_of(page)
         assert (state.right, state.z1_left) == ("vae-best", 1)
         assert state.z1_right == pytest.approx(z1, abs=0.05)
-        page.get_by_text("manifold", exact=True).click()
+        page.get_by_text("Manifold", exact=True).click()
         page.wait_for_url("**manifold=1**")
         assert "does not exist anymore" not in (tmp_path / "log").read_text(encoding="utf-8")
 
@@ -248,7 +248,7 @@ def test_a_page_whose_session_the_server_has_forgotten_goes_on(page, tmp_path):
 def test_a_number_field_takes_what_is_meant_or_keeps_its_value_and_says_which(page, address, path, field, typed):
     visit(page, f"{address}/{path}", *CHARTS[path or "maps"])
     if path == "train":
-        page.get_by_text("more", exact=True).click()
+        page.get_by_text("More", exact=True).click()
     if path == "replay":
         page.wait_for_selector(".latent-replay:not(.latent-waiting)")
     input = page.locator(f".st-key-{field} input" if field else ".latent-panel.right input").first

@@ -15,7 +15,7 @@ from explorer import figures
 from explorer.cache import checkpoints, results
 from explorer.quantities import decode, paths, points
 from explorer.state import coordinate
-from explorer.views import takeaway
+from explorer.views import export_menu
 from vae import snapshots
 from vae.collapse import used_dimensions
 from vae.snapshots import Recorder, Snapshot
@@ -135,10 +135,10 @@ def test_bound_and_classes_show_those_that_they_can(name):
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
     resource = checkpoints.resource(name)
-    plane = takeaway.plane_of(resource, results.start(resource), 0)
+    plane = export_menu.plane_of(resource, results.start(resource), 0)
     assert all(low < high for low, high in (plane.x, plane.y))
-    for made in (takeaway.export.csv, takeaway.export.npz):
-        assert takeaway.codes_file(resource, made)
+    for made in (export_menu.export.csv, export_menu.export.npz):
+        assert export_menu.codes_file(resource, made)
 
 
 # Laws

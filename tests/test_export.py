@@ -16,7 +16,7 @@ from explorer import browser, figures
 from explorer.browser import export
 from explorer.browser.export import Codes
 from explorer.cache import checkpoints
-from explorer.views import takeaway
+from explorer.views import export_menu
 
 NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|@import|\burl\((?!#)")
 
@@ -51,8 +51,8 @@ def test_an_npz_reads_back_to_the_codes(codes):
 @pytest.mark.parametrize(("name", "density"), [("ae", "log_kernel_density_nats"), ("vae", "log_prior_nats")])
 def test_a_file_of_codes_says_which_density_it_has(name, density):
     model = checkpoints.resource(name)
-    assert takeaway.codes_file(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
-    with np.load(io.BytesIO(takeaway.codes_file(model, export.npz))) as arrays:
+    assert export_menu.codes_file(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
+    with np.load(io.BytesIO(export_menu.codes_file(model, export.npz))) as arrays:
         assert (arrays["z"] == model.checkpoint.codes.numpy()).all()
         if density == "log_prior_nats":
             expected = -0.5 * np.square(arrays["z"].astype(float)).sum(1) - np.log(2 * np.pi)
@@ -119,4 +119,4 @@ def test_what_a_name_says_is_never_run():
     planes = {"left": planes["left"]._replace(title=evil, facts=evil)}
     parsed = Scripts(export.html(planes, VIEW, browser.standalone(), figures.class_styles()).decode())
     assert sum(tag == "script" for tag, _ in parsed.elements) == 3
-    assert json.loads(parsed.scripts["spec"])["planes"]["left"]["title"] == evil
+    assert json.loads(parsed.scripts["spec"])["shown"]["planes"]["left"]["title"] == evil

@@ -58,7 +58,7 @@ def test_every_file_that_is_offered_is_made_and_opened(monkeypatch, page, query)
     monkeypatch.setattr(st, "download_button", noted)
     app = AppTest.from_function(script, args=(page,), default_timeout=120)
     app.query_params.update(query)
-    app.session_state["take_away"] = True
+    app.session_state["export"] = True
     app.run()
     assert not app.exception
     made = [opened(name, data()) for (_, name), data in offered.items()]
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_made_says_why(page, tmp_path):
     script.write_text(BROKEN.format(root=str(ROOT)), encoding="utf-8")
     with app(tmp_path / "log", ROOT, str(script)) as (address, _):
         visit(page, f"{address}/classes", "style_map")
-        page.get_by_text("take away", exact=True).click()
+        page.get_by_role("button", name="Export").first.click()
         for key, said in (("csv", "the codes are gone: train the model anew"), ("npz", "AttributeError")):
             page.locator(f".st-key-{key}_style_map button").click()
             page.get_by_text(said).wait_for()

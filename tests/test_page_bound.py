@@ -69,11 +69,11 @@ def test_the_hardest_images_are_offered_where_the_record_names_them(own_folder, 
     record["test"]["hardest"] = [380, 61]
     (own_folder / "vae.json").write_text(json.dumps(record), encoding="utf-8")
     app = run_page("bound")
-    app.selectbox("hardest_bound").select_index(0).run()
+    app.selectbox("widest_bound").select_index(0).run()
     assert errors(app) == []
     assert app.query_params["image_bound"] == "380"
     app.button("next_image").click().run()
-    assert app.selectbox("hardest_bound").value is None
+    assert app.selectbox("widest_bound").value is None
 
 
 @pytest.fixture(scope="module")

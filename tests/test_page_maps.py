@@ -29,7 +29,7 @@ def test_one_click_shows_the_three_maps_that_tell_most_and_one_goes_back():
     assert [app.selectbox(side).value for side in ("left", "middle", "right")] == ["ae", "vae", "vae-best"]
     assert len(app.get("plotly_chart")) == 3
     assert dict(app.query_params) == {"middle": "vae", "right": "vae-best", "z1_middle": "0.5"}  # the point moves too
-    next(button for button in app.button if button.label == "two maps").click().run()
+    next(button for button in app.button if button.label == "Two maps").click().run()
     assert len(app.get("plotly_chart")) == 2
     assert dict(app.query_params) == {"left": "vae", "z1_left": "0.5"}
 
@@ -47,7 +47,7 @@ def test_two_maps_again_have_the_models_and_the_points_that_one_had(query, two):
     app = run(**query)
     if not two:
         next(button for button in app.button if button.label == "AE | VAE | best").click().run()
-    next(button for button in app.button if button.label == "two maps").click().run()
+    next(button for button in app.button if button.label == "Two maps").click().run()
     assert errors(app) == []
     assert from_query(dict(app.query_params)) == from_query(two or query)
 
@@ -66,7 +66,7 @@ def test_a_number_field_decodes_its_point(monkeypatch):
 def test_the_magnification_is_sent_once_and_only_while_it_is_asked_for():
     app = run()
     assert payloads_with(app, "shades") == []
-    next(toggle for toggle in app.toggle if toggle.label == "magnification").set_value(True).run()
+    next(toggle for toggle in app.toggle if toggle.label == "Magnification").set_value(True).run()
     assert errors(app) == []
     assert app.query_params["magnification"] == "1"
     assert [data["side"] for data in payloads_with(app, "shades")] == ["left", "right"]

@@ -56,7 +56,7 @@ def test_the_files_of_each_map_are_offered_when_they_are_asked_for(own_folder, p
 
     app = run_page(page)
     assert not any(button.key.startswith("svg_") for button in app.button if button.key)
-    app.session_state["take_away"] = True
+    app.session_state["export"] = True
     app.run()
     assert not app.exception
     offered = [button.proto.label for button in app.get("download_button")]

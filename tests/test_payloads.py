@@ -65,7 +65,7 @@ def test_a_page_hands_over_the_fields_of_its_types(mnist, page, query, mounts):
 
 def test_so_do_the_files_of_a_page():
     app = show("maps")
-    app.session_state["take_away"] = True
+    app.session_state["export"] = True
     assert checked(app.run()) >= {("pictures", None), ("files", None)}
 
 

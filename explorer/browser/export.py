@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from explorer.markup import terms
+
 HERE = Path(__file__).parent
 STYLES = (HERE.parent / "style.css", HERE / "standalone.css")
 
@@ -79,10 +81,11 @@ def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str, styl
     packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}
     sides = {side: {k: v for k, v in plane._asdict().items() if k != "blob"} for side, plane in planes.items()}
     names = " and ".join(dict.fromkeys(plane.title for plane in planes.values()))
+    spec = {"shown": {"planes": sides, **view}, "terms": terms.told(), "explained": terms.OF_FACTS}
     parts = {
         "TITLE": escape(f"{names} · Latent Space Explorer"),
         "STYLE": "\n".join([*(file.read_text(encoding="utf-8") for file in STYLES), styles]),
-        "SPEC": _inert(json.dumps({"planes": sides, **view})),
+        "SPEC": _inert(json.dumps(spec)),
         "BANKS": _inert(json.dumps(packed)),
         "SCRIPT": script,
     }

@@ -261,7 +261,7 @@ class TrainMap(TrainPicture):
 
 
 class Pictures(TypedDict):
-    """The maps of a page that can be taken away as pictures."""
+    """The maps of a page that can be exported as pictures."""
 
     charts: dict[str, str]  # the name of the model on each, by the key of its chart
 

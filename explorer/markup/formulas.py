@@ -276,7 +276,7 @@ def cuts(analysis: Analysis, conditional: bool) -> tuple[list[list[Part]], Part]
             Part("amortization", has.amortization_gap, "amortization"),
         ],
     ]
-    return ways, Part("perfect", -has.perfect)
+    return ways, Part("all pixels exact", -has.perfect)
 
 
 def _symbols(conditional: bool) -> tuple[str, str]:

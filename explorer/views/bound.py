@@ -21,7 +21,7 @@ from explorer.markup.terms import term
 from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Analysis
 from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
-from explorer.views import parts, takeaway
+from explorer.views import export_menu, parts
 from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
 
@@ -46,7 +46,7 @@ def render() -> None:
         parts.offer_shapes()
     names, family = checkpoints.with_posterior(), checkpoints.family()
     if not names and not family.sigmas:
-        st.error("There is no model with a posterior to show. Train one: `python -m vae.train --model vae`")
+        st.error("There is no model with a posterior to show. Train a VAE on the page Train.")
         return
     chosen, problem = None, ""
     with st.container(horizontal=True, vertical_alignment="center", key="bound_controls"):
@@ -63,7 +63,7 @@ def render() -> None:
     elif chosen[0].checkpoint.model.latent_dim == 2:
         show_analysis(*chosen, family)
         with head:
-            takeaway.offer(partial(takeaway.offer_maps, {"bound_map": chosen[0]}))
+            export_menu.offer(partial(export_menu.offer_maps, {"bound_map": chosen[0]}))
     else:
         show_estimates(*chosen)
 
@@ -133,7 +133,7 @@ def choose_image(model: BoundModel) -> BoundImage:
         go_anywhere = any_image(len(images))
         title = "Any test image"
         st.button(title, icon=":material/shuffle:", help=title, key="any_image", on_click=go_anywhere)
-    offer_hardest(model)
+    offer_widest(model)
     return test_image(model, session.current().image_bound)
 
 
@@ -147,7 +147,7 @@ def drawn_image(model: BoundModel) -> BoundImage:
     if conditional:
         parts.choose_class("label_bound", "Class of the drawing", model.checkpoint.class_names)
     state = session.current()  # as a link may ask for a class that this model does not have
-    st.button("test images", on_click=lambda: session.update(drawn_bound=False))
+    st.button("Test images", on_click=lambda: session.update(drawn_bound=False))
     image, label = own_image.as_image(unpacked(state.drawing)), state.label_bound if conditional else 0
     if model.checkpoint.config.likelihood == "bernoulli":
         image = bound.black_or_white(image[None])[0]
@@ -186,34 +186,34 @@ def any_image(count: int) -> Callable[[], None]:
     return lambda: session.update(image_bound=random.randrange(count))
 
 
-def offer_hardest(model: BoundModel) -> None:
+def offer_widest(model: BoundModel) -> None:
     """Offer the test images with the widest gap, where the model's record names them."""
-    images = hardest_images(model.checkpoint.record)
+    images = widest_gaps(model.checkpoint.record)
     if not images:
         return
     index = session.current().image_bound
-    st.session_state["hardest_bound"] = index if index in images else None
+    st.session_state["widest_bound"] = index if index in images else None
 
     def label(image: int) -> str:
-        return f"hardest {images.index(image) + 1}: {class_name(model, int(model.checkpoint.labels[image]))} ({image})"
+        return f"Gap no. {images.index(image) + 1}: {class_name(model, int(model.checkpoint.labels[image]))} ({image})"
 
     def go() -> None:
-        if st.session_state["hardest_bound"] in images:
-            session.update(image_bound=st.session_state["hardest_bound"])
+        if st.session_state["widest_bound"] in images:
+            session.update(image_bound=st.session_state["widest_bound"])
 
     st.selectbox(
-        "Hardest images",
+        "Test images with the widest gap",
         images,
         format_func=label,
-        placeholder="largest gap",
+        placeholder="Widest gaps",
         label_visibility="collapsed",
         width=190,
-        key="hardest_bound",
+        key="widest_bound",
         on_change=go,
     )
 
 
-def hardest_images(record: dict[str, Any]) -> list[int]:
+def widest_gaps(record: dict[str, Any]) -> list[int]:
     """The indices of the test images with the widest gap; empty if the record names none."""
     return list(dict.fromkeys(record["test"].get("hardest", [])))
 

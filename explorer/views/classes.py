@@ -13,7 +13,7 @@ from explorer.cache.checkpoints import Resource
 from explorer.markup import images, terms
 from explorer.quantities import decode, points
 from explorer.state import CLASSES, SAMPLES, SEEDS, ExplorerState, point, whole
-from explorer.views import parts, takeaway
+from explorer.views import export_menu, parts
 
 COLUMNS = 10
 STYLES = 10
@@ -23,7 +23,7 @@ def render() -> None:
     """Draw the page."""
     names = checkpoints.checkpoint_names("cvae")
     if not names:
-        st.error("There is no conditional model to show. Train one: `python -m vae.train --model cvae`")
+        st.error("There is no conditional VAE to show. Train one on the page Train.")
         return
     head = parts.first_line(f"Move over the map to see one {terms.term('style')} in every class. Click to keep it.")
     with head:
@@ -44,13 +44,13 @@ def render() -> None:
     with right:
         show_table(resource)
     with head:
-        takeaway.offer(partial(offer_files, resource))
+        export_menu.offer(partial(offer_files, resource))
 
 
 def offer_files(resource: Resource) -> None:
     """The map's files, with all classes at the pinned style in a row."""
     z = np.array([pin(session.current())])
-    takeaway.offer_maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
+    export_menu.offer_maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
 
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from explorer.quantities.bound import shared_sigma
 from explorer.state import Side, coordinate, packed, unpacked, whole
 from explorer.views import bound, interpolate, parts
 
-HELP = "Draw a digit: its code moves on both maps as the pen moves."
+HELP = "Draw: the code of your drawing moves on both maps as the pen moves."
 SIDES: tuple[Side, Side] = ("left", "right")
 PAD = 280
 NOT_ALONE = "Something else is in the picture."
@@ -186,7 +186,7 @@ def content_of(file: UploadedFile) -> bytes:
 
 def offer_pages(shown: dict[Side, Resource], style: Resource | None, levels: bytes | None) -> None:
     """Buttons that take the drawing to other pages."""
-    parts.say("use it on")
+    parts.say("Show it on")
     to_bound = st.button("Bound", help="Its exact posterior, and the gap", disabled=not levels, key="send_bound")
     to_path = {}
     for end in "ab":

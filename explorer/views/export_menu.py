@@ -1,4 +1,4 @@
-"""Take away: what a page shows as files, each made when it is asked for.
+"""Export: what a page shows as files, each made when it is asked for.
 
 Pictures of maps are made by the browser, which alone knows what part of them is on the screen. All else is made here,
 with PyTorch, which is imported no sooner: the button stands on pages that do without.
@@ -45,11 +45,11 @@ Pins = Mapping[Side, tuple[Point, int]]
 @session.fragment
 def offer(draw: Callable[[], None]) -> None:
     """The button of a page; `draw` draws what it opens, with what is pinned at that moment."""
-    popover = st.popover("take away", icon=":material/download:", type="tertiary", on_change="rerun", key="take_away")
+    popover = st.popover("Export", icon=":material/download:", type="tertiary", on_change="rerun", key="export")
     if popover.open:
         with popover:
             draw()
-            show_problems("take_away")
+            show_problems("export")
 
 
 def offer_maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | None = None) -> None:

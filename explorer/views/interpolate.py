@@ -16,7 +16,7 @@ from explorer.markup import images, tables, terms
 from explorer.quantities import decode, paths, points
 from explorer.quantities.paths import Travel
 from explorer.state import PATHS, TEST_IMAGES, ExplorerState, Side, coordinate, one_of, point, rounded, whole
-from explorer.views import parts, takeaway
+from explorer.views import export_menu, parts
 
 HELP = f"Drag A and B, or click near one. Below each frame: how many {terms.term('codes near', 'codes lie near')} it."
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -36,10 +36,10 @@ def render() -> None:
     with snap:
         same = same_images(shown)
         help = None if same else "The two models have different images, so that each map has ends of its own."
-        st.toggle("test images", disabled=not same, help=help, **session.bind("snap"))
+        st.toggle("Test images", disabled=not same, help=help, **session.bind("snap"))
     if shown:
         with head:
-            takeaway.offer(partial(takeaway.offer_maps, {f"path_{side}": each for side, each in shown.items()}))
+            export_menu.offer(partial(export_menu.offer_maps, {f"path_{side}": each for side, each in shown.items()}))
     show_paths(shown)
 
 
@@ -119,7 +119,7 @@ def show_paths(shown: dict[Side, Resource]) -> None:
                 parts.choose_image(field, f"Test image {end.upper()}", count, 120)
         for side, route in routes.items():
             offer_gif(side, route, state.path)
-    takeaway.show_problems("path")
+    export_menu.show_problems("path")
 
 
 def path_payload(route: Route, kind: str) -> payloads.Path:
@@ -166,4 +166,4 @@ def offer_gif(side: Side, route: Route, kind: str) -> None:
         frames = decode.there_and_back(route.resource.checkpoint.model, path, route.label)
         return images.gif(frames, GIF_SCALE, GIF_RATE)
 
-    takeaway.offer_file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")
+    export_menu.offer_file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")

@@ -25,8 +25,6 @@ NAMES = {
     "cvae-best": "Best conditional VAE",
 }
 
-EXPLAINED = ("decoder", "error", "KL", "log p(x)", "5-NN")  # of the facts under a map
-
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
 
@@ -44,7 +42,7 @@ def first_line(text: str) -> DeltaGenerator:
 
 def offer_shapes() -> None:
     """A switch, of all pages together, for eyes that do not tell the colours of the classes apart."""
-    st.toggle("shapes", help="Each class has its own shape beside its colour", **session.bind("shapes"))
+    st.toggle("Shapes", help="Each class has its own shape beside its colour", **session.bind("shapes"))
 
 
 def row(name: str) -> DeltaGenerator:
@@ -179,7 +177,7 @@ def say_misnamed() -> None:
 
 def show_facts(resource: Resource) -> None:
     """`facts`, under a map."""
-    said = terms.mark(escape(facts(resource)), *EXPLAINED)
+    said = terms.mark(escape(facts(resource)), *terms.OF_FACTS)
     st.html(f'<div class="latent-figures">{said}</div>')
 
 

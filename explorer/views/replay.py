@@ -19,10 +19,12 @@ CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": 
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line("Press play, or drag through time. Click a map to keep a point and watch its digit form."):
-        st.toggle("manifold", **session.bind("manifold"))
-        st.toggle("prior", **session.bind("prior"))
-        st.toggle("fit to codes", **session.bind("fit"))
+    with parts.first_line(
+        "Press play, or drag through time. Click a map to keep a point and watch its image take shape."
+    ):
+        st.toggle("Manifold", **session.bind("manifold"))
+        st.toggle("Prior", **session.bind("prior"))
+        st.toggle("Fit to codes", **session.bind("fit"))
         parts.offer_shapes()
     names = results.replayed()
     shown: dict[Side, PackedReplay] = {}
@@ -36,8 +38,7 @@ def render() -> None:
         show_replays(shown, addresses)
     others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
-        kept = "A training on the page Train keeps one; in a terminal, `--snapshots 15` does."
-        st.caption(f"Without a replay: {', '.join(others)}. {kept}")
+        st.caption(f"Without a replay: {', '.join(others)}. Every training on the page Train keeps one.")
 
 
 def choose(side: Side, names: list[str]) -> PackedReplay | None:
@@ -49,7 +50,7 @@ def choose(side: Side, names: list[str]) -> PackedReplay | None:
     asked = getattr(session.current(), field)
     offered = sorted({*names, asked} & set(checkpoints.checkpoint_names()))
     if not offered:
-        st.error("There is no replay to show. Train a model that keeps one: `python -m vae.train --snapshots 15`")
+        st.error("There is no replay to show. Train a model on the page Train: it keeps one.")
         return None
     resource = parts.choose(field, offered, f"label_replay_{side}")
     if resource is None:

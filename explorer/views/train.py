@@ -17,7 +17,7 @@ NETWORK_NAMES = {
     "tutorial": "tutorial, one layer of 512",
     "small": "small, one layer of 128",
     "deep": "deep, layers of 512",
-    "fourier": "fourier, deep, from waves of z",
+    "fourier": "fourier, deep, on sines of z",
 }
 KL_NAMES = {"closed": "by formula", "monte-carlo": "at the drawn z"}
 FORM_WIDTH = 230
@@ -58,7 +58,7 @@ def show_form() -> None:
     with st.container(horizontal=True, wrap=False):
         choose_number("latent_dim", "Latent size")
         choose_number("epochs", "Epochs")
-    with st.expander("more"):
+    with st.expander("More"):
         choose_number("batch_size", "Batch size")
         choose_number("learning_rate", "Learning rate", 0.001)
         choose_number("seed", "Seed")

@@ -31,7 +31,7 @@ LIKELIHOOD_NAMES = {
     "bernoulli-grey": "Bernoulli, grey pixels",
     "bernoulli": "Bernoulli, black or white",
 }
-FLAGS = {"--learning-rate": "the learning rate (under more)", "--sigma": "σ"}  # and what the page calls them
+FLAGS = {"--learning-rate": "the learning rate (under More)", "--sigma": "σ"}  # and what the page calls them
 POINTS = 300  # of a curve, at most
 SHOWN = 8  # trainings in the list; earlier ones are folded
 

@@ -97,7 +97,7 @@ def maps(recorder: Recorder) -> None:
     recorder.move(*on(page, "map_left", (0.75, 0.5), (0.4, 0.85), (0.25, 0.35), (0.6, 0.3)), frames=34)
     recorder.move(*on(page, "map_right", (0.25, 0.5), (0.5, 0.8), (0.72, 0.45), (0.5, 0.25)), frames=34)
     press(recorder, on(page, "map_right", (0.42, 0.38))[0])
-    press(recorder, middle(page, "manifold"))
+    press(recorder, middle(page, "Manifold"))
     recorder.take(PAUSE)
 
 

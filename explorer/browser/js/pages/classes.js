@@ -8,6 +8,7 @@ import { probe } from "../base/probe.js";
 import { bankOf } from "../model/banks.js";
 import { Chart } from "../plane/chart.js";
 import { drawPin, drawPrior } from "../plane/marks.js";
+import { extrapolated } from "../widgets/terms.js";
 
 export class Classes {
   constructor(parent) {
@@ -25,9 +26,10 @@ export class Classes {
   build(parent) {
     this.root = element("div", "latent-styles", parent);
     this.every = element("div", "latent-ten", this.root);
-    this.warning = element("div", "latent-warning", this.root, { textContent: "extrapolated: no code lies near" });
+    this.warning = element("div", "latent-warning", this.root);
+    extrapolated(this.warning);
     const morph = element("div", "latent-morph", this.root);
-    element("span", "", morph, { textContent: "morph" });
+    element("span", "", morph, { textContent: "Morph" });
     this.from = this.choice(morph, "From class");
     this.slider = element("input", "latent-range", morph, { type: "range", min: 0, max: 1, step: 0.001, value: 0.5 });
     this.slider.setAttribute("aria-label", "Label, from the first class to the second");

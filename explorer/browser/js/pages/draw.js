@@ -102,12 +102,12 @@ export class Draw {
     };
     const buttons = element("div", "latent-pad-buttons", line);
     buttons.append(
-      button("undo", () => this.pad.undo()),
-      button("clear", () => this.clear()),
+      button("Undo", () => this.pad.undo()),
+      button("Clear", () => this.clear()),
     );
     const figure = element("figure", "", line);
     this.form = imageCanvas(figure, "latent-form");
-    element("figcaption", "", figure, { textContent: "as MNIST has it" });
+    element("figcaption", "", figure, { textContent: "as the models see it" });
   }
 
   buildTen(parent) {
@@ -267,9 +267,9 @@ export class Draw {
   explained(x, known) {
     if (!x) return "Told the class, this model keeps the style.";
     if (!known) return this.pad.pointer === null ? "Finding the class …" : "Its class comes when you lift the pen.";
-    if (this.asked !== null) return "You say which digit it is. Click it again to leave that to Bayes' rule.";
+    if (this.asked !== null) return "You say which class it is. Click it again to leave that to Bayes' rule.";
     if (!known.final) return "p(y | x) by Bayes' rule, meanwhile from the ELBO.";
-    return `p(y | x) by Bayes' rule. log p(x | y) is estimated: its draws scatter by ${known.error_nats.toFixed(2)} nats, and it is too low where they miss a narrow peak. Click a digit if it is another.`;
+    return `p(y | x) by Bayes' rule. log p(x | y) is estimated: its draws scatter by ${known.error_nats.toFixed(2)} nats, and it is too low where they miss a narrow peak. If it is another class, click that one.`;
   }
 
   hover(side, z, chart) {

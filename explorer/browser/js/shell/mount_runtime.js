@@ -19,6 +19,7 @@ import { Replay } from "../pages/replay.js";
 import { Train } from "../pages/train.js";
 import { plotlyViewport } from "../plane/plotly_viewport.js";
 import { findViewportsBy } from "../plane/viewport.js";
+import { readNumbers } from "../widgets/number_fields.js";
 import { explainTerms } from "../widgets/terms.js";
 import { offerViewTools } from "../widgets/view_tools.js";
 import { joinEntries, watchConnection } from "./connection.js";
@@ -56,6 +57,7 @@ export default function ({ data, setStateValue }) {
   announce("");
   joinEntries();
   explainTerms(data);
+  readNumbers();
   offerViewTools();
   watchConnection(() => setStateValue("reconnected", Date.now()));
 }

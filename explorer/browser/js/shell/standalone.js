@@ -4,7 +4,7 @@
 import { announce } from "../base/announce.js";
 import { fromBase64 } from "../base/bytes.js";
 import { element } from "../base/dom.js";
-import { exact, FARTHEST } from "../base/format.js";
+import { exact, FARTHEST, plural } from "../base/format.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { reveal } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
@@ -14,21 +14,26 @@ import { Interpolate } from "../pages/interpolate.js";
 import { Maps } from "../pages/maps.js";
 import { Plot } from "../plane/plot.js";
 import { findViewportsBy, viewportOf } from "../plane/viewport.js";
+import { readNumbers } from "../widgets/number_fields.js";
+import { explainTerms, extrapolated, term, termsIn } from "../widgets/terms.js";
 import { serve, update } from "./controllers.js";
 
 const viewports = new Map(); // by the keys of their charts
 const spec = JSON.parse(document.getElementById("spec").textContent);
 const NEIGHBOURS = 5;
+const STEP = 0.1; // by which the arrow keys move a coordinate
 const KINDS = ["line", "arc"];
 const HELP = {
-  maps: "Move over a map to see the digit at that point. Click to keep it.",
+  maps: "Move over a map to see the image at that point. Click to keep it.",
   interpolate: "Drag A and B, or click near one. Below each frame: the codes near it.",
 };
 
+const sentenceCase = (name) => name[0].toUpperCase() + name.slice(1);
+
 function toggle(parent, name, on, change) {
-  const label = element("label", "latent-check", parent);
+  const label = element("label", `latent-check st-key-${name.replace(" ", "_")}`, parent);
   const box = element("input", "", label, { type: "checkbox", checked: on });
-  label.append(name);
+  label.append(sentenceCase(name));
   box.onchange = () => change(box.checked);
 }
 
@@ -47,7 +52,7 @@ function imageElement(parent, pixels, title) {
 
 class Standalone {
   constructor(banks) {
-    const { planes, ...view } = spec;
+    const { planes, ...view } = spec.shown;
     if (!KINDS.includes(view.path)) [view.path] = KINDS;
     Object.assign(this, { banks, planes, view, tab: "maps", mounts: {}, selects: [] });
     this.sides = Object.keys(planes);
@@ -58,7 +63,7 @@ class Standalone {
     for (const name of Object.keys(this.pages)) {
       const tab = element("button", "", this.tabs, {
         type: "button",
-        textContent: name[0].toUpperCase() + name.slice(1),
+        textContent: sentenceCase(name),
       });
       tab.onclick = () => this.open(name);
     }
@@ -122,7 +127,7 @@ class Standalone {
     this.pins = {};
     this.planesOf("map", this.sides, page).forEach((section, i) => {
       const side = this.sides[i];
-      element("div", "latent-figures", section, { textContent: this.planes[side].facts });
+      termsIn(element("div", "latent-figures", section), this.planes[side].facts, ...spec.explained);
       const pin = element("div", "alone-pin", section);
       const decoded = element("div", `st-key-decoded_${side}`, pin);
       const picture = element("div", "latent-picture", decoded);
@@ -139,12 +144,12 @@ class Standalone {
   coordinates(parent, side) {
     return ["z₁", "z₂"].map((name, axis) => {
       const label = element("label", "", parent, { textContent: name });
-      const field = element("input", "", label, { type: "text", inputMode: "decimal" });
+      const limits = { type: "number", min: -FARTHEST, max: FARTHEST, step: STEP };
+      const field = element("input", "latent-number", label, limits);
       field.setAttribute("aria-label", `${side} z${axis + 1}`);
       field.onchange = () => {
-        const entered = Number(field.value.replace("−", "-"));
         const z = this.planes[side].z.slice();
-        if (field.value.trim() && Math.abs(entered) <= FARTHEST) z[axis] = entered;
+        z[axis] = Number(field.value);
         this.planes[side].z = exact(z);
         this.updateMap(side);
       };
@@ -174,16 +179,20 @@ class Standalone {
     const { near: count, nearest } = bank.around(z, radius, NEIGHBOURS);
     usual.replaceChildren();
     element("strong", "", usual, { textContent: count });
-    usual.append(` codes near (typically ${this.planes[side].near})`);
+    usual.append(" ");
+    term("codes near", usual, plural(count, "code near", "codes near"));
+    usual.append(` (typically ${this.planes[side].near})`);
     if (bank.prior) {
       const away = Math.hypot(...z);
       element("br", "", usual);
-      element("strong", "", usual, { textContent: `${away.toFixed(2)} σ` });
-      usual.append(` out, ${Math.round(100 * Math.exp((-away * away) / 2))}% of prior beyond`);
+      element("strong", "", usual, { textContent: away.toFixed(2) });
+      usual.append(" ");
+      term("σ of the prior", usual, "σ");
+      usual.append(` out, ${Math.round(100 * Math.exp((-away * away) / 2))}% of the prior beyond`);
     }
     if (count === 0) {
       element("br", "", usual);
-      element("strong", "latent-warning", usual, { textContent: "extrapolated: no code lies near" });
+      extrapolated(element("strong", "latent-warning", usual));
     }
     near.replaceChildren();
     for (const index of nearest) {
@@ -251,6 +260,8 @@ class Standalone {
 }
 
 announce("");
+explainTerms(spec.terms);
+readNumbers();
 serve({ interpolate: Interpolate, maps: Maps });
 findViewportsBy((key) => viewports.get(key));
 reveal({ bankOf, viewportOf });

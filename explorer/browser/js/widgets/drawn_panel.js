@@ -4,7 +4,7 @@
 import { element } from "../base/dom.js";
 import { plural, shortNumber, shortPoint } from "../base/format.js";
 import { blank, drawPixels, imageCanvas } from "../base/images.js";
-import { term } from "./terms.js";
+import { extrapolated, term } from "./terms.js";
 
 const NEIGHBOURS = 4;
 
@@ -38,8 +38,7 @@ export class DrawnPanel {
     this.count = element("span", "", this.near);
     this.nearTerm = term("codes near", this.near);
     this.lonely = element("div", "latent-warning", this.facts);
-    term("extrapolated", this.lonely);
-    this.lonely.append(": no code near");
+    extrapolated(this.lonely);
   }
 
   show(bank, { code, q }, x, { decimals, label, radius, sheet }) {

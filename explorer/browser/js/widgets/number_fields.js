@@ -70,9 +70,8 @@ export function say(input, text) {
   setTimeout(() => said.remove(), 1000 * WORD_SECONDS);
 }
 
-// Before Streamlit's own listeners, which read the text when the field is left or Enter is pressed.
-if (!globalThis.latentNumbers) {
-  globalThis.latentNumbers = true;
+// Begin to read number fields, before Streamlit's own listeners, which do when the field is left or Enter is pressed.
+export function readNumbers() {
   new MutationObserver(openNumberFields).observe(document.body, { childList: true, subtree: true });
   const field = (event) => (event.target.matches?.(NUMBER_FIELDS) ? event.target : null);
   const listen = (kind, act) =>

@@ -28,11 +28,8 @@ export class Pad {
     this.root = element("div", "latent-pad", parent);
     this.canvas = element("canvas", "", this.root, { tabIndex: 0 });
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute(
-      "aria-label",
-      "Drawing pad. Draw a digit with the pointer; Control Z takes a stroke back.",
-    );
-    this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw a digit" });
+    this.canvas.setAttribute("aria-label", "Drawing pad. Draw with the pointer; Control Z takes a stroke back.");
+    this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw here" });
     this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
     this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });
     this.listen();

@@ -18,6 +18,12 @@ export function term(name, parent, text = name) {
   return button;
 }
 
+// The warning of a place where the model has not been.
+export function extrapolated(parent) {
+  term("extrapolated", parent);
+  parent.append(": no code lies near");
+}
+
 // A text of what the browser draws itself, with the first standing of each of some terms made one.
 export function termsIn(parent, text, ...names) {
   let rest = text;
