@@ -25,7 +25,7 @@ def html_file(**names: str) -> tuple[bytes, dict[str, Plane]]:
 def open_files(page: Any) -> None:
     """Open the list of a page's files."""
     page.get_by_role("button", name="Export").first.click()
-    page.wait_for_selector("[class*='st-key-svg_'] button")
+    page.wait_for_selector("[class*='st-key-png_'] button")
     ready(page)
     page.wait_for_timeout(500)  # the popover slides into place
 

@@ -62,7 +62,7 @@ def test_what_opens_is_for_every_eye_too(new_tab, address):
     visit(page, f"{address}/?shapes=1", "map_left", "map_right")
     page.locator(".st-key-map_left .legendtoggle").nth(3).click()
     page.get_by_role("button", name="Export").first.click()
-    page.wait_for_selector("[class*='st-key-svg_'] button")
+    page.wait_for_selector("[class*='st-key-png_'] button")
     for look in looks(page):
         assert not violations(page), look
 

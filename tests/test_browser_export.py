@@ -60,7 +60,7 @@ def test_the_svg_has_a_circle_for_each_code_where_the_zoomed_map_has_it(page, ad
     settle(page, "document.querySelector('.st-key-map_right .js-plotly-plot')._fullData[3].visible !== true")
     open_files(page)
     content, name = download(page, "svg_map_right")
-    assert name == "vae.svg"
+    assert name == "vae-map.svg"
     tree = ElementTree.fromstring(content)
     assert_each_code_has_its_circle(page, "map_right", tree, read(ROOT / "checkpoints" / "vae"), hidden={"3"})
     said = [text.text for text in tree.iter(f"{SVG}text")]
@@ -79,7 +79,7 @@ def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(new_tab, ad
     open_files(page)
     content, name = download(page, "png_map_left")
     box = page.locator(".st-key-map_left .js-plotly-plot").bounding_box()
-    assert name == "ae.png"
+    assert name == "ae-map.png"
     image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
     assert image.shape[:2] == (2 * box["height"], 2 * box["width"])
     assert tuple(image[-1, -1]) == paper
@@ -94,15 +94,15 @@ def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(new_tab, ad
         assert near.mean() > 0.9, digit
 
 
-def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address):
+def test_the_image_is_the_decode_of_the_point_that_was_pinned_last(page, address):
     visit(page, address, "map_left", "map_right")
     at, z = place(page, "map_right", 0.3, 0.3)
     page.mouse.click(*at)
     settle(page, "(z1) => Math.abs(document.querySelector('.st-key-z1_right input').value - z1) < 0.02", z[0])
     shown = [[float(page.get_by_label(f"right {axis}").input_value()) for axis in ("z1", "z2")]]
     open_files(page)
-    content, name = download(page, "digit_png_map_right")
-    assert name == "vae-digit.png"
+    content, name = download(page, "pin_png_map_right")
+    assert name == "vae-pin.png"
     image = np.asarray(Image.open(io.BytesIO(content)))
     assert image.shape == (280, 280)
     decoded = decode.at(read(ROOT / "checkpoints" / "vae").model, np.array(shown))[0]
@@ -113,7 +113,7 @@ def test_the_digit_is_the_decode_of_the_point_that_was_pinned_last(page, address
     ("path", "chart", "mark"),
     [("interpolate", "path_right", "A"), ("classes", "style_map", "2σ"), ("bound", "bound_map", "3σ")],
 )
-def test_every_map_can_be_taken_away_with_its_marks(page, address, path, chart, mark):
+def test_every_map_can_be_exported_with_its_marks(page, address, path, chart, mark):
     visit(page, f"{address}/{path}", chart)
     open_files(page)
     tree = ElementTree.fromstring(download(page, f"svg_{chart}")[0])
@@ -123,6 +123,27 @@ def test_every_map_can_be_taken_away_with_its_marks(page, address, path, chart, 
     under = [image.get("href") for image in tree.iter(f"{SVG}image")]
     assert len(under) == (path == "bound")
     assert download(page, f"csv_{chart}")[0].startswith(b"index,label,z1,z2,log_")
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "stage", "name"),
+    [
+        ("bound", "png_bound_close", ".latent-window", "vae-posterior-close-up.png"),
+        ("replay", "png_replay_right", ".latent-panel.right .latent-theatre", "vae-replay.png"),
+    ],
+)
+def test_what_is_on_a_canvas_of_our_own_is_exported_as_it_is_on_the_screen(page, address, path, key, stage, name):
+    visit(page, f"{address}/{path}")
+    page.wait_for_selector(f"{stage} .latent-layers", state="attached")
+    drawn(page)
+    open_files(page)
+    content, named = download(page, key)
+    assert named == name
+    image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    box = page.locator(stage).bounding_box()
+    assert image.shape[:2] == (round(box["height"]), round(box["width"]))
+    over = canvas_pixels(page, f"{stage} .latent-layers .latent-canvas")
+    assert (image[..., 0] != 255).sum() > (over > 0).sum() / 2 > 100
 
 
 def test_a_picture_asks_nothing_of_the_server(page, address):

@@ -8,15 +8,31 @@ import re
 import numpy as np
 import pytest
 import streamlit as st
+from app import DRAWING
 from chromium import ROOT, app, ready, visit
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 pytestmark = pytest.mark.usefixtures("coarse")
 
-PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 2, "npz": 2, "gif": 2}}
-PAGES |= {"classes": {"csv": 1, "npz": 1, "png": 1}, "bound": {"csv": 1, "npz": 1}}
-QUERIES = [{}, {"left": "cvae", "right": "vae-best", "style": "cvae-best", "bound_model": "cvae", "path": "arc"}]
+PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 4, "npz": 2, "png": 2, "gif": 2}}
+PAGES |= {
+    "classes": {"csv": 1, "npz": 1, "png": 3},
+    "bound": {"csv": 2, "npz": 1},
+    "draw": {"csv": 2, "npz": 2, "png": 1},
+}
+PAGES |= {"replay": {"csv": 4, "npz": 2}}
+QUERIES = [
+    {"drawing": DRAWING},
+    {
+        "left": "cvae",
+        "right": "vae-best",
+        "style": "cvae-best",
+        "bound_model": "cvae",
+        "path": "arc",
+        "drawing": DRAWING,
+    },
+]
 
 
 def opened(name, content):
@@ -24,9 +40,9 @@ def opened(name, content):
     kind = name.rsplit(".", 1)[-1]
     if kind == "csv":
         rows = list(csv.reader(io.StringIO(content.decode())))
-        assert rows[0][:4] == ["index", "label", "z1", "z2"]
-        assert len(rows) == 10_001
-        assert np.isfinite(np.array(rows[1:], float)).all()
+        kinds = {"index": 10_000, "t": 121, "quantity": 10, "epoch": 15}
+        assert len(rows) == 1 + kinds[rows[0][0]]
+        assert np.isfinite(np.array([row[rows[0][0] == "quantity" :] for row in rows[1:]], float)).all()
     elif kind == "npz":
         arrays = np.load(io.BytesIO(content))
         assert arrays["z"].shape == (10_000, 2)

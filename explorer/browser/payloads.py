@@ -263,7 +263,7 @@ class TrainMap(TrainPicture):
 class Pictures(TypedDict):
     """The maps of a page that can be exported as pictures."""
 
-    charts: dict[str, str]  # the name of the model on each, by the key of its chart
+    charts: dict[str, str]  # the name of each one's file, by the key of its chart
 
 
 class Files(TypedDict):

@@ -138,6 +138,7 @@ class PackedReplay(NamedTuple):
     id: str
     codes: bytes  # of all snapshots, see `packing.pack_codes`
     decoders: list[bytes]  # one a snapshot, see `packing.pack_snapshot`
+    epochs: list[float]  # of the snapshots
     metrics: dict[str, list[float]]  # on the test images, by name, one a snapshot
     views: list[extent.Box]  # the part of the plane that holds the codes, one a snapshot
     last_view: extent.Box  # the same at the end, with room for a prior's rings
@@ -165,6 +166,7 @@ def replay(name: str) -> PackedReplay:
         id=identity,
         codes=packing.pack_codes(recorded, stored.labels, f"{identity}-codes"),
         decoders=[packing.pack_snapshot(recorded, rank, stored, f"{identity}-{rank}") for rank in range(len(codes))],
+        epochs=[snapshot.epoch for snapshot in recorded.snapshots],
         metrics={
             metric: [snapshot.metrics[metric] for snapshot in recorded.snapshots]
             for metric in recorded.snapshots[0].metrics

@@ -22,6 +22,7 @@ from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Analysis
 from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
 from explorer.views import export_menu, parts
+from explorer.views.export_menu import File
 from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
 
@@ -63,7 +64,7 @@ def render() -> None:
     elif chosen[0].checkpoint.model.latent_dim == 2:
         show_analysis(*chosen, family)
         with head:
-            export_menu.offer(partial(export_menu.offer_maps, {"bound_map": chosen[0]}))
+            export_menu.offer(partial(offer_files, *chosen))
     else:
         show_estimates(*chosen)
 
@@ -269,6 +270,20 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
     with st.expander("Every term: its formula, a sentence, and this image's numbers"):
         show_formulas(model, image, analysis)
     analyse_next(model, image, family)
+
+
+def offer_files(model: BoundModel, image: BoundImage) -> None:
+    """The map's files, its close-up, and the numbers."""
+    which = image.source if image.index < 0 else f"{image.source}-{image.index}"
+    numbers = File("numbers", f"{which}.csv", partial(numbers_file, model, image))
+    export_menu.offer_maps({"bound_map": model}, "posterior", {"bound_map": [numbers]}, {"bound_map": "bound_close"})
+
+
+def numbers_file(model: BoundModel, image: BoundImage) -> bytes:
+    """The terms of one image as CSV."""
+    has = results.analysis(model, image).terms
+    nats = has._asdict() | {"gap": has.log_px - has.elbo}
+    return export_menu.table_file({"quantity": list(nats), "nats": list(nats.values())})
 
 
 def show_planes(model: BoundModel, image: BoundImage, analysis: Analysis) -> None:

@@ -14,6 +14,7 @@ from explorer.markup import images, terms
 from explorer.quantities import decode, points
 from explorer.state import CLASSES, SAMPLES, SEEDS, ExplorerState, point, whole
 from explorer.views import export_menu, parts
+from explorer.views.export_menu import File, image_file
 
 COLUMNS = 10
 STYLES = 10
@@ -48,9 +49,20 @@ def render() -> None:
 
 
 def offer_files(resource: Resource) -> None:
-    """The map's files, with all classes at the pinned style in a row."""
-    z = np.array([pin(session.current())])
-    export_menu.offer_maps({"style_map": resource}, {"style_map": partial(in_a_row, resource, z)})
+    """The map's files, with all classes at the pinned style in a row, the samples and the table."""
+    state = session.current()
+    z = np.array([pin(state)])
+    drawn = resource.checkpoint.class_names[state.sampled]
+    files = [
+        File("every class", "classes.png", partial(image_file, partial(in_a_row, resource, z))),
+        File(
+            f"samples of {drawn}",
+            f"samples-{state.sampled}-seed-{state.seed}.png",
+            partial(image_file, lambda: images.joined(samples(resource, state))),
+        ),
+        File("table", "styles.png", partial(image_file, lambda: images.joined(table(resource)))),
+    ]
+    export_menu.offer_maps({"style_map": resource}, "style", {"style_map": files})
 
 
 def in_a_row(resource: Resource, z: np.ndarray) -> np.ndarray:
@@ -102,10 +114,15 @@ def show_samples(resource: Resource) -> None:
         st.number_input("Seed", 0, SEEDS - 1, label_visibility="collapsed", width=130, **session.bind("seed"))
         st.button("Reshuffle", on_click=lambda: session.update(seed=(session.current().seed + 1) % SEEDS))
     state = session.current()
-    drawn = decode.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
     with st.container(key="samples_grid"):
         name = resource.checkpoint.class_names[state.sampled]
-        st.html(images.grid(drawn.reshape(-1, COLUMNS, 28, 28), f"{state.samples} samples of {name}"))
+        st.html(images.grid(samples(resource, state), f"{state.samples} samples of {name}"))
+
+
+def samples(resource: Resource, state: ExplorerState) -> np.ndarray:
+    """The samples that the state asks for, (R, COLUMNS, 28, 28) uint8."""
+    drawn = decode.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
+    return drawn.reshape(-1, COLUMNS, 28, 28)
 
 
 def show_table(resource: Resource) -> None:
@@ -113,5 +130,10 @@ def show_table(resource: Resource) -> None:
     with parts.row("table"):
         parts.say("a class a row, a style a column, from the prior's middle outwards")
     with st.container(key="style_table"):
-        rows = decode.every_class(resource.checkpoint.model, points.sunflower(STYLES))
+        rows = table(resource)
         st.html(images.grid(rows, f"{len(rows)} classes in {STYLES} styles"))
+
+
+def table(resource: Resource) -> np.ndarray:
+    """Every class in every style, (C, STYLES, 28, 28) uint8."""
+    return decode.every_class(resource.checkpoint.model, points.sunflower(STYLES))

@@ -1,6 +1,7 @@
 """Draw: a drawn digit, its code on both maps while the pen moves, and the same style in all ten digits."""
 
 import base64
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from explorer.memory import memory
 from explorer.quantities import own_image
 from explorer.quantities.bound import shared_sigma
 from explorer.state import Side, coordinate, packed, unpacked, whole
-from explorer.views import bound, interpolate, parts
+from explorer.views import bound, export_menu, interpolate, parts
+from explorer.views.export_menu import File, image_file
 
 HELP = "Draw: the code of your drawing moves on both maps as the pen moves."
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -32,7 +34,8 @@ MEGABYTES = 20
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line(HELP):
+    head = parts.first_line(HELP)
+    with head:
         parts.offer_shapes()
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
@@ -45,6 +48,9 @@ def render() -> None:
     style = show_ten()
     with left:
         show_pad(shown, style)
+    if shown:
+        with head:
+            export_menu.offer(partial(offer_files, shown, style))
 
 
 def picked(value: Any) -> None:
@@ -79,6 +85,16 @@ def show_ten() -> Resource | None:
         if style:
             browser.bridge("draw", {"part": "ten"}, part="_ten")
     return style
+
+
+def offer_files(shown: dict[Side, Resource], style: Resource | None) -> None:
+    """The files of each map, and the drawing with its style in every class."""
+    levels = pixels()
+    files: dict[str, list[File]] = {f"draw_{side}": [] for side in shown}
+    if levels:
+        drawing = partial(image_file, partial(own_image.as_image, levels))
+        files[f"draw_{next(iter(shown))}"].append(File("drawing", "drawing.png", drawing))
+    export_menu.offer_maps({f"draw_{side}": each for side, each in shown.items()}, "drawing", files)
 
 
 @session.fragment

@@ -4,11 +4,13 @@ Pictures of maps are made by the browser, which alone knows what part of them is
 with PyTorch, which is imported no sooner: the button stands on pages that do without.
 """
 
-from collections.abc import Callable, Mapping
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -16,7 +18,7 @@ import streamlit as st
 from explorer import browser, figures, session
 from explorer.browser import export
 from explorer.browser.export import Codes, Plane
-from explorer.cache.checkpoints import Resource
+from explorer.cache.checkpoints import Opened, Resource
 from explorer.extent import Point
 from explorer.markup import images
 from explorer.memory import memory
@@ -24,9 +26,16 @@ from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
 if TYPE_CHECKING:
-    from explorer.cache.results import BoundModel
+    from explorer.cache.results import BoundModel, PackedReplay
 
 SCALE = 10
+KINDS = {
+    "csv": "text/csv",
+    "npz": None,
+    "png": "image/png",
+    "gif": "image/gif",
+    "html": "text/html",
+}  # of files, by how their names end
 # Of the state, which an HTML file starts with.
 FIELDS = (
     "manifold",
@@ -38,8 +47,15 @@ FIELDS = (
     "image_b",
 )
 
-Images = Mapping[str, Callable[[], np.ndarray]]
 Pins = Mapping[Side, tuple[Point, int]]
+
+
+class File(NamedTuple):
+    """A file of a map besides its picture and its codes."""
+
+    said: str  # what is in it, or "" where that is what the file before has
+    end: str  # of its name
+    made: Callable[[], bytes]
 
 
 @session.fragment
@@ -52,24 +68,42 @@ def offer(draw: Callable[[], None]) -> None:
             show_problems("export")
 
 
-def offer_maps(charts: "Mapping[str, Resource | BoundModel]", images: Images | None = None) -> None:
-    """The files of each chart: its picture, its codes, and for those in `images` the grey image (H, W) uint8."""
+def offer_maps(
+    charts: "Mapping[str, Resource | BoundModel | PackedReplay]",
+    what: str,
+    more: Mapping[str, Sequence[File]] | None = None,
+    close_ups: Mapping[str, str] | None = None,
+) -> None:
+    """The files of each chart: its picture, its codes, and what else the page has.
+
+    Args:
+        charts: The model on each, by the key of its chart. Those on canvases of our own have no SVG.
+        what: What the charts show, in the names of their pictures.
+        more: Further files, by the key of the chart.
+        close_ups: The key of the close-up that belongs to a chart.
+    """
+    names: dict[str, str] = {}
     for key, model in charts.items():
         name = model.checkpoint.name
         st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
-            parts.say("picture")
-            st.button("SVG", key=f"svg_{key}")  # the browser answers these two
+        with st.container(key=f"files_{key}", horizontal=True, vertical_alignment="center", gap="xsmall"):
+            parts.say("map")
+            if isinstance(model, Opened):
+                st.button("SVG", key=f"svg_{key}")  # the browser answers this and the next
             st.button("PNG", key=f"png_{key}")
+            names[key] = f"{name}-{what}"
+            if close_up := (close_ups or {}).get(key):
+                parts.say("close-up")
+                st.button("PNG", key=f"png_{close_up}")
+                names[close_up] = f"{name}-{what}-close-up"
             parts.say("codes")
-            offer_file("CSV", f"csv_{key}", partial(codes_file, model, export.csv), f"{name}-codes.csv", "text/csv")
+            offer_file("CSV", f"csv_{key}", partial(codes_file, model, export.csv), f"{name}-codes.csv")
             offer_file("npz", f"npz_{key}", partial(codes_file, model, export.npz), f"{name}-codes.npz")
-            if images:
-                parts.say("digit")
-                offer_file(
-                    "PNG", f"digit_png_{key}", partial(image_file, images[key]), f"{name}-digit.png", "image/png"
-                )
-    names = {key: model.checkpoint.name for key, model in charts.items()}
+            for file in (more or {}).get(key, ()):
+                kind = file.end.rsplit(".", 1)[-1]
+                if file.said:
+                    parts.say(file.said)
+                offer_file(kind.upper(), f"{file.end.replace('.', '_')}_{key}", file.made, f"{name}-{file.end}")
     browser.bridge("pictures", {"charts": names})
 
 
@@ -83,7 +117,8 @@ def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
     def made() -> bytes:
         return export.html(planes, view, browser.standalone(), figures.class_styles())
 
-    offer_file("Explorer as HTML", "html", made, "latent-space-explorer.html", "text/html")
+    name = "-".join(["latent-space", *dict.fromkeys(resource.checkpoint.name for resource in shown.values())])
+    offer_file("Explorer as HTML", "html", made, f"{name}.html")
 
 
 def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
@@ -96,9 +131,7 @@ def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
     return apart
 
 
-def offer_file(
-    label: str, key: str, made: Callable[[], bytes], name: str, kind: str | None = None, icon: str | None = None
-) -> None:
+def offer_file(label: str, key: str, made: Callable[[], bytes], name: str) -> None:
     """A button that makes a file when it is pressed; if that fails, `show_problems` says why."""
     kept = memory().file_problems
 
@@ -109,7 +142,7 @@ def offer_file(
             kept[name] = why_not(name, error)
             raise
 
-    st.download_button(label, attempt, name, kind, key=key, on_click="ignore", icon=icon)
+    st.download_button(label, attempt, name, KINDS[name.rsplit(".", 1)[-1]], key=key, on_click="ignore")
 
 
 def why_not(name: str, error: Exception) -> str:
@@ -126,7 +159,7 @@ def show_problems(place: str) -> None:
         st.error(kept.pop(next(iter(kept))))
 
 
-def codes_file(model: "Resource | BoundModel", written: Callable[[Codes], bytes]) -> bytes:
+def codes_file(model: "Resource | BoundModel | PackedReplay", written: Callable[[Codes], bytes]) -> bytes:
     """The codes of a model, with the density at each, as a file."""
     from explorer.quantities import points
 
@@ -138,6 +171,15 @@ def codes_file(model: "Resource | BoundModel", written: Callable[[Codes], bytes]
 def image_file(image: Callable[[], np.ndarray]) -> bytes:
     """A grey image as a PNG, enlarged."""
     return images.png(image(), SCALE)
+
+
+def table_file(columns: Mapping[str, Sequence[object]]) -> bytes:
+    """A table as CSV: its columns by their names, each as long as the others."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return file.getvalue().encode()
 
 
 def plane_of(resource: Resource, z: Point, label: int) -> Plane:

@@ -17,9 +17,11 @@ from explorer.quantities import decode, paths, points
 from explorer.quantities.paths import Travel
 from explorer.state import PATHS, TEST_IMAGES, ExplorerState, Side, coordinate, one_of, point, rounded, whole
 from explorer.views import export_menu, parts
+from explorer.views.export_menu import File, image_file
 
 HELP = f"Drag A and B, or click near one. Below each frame: how many {terms.term('codes near', 'codes lie near')} it."
 SIDES: tuple[Side, Side] = ("left", "right")
+FILM = 11  # frames
 GIF_SCALE = 6
 GIF_RATE = 20
 UNSEEN = 0.005  # a length that the table shows as 0
@@ -39,7 +41,7 @@ def render() -> None:
         st.toggle("Test images", disabled=not same, help=help, **session.bind("snap"))
     if shown:
         with head:
-            export_menu.offer(partial(export_menu.offer_maps, {f"path_{side}": each for side, each in shown.items()}))
+            export_menu.offer(partial(offer_files, shown))
     show_paths(shown)
 
 
@@ -86,6 +88,15 @@ class Route(NamedTuple):
         return results.travel(self.resource, self.label, kind, self.a, self.b)
 
 
+def wanted(shown: dict[Side, Resource], state: ExplorerState) -> dict[Side, Route]:
+    """The path of each side."""
+    snap = state.snap and same_images(shown)
+    return {
+        side: Route(resource, resource.asked(getattr(state, f"label_{side}")), *ends(side, resource, state, snap))
+        for side, resource in shown.items()
+    }
+
+
 @session.fragment
 def show_paths(shown: dict[Side, Resource]) -> None:
     """Both paths, the codes near them, and their files; this part runs again when an end has moved."""
@@ -96,14 +107,11 @@ def show_paths(shown: dict[Side, Resource]) -> None:
         parts.keep_below("image_b", count, otherwise=count - 1)
     state = session.current()
     columns = dict(zip(SIDES, st.columns(2), strict=True))
-    routes: dict[Side, Route] = {}
+    routes = wanted(shown, state)
     drawn: dict[Side, payloads.Path] = {}
-    for side, resource in shown.items():
-        routes[side] = Route(
-            resource, resource.asked(getattr(state, f"label_{side}")), *ends(side, resource, state, snap)
-        )
+    for side, route in routes.items():
         with columns[side]:  # where a spinner stands while the plane is measured
-            drawn[side] = path_payload(routes[side], state.path)
+            drawn[side] = path_payload(route, state.path)
     payload = payloads.Interpolate(sides=drawn, kind=state.path, snap=snap, prior=state.prior)
     browser.bridge("interpolate", payload, session.undoable(picked))
     for side, route in routes.items():
@@ -117,9 +125,6 @@ def show_paths(shown: dict[Side, Resource]) -> None:
                 field = f"image_{end}"
                 parts.say(f"{end.upper()} is test image")
                 parts.choose_image(field, f"Test image {end.upper()}", count, 120)
-        for side, route in routes.items():
-            offer_gif(side, route, state.path)
-    export_menu.show_problems("path")
 
 
 def path_payload(route: Route, kind: str) -> payloads.Path:
@@ -157,13 +162,36 @@ def show_lengths(route: Route, chosen: str) -> None:
         parts.say("No geodesic: the decoded image does not change from A to B, so no path is shorter than another.")
 
 
-def offer_gif(side: Side, route: Route, kind: str) -> None:
-    """A button that makes the GIF of one path when it is pressed."""
-    name = route.resource.checkpoint.name
+def offer_files(shown: dict[Side, Resource]) -> None:
+    """The files of each map, and of the path on it."""
+    state = session.current()
+    files = {f"path_{side}": files_of(route, state.path) for side, route in wanted(shown, state).items()}
+    export_menu.offer_maps({f"path_{side}": each for side, each in shown.items()}, "path", files)
+
+
+def files_of(route: Route, kind: str) -> list[File]:
+    """The points of a path, and what they decode to as a strip and as an animation."""
+    model = route.resource.checkpoint.model
+
+    def points_of_path() -> np.ndarray:
+        return np.vectorize(rounded)(route.travel(kind).points)  # as the browser shows them
+
+    def table() -> bytes:
+        z, near = points_of_path(), path_payload(route, kind)["near"]
+        columns = {"t": np.linspace(0, 1, len(z)).round(6).tolist(), "z1": z[:, 0].tolist(), "z2": z[:, 1].tolist()}
+        return export_menu.table_file(columns | {"codes_near": near})
+
+    def film() -> np.ndarray:
+        z = points_of_path()
+        return images.joined(
+            decode.at(model, z[np.linspace(0, len(z) - 1, FILM).round().astype(int)], route.label)[None]
+        )
 
     def gif() -> bytes:
-        path = np.vectorize(rounded)(route.travel(kind).points)  # as the browser shows it
-        frames = decode.there_and_back(route.resource.checkpoint.model, path, route.label)
-        return images.gif(frames, GIF_SCALE, GIF_RATE)
+        return images.gif(decode.there_and_back(model, points_of_path(), route.label), GIF_SCALE, GIF_RATE)
 
-    export_menu.offer_file(f"GIF of {name}", f"gif_{side}", gif, f"{name}-path.gif", "image/gif", ":material/download:")
+    return [
+        File("path", f"{kind}.csv", table),
+        File("film", f"{kind}.png", partial(image_file, film)),
+        File("", f"{kind}.gif", gif),
+    ]

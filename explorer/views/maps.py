@@ -17,6 +17,7 @@ from explorer.extent import Point
 from explorer.memory import memory
 from explorer.state import ExplorerState, Side, one_of, plane, point
 from explorer.views import export_menu, parts
+from explorer.views.export_menu import File, image_file
 
 SIDES: tuple[Side, ...] = ("left", "middle", "right")
 PRESET: dict[Side, str] = {"left": "ae", "middle": "vae", "right": "vae-best"}
@@ -121,7 +122,11 @@ def offer_files(shown: dict[Side, Resource]) -> None:
     kept: dict[Side, tuple[Point, int]] = {
         side: (pins.pin(side, resource), getattr(state, f"label_{side}")) for side, resource in shown.items()
     }
-    export_menu.offer_maps(
-        charts, {f"map_{side}": partial(pins.image_at, resource, *kept[side]) for side, resource in shown.items()}
-    )
+    pinned = {
+        f"map_{side}": [
+            File("image at the pin", "pin.png", partial(image_file, partial(pins.image_at, resource, *kept[side])))
+        ]
+        for side, resource in shown.items()
+    }
+    export_menu.offer_maps(charts, "map", pinned)
     export_menu.offer_page(shown, kept)

@@ -1,5 +1,6 @@
 """Replay: two trainings from before the first step to the last; their maps, images and losses at the same moment."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,18 +11,19 @@ from explorer.cache import checkpoints, results
 from explorer.cache.results import PackedReplay
 from explorer.extent import pair
 from explorer.state import Side, coordinate, epoch, one_of, plane, point
-from explorer.views import parts
+from explorer.views import export_menu, parts
+from explorer.views.export_menu import File
 from vae.storage.file_pair import CheckpointError
 
 SIDES: tuple[Side, Side] = ("left", "right")
+HELP = "Press play, or drag through time. Click a map to keep a point and watch its image take shape."
 CURVES = {"squared_error": "squared error", "kl_nats": "KL, nats", "loss_nats": "loss, nats"}
 
 
 def render() -> None:
     """Draw the page."""
-    with parts.first_line(
-        "Press play, or drag through time. Click a map to keep a point and watch its image take shape."
-    ):
+    head = parts.first_line(HELP)
+    with head:
         st.toggle("Manifold", **session.bind("manifold"))
         st.toggle("Prior", **session.bind("prior"))
         st.toggle("Fit to codes", **session.bind("fit"))
@@ -36,6 +38,8 @@ def render() -> None:
     if shown:
         addresses: dict[Side, dict[str, Any]] = {side: addresses_of(replay) for side, replay in shown.items()}
         show_replays(shown, addresses)
+        with head:
+            export_menu.offer(partial(offer_files, shown))
     others = [name for name in checkpoints.checkpoint_names() if name not in names]
     if others:
         st.caption(f"Without a replay: {', '.join(others)}. Every training on the page Train keeps one.")
@@ -60,6 +64,15 @@ def choose(side: Side, names: list[str]) -> PackedReplay | None:
     except CheckpointError as error:
         st.error(parts.sentence(error))
         return None
+
+
+def offer_files(shown: dict[Side, PackedReplay]) -> None:
+    """The files of each map at the moment that is shown, and the curves of its training."""
+    files = {}
+    for side, replay in shown.items():
+        table = {"epoch": replay.epochs, **replay.metrics}
+        files[f"replay_{side}"] = [File("curves", "curves.csv", partial(export_menu.table_file, table))]
+    export_menu.offer_maps({f"replay_{side}": each for side, each in shown.items()}, "replay", files)
 
 
 def addresses_of(replay: PackedReplay) -> dict[str, Any]:

@@ -90,6 +90,20 @@ export function svgOf(chart, title) {
   return svg;
 }
 
+// What a chart on a canvas of our own shows, as PNG.
+export function shotOf({ view, under, cloud, over }) {
+  const canvas = element("canvas", "", null, { width: over.width, height: over.height });
+  const context = canvas.getContext("2d");
+  context.fillStyle = theme().paper;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const finer = over.width / view.stage.clientWidth;
+  for (const layer of [under, cloud.canvas, over]) {
+    const [left, top] = [layer.offsetLeft, layer.offsetTop].map((pixels) => pixels * finer);
+    context.drawImage(layer, left, top, layer.offsetWidth * finer, layer.offsetHeight * finer);
+  }
+  return new Promise((resolve) => canvas.toBlob(resolve));
+}
+
 export async function pngOf(svg) {
   const image = new Image();
   image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));

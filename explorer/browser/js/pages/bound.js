@@ -102,7 +102,7 @@ export class Bound {
 
   buildClose(parent) {
     const root = element("div", "latent-close", parent);
-    this.close = new CloseUp(root, this.handlers());
+    this.close = new CloseUp("bound_close", root, this.handlers());
     this.close.view.listen(() => this.map.requestOver());
     const legend = element("div", "latent-legend", root);
     const keys = lineKeys(legend, [...Object.keys(LEGEND), "draw"]);

@@ -1,8 +1,9 @@
 // Pictures: the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. The server is not told of
 // these clicks: it would draw the buttons again, and a click on an old one would ask for a file that it has forgotten.
 
-import { pngOf, saveAs, svgOf } from "../export/picture.js";
+import { pngOf, saveAs, shotOf, svgOf } from "../export/picture.js";
 import { Chart } from "../plane/chart.js";
+import { CloseUp } from "../plane/close_up.js";
 import { say } from "../widgets/number_fields.js";
 
 export class Pictures {
@@ -25,9 +26,9 @@ export class Pictures {
       if (!chart || !asked) continue;
       event.stopPropagation();
       try {
-        const svg = svgOf(chart, name);
+        const svg = chart instanceof CloseUp ? null : svgOf(chart, name);
         if (asked === "svg") saveAs(`${name}.svg`, new Blob([svg], { type: "image/svg+xml" }));
-        else saveAs(`${name}.png`, await pngOf(svg));
+        else saveAs(`${name}.png`, await (svg ? pngOf(svg) : shotOf(chart)));
       } catch (error) {
         say(event.target, `The picture could not be made: ${error.message ?? error}`);
       }

@@ -62,7 +62,7 @@ export class Replay {
       leave: () => this.leave(),
       pick: (z) => this.pick(side, z),
     };
-    const theatre = new CloseUp(root, handlers, { className: "latent-theatre", pans: true });
+    const theatre = new CloseUp(`replay_${side}`, root, handlers, { className: "latent-theatre", pans: true });
     const aside = element("div", "latent-aside", root);
     const screen = element("canvas", "latent-image latent-screen", aside, { width: SIDE, height: SIDE });
     const inputs = ["z₁", "z₂"].map((name, axis) => {

@@ -42,7 +42,7 @@ export class Train {
       paintUnder: (chart) => this.paintUnder(chart),
       pick: () => {},
     };
-    this.map = new CloseUp(this.plane, handlers);
+    this.map = new CloseUp("train_map", this.plane, handlers);
     this.legend = element("div", "latent-legend", this.plane);
     const decoded = element("div", "latent-decoded", this.root);
     this.caption = element("div", "latent-line", decoded);

@@ -26,7 +26,7 @@ export class Chart {
   static filters = new Map(); // by the names of all classes, which of them are shown
 
   /**
-   * @param {string | null} key  as Streamlit has it; null where the viewport is given to `attachTo`
+   * @param {string} key  as Streamlit has it, or another one where the viewport is given to `attachTo`
    * @param {object} handlers
    *   paint(context, chart), over all
    *   about(chart) -> what the map shows, in words
@@ -55,7 +55,7 @@ export class Chart {
   attachTo(view) {
     this.detach();
     this.view = view;
-    if (this.key) Chart.attached.set(this.key, this);
+    Chart.attached.set(this.key, this);
     const { stage } = view;
     stage.classList.add("latent-stage");
     stage.prepend(this.under, this.cloud.canvas);

@@ -15,8 +15,8 @@ const HOME = [
 ]; // until the page says what to show
 
 export class CloseUp extends Chart {
-  constructor(parent, handlers, { className = "latent-window", pans = false } = {}) {
-    super(null, handlers);
+  constructor(key, parent, handlers, { className = "latent-window", pans = false } = {}) {
+    super(key, handlers);
     const stage = element("div", className, parent);
     this.attachTo(new CanvasViewport(stage, { home: HOME, margin: CLOSE_UP_MARGIN, pans }));
   }
