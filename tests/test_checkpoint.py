@@ -430,7 +430,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
     resource = SimpleNamespace(stored=kept, dataset="", architecture="2-128-784", used_dimensions=2)
     assert parts.facts(resource)
     assert trainings.metrics_line(found.record["test"])
-    assert all(0 <= image < 12 for image in bound.hardest_images(found.record))
+    assert all(0 <= image < 12 for image in bound.widest_gaps(found.record))
     assert figures.latent_map(kept.codes, kept.labels, kept.config.has_prior, kept.class_names)
 
 

@@ -60,7 +60,7 @@ def test_the_files_of_each_map_are_offered_when_they_are_asked_for(own_folder, p
     app.run()
     assert not app.exception
     offered = [button.proto.label for button in app.get("download_button")]
-    assert sum(button.label == "SVG" for button in app.button) == offered.count("CSV") == offered.count("npz") == maps
+    assert sum(button.label == "SVG" for button in app.button) == offered.count("npz") == maps <= offered.count("CSV")
     assert ("Explorer as HTML" in offered) == (page == "maps")
 
 
