@@ -238,6 +238,24 @@ def test_the_legend_filters_both_maps_and_its_tooltip_says_how(page, address):
     assert legend(page, "left") == [digit != 2 for digit in range(10)]
 
 
+def test_a_chain_parts_the_legends_and_ties_them_again_and_a_link_keeps_that(page, address):
+    visit(page, address, "map_left", "map_right")
+    without = [[digit != hidden for digit in range(10)] for hidden in range(10)]
+    page.locator(".st-key-map_left .latent-stage").hover()
+    page.locator(".st-key-map_left .latent-chain").click()
+    page.locator(".st-key-map_left .legendtoggle").nth(4).click()
+    page.locator(".st-key-map_right .legendtoggle").nth(9).click()
+    assert [legend(page, side) for side in ("left", "right")] == [without[4], without[9]]
+    settle(page, "location.hash.includes('parted=1') && location.hash.includes('hidden_map_right=9')")
+    page.reload()
+    visit(page, page.url, "map_left", "map_right")
+    assert [legend(page, side) for side in ("left", "right")] == [without[4], without[9]]
+    page.locator(".st-key-map_right .latent-stage").focus()
+    page.keyboard.press("l")
+    assert [legend(page, side) for side in ("left", "right")] == [without[9], without[9]]
+    settle(page, "location.hash === '#hidden=9'")
+
+
 LABELS = """(key) => {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
   const within = plot.getBoundingClientRect();
@@ -400,6 +418,24 @@ def grey(model, z, label=None):
     with torch.inference_mode():
         pixels = model.decode(torch.tensor(np.array([z]), dtype=torch.float32), label)
     return decode.grey_levels(pixels)[0].astype(int)
+
+
+def test_the_frames_of_a_film_are_reached_by_keys(page, address):
+    visit(page, f"{address}/interpolate", "path_left", "path_right")
+    page.get_by_role("group", name="Film of VAE").locator("figure[tabindex='0']").focus()
+    scrubber = page.get_by_label("Place on the path")
+    for key, place_of in (
+        ("Home", lambda before: 0),
+        ("ArrowRight", lambda before: before + 0.1),
+        ("End", lambda before: 1),
+    ):
+        before = float(scrubber.input_value())
+        page.keyboard.press(key)
+        assert float(scrubber.input_value()) == pytest.approx(place_of(before), abs=0.03), key
+    focused = page.evaluate("[document.activeElement.role, document.activeElement.ariaLabel]")
+    assert focused[0] == "button"
+    assert focused[1].startswith("100 % of the way, ")
+    assert page.locator(".latent-strip figure[tabindex='0']").count() == 2
 
 
 def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):

@@ -4,6 +4,7 @@
 import { keep, recalledNumbers } from "../base/address.js";
 import { announce } from "../base/announce.js";
 import { element, wait } from "../base/dom.js";
+import { plural } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
@@ -43,7 +44,7 @@ export class Interpolate {
     const bar = element("div", "latent-bar", this.root);
     const controls = element("div", "latent-controls", bar);
     for (const side of SIDES) {
-      this.strips[side] = element("div", "latent-strip", strips);
+      this.strips[side] = element("div", "latent-strip", strips, { role: "group" });
       this.screens[side] = element("canvas", "latent-image latent-screen", bar, { width: SIDE, height: SIDE });
     }
     bar.insertBefore(this.screens.left, controls);
@@ -110,7 +111,10 @@ export class Interpolate {
       );
       const frames = this.strips[side].querySelectorAll("figure");
       const current = Math.round(t * (frames.length - 1));
-      frames.forEach((frame, i) => frame.classList.toggle("latent-current", i === current));
+      frames.forEach((frame, i) => {
+        frame.classList.toggle("latent-current", i === current);
+        frame.tabIndex = i === current ? 0 : -1;
+      });
       this.charts[side].requestOver();
     }
     probe.frames += 1;
@@ -143,13 +147,14 @@ export class Interpolate {
       const count = Math.max(3, Math.floor((strip.clientWidth + FRAME_GAP) / wide));
       if (strip.children.length !== count)
         strip.replaceChildren(...Array.from({ length: count }, (_, i) => this.frame(i / (count - 1))));
+      strip.ariaLabel = `Film of ${this.banks[side].name}, from A to B`;
       [...strip.children].forEach((frame, i) => this.fillFrame(frame, side, i / (count - 1)));
     }
     this.seek(this.t);
   }
 
   frame(t) {
-    const frame = element("figure", "");
+    const frame = element("figure", "", null, { role: "button" });
     element("canvas", "latent-image", frame, { width: SIDE, height: SIDE });
     element("figcaption", "", frame);
     frame.onclick = () => {
@@ -157,7 +162,18 @@ export class Interpolate {
       this.seek(t);
       this.rest();
     };
+    frame.onkeydown = (event) => this.frameKey(event, frame);
     return frame;
+  }
+
+  // The arrows go from frame to frame, and to the first and the last with Home and End.
+  frameKey(event, { previousSibling, nextSibling, parentElement: strip }) {
+    const keys = { ArrowLeft: previousSibling, ArrowRight: nextSibling, Home: strip.firstChild, End: strip.lastChild };
+    const to = keys[event.key];
+    if (!to) return;
+    event.preventDefault();
+    to.click();
+    to.focus();
   }
 
   fillFrame(frame, side, t) {
@@ -167,7 +183,8 @@ export class Interpolate {
     drawPixels(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], label));
     frame.classList.toggle("latent-lonely", !count);
     frame.lastChild.textContent = count;
-    frame.title = `${count} codes near`;
+    frame.title = `${count} ${plural(count, "code near", "codes near")}`;
+    frame.ariaLabel = `${Math.round(100 * t)} % of the way, ${frame.title}`;
   }
 
   // Ends that have moved, { side: { a or b: z } }, the paths between them, and the films of these in the next frame.

@@ -9,7 +9,7 @@ import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
 import { viewportOf } from "./viewport.js";
-import { placeZoomButtons, zoomButtons, zoomByKey } from "./zoom_buttons.js";
+import { chainButton, placeZoomButtons, zoomButtons, zoomByKey } from "./zoom_buttons.js";
 
 const CLICK_PIXELS = 5;
 const TAP_PIXELS = 25; // between the two taps of a finger
@@ -17,13 +17,17 @@ const DOUBLE_CLICK_MS = 400; // as in figures.py
 const KEY_STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_PIXELS = { plain: 8, shift: 40 };
 const USUAL_DECIMALS = 2; // of a chart that is not there yet
-const KEYS_HELP = "Arrow keys move over it, Enter keeps the point, plus and minus zoom, 0 shows all.";
-const LEGEND_HELP = "Click: hide or show on all maps. Double-click, or click with Shift: this class alone.";
+const KEYS_HELP =
+  "Arrow keys move over it, Enter keeps the point, plus and minus zoom, 0 shows all, L parts or ties the legends.";
+const LEGEND_HELP =
+  "Click: hide or show on all maps, unless they are parted. Double-click, or click with Shift: this class alone.";
 const HIDDEN = "hidden"; // the name under which the address has the labels of the hidden classes
+const PARTED = "parted"; // and whether each map has its own
 
 export class Chart {
   static attached = new Map(); // by key
-  static filters = new Map(); // by the names of all classes, which of them are shown
+  static filters = new Map(); // by the names of all classes, or by key where legends are parted, which are shown
+  static parted = recalled(PARTED) === "1";
 
   /**
    * @param {string} key  as Streamlit has it, or another one where the viewport is given to `attachTo`
@@ -62,6 +66,7 @@ export class Chart {
     this.recallFilter();
     this.buttons?.remove();
     this.buttons = zoomButtons(this.layers, view);
+    this.chain = chainButton(this.buttons, () => this.part());
     stage.append(this.layers);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
@@ -183,13 +188,15 @@ export class Chart {
       this.pick(at);
     } else if (event.key === "Escape") {
       this.left();
+    } else if (event.key.toLowerCase() === "l" && !this.chain.hidden && !event.ctrlKey && !event.metaKey) {
+      this.part();
     } else if (event.ctrlKey || event.metaKey || event.altKey || !zoomByKey(this.view, event.key, this.cursor)) {
       return;
     }
     event.preventDefault();
   }
 
-  // A click hides a class or shows it again, on all maps with these classes; the second of a double-click, or a click
+  // A click hides a class or shows it again, on all maps with these classes unless they are parted; the second of a double-click, or a click
   // with Shift, leaves the class alone, or shows all where it is.
   legendClicked(event) {
     const index = this.view.legend().findIndex(({ entry }) => entry.contains(event.target));
@@ -199,11 +206,40 @@ export class Chart {
     if (event.detail !== 2) this.before = { shown, alone };
     const only = event.shiftKey || event.detail === 2;
     const chosen = shown.map((on, i) => (only ? this.before.alone || i === index : i === index ? !on : on));
-    for (const chart of Chart.attached.values()) if (chart.classNames() === this.classNames()) chart.show(chosen);
-    Chart.filters.set(this.classNames(), chosen);
-    const hidden = chosen.flatMap((on, label) => (on ? [] : [label]));
-    keep(HIDDEN, hidden.length ? hidden.join() : null);
+    this.filter(chosen);
     return true;
+  }
+
+  // Show some classes here, and on all maps whose legends are tied to this one.
+  filter(chosen) {
+    for (const chart of Chart.parted ? [this] : [this, ...this.others()]) chart.show(chosen);
+    Chart.filters.set(this.filterName(), chosen);
+    const hidden = chosen.flatMap((on, label) => (on ? [] : [label]));
+    keep(this.hiddenName(), hidden.length ? hidden.join() : null);
+  }
+
+  // Part the legends of all maps, each of which keeps what it shows, or tie the others to this one.
+  part() {
+    const charts = [...Chart.attached.values()];
+    for (const chart of charts) keep(chart.hiddenName(), null);
+    Chart.parted = !Chart.parted;
+    keep(PARTED, Chart.parted ? "1" : null);
+    for (const chart of Chart.parted ? charts : [this]) chart.filter(chart.view.shown());
+    for (const chart of charts) chart.request();
+  }
+
+  // The other maps with the same classes.
+  others() {
+    const same = (chart) => chart !== this && chart.classNames() === this.classNames();
+    return [...Chart.attached.values()].filter(same);
+  }
+
+  filterName() {
+    return Chart.parted ? this.key : this.classNames();
+  }
+
+  hiddenName() {
+    return Chart.parted ? `${HIDDEN}_${this.key}` : HIDDEN;
   }
 
   classNames() {
@@ -215,8 +251,8 @@ export class Chart {
 
   // Hide what is hidden on other maps with these classes, or by the link that was opened.
   recallFilter() {
-    const labels = (recalled(HIDDEN) ?? "").split(",");
-    const shown = Chart.filters.get(this.classNames()) ?? this.view.shown().map((_, i) => !labels.includes(String(i)));
+    const labels = (recalled(this.hiddenName()) ?? "").split(",");
+    const shown = Chart.filters.get(this.filterName()) ?? this.view.shown().map((_, i) => !labels.includes(String(i)));
     if (shown.includes(false) && shown.includes(true)) this.show(shown);
   }
 
@@ -228,6 +264,9 @@ export class Chart {
   // What a legend entry says, does and shows; set again each time Plotly has drawn it again.
   markLegend() {
     const shown = this.view.shown();
+    const title = `${Chart.parted ? "Tie the legends of the maps together" : "Part the legends of the maps"} (key L)`;
+    Object.assign(this.chain, { title, ariaLabel: title, hidden: !shown.length || !this.others().length });
+    this.chain.classList.toggle("latent-parted", Chart.parted);
     this.view.legend().forEach(({ entry, mark, text }, i) => {
       Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: text.textContent, ariaPressed: shown[i] });
       paintMark(mark.querySelector("path"), i);

@@ -33,6 +33,16 @@ export function zoomButtons(parent, view) {
   return buttons;
 }
 
+const CHAIN = `<svg viewBox="0 0 16 16"><path d="M7 4.5l1-1a2.8 2.8 0 0 1 4 4l-1 1M9 11.5l-1 1a2.8 2.8 0 0 1-4-4l1-1"/>
+<path d="M6.5 9.5l3-3"/></svg>`;
+
+// A button among them that ties the legends of all maps, or parts them.
+export function chainButton(buttons, act) {
+  const button = element("button", "latent-chain", buttons, { type: "button", tabIndex: -1, innerHTML: CHAIN });
+  button.onclick = act;
+  return button;
+}
+
 // Put them into the upper right corner of the plane.
 export function placeZoomButtons(buttons, { left, top, width }) {
   buttons.style.top = `${top + EDGE_PIXELS}px`;
