@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from app import DRAWING, DRAWN, errors, file_of, payload, run_page
 
+from explorer.cache import checkpoints, results
 from explorer.state import unpacked
 from vae.images.mnist_form import mnist_form
 
@@ -48,6 +49,15 @@ def dark_bar():
         image[row, 50 + row // 5 : 65 + row // 5] = 20
     image[152:170, 70:90] = 20
     return image
+
+
+def test_an_example_is_a_test_image(monkeypatch):
+    monkeypatch.setattr("explorer.views.draw.random.randrange", lambda count: count - 3)
+    app = run_page("draw")
+    next(button for button in app.button if button.label == "Example").click().run()
+    assert not app.exception
+    expected = results.test_images(checkpoints.resource("vae").checkpoint)[-3]
+    assert unpacked(app.query_params["drawing"]) == expected.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "webp"])

@@ -53,7 +53,7 @@ def sent(app, part):
 
 def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
     app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3")
-    assert "Nothing has been trained here yet" in html(app)
+    assert "of your training, its map" in html(app)
     press(app, "Train vae-1")
     assert dict(app.query_params)["training"] == "vae-1"
     assert wait(folder, "vae-1", over).state == "done"

@@ -1,6 +1,7 @@
 """Draw: a drawn digit, its code on both maps while the pen moves, and the same style in all ten digits."""
 
 import base64
+import random
 from functools import partial
 from typing import Any
 
@@ -122,7 +123,9 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
         classes=payloads.DrawnClasses(**results.classification(style, levels)._asdict()) if style and levels else None,
     )
     browser.bridge("draw", pad, picked, part="_pad")
-    offer_upload()
+    with st.container(horizontal=True, gap="xxsmall", key="draw_load"):
+        offer_upload()
+        offer_example([resource for resource in used.values() if results.test_images(resource.checkpoint) is not None])
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
         offer_pages(shown, style, levels)
     doubt = memory().drawing_doubt.get(state.drawing)
@@ -184,10 +187,30 @@ def uploaded() -> None:
     except ValueError as error:
         memory().drawing_problem = parts.sentence(error)
         return
-    memory().drawings_loaded += 1
-    word = packed(form.image.tobytes())
+    word = load(form.image)
     memory().drawing_doubt = {} if form.alone and form.clear else {word: NOT_CLEAR if form.alone else NOT_ALONE}
+
+
+def load(image: np.ndarray) -> str:
+    """Take an image (28, 28) uint8 as the drawing; gives its word."""
+    memory().drawings_loaded += 1
+    word = packed(image.tobytes())
     session.update(drawing=word, label_drawing=None)
+    return word
+
+
+def offer_example(known: list[Resource]) -> None:
+    """A button that takes a random test image of a model as the drawing, if there are any."""
+    if not known:
+        return
+
+    def take() -> None:
+        memory().drawing_problem = ""
+        images = results.test_images(known[0].checkpoint)
+        if images is not None:
+            load(images[random.randrange(len(images))])
+
+    st.button("Example", icon=":material/shuffle:", help="A test image as the drawing", on_click=take)
 
 
 def content_of(file: UploadedFile) -> bytes:

@@ -33,6 +33,10 @@ LIKELIHOOD_NAMES = {
 }
 FLAGS = {"--learning-rate": "the learning rate (under More)", "--sigma": "σ"}  # and what the page calls them
 POINTS = 300  # of a curve, at most
+INVITATION = (
+    '<div class="latent-invitation"><p>The curves of your training, its map and what the model decodes grow here.</p>'
+    '<p>See how that looks: <a href="replay" target="_self">recorded trainings</a>.</p></div>'
+)
 SHOWN = 8  # trainings in the list; earlier ones are folded
 
 
@@ -76,7 +80,7 @@ def show_stage(states: dict[float, str]) -> None:
     if training:
         show_training(training)
     else:
-        parts.say("Nothing has been trained here yet. The curves, the map and what the model decodes will be here.")
+        st.html(INVITATION)
     if trainings and trainings != [training]:
         show_list(trainings, training)
 

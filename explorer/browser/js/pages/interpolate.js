@@ -63,7 +63,7 @@ export class Interpolate {
     controls.append(this.player.speed);
     const label = element("label", "latent-check", controls);
     this.loop = element("input", "", label, { type: "checkbox", checked: true });
-    label.append("loop");
+    label.append("Loop");
     this.resized = new ResizeObserver(() => this.data && this.film());
     this.resized.observe(this.root);
     wait(this.root, true);
