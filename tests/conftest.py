@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 from functools import partial
+from itertools import chain, groupby, zip_longest
 
 import pytest
 import streamlit as st
@@ -40,6 +41,17 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where the tensors of the tests live: cpu or cuda")
+
+
+def pytest_collection_modifyitems(items):
+    """Files with a browser and files without take turns: of two workers one computes while the other waits for pages.
+
+    The long files with a browser begin early so, and no worker waits for the last of them in the end.
+    """
+    files = {path: list(tests) for path, tests in groupby(items, key=lambda item: item.path)}
+    paths = {wanted: [path for path in files if ("browser" in path.stem) == wanted] for wanted in (True, False)}
+    turns = chain.from_iterable(zip_longest(paths[True], paths[False]))
+    items[:] = [item for path in turns if path for item in files[path]]
 
 
 @pytest.fixture(scope="session")
