@@ -277,6 +277,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "quantities.bound",
         "quantities.own_image",
         "views.bound",
+        "views.export_menu",
         "views.interpolate",
         "views.parts",
     },
@@ -337,6 +338,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "browser.payloads",
         "cache.checkpoints",
         "cache.results",
+        "views.export_menu",
         "views.parts",
     },
     "views.export_menu": {

@@ -15,7 +15,7 @@ def test_replay_offers_only_trainings_that_were_kept_and_says_how_to_keep_others
     assert len(app.selectbox("replay_left").options) == 2
     assert [app.selectbox(f"replay_{side}").value for side in ("left", "right")] == ["ae", "vae"]
     assert "vae-best" in app.caption[0].value
-    assert "--snapshots" in app.caption[0].value
+    assert "page Train keeps one" in app.caption[0].value
     sides = payload(app, page="replay")["sides"]
     for side, name in (("left", "ae"), ("right", "vae")):
         replay = results.replay(name)

@@ -138,7 +138,7 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
     app = visit()
     (message,) = errors(app)
     assert message.startswith("vae-1 ended too early: the loss, a weight or a code is not finite in epoch 1")
-    assert "lower the learning rate (under more), now 10000, or raise σ, now 0.7071." in message
+    assert "lower the learning rate (under More), now 10000, or raise σ, now 0.7071." in message
     assert bar(app) == "Failed after 0 of 20 epochs"
     assert "Try again" in [button.label for button in app.button]
     (sent,) = [each.proto.json for each in app.get("bidi_component") if '"curves"' in each.proto.json]
