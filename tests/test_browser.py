@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from chromium import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
+from files import download, open_files
 from PIL import Image
 
 from explorer import figures
@@ -483,9 +484,10 @@ def test_the_player_plays_and_the_scrubber_decodes_where_it_stands(page, address
 
 def test_the_path_downloads_as_a_gif(page, address):
     visit(page, f"{address}/interpolate", "path_left", "path_right")
-    with page.expect_download() as downloading:
-        page.get_by_text("GIF of vae").click()
-    film = Image.open(downloading.value.path())
+    open_files(page)
+    content, name = download(page, "line_gif_path_right")
+    assert name == "vae-line.gif"
+    film = Image.open(io.BytesIO(content))
     assert film.format == "GIF"
     assert film.n_frames > 50
     assert film.size == (168, 168)

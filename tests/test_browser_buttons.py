@@ -8,7 +8,7 @@ from chromium import ROOT, drawn, explorer, ready
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 PAGES = {  # page: some of its buttons, so that a page that has lost them is not taken for one that works
     "": ["Two maps", "AE | VAE | best"],
-    "interpolate": ["geodesic", "Play", "GIF"],
+    "interpolate": ["geodesic", "Play", "Pause"],
     "classes": ["Reshuffle"],
     "bound": ["Any test image", "bits", "Draw a z from q and decode it"],
     "draw": ["Undo", "Clear", "probability"],

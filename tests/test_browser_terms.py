@@ -29,7 +29,7 @@ def test_a_term_is_explained_under_the_pointer_by_the_keys_and_by_a_finger(brows
     ):
         visit(page, address, "map_left", "map_right")
         for name in ("decoder", "5-NN", "codes near", "σ of the prior"):
-            word = page.locator(WORD.format(name))
+            word = page.locator(WORD.format(name)).first
             word.tap()
             assert shown(page)
             assert within(page)
