@@ -42,7 +42,7 @@ def test_buttons_and_keys_zoom_and_go_home_and_a_link_reopens_it_all(page, addre
     assert widths(page, "map_left") == pytest.approx(np.ptp(home, axis=1) / 1.6)
     assert "map_left=" in page.url
     assert "z1_left" not in page.url  # a button is no place of the plane
-    buttons.last.click()
+    page.locator(".st-key-map_left").get_by_label("Whole map").click()
     at_rest(page)
     assert ranges(page, "map_left") == [pytest.approx(axis) for axis in home]
     assert "map_left" not in page.url
