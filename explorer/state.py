@@ -29,6 +29,7 @@ Side = Literal["left", "middle", "right"]
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
 UNITS = ("nats", "bits")
+NOISES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 LIMIT = 1e4  # of numbers that are not coordinates
 SIGNIFICANT = 9  # digits of a coordinate: the fewest that tell every float32, which codes are, from the next
@@ -269,6 +270,7 @@ class ExplorerState:
     label_bound: int = _label("digit_bound")
     z1_bound: float | None = _coordinate("bound_model")
     z2_bound: float | None = _coordinate("bound_model")
+    noise: float = _choice(0.0, NOISES)  # on the image, see `quantities.noise`
     unit: str = _choice("nats", UNITS)
     drawing: str = _field("", drawing)  # a drawn digit in MNIST's form, see `packed`
     label_drawing: int | None = _label("digit_drawing", None)  # its class; None leaves the class to Bayes' rule

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -14,8 +15,9 @@ from app import DRAWING, DRAWN, errors, html, payload, rewrite, run_page
 from chromium import ROOT
 from PIL import Image
 
-from explorer.cache import results
-from explorer.quantities import bound
+from explorer.cache import checkpoints, results
+from explorer.markup import images
+from explorer.quantities import bound, noise
 from vae.images import sources
 from vae.inference import adaptive, gauss_hermite
 from vae.storage import checkpoint
@@ -74,6 +76,22 @@ def test_the_hardest_images_are_offered_where_the_record_names_them(own_folder, 
     assert app.query_params["image_bound"] == "380"
     app.button("next_image").click().run()
     assert app.selectbox("widest_bound").value is None
+
+
+@pytest.mark.mnist
+def test_noise_is_shown_beside_what_is_decoded_and_the_image_without_it(mnist):
+    app = run_page("bound")
+    assert "without noise" not in html(app)
+    app.select_slider("noise").set_value(0.2).run()
+    assert errors(app) == []
+    assert app.query_params["noise"] == "0.2"
+    clean = results.test_images(checkpoints.resource("vae").checkpoint)[77]
+    shown = noise.noisy(clean, 0.2, flips=False)
+    given, decoded = (float(number) for number in re.findall(r"error (\d+\.\d)", html(app)))
+    assert given == pytest.approx(noise.squared_error(shown, clean), abs=0.051)
+    assert decoded > given
+    assert images.data_url(clean) in html(app)
+    assert images.data_url(shown) in html(app)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ Results are kept under the version of the model or the images, as in `checkpoint
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from explorer.cache.checkpoints import Opened, Resource, opened, resource, versi
 from explorer.cache.versions import Version, cached
 from explorer.extent import Point, pair
 from explorer.markup import images
-from explorer.quantities import bound, magnification, overlap, own_image, paths, points, training_preview
+from explorer.quantities import bound, magnification, noise, overlap, own_image, paths, points, training_preview
 from explorer.quantities.bound import Analysis
 from explorer.quantities.magnification import Magnification
 from explorer.quantities.overlap import Overlap
@@ -233,6 +233,20 @@ class BoundImage:
     pixels: np.ndarray = field(compare=False)  # (28, 28) uint8
     label: int
     index: int = -1  # among the test images
+    noise: float = 0.0  # see `noise.noisy`
+    clean: np.ndarray | None = field(default=None, compare=False)  # the pixels without that noise
+
+    def with_noise(self, amount: float, flips: bool) -> "BoundImage":
+        """The same image with noise, see `noise.noisy`.
+
+        Args:
+            amount: How much; 0 for none.
+            flips: Whether pixels are flipped.
+        """
+        if not amount:
+            return self
+        pixels = noise.noisy(self.pixels, amount, flips)
+        return replace(self, key=f"{self.key} noise {amount}", pixels=pixels, noise=amount, clean=self.pixels)
 
 
 @cached(version_of=version)

@@ -115,6 +115,10 @@ GLOSSARY: Mapping[str, Meaning] = {
     "extrapolated": Meaning(
         "No code lies near, so the decoder was never trained here: what it makes need not mean anything."
     ),
+    "noise": Meaning(
+        "Pixels that are flipped, or moved at random. Two numbers have no room for it: what is decoded shows none of "
+        "it, though it may have become another image."
+    ),
     "squared error": SQUARED_ERROR,
     "error": SQUARED_ERROR,
     "decoder": Meaning(

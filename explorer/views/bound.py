@@ -20,7 +20,8 @@ from explorer.markup.bars import Part
 from explorer.markup.terms import term
 from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Analysis
-from explorer.state import TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
+from explorer.quantities.noise import squared_error
+from explorer.state import NOISES, TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
 from explorer.views import export_menu, parts
 from explorer.views.export_menu import File
 from explorer.views.pins import offer_images
@@ -54,7 +55,8 @@ def render() -> None:
         name = choose_model(names, family)
         try:
             model = results.bound_model(name)
-            chosen = model, choose_image(model)
+            chosen = model, with_noise(model, choose_image(model))
+            choose_noise(model)
         except (CheckpointError, ValueError) as error:
             problem = parts.sentence(error)
     for left_out in family.problems if session.current().bound_model == FAMILY else []:
@@ -136,6 +138,30 @@ def choose_image(model: BoundModel) -> BoundImage:
         st.button(title, icon=":material/shuffle:", help=title, key="any_image", on_click=go_anywhere)
     offer_widest(model)
     return test_image(model, session.current().image_bound)
+
+
+def choose_noise(model: BoundModel) -> None:
+    """A choice of how much noise lies on the image: flipped pixels where they are black and white, else Gaussian."""
+    flips = flipped(model)
+    parts.say(term("noise"))
+    st.select_slider(
+        "Noise",
+        NOISES,
+        format_func=lambda amount: f"{amount:.0%} flipped" if flips else f"σ {amount:g}",
+        label_visibility="collapsed",
+        width=150,
+        **session.bind("noise"),
+    )
+
+
+def with_noise(model: BoundModel, image: BoundImage) -> BoundImage:
+    """An image with the noise that is chosen."""
+    return image.with_noise(session.current().noise, flipped(model))
+
+
+def flipped(model: BoundModel) -> bool:
+    """Whether noise flips pixels: those of a model of black and white images."""
+    return model.checkpoint.config.likelihood == "bernoulli"
 
 
 def drawn_image(model: BoundModel) -> BoundImage:
@@ -275,6 +301,7 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
 def offer_files(model: BoundModel, image: BoundImage) -> None:
     """The map's files, its close-up, and the numbers."""
     which = image.source if image.index < 0 else f"{image.source}-{image.index}"
+    which += f"-noise-{image.noise:g}" if image.noise else ""
     numbers = File("numbers", f"{which}.csv", partial(numbers_file, model, image))
     export_menu.offer_maps({"bound_map": model}, "posterior", {"bound_map": [numbers]}, {"bound_map": "bound_close"})
 
@@ -309,7 +336,7 @@ def analyse_next(model: BoundModel, image: BoundImage, family: Family) -> None:
     elif image.source == "test":
         following = (image.index + 1) % len(model.checkpoint.codes)
         with suppress(ValueError):
-            results.analyse_ahead([(model, test_image(model, following))])
+            results.analyse_ahead([(model, with_noise(model, test_image(model, following)))])
 
 
 def readable_members(names: Iterable[str]) -> Iterator[BoundModel]:
@@ -326,11 +353,13 @@ def show_images(model: BoundModel, image: BoundImage, analysis: Analysis) -> Non
         "drawn": "your drawing",
         "decoded": "decoded at z",
     }
-    name = names[image.source]
-    columns = [
-        images.column([images.img(image.pixels, SCALE, name)], name),
-        images.column([images.img(analysis.reconstruction, SCALE, "decoded at q's mean")], "decoded at q's mean"),
-    ]
+    shown = {names[image.source]: image.pixels, "decoded at q's mean": analysis.reconstruction}
+    said = dict(zip(shown, shown, strict=True))
+    if image.clean is not None:
+        errors = (f"{name}, error {squared_error(pixels, image.clean):.1f}" for name, pixels in shown.items())
+        said = dict(zip(shown, errors, strict=True)) | {"without noise": "without noise"}
+        shown["without noise"] = image.clean
+    columns = [images.column([images.img(pixels, SCALE, name)], said[name]) for name, pixels in shown.items()]
     with st.container(key="bound_images"):
         st.html(images.strip(columns))
 
@@ -381,7 +410,7 @@ def show_formulas(model: BoundModel, image: BoundImage, analysis: Analysis) -> N
 
 def show_bernoulli_pair(model: BoundModel, image: BoundImage, family: Family) -> None:
     """Say, with this image's numbers, why black-and-white pixels have no sigma to choose."""
-    if session.current().bound_model != FAMILY or len(family.betas) < 2 or image.source != "test":
+    if session.current().bound_model != FAMILY or len(family.betas) < 2 or image.source != "test" or image.noise:
         return
     numbers = []
     for other in readable_members(family.betas.values()):
