@@ -1,0 +1,81 @@
+// The exact posterior of an image on a lattice, as shades of one hue: the part of the plane where there is any to see.
+
+const SIDE_PIXELS = 160; // of the picture at most
+const SEEN_NATS = 6; // below the peak: further down the shade is none
+
+export class LatticeHeat {
+  // values: log p(x, z) at the points of a lattice, z1 running first; axis: { coordinates, along(coordinate) } of it
+  constructor(values, { coordinates, along }) {
+    const size = coordinates.length;
+    let top = 0;
+    for (let i = 0; i < values.length; i++) if (values[i] > values[top]) top = i;
+    Object.assign(this, { values, size, top, highest: values[top] });
+    this.peak = [coordinates[top % size], coordinates[Math.floor(top / size)]];
+    const box = this.box();
+    this.window = box.map(([low, high]) => [coordinates[low], coordinates[high]]);
+    this.columns = places(this.window[0], box[0], along);
+    this.rows = places(this.window[1], box[1], along).reverse(); // the first row of a picture is at the top
+  }
+
+  // The first and the last index along each axis of what is seen, with a point more all around.
+  box() {
+    const { values, size } = this;
+    const box = [
+      [size, 0],
+      [size, 0],
+    ];
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] < this.highest - SEEN_NATS) continue;
+      [i % size, Math.floor(i / size)].forEach((at, axis) => {
+        box[axis][0] = Math.min(box[axis][0], at);
+        box[axis][1] = Math.max(box[axis][1], at);
+      });
+    }
+    return box.map(([low, high]) => [Math.max(low - 1, 0), Math.min(high + 1, size - 1)]);
+  }
+
+  // Opacity is the square root of the density, less a little, as on Bound.
+  tint(colour) {
+    if (colour === this.colour) return;
+    const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+    const { columns, rows, values, size, highest } = this;
+    const picture = new ImageData(columns.length, rows.length);
+    let at = 0;
+    for (const [row, up] of rows) {
+      const first = row * size;
+      for (const [column, right] of columns) {
+        const from = first + column;
+        const low = values[from] + right * (values[from + 1] - values[from]);
+        const high = values[from + size] + right * (values[from + size + 1] - values[from + size]);
+        const nats = highest - low - up * (high - low);
+        picture.data[at] = red;
+        picture.data[at + 1] = green;
+        picture.data[at + 2] = blue;
+        picture.data[at + 3] = 250 * (Math.exp(-nats / 2) - 0.05);
+        at += 4;
+      }
+    }
+    this.canvas ??= new OffscreenCanvas(columns.length, rows.length);
+    this.canvas.getContext("2d").putImageData(picture, 0, 0);
+    this.colour = colour;
+  }
+
+  paint(context, view, colour) {
+    this.tint(colour);
+    const [[x0, x1], [y0, y1]] = this.window;
+    const [left, top] = view.toPixel([x0, y1]);
+    const [right, bottom] = view.toPixel([x1, y0]);
+    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.canvas, left, top, right - left, bottom - top);
+  }
+}
+
+// For each pixel along an axis of the picture: the point of the lattice before it, and its share of the way to the next.
+function places([low, high], [first, last], along) {
+  const count = Math.min(SIDE_PIXELS, 8 * (last - first));
+  return Array.from({ length: count }, (_, i) => {
+    const at = Math.min(Math.max(along(low + ((i + 0.5) / count) * (high - low)), first), last - 1e-6);
+    return [Math.floor(at), at - Math.floor(at)];
+  });
+}
