@@ -91,7 +91,8 @@ class Plane {
     const { logPx, modes, sight } = yield* this.integrate(levels, seen, !q);
     const normal = q ?? diagonalNormal(modes[0]);
     const elbo = yield* elboOf(sight, normal);
-    return { kind: "guess", serial, size: seen.lattice.size, logPx: Math.max(logPx, elbo), elbo, q: normal };
+    const narrow = seen.lattice.tooCoarse(seen.masses) ? modes : null;
+    return { kind: "guess", serial, size: seen.lattice.size, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
   }
 
   // log p(x | y) of every class y, and a code given each.

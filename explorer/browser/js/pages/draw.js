@@ -13,7 +13,7 @@ import { alongLattice, latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 import { Chart } from "../plane/chart.js";
-import { LatticeHeat } from "../plane/lattice_heat.js";
+import { LatticeHeat, paintModes } from "../plane/lattice_heat.js";
 import { Lens } from "../plane/lens.js";
 import { drawAim, drawEllipses, drawPrior, drawTowards, drawTrail } from "../plane/marks.js";
 import { DrawnPanel } from "../widgets/drawn_panel.js";
@@ -120,7 +120,7 @@ export class Draw {
     else {
       const { coordinates } = latticeAxis(answer.size);
       const along = (coordinate) => alongLattice(coordinate, answer.size);
-      this.heats[key] = new LatticeHeat(answer.logJoint, { coordinates, along });
+      this.heats[key] = new LatticeHeat(answer.logJoint, { coordinates, along }, answer.serial);
     }
     if (kind === "classes")
       return void (this.choices && this.note && this.showTen(this.pixels && numbers(this.pixels)));
@@ -339,11 +339,17 @@ export class Draw {
     const colours = theme();
     if (found) drawTrail(context, view, this.trails[side], colours.ink);
     if (found?.q) drawEllipses(context, view, found.q, colours);
-    if (heat) heat.paint(context, view, this.exact);
+    if (heat) this.paintHeat(heat, this.guesses[latticeKey(this.data.sides[side])], context, view);
     if (!found) return;
     if (heat && found.q) drawEllipses(context, view, found.q, colours, { bare: true });
     drawAim(context, view, found);
     drawTowards(context, view, found.code);
+  }
+
+  // A posterior that is too narrow for the lattice is its modes, once these are found.
+  paintHeat(heat, guess, context, view) {
+    if (guess?.narrow && guess.serial === heat.serial) paintModes(context, view, guess.narrow, this.exact);
+    else heat.paint(context, view, this.exact);
   }
 }
 

@@ -1,15 +1,17 @@
 // The exact posterior of an image on a lattice, as shades of one hue: the part of the plane where there is any to see.
 
 const SIDE_PIXELS = 160; // of the picture at most
+const FADED = 3.5; // standard deviations, beyond which a normal has no shade
 const SEEN_NATS = 6; // below the peak: further down the shade is none
 
 export class LatticeHeat {
   // values: log p(x, z) at the points of a lattice, z1 running first; axis: { coordinates, along(coordinate) } of it
-  constructor(values, { coordinates, along }) {
+  // serial: the number of the image
+  constructor(values, { coordinates, along }, serial) {
     const size = coordinates.length;
     let top = 0;
     for (let i = 0; i < values.length; i++) if (values[i] > values[top]) top = i;
-    Object.assign(this, { values, size, top, highest: values[top] });
+    Object.assign(this, { serial, values, size, top, highest: values[top] });
     this.peak = [coordinates[top % size], coordinates[Math.floor(top / size)]];
     const box = this.box();
     this.window = box.map(([low, high]) => [coordinates[low], coordinates[high]]);
@@ -34,7 +36,6 @@ export class LatticeHeat {
     return box.map(([low, high]) => [Math.max(low - 1, 0), Math.min(high + 1, size - 1)]);
   }
 
-  // Opacity is the square root of the density, less a little, as on Bound.
   tint(colour) {
     if (colour === this.colour) return;
     const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
@@ -51,7 +52,7 @@ export class LatticeHeat {
         picture.data[at] = red;
         picture.data[at + 1] = green;
         picture.data[at + 2] = blue;
-        picture.data[at + 3] = 250 * (Math.exp(-nats / 2) - 0.05);
+        picture.data[at + 3] = 255 * opacityOf(nats);
         at += 4;
       }
     }
@@ -68,6 +69,31 @@ export class LatticeHeat {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.canvas, left, top, right - left, bottom - top);
+  }
+}
+
+// Of a place some nats below the peak: the square root of the density, less a little, as on Bound.
+const opacityOf = (nats) => Math.max(0.98 * (Math.exp(-nats / 2) - 0.05), 0);
+
+// The same posterior as normals about its modes, { z, value, fisher } of each, where it is too narrow for a lattice.
+export function paintModes(context, view, modes, colour) {
+  const highest = Math.max(...modes.map(({ value }) => value));
+  const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+  for (const { z, value, fisher } of modes) {
+    const shade = context.createRadialGradient(0, 0, 0, 0, 0, FADED);
+    for (let step = 0; step <= 10; step++) {
+      const alpha = opacityOf(highest - value + (FADED * step * 0.1) ** 2 / 2);
+      shade.addColorStop(step / 10, `rgb(${red} ${green} ${blue} / ${alpha})`);
+    }
+    const [x, y] = view.toPixel(z);
+    const [right, up] = [view.toPixel([z[0] + 1, z[1]])[0] - x, view.toPixel([z[0], z[1] + 1])[1] - y];
+    const [a, b, c] = fisher; // u / sqrt(a) and v / low are the sides of the normal, sheared
+    const low = Math.sqrt(c - (b * b) / a);
+    context.save();
+    context.transform(right / Math.sqrt(a), 0, (-right * b) / (a * low), up / low, x, y);
+    context.fillStyle = shade;
+    context.fillRect(-FADED, -FADED, 2 * FADED, 2 * FADED);
+    context.restore();
   }
 }
 
