@@ -4,6 +4,7 @@ import { pending } from "../base/pending.js";
 import { LatticeWork } from "./lattice_work.js";
 
 const IDLE_MS = 8; // of work at a time
+const PAUSE_MS = 24; // between an answer and the next question, so that a page with two maps still has its frames
 
 const script = pending(); // of the worker
 
@@ -82,9 +83,15 @@ export class Lattices {
     const { key, serial } = answer;
     const image = this.images.get(key);
     if (!image) return;
-    if (serial === this.sent.get(key)) this.flying.delete(key);
-    if (!this.flying.has(key) && this.sent.get(key) !== image.serial) this.ask(key, image);
+    if (this.flying.has(key) && serial === this.sent.get(key)) setTimeout(() => this.landed(key), PAUSE_MS);
     if (image.levels) this.answered(answer);
+  }
+
+  // Ask about the image that has come since the last question.
+  landed(key) {
+    this.flying.delete(key);
+    const image = this.images.get(key);
+    if (image?.levels && this.sent.get(key) !== image.serial) this.ask(key, image);
   }
 
   send(message) {

@@ -126,8 +126,9 @@ export class Draw {
       return void (this.choices && this.note && this.showTen(this.pixels && numbers(this.pixels)));
     for (const [side, of] of Object.entries(this.data.sides)) {
       if (!of.likelihood || latticeKey(of) !== key) continue;
-      if (kind === "guess") this.showSide(side, this.pixels && numbers(this.pixels));
-      else this.charts[side].requestOver();
+      this.charts[side].requestOver();
+      if (kind === "guess" && of.encoder) this.panels[side]?.showEvidence(answer);
+      else if (kind === "guess") this.showSide(side, this.pixels && numbers(this.pixels));
     }
   }
 

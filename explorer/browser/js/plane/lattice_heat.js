@@ -1,6 +1,6 @@
 // The exact posterior of an image on a lattice, as shades of one hue: the part of the plane where there is any to see.
 
-const SIDE_PIXELS = 160; // of the picture at most
+const SIDE_PIXELS = 80; // of the picture at most
 const FADED = 3.5; // standard deviations, beyond which a normal has no shade
 const SEEN_NATS = 6; // below the peak: further down the shade is none
 
@@ -57,7 +57,7 @@ export class LatticeHeat {
       }
     }
     this.canvas ??= new OffscreenCanvas(columns.length, rows.length);
-    this.canvas.getContext("2d").putImageData(picture, 0, 0);
+    this.canvas.getContext("2d", { willReadFrequently: true }).putImageData(picture, 0, 0);
     this.colour = colour;
   }
 
@@ -67,7 +67,6 @@ export class LatticeHeat {
     const [left, top] = view.toPixel([x0, y1]);
     const [right, bottom] = view.toPixel([x1, y0]);
     context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
     context.drawImage(this.canvas, left, top, right - left, bottom - top);
   }
 }
