@@ -7,7 +7,7 @@ import pytest
 from explorer.browser import SHELL, modules
 from explorer.browser.modules import ModuleError
 
-ENTRIES = ["mount_runtime", "mount_bank", "mount_bridge", "standalone"]
+ENTRIES = ["mount_runtime", "mount_bank", "mount_bridge", "standalone", "lattice_worker"]
 
 
 @pytest.fixture

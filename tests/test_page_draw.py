@@ -8,6 +8,7 @@ from app import DRAWING, DRAWN, errors, file_of, payload, run_page
 
 from explorer.cache import checkpoints, results
 from explorer.state import unpacked
+from explorer.views import draw
 from vae.images.mnist_form import mnist_form
 
 pytestmark = pytest.mark.usefixtures("coarse")
@@ -93,11 +94,22 @@ def test_what_else_an_uploaded_picture_shows_is_said_until_the_next_drawing():
     assert (len(errors(app)), said()) == (1, [])  # one message at a time
 
 
-def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder):
+def test_the_browser_is_left_to_find_what_it_can(own_folder):
     app = run_page("draw", drawing=DRAWING, left="cvae-best")
     assert errors(app) == []
     left, right = (pad(app)["sides"][side] for side in ("left", "right"))
     assert left["encoder"] is None
+    assert left["likelihood"] == {"bernoulli": True, "sigma": None}
+    assert right["likelihood"] == {"bernoulli": False, "sigma": pytest.approx(0.5**0.5)}
+    assert "code" not in left
+    assert pad(app)["classes"] is None
+
+
+def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder, monkeypatch):
+    monkeypatch.setattr(draw, "likelihood_payload", lambda resource: None)  # as where each pixel has its own sigma
+    app = run_page("draw", drawing=DRAWING, left="cvae-best")
+    assert errors(app) == []
+    left, right = (pad(app)["sides"][side] for side in ("left", "right"))
     assert len(left["code"]) == len(left["q"]["std"]) == 2
     assert right["encoder"]
     assert "code" not in right

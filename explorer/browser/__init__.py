@@ -29,6 +29,7 @@ def _component(name: str) -> Callable[..., Any]:
     return components.component(f"explorer_{name}", js=script, isolate_styles=False)
 
 
+LATTICE_WORKER = modules.joined(SHELL / "lattice_worker.js")  # the script of a worker, which has no imports either
 _runtime, _bank, _bridge = (_component(name) for name in ("runtime", "bank", "bridge"))
 
 
@@ -39,7 +40,8 @@ def standalone() -> str:
 
 def runtime() -> None:
     """Mount what all pages share; it asks for a run when the browser is back after a lost connection."""
-    _runtime(key="runtime", data=terms.told(), on_reconnected_change=lambda: None)
+    data = {"terms": terms.told(), "lattice_worker": LATTICE_WORKER}
+    _runtime(key="runtime", data=data, on_reconnected_change=lambda: None)
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:

@@ -152,6 +152,7 @@ class DrawSide(TypedDict):
     label: int
     radius: float
     sheet: str | None  # the id of its test images
+    likelihood: Likelihood | None  # under which the browser finds the posterior; None where it cannot, and of an AE
     code: NotRequired[Pair]  # of the drawing, where only the server can encode it
     q: NotRequired[Normal | None]
 
@@ -161,15 +162,14 @@ class DrawStyle(TypedDict):
 
     bank: str
     encoder: str | None
-    likelihood: Likelihood
+    likelihood: Likelihood | None  # None where the browser cannot compute it
 
 
 class DrawnClasses(TypedDict):
-    """The class of a drawing by Bayes' rule."""
+    """The class of a drawing by Bayes' rule, where only the server can find it."""
 
     probabilities: Sequence[float]
     codes: Sequence[Pair]  # given each class
-    error_nats: float
 
 
 class DrawPad(TypedDict):

@@ -44,7 +44,7 @@ def render() -> None:
     with right:
         shown, places = parts.show_maps("draw", SIDES)
         for side in shown:
-            with places[side]:
+            with places[side], st.container(key=f"evidence_{side}"):
                 browser.bridge("draw", payloads.DrawPart(part=side), part=f"_{side}")
     style = show_ten()
     with left:
@@ -120,7 +120,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
         prior=state.prior,
         sides={side: side_payload(side, resource, levels) for side, resource in shown.items()},
         style=style and style_payload(style),
-        classes=payloads.DrawnClasses(**results.classification(style, levels)._asdict()) if style and levels else None,
+        classes=drawn_classes(style, levels) if style and levels else None,
     )
     browser.bridge("draw", pad, picked, part="_pad")
     with st.container(horizontal=True, gap="xxsmall", key="draw_load"):
@@ -138,26 +138,42 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
 def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: the encoder, or the code where the browser cannot encode."""
     encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
+    likelihood = likelihood_payload(resource)
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
         label=label,
         radius=results.radius(resource),
         sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
+        likelihood=likelihood,
     )
-    if levels and not encoder:
+    if levels and not encoder and not likelihood:
         reading = results.own_code(resource, levels, label)
         data["code"], data["q"] = reading.code, reading.q and payloads.Normal(**reading.q._asdict())
     return data
 
 
 def style_payload(style: Resource) -> payloads.DrawStyle:
-    """The conditional model, and the likelihood under which the browser guesses the class until the server answers."""
-    encoder, config = results.encoder(style.checkpoint.name), style.checkpoint.config
-    likelihood = payloads.Likelihood(
-        bernoulli=config.likelihood.startswith("bernoulli"), sigma=shared_sigma(style.checkpoint)
-    )
-    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood)
+    """The conditional model, and the likelihood under which the browser finds the class."""
+    encoder = results.encoder(style.checkpoint.name)
+    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood_payload(style))
+
+
+def likelihood_payload(resource: Resource) -> payloads.Likelihood | None:
+    """The likelihood of a model with a prior, or None where each pixel has its own sigma, which the browser has not."""
+    config = resource.checkpoint.config
+    if not config.has_prior or config.likelihood == "gaussian-pixel":
+        return None
+    bernoulli = config.likelihood.startswith("bernoulli")
+    return payloads.Likelihood(bernoulli=bernoulli, sigma=shared_sigma(resource.checkpoint))
+
+
+def drawn_classes(style: Resource, levels: bytes) -> payloads.DrawnClasses | None:
+    """The class of the drawing, where the browser cannot find it."""
+    if likelihood_payload(style):
+        return None
+    found = results.classification(style, levels)
+    return payloads.DrawnClasses(probabilities=found.probabilities, codes=found.codes)
 
 
 # From elsewhere, and to elsewhere

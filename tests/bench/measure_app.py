@@ -7,20 +7,22 @@ On the Maps page, with the codes of the 10,000 test images on each map and with 
     click    from a click on an empty place of the plane until the image decoded by the server is on the page
     hover    frames a second while the pointer moves without pause
 
-Frames a second on Draw while the pen moves, and on Replay while it plays, with what that fetches. And with 1, 10 and 50
-pages open on one server, each of which clicks once a second: the time until the server has answered, and its memory.
-These pages are `visitors.py`, for fifty browsers would measure themselves. Server, browser and this driver share the
-machine's cores.
+On Draw, with the exact posteriors of two models: frames a second while the pen moves, how long the posterior of a move
+takes, how soon the first one is there, and how far log p(x) of 50 test images is from quadrature. On Replay: frames a
+second while it plays, and what that fetches. And with 1, 10 and 50 pages open on one server, each of which clicks once
+a second: the time until the server has answered, and its memory. These pages are `visitors.py`, for fifty browsers
+would measure themselves. Server, browser and this driver share the machine's cores.
 """
 
 import asyncio
+import base64
 import dataclasses
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -35,7 +37,8 @@ from visitors import Crowd  # noqa: E402
 from explorer.figures import latent_map  # noqa: E402
 from vae import metrics  # noqa: E402
 from vae.images.sources import load_dataset  # noqa: E402
-from vae.images.tensors import ImageSet  # noqa: E402
+from vae.images.tensors import ImageSet, to_pixels  # noqa: E402
+from vae.inference import quadrature  # noqa: E402
 from vae.storage import checkpoint  # noqa: E402
 
 MODELS = {"left": "ae", "right": "vae"}  # of the start page
@@ -43,6 +46,7 @@ STARTS = 5  # of each server
 VISITS = 5  # of each warm server
 CLICKS = 30
 SECONDS = 5  # of hovering, drawing, playing
+LOADED = 50  # test images
 OPEN = (1, 10, 50)  # pages
 TURNS = 20  # clicks of each
 # What can be touched on a page, by its script as seen from the app's folder, whose settings then hold for both.
@@ -84,6 +88,51 @@ PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
   const [first, start] = [latentExplorer.frames, performance.now()];
   setTimeout(() => resolve((1000 * (latentExplorer.frames - first)) / (performance.now() - start)), 1000 * seconds);
 })"""
+
+
+# Notes how long the posterior of each drawing takes on a lattice of the finest size, from the question to the answer.
+TIME_POSTERIORS = """() => {
+  const { lattices } = latentExplorer.controllerOf("draw");
+  const [asked, ask, hear] = [new Map(), lattices.ask.bind(lattices), lattices.hear.bind(lattices)];
+  latentExplorer.posteriors = [];
+  lattices.ask = (key, image) => {
+    asked.set(image.serial, performance.now());
+    ask(key, image);
+  };
+  lattices.hear = (answer) => {
+    const { kind, size, serial } = answer;
+    if (kind === "heat" && size === 128) latentExplorer.posteriors.push(performance.now() - asked.get(serial));
+    hear(answer);
+  };
+}"""
+
+# Notes when both maps of Draw can be touched and when each has its first posterior.
+NOTE_FIRST = """
+  globalThis.firsts = {};
+  const look = () => {
+    const draw = globalThis.latentExplorer?.controllerOf?.("draw");
+    if (document.querySelectorAll(".latent-layers").length > 1) firsts.touched ??= performance.now();
+    for (const key of Object.keys(draw?.heats ?? {})) {
+      firsts[key.split("-").slice(0, -1).join("-")] ??= performance.now();
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+"""
+
+# Puts 784 grey levels in base64 on the pad.
+LOAD = """(form) => {
+  const levels = Uint8Array.from(atob(form), (character) => character.charCodeAt(0));
+  latentExplorer.controllerOf("draw").pad.load(levels);
+}"""
+
+# log p(x) of the drawing under the model of a map, once the finest lattice has been asked.
+LOG_PX = """(side) => {
+  const draw = latentExplorer.controllerOf("draw");
+  const { bank, label } = draw.data.sides[side];
+  const [guess, image] = [draw.guesses[`${bank} ${label}`], draw.lattices.images.get(`${bank} ${label}`)];
+  return guess && guess.size === 128 && guess.serial === image.serial && [guess.logPx];
+}"""
 
 
 def all_images(folder: Path, data: ImageSet) -> Path:
@@ -206,17 +255,54 @@ def quantiles(milliseconds: Iterable[float]) -> str:
     return f"median {statistics.median(times):.0f} ms, 95th percentile {high:.0f} ms, n = {len(times)}"
 
 
-def draw(browser: Browser, address: str) -> None:
-    """Keep a pen moving."""
-    page = new_page(browser)
-    visit(page, f"{address}/draw", *(f"draw_{side}" for side in MODELS))
+def draw(browser: Browser, address: str, left: str, right: str) -> None:
+    """Keep a pen moving under two models, and load test images."""
+    page, models = new_page(browser), {"left": left, "right": right}
+    visit(page, f"{address}/draw?left={left}&right={right}", *(f"draw_{side}" for side in models))
+    page.wait_for_selector(".latent-drawn-ten button:nth-child(10)")
     box = page.locator(".latent-pad canvas").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 4)
+    page.mouse.up()
+    for side in models:
+        page.wait_for_function(LOG_PX, arg=side, timeout=180_000)
+    page.evaluate(TIME_POSTERIORS)
+    page.mouse.down()
     frames = page.evaluate(MOVE_FRAMES, [".latent-pad canvas", SECONDS])
     page.mouse.up()
-    print(f"draw: {frames:.1f} frames a second over {SECONDS} s")
+    print(f"draw, {left} and {right}: {frames:.1f} frames a second over {SECONDS} s")
+    print(f"posterior of a move: {quantiles(page.evaluate('latentExplorer.posteriors'))}")
+    log_px(page, models)
+    first_posteriors(page)
     page.context.close()
+
+
+def log_px(page: Page, models: Mapping[str, str]) -> None:
+    """Load test images into the pad, and compare log p(x) with quadrature."""
+    images = load_dataset().test_images[:: 10_000 // LOADED]
+    shown: dict[str, list[float]] = {side: [] for side in models}
+    for image in images:
+        form = base64.b64encode(image.numpy().tobytes()).decode()
+        page.evaluate(LOAD, form)
+        for side, values in shown.items():
+            values += page.wait_for_function(LOG_PX, arg=side, timeout=180_000).json_value()
+    for side, values in shown.items():
+        model = checkpoint.read(ROOT / "checkpoints" / models[side]).model
+        off = (quadrature.log_evidence(model, to_pixels(images)).log_px_nats - torch.tensor(values)).abs()
+        high = f"90th percentile {off.quantile(0.9):.3f}, largest {off.max():.3f}"
+        print(f"log p(x) of {models[side]}, off by: median {off.median():.3f} nats, {high}, n = {len(off)}")
+
+
+def first_posteriors(page: Page) -> None:
+    """Open the drawing anew, and print how long after the maps their posteriors come."""
+    page.add_init_script(NOTE_FIRST)
+    page.reload()
+    page.wait_for_function("Object.keys(globalThis.firsts ?? {}).length > 2", timeout=60_000)
+    firsts = page.evaluate("firsts")
+    touched = firsts.pop("touched")
+    for name, at in firsts.items():
+        print(f"first posterior of {name}: {(at - touched) / 1000:.2f} s after the maps can be touched")
 
 
 def replay(browser: Browser, address: str, query: str) -> None:
@@ -273,7 +359,7 @@ def in_a_browser(roots: dict[int, Path], folder: Path) -> None:
                 maps(browser, address)
         print("\nother pages")
         with app(folder / "log", ROOT, "explorer/app.py") as (address, _):
-            draw(browser, address)
+            draw(browser, address, "vae", "vae-best")
             for query in ("", "?manifold=1"):
                 replay(browser, address, query)
         browser.close()

@@ -24,6 +24,15 @@ export function theme() {
   return { ink, paper };
 }
 
+// The colour of what is exact, once the style sheet has arrived: before that, nothing has its size or its place.
+export async function exactInk() {
+  const probe = element("span", "latent-exact-ink", page());
+  while (!getComputedStyle(probe).getPropertyValue("--latent-exact")) await new Promise(requestAnimationFrame);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 // Draw within a rectangle alone.
 export function clipped(context, { left, top, width, height }, draw) {
   context.save();

@@ -2,23 +2,19 @@
 // `logits` takes pixels and gives what the encoder gives.
 
 import { floatsFromHalves, unpack } from "../base/bytes.js";
-import { ACTIVATIONS, runLayer } from "./network.js";
+import { Decoder } from "./decoder.js";
 
-export class Bank {
+export class Bank extends Decoder {
   constructor(bytes) {
     const { buffer, facts, arrays } = unpack(bytes);
-    Object.assign(this, facts);
+    const layers = facts.layers.map((layer, i) => {
+      const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
+      const weight = layer.half ? floatsFromHalves(new Uint16Array(...weights)) : new Float32Array(...weights);
+      return { ...layer, weight, bias: new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs) };
+    });
+    super({ ...facts, layers });
     this.codes = new Float32Array(buffer, arrays[0], 2 * this.count);
     this.labels = new Uint8Array(buffer, arrays[1], this.count);
-    this.layers.forEach((layer, i) => {
-      const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
-      const halves = () => floatsFromHalves(new Uint16Array(...weights));
-      layer.weight = layer.half ? halves() : new Float32Array(...weights);
-      layer.bias = new Float32Array(buffer, arrays[3 + 2 * i], layer.outputs);
-      layer.activation = ACTIVATIONS[layer.act];
-      layer.sums = new Float64Array(layer.outputs);
-      layer.result = new Float32Array(layer.outputs);
-    });
   }
 
   // What a map of the codes shows, in words.
@@ -28,26 +24,6 @@ export class Bank {
 
   code(index) {
     return [this.codes[2 * index], this.codes[2 * index + 1]];
-  }
-
-  // Pixel means in [0, 1] at z; `label` is a class or a list of weights, one a class, and counts only for a conditional model.
-  decode(z, label) {
-    return this.run(z, label, ACTIVATIONS.sigmoid);
-  }
-
-  // The same before the sigmoid.
-  logits(z, label) {
-    return this.run(z, label, ACTIVATIONS.identity);
-  }
-
-  run(z, label, last) {
-    let values = z;
-    if (this.conditional) {
-      const weights = Array.isArray(label) ? label : this.classes.map((_, i) => Number(i === label));
-      values = [...z, ...weights];
-    }
-    const act = (rank) => (rank === this.layers.length - 1 ? last : this.layers[rank].activation);
-    return this.layers.reduce((input, layer, rank) => runLayer(layer, input, act(rank)), values);
   }
 
   // The index of the code nearest to z among the classes that `shown` lets through, or -1.

@@ -6,6 +6,9 @@ function normal() {
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
+export const LOG_2PI = Math.log(2 * Math.PI);
+export const GREYS = 255; // an image has whole grey levels from 0 to this
+
 // log p(x|z) in nats, from pixels x and the logits of their means.
 export function logLikelihood(x, logits, { bernoulli, sigma }) {
   let sum = 0;

@@ -1,7 +1,7 @@
 // Bound: one image's exact posterior and the encoder's q on the plane and close up, draws from q, and live estimates.
 
 import { announce } from "../base/announce.js";
-import { clipped, element, page, theme, wait } from "../base/dom.js";
+import { clipped, element, exactInk, theme, wait } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { drawPixels, greyLevels, SIDE } from "../base/images.js";
 import { between, Glide, wantsStill } from "../base/motion.js";
@@ -53,17 +53,9 @@ export class Bound {
     return chart === this.close ? `Close up: ${what}` : `Map of ${this.bank.inWords}, ${what}`;
   }
 
-  // The colours of the theme, once the style sheet has arrived: before that, nothing has its size or its place.
-  async look() {
-    const probe = element("span", "latent-exact-ink", page());
-    while (!getComputedStyle(probe).getPropertyValue("--latent-exact")) await new Promise(requestAnimationFrame);
-    this.colours = { ...theme(), exact: getComputedStyle(probe).color };
-    probe.remove();
-  }
-
   // data: BoundPart or BoundClose of `payloads.py`
   async update(data, { tell, parentElement, mounted }) {
-    await this.look();
+    this.colours = { ...theme(), exact: await exactInk() };
     if (!mounted()) return;
     if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
     this.parents.set(parentElement, data.part);
@@ -271,7 +263,7 @@ export class Bound {
     drawPrior(context, view);
     if (chart === this.close) {
       this.near.paintLines(context, view);
-      drawEllipses(context, view, best, this.colours, [4, 3]);
+      drawEllipses(context, view, best, this.colours, { dash: [4, 3], bare: true });
     } else if (this.close) {
       const { x, y } = this.close.view.frame();
       drawFrame(context, view, [x, y], this.colours);

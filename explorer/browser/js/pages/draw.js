@@ -1,24 +1,26 @@
-// Draw: a pad whose every stroke moves the codes on both maps, what each model makes of the drawing, and ten digits in
-// its style. Encoders and decoders run here while the pen moves; the server answers what takes longer once it is lifted.
+// Draw: a pad whose every stroke moves the codes and the exact posteriors on both maps, what each model makes of the
+// drawing, and ten digits in its style. All of it is computed here while the pen moves, but for a likelihood whose sigma
+// differs from pixel to pixel, of which the server finds what no encoder says once the pen is lifted.
 
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
-import { element, theme } from "../base/dom.js";
+import { element, exactInk, theme } from "../base/dom.js";
 import { blank, drawPixels, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
+import { alongLattice, latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
-import { logLikelihood } from "../model/likelihood.js";
+import { Lattices } from "../model/lattices.js";
 import { Chart } from "../plane/chart.js";
+import { LatticeHeat, paintModes } from "../plane/lattice_heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawAim, drawEllipses, drawPrior, drawTrail } from "../plane/marks.js";
+import { drawAim, drawEllipses, drawPrior, drawTowards, drawTrail } from "../plane/marks.js";
 import { DrawnPanel } from "../widgets/drawn_panel.js";
 import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
 const TEN_MS = 4; // of a frame, for the ten digits
-const GUESS_MS = 100; // between two guesses of the class while the pen moves
 const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 function softmax(values) {
   const highest = Math.max(...values);
@@ -34,6 +36,8 @@ export class Draw {
     this.asked = null;
     this.due = []; // of the ten digits, those that have to be drawn again
     this.found = {}; // of each side: { code, q }
+    this.lattices = new Lattices((answer) => this.hear(answer));
+    this.forgetAnswers();
     this.trails = { left: [], right: [] };
     this.lenses = {};
     this.charts = {};
@@ -54,6 +58,8 @@ export class Draw {
   async update(data, { tell, parentElement, mounted }) {
     if (!this.parents.has(parentElement)) this.build(data.part, parentElement);
     this.parents.set(parentElement, data.part);
+    this.exact = await exactInk();
+    if (!mounted()) return;
     if (data.part === "pad") {
       this.tell = tell;
       const shown = [data.style, ...Object.values(data.sides)].filter(Boolean);
@@ -65,6 +71,7 @@ export class Draw {
       this.encoders = Object.fromEntries(encoders.map((name) => [name, new Encoder(this.banks[name])]));
       if (this.data && SIDES.some((side) => this.data.sides[side]?.bank !== data.sides[side]?.bank)) this.forget();
       this.data = data;
+      this.showPlanes();
       if (data.loaded !== this.loaded) this.load(data);
     }
     this.attach();
@@ -83,6 +90,46 @@ export class Draw {
 
   forget() {
     this.trails = { left: [], right: [] };
+  }
+
+  // What the lattices have said, by their keys.
+  forgetAnswers() {
+    Object.assign(this, { heats: {}, guesses: {}, bayes: {} });
+  }
+
+  // The lattices that the page needs: one of each map with a prior, and those of all classes.
+  showPlanes() {
+    const { sides, style } = this.data;
+    const wanted = [...Object.values(sides), ...(style ? [{ ...style, label: null }] : [])];
+    const planes = wanted
+      .filter(({ likelihood }) => likelihood)
+      .map((each) => ({ ...each, key: latticeKey(each), bank: this.banks[each.bank] }));
+    const byKey = new Map(planes.map((plane) => [plane.key, plane]));
+    this.lattices.show([...byKey.values()]);
+  }
+
+  // Ask what the drawing's posterior is under the model of a map or of the ten classes.
+  see(asked, q = null) {
+    if (asked.likelihood) this.lattices.see(latticeKey(asked), this.pixels, q);
+  }
+
+  hear({ key, kind, ...answer }) {
+    if (!this.data) return;
+    if (kind === "classes") this.bayes[key] = answer;
+    else if (kind === "guess") this.guesses[key] = answer;
+    else {
+      const { coordinates } = latticeAxis(answer.size);
+      const along = (coordinate) => alongLattice(coordinate, answer.size);
+      this.heats[key] = new LatticeHeat(answer.logJoint, { coordinates, along }, answer.serial);
+    }
+    if (kind === "classes")
+      return void (this.choices && this.note && this.showTen(this.pixels && numbers(this.pixels)));
+    for (const [side, of] of Object.entries(this.data.sides)) {
+      if (!of.likelihood || latticeKey(of) !== key) continue;
+      this.charts[side].requestOver();
+      if (kind === "guess" && of.encoder) this.panels[side]?.showEvidence(answer);
+      else if (kind === "guess") this.showSide(side, this.pixels && numbers(this.pixels));
+    }
   }
 
   build(part, parent) {
@@ -128,7 +175,9 @@ export class Draw {
 
   unmount(parent) {
     this.parents.delete(parent);
-    if (!this.parents.size) for (const side of SIDES) this.charts[side].detach();
+    if (this.parents.size) return;
+    this.lattices.stop();
+    for (const side of SIDES) this.charts[side].detach();
   }
 
   clear() {
@@ -161,7 +210,10 @@ export class Draw {
   changed() {
     this.pixels = this.pad.form();
     this.text = this.pixels ? toBase64(this.pixels) : "";
-    if (!this.pixels) this.forget();
+    if (!this.pixels) {
+      this.forget();
+      this.forgetAnswers();
+    }
     if (this.data) this.show();
     probe.frames += 1;
   }
@@ -182,10 +234,11 @@ export class Draw {
   }
 
   showSide(side, x) {
-    const { bank, encoder, label, radius, sheet, code, q } = this.data.sides[side];
-    if (!x) this.found[side] = null;
-    else if (encoder) this.found[side] = this.encoders[encoder].see(x).encode(label);
-    else this.found[side] = this.answered && code ? { code, q } : null;
+    const asked = this.data.sides[side];
+    const { bank, encoder, label, radius, sheet, likelihood } = asked;
+    const guess = likelihood && this.guesses[latticeKey(asked)];
+    this.found[side] = x && this.codeOf(asked, x, guess);
+    this.see(asked, encoder ? this.found[side]?.q : null);
     const found = this.found[side];
     if (found) {
       this.trails[side].push(found.code);
@@ -200,33 +253,35 @@ export class Draw {
         label,
         radius,
         sheet: this.banks[sheet],
+        evidence: likelihood && (guess ?? { logPx: null, elbo: null }),
       });
-    else panel.empty(x && (this.pad.pointer !== null ? "its code comes when you lift the pen" : "finding its code …"));
+    else panel.empty(x && "finding its code …");
   }
 
-  // The ten classes' probabilities and codes: the server's, or meanwhile, where the encoder can be asked, from the ELBO
-  // at the mean of q(z|x, y): log p(x|z, y) - KL(q || p).
+  // The code and q of the drawing: the encoder's, or those of the posterior's best mode, or what the server says.
+  codeOf({ encoder, label, likelihood, code, q }, x, guess) {
+    if (encoder) return this.encoders[encoder].see(x).encode(label);
+    if (likelihood) return guess ? { code: guess.q.mean, q: guess.q } : null;
+    return this.answered && code ? { code, q } : null;
+  }
+
+  // The ten classes' probabilities and codes, or null where they are not there yet.
   classes(x) {
-    if (this.answered && this.data.classes) return { ...this.data.classes, final: true };
     const { bank, encoder, likelihood } = this.data.style;
-    if (!encoder || !(likelihood.bernoulli || likelihood.sigma)) return null;
-    this.encoders[encoder].see(x);
-    const found = this.banks[bank].classes.map((_, label) => this.encoders[encoder].encode(label));
-    const codes = found.map(({ code }) => code);
-    const now = performance.now();
-    if (this.guess && now - this.guess.at < GUESS_MS && this.pad.pointer !== null) return { ...this.guess, codes };
-    const nats = found.map(({ code, q }, label) => {
-      const kl = code.reduce((sum, z, i) => sum + (z * z + q.std[i] ** 2 - 1) / 2 - Math.log(q.std[i]), 0);
-      return logLikelihood(x, this.banks[bank].logits(code, label), likelihood) - kl;
-    });
-    this.guess = { probabilities: softmax(nats), final: false, at: now };
-    return { ...this.guess, codes };
+    if (!likelihood) return this.answered ? this.data.classes : null;
+    const known = this.bayes[latticeKey({ ...this.data.style, label: null })];
+    if (!known) return null;
+    if (encoder) this.encoders[encoder].see(x);
+    const codes = encoder
+      ? this.banks[bank].classes.map((_, label) => this.encoders[encoder].encode(label).code)
+      : known.codes;
+    return { probabilities: softmax(known.logPx), codes };
   }
 
   showTen(x) {
+    this.see({ ...this.data.style, label: null });
     const known = x && this.classes(x);
     const root = this.choices[0].button.parentElement;
-    root.classList.toggle("latent-pending", Boolean(known) && !known.final);
     root.classList.toggle("latent-stale", Boolean(x) && !known);
     this.note.textContent = this.explained(x, known);
     if (x && !known) return; // what is shown belongs to the drawing before, and is pale
@@ -266,10 +321,9 @@ export class Draw {
 
   explained(x, known) {
     if (!x) return "Told the class, this model keeps the style.";
-    if (!known) return this.pad.pointer === null ? "Finding the class …" : "Its class comes when you lift the pen.";
+    if (!known) return "Finding the class …";
     if (this.asked !== null) return "You say which class it is. Click it again to leave that to Bayes' rule.";
-    if (!known.final) return "p(y | x) by Bayes' rule, meanwhile from the ELBO.";
-    return `p(y | x) by Bayes' rule. log p(x | y) is estimated: its draws scatter by ${known.error_nats.toFixed(2)} nats, and it is too low where they miss a narrow peak. If it is another class, click that one.`;
+    return "p(y | x) by Bayes' rule, from log p(x | y) of every class. If it is another class, click that one.";
   }
 
   hover(side, z, chart) {
@@ -278,15 +332,27 @@ export class Draw {
   }
 
   paint(side, context, { view }) {
-    const { bank } = this.data.sides[side];
+    const { bank, likelihood } = this.data.sides[side];
     if (this.data.prior && this.banks[bank].prior) drawPrior(context, view);
     const found = this.found[side];
-    if (!found) return;
+    const heat = likelihood && this.pixels && this.heats[latticeKey(this.data.sides[side])];
+    view.stage.classList.toggle("latent-faded", Boolean(heat));
     const colours = theme();
-    drawTrail(context, view, this.trails[side], colours.ink);
-    if (found.q) drawEllipses(context, view, found.q, colours);
+    if (found) drawTrail(context, view, this.trails[side], colours.ink);
+    if (found?.q) drawEllipses(context, view, found.q, colours);
+    if (heat) this.paintHeat(heat, this.guesses[latticeKey(this.data.sides[side])], context, view);
+    if (!found) return;
+    if (heat && found.q) drawEllipses(context, view, found.q, colours, { bare: true });
     drawAim(context, view, found);
+    drawTowards(context, view, found.code);
+  }
+
+  // A posterior that is too narrow for the lattice is its modes, once these are found.
+  paintHeat(heat, guess, context, view) {
+    if (guess?.narrow && guess.serial === heat.serial) paintModes(context, view, guess.narrow, this.exact);
+    else heat.paint(context, view, this.exact);
   }
 }
 
+const latticeKey = ({ bank, label }) => `${bank} ${label ?? "all classes"}`;
 const percent = (share) => (share > 0.995 ? "> 99 %" : share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`);

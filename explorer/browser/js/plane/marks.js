@@ -167,10 +167,11 @@ export function drawTowards(context, view, z) {
   context.restore();
 }
 
-export function drawEllipses(context, view, { mean, std }, { ink, paper }, dash = []) {
+// bare: without the paper's colour around the lines, for what lies beneath.
+export function drawEllipses(context, view, { mean, std }, { ink, paper }, { dash = [], bare = false } = {}) {
   const [x, y] = view.toPixel(mean);
   const [right, top] = view.toPixel([mean[0] + std[0], mean[1] + std[1]]);
-  const pens = dash.length
+  const pens = bare
     ? [[ink, 1.25]]
     : [
         [paper, 4],

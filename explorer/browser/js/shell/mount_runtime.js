@@ -6,6 +6,7 @@ import { fetched } from "../base/fetched.js";
 import { reveal } from "../base/probe.js";
 import { addBank, bankIds, bankOf } from "../model/banks.js";
 import { Encoder } from "../model/encoder.js";
+import { decodeLatticesBy } from "../model/lattices.js";
 import { mnistForm } from "../model/mnist_form.js";
 import { findSheetsBy } from "../model/sheet.js";
 import { Bound } from "../pages/bound.js";
@@ -56,7 +57,8 @@ export default function ({ data, setStateValue }) {
   watched = true;
   announce("");
   joinEntries();
-  explainTerms(data);
+  explainTerms(data.terms);
+  decodeLatticesBy(data.lattice_worker);
   readNumbers();
   offerViewTools();
   watchConnection(() => setStateValue("reconnected", Date.now()));

@@ -34,6 +34,7 @@ export class DrawnPanel {
     };
     this.spread = line("σ of the encoder", "σ");
     this.error = line("error");
+    this.evidence = ["log p(x)", "ELBO", "gap"].map((name) => line(name));
     this.near = element("div", "", this.facts);
     this.count = element("span", "", this.near);
     this.nearTerm = term("codes near", this.near);
@@ -41,7 +42,7 @@ export class DrawnPanel {
     extrapolated(this.lonely);
   }
 
-  show(bank, { code, q }, x, { decimals, label, radius, sheet }) {
+  show(bank, { code, q }, x, { decimals, label, radius, sheet, evidence }) {
     this.root.classList.remove("latent-vacant");
     const decoded = bank.decode(code, label).slice();
     drawPixels(this.context, decoded);
@@ -54,6 +55,7 @@ export class DrawnPanel {
     this.spread.parentElement.hidden = !spread;
     this.spread.textContent = spread ? ` (${spread.join(", ")})` : "";
     this.error.textContent = ` ${error.toFixed(1)}`;
+    this.showEvidence(evidence);
     this.near.hidden = !near;
     this.lonely.hidden = Boolean(near);
     this.count.textContent = `${near} `;
@@ -71,6 +73,17 @@ export class DrawnPanel {
       caption.textContent = bank.classes[label];
     });
     Object.assign(this, { of: bank, sheet: sheet?.picture });
+  }
+
+  // log p(x), the ELBO and the gap in nats; null where there are none.
+  showEvidence(evidence) {
+    for (const { parentElement } of this.evidence) parentElement.hidden = !evidence;
+    if (!evidence) return;
+    const { logPx, elbo } = evidence;
+    const values = [logPx, elbo, logPx - elbo];
+    this.evidence.forEach((span, i) => {
+      span.textContent = logPx === null ? " …" : ` ${shortNumber(values[i], 1)}${i === 2 ? " nats" : ""}`;
+    });
   }
 
   empty(words) {

@@ -1,0 +1,184 @@
+// A lattice of a model's plane, decoded once: one weighted sum of pixels then gives log p(x, z) of any image at every
+// point. The pixels are an exponential family, log p(x | z) = x . eta(z) - A(z) + h(x), as in `pairwise_log_prob` of
+// `vae/distributions.py`: eta are the logits, or for a Gaussian the pixel means over sigma^2.
+
+import { GREYS, LOG_2PI } from "./likelihood.js";
+import { PIXELS } from "./network.js";
+
+const REACH = 6; // of the lattice along each axis
+const BEND = 3; // how much closer together its points lie in the middle, where posteriors are narrow
+const SHARP = 2 / 3; // of the mass of three points in a row, at the middle one
+
+// Of the points along each axis, the coordinates and the logarithms of their shares of the prior.
+export function latticeAxis(size) {
+  const stretch = REACH / Math.sinh(BEND);
+  const places = Array.from({ length: size }, (_, i) => BEND * ((2 * (i + 0.5)) / size - 1));
+  const coordinates = places.map((place) => stretch * Math.sinh(place));
+  const shares = places.map((place, i) => {
+    const width = stretch * Math.cosh(place) * ((2 * BEND) / size);
+    return Math.log(width) - (coordinates[i] ** 2 + LOG_2PI) / 2;
+  });
+  return { coordinates, shares };
+}
+
+// Where a coordinate lies along an axis of `size` points: 0 is the first point, size - 1 the last.
+export function alongLattice(coordinate, size) {
+  return ((Math.asinh((coordinate * Math.sinh(BEND)) / REACH) / BEND + 1) / 2) * size - 0.5;
+}
+
+export class DecodedLattice {
+  // bits: 16, or 8 for many lattices at once, which then hold each eta to a 254th of its point's range.
+  constructor(decoder, label, likelihood, size, bits) {
+    Object.assign(this, { decoder, label, likelihood, size, ...latticeAxis(size) });
+    const count = size * size;
+    // With 10,000 levels the sum over 784 pixels of 255 grey levels is still a whole number of 32 bits, and exact.
+    [this.levels, this.eta] = bits === 8 ? [127, new Int8Array(PIXELS * count)] : [1e4, new Int16Array(PIXELS * count)];
+    this.step = new Float64Array(count); // of each point, what one level of its eta is
+    this.middle = new Float64Array(count); // and the eta at level 0
+    this.constant = new Float64Array(count); // log of its share of the prior, less A
+    this.sums = new Int32Array(count);
+    this.seen = new Uint8Array(PIXELS); // the image that the sums are of
+    this.decoded = 0; // points so far
+  }
+
+  get complete() {
+    return this.decoded === this.step.length;
+  }
+
+  // A point by its number: the numbers run along z1 first.
+  point(number) {
+    return [this.coordinates[number % this.size], this.coordinates[Math.floor(number / this.size)]];
+  }
+
+  decodeNext() {
+    const number = this.decoded++;
+    const count = this.step.length;
+    const { eta, total } = this.natural(this.decoder.logits(this.point(number), this.label));
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of eta) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    const middle = (low + high) / 2;
+    const step = (high - low) / 2 / this.levels || 1;
+    for (let i = 0; i < PIXELS; i++) this.eta[i * count + number] = Math.round((eta[i] - middle) / step);
+    this.step[number] = step;
+    this.middle[number] = middle;
+    this.constant[number] = this.shares[number % this.size] + this.shares[Math.floor(number / this.size)] - total;
+  }
+
+  // eta of each pixel and the sum A, from logits, in whose place eta then stands.
+  natural(eta) {
+    const { bernoulli, sigma } = this.likelihood;
+    let total = 0;
+    for (let i = 0; i < PIXELS; i++) {
+      if (bernoulli) {
+        total += Math.max(eta[i], 0) + Math.log1p(Math.exp(-Math.abs(eta[i])));
+      } else {
+        const mean = 1 / (1 + Math.exp(-eta[i]));
+        total += (mean / sigma) ** 2 / 2;
+        eta[i] = mean / sigma ** 2;
+      }
+    }
+    return { eta, total };
+  }
+
+  // Take an image of 784 grey levels: it costs what has changed since the last one.
+  see(levels) {
+    const changed = [...levels.keys()].filter((i) => levels[i] !== this.seen[i]);
+    for (let k = 0; k < changed.length; k += 4) {
+      const [a, b, c, d] = [0, 1, 2, 3].map((more) => changed[Math.min(k + more, changed.length - 1)]);
+      const steps = [a, b, c, d].map((i, more) => (k + more < changed.length ? levels[i] - this.seen[i] : 0));
+      this.add([a, b, c, d], steps);
+    }
+    this.seen.set(levels);
+    return this;
+  }
+
+  // Four pixels at a time, for the sums are then read and written a quarter as often.
+  add(pixels, [p, q, r, s]) {
+    const { sums, eta } = this;
+    const count = sums.length;
+    const [a, b, c, d] = pixels.map((pixel) => eta.subarray(pixel * count, (pixel + 1) * count));
+    for (let i = 0; i < count; i++) sums[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i];
+  }
+
+  // log p(x, z) at each point, plus the logarithm of the area that it stands for: their exponentials add up to p(x).
+  logMasses() {
+    const { seen, sums, step, middle, constant, likelihood } = this;
+    let [ink, squares] = [0, 0];
+    for (const level of seen) {
+      ink += level / GREYS;
+      squares += (level / GREYS) ** 2;
+    }
+    const { bernoulli, sigma } = likelihood;
+    const ofImage = bernoulli ? 0 : -squares / (2 * sigma ** 2) - PIXELS * (Math.log(sigma) + LOG_2PI / 2);
+    const masses = new Float64Array(sums.length);
+    for (let i = 0; i < masses.length; i++) {
+      masses[i] = (step[i] / GREYS) * sums[i] + middle[i] * ink + constant[i] + ofImage;
+    }
+    return masses;
+  }
+
+  // log p(x, z) from log masses, as what is drawn: the areas of the points taken out again.
+  logJoint(masses) {
+    const { size } = this;
+    const areas = this.coordinates.map((coordinate, i) => this.shares[i] + (coordinate ** 2 + LOG_2PI) / 2);
+    return Float32Array.from(masses, (mass, i) => mass - areas[i % size] - areas[Math.floor(i / size)]);
+  }
+
+  highest(values) {
+    let best = 0;
+    for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+    return best;
+  }
+
+  // Whether a posterior is so narrow along an axis that the sum over the points misses log p(x): a normal with a sigma of
+  // 0.6 of a cell, for which the sum is right to 0.002 nats, has two thirds of three neighbouring points at the highest.
+  tooCoarse(masses) {
+    const { size } = this;
+    const top = this.highest(masses);
+    const axes = [
+      [top % size, 1],
+      [Math.floor(top / size), size],
+    ];
+    return axes.some(([at, stride]) => {
+      const beside = [at ? top - stride : top, at < size - 1 ? top + stride : top];
+      return 1 / (1 + Math.exp(masses[beside[0]] - masses[top]) + Math.exp(masses[beside[1]] - masses[top])) > SHARP;
+    });
+  }
+
+  // The points that lie higher than their neighbours, the highest first.
+  peaks(values, most) {
+    const { size } = this;
+    const numbers = [];
+    for (let i = 0; i < values.length; i++) {
+      const [x, y, value] = [i % size, Math.floor(i / size), values[i]];
+      const beside = (x && values[i - 1] > value) || (x < size - 1 && values[i + 1] > value); // most end here
+      const above = (y && values[i - size] > value) || (y < size - 1 && values[i + size] > value);
+      if (!beside && !above && this.neighbours(i).every((j) => values[j] <= value)) numbers.push(i);
+    }
+    return numbers.sort((a, b) => values[b] - values[a]).slice(0, most);
+  }
+
+  neighbours(number) {
+    const { size } = this;
+    const [column, row] = [number % size, Math.floor(number / size)];
+    const near = [];
+    for (let y = Math.max(row - 1, 0); y <= Math.min(row + 1, size - 1); y++) {
+      for (let x = Math.max(column - 1, 0); x <= Math.min(column + 1, size - 1); x++) {
+        if (x !== column || y !== row) near.push(y * size + x);
+      }
+    }
+    return near;
+  }
+}
+
+// The logarithm of the sum of exponentials.
+export function logSum(values) {
+  let highest = -Infinity;
+  for (const value of values) if (value > highest) highest = value;
+  let sum = 0;
+  for (const value of values) sum += Math.exp(value - highest);
+  return highest + Math.log(sum);
+}

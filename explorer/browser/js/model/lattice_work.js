@@ -1,0 +1,184 @@
+// The work on the lattices of a page, in small pieces: a worker does it, or where there is none the page itself between
+// its frames. Planes come and go with `take`, images come with it too, and answers are told as they are found.
+
+import { DecodedLattice, logSum } from "./decoded_lattice.js";
+import { Decoder } from "./decoder.js";
+import { GREYS } from "./likelihood.js";
+import { diagonalNormal, elboOf, findModes, mixtureEvidence, Sight } from "./posterior_modes.js";
+
+const STARTS = 16; // highest points of a lattice at which modes are looked for
+const FEW_STARTS = 4; // the same where the lattice is fine enough for the posterior
+const HOPELESS = 20; // nats below the likeliest class, from where on a class is left as its lattice has it
+
+// The sizes of a plane's lattices, and when each one's turn comes among those of all planes: all are usable early.
+const OF_MAP = [
+  { turn: 0, size: 32 },
+  { turn: 3, size: 64 },
+  { turn: 4, size: 128 },
+];
+const OF_CLASSES = [
+  { turn: 1, size: 16 },
+  { turn: 2, size: 32 },
+  { turn: 5, size: 64 },
+];
+const BITS = { map: 16, classes: 8 }; // so that a model's lattices take at most 58 MB
+
+class Plane {
+  // label: the class that a map shows, or null for all classes, whose probabilities are then asked for
+  constructor({ key, decoder, label, likelihood }) {
+    Object.assign(this, { key, label, likelihood, decoder: new Decoder(decoder) });
+    this.ofClasses = label === null;
+    this.labels = this.ofClasses ? this.decoder.classes.map((_, i) => i) : [label];
+    const sizes = this.ofClasses ? OF_CLASSES : OF_MAP;
+    this.waiting = sizes.flatMap((each) => this.labels.map((of) => ({ ...each, of })));
+    this.lattices = new Map(); // the finest complete one of each label
+    this.asked = null; // the image and what belongs to it
+    this.thinking = null; // a generator that finds what takes longer
+    this.due = false; // whether it is about an older image, and another one is to follow
+  }
+
+  get turn() {
+    return this.waiting.length ? this.waiting[0].turn : Infinity;
+  }
+
+  // Decode one point of the next lattice; whether that made it complete.
+  decode() {
+    const [{ size, of }] = this.waiting;
+    this.building ??= new DecodedLattice(
+      this.decoder,
+      of,
+      this.likelihood,
+      size,
+      BITS[this.ofClasses ? "classes" : "map"],
+    );
+    this.building.decodeNext();
+    if (!this.building.complete) return false;
+    this.lattices.set(of, this.building);
+    this.building = null;
+    this.waiting.shift();
+    return this.lattices.size === this.labels.length;
+  }
+
+  // What is known at once of the image that was asked about.
+  heat() {
+    const lattice = this.lattices.get(this.label).see(this.asked.levels);
+    const masses = lattice.logMasses();
+    this.seen = { lattice, masses };
+    return { kind: "heat", serial: this.asked.serial, size: lattice.size, logJoint: lattice.logJoint(masses) };
+  }
+
+  // Think about the image that was asked about, once what is being thought of is found.
+  think() {
+    this.due = Boolean(this.thinking);
+    this.thinking ??= this.ofClasses ? this.classify(this.asked) : this.guess(this.asked, this.seen);
+  }
+
+  // Think on for a moment: an answer, or null.
+  thinkOn() {
+    const { done, value } = this.thinking.next();
+    if (!done) return null;
+    this.thinking = null;
+    if (this.due) this.think();
+    return value;
+  }
+
+  forget() {
+    Object.assign(this, { asked: null, thinking: null, due: false });
+  }
+
+  // log p(x), and the ELBO of the encoder's q, or of the best mode's normal where there is no encoder.
+  *guess({ serial, levels, q }, seen) {
+    const { logPx, modes, sight } = yield* this.integrate(levels, seen, !q);
+    const normal = q ?? diagonalNormal(modes[0]);
+    const elbo = yield* elboOf(sight, normal);
+    const narrow = seen.lattice.tooCoarse(seen.masses) ? modes : null;
+    return { kind: "guess", serial, size: seen.lattice.size, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
+  }
+
+  // log p(x | y) of every class y, and a code given each.
+  *classify({ serial, levels }) {
+    const all = [];
+    for (const lattice of this.lattices.values()) {
+      const masses = lattice.see(levels).logMasses();
+      const code = lattice.point(lattice.highest(masses));
+      all[lattice.label] = { lattice, masses, logPx: logSum(masses), code };
+      yield;
+    }
+    const best = Math.max(...all.map(({ logPx }) => logPx));
+    for (const each of all.filter(({ logPx }) => logPx > best - HOPELESS)) {
+      const { logPx, modes } = yield* this.integrate(levels, each, true);
+      Object.assign(each, { logPx, code: modes[0].z });
+    }
+    return { kind: "classes", serial, logPx: all.map(({ logPx }) => logPx), codes: all.map(({ code }) => code) };
+  }
+
+  // log p(x) from the lattice, or from the modes where these are too narrow for it.
+  *integrate(levels, { lattice, masses }, withModes) {
+    const sight = new Sight(
+      this.decoder,
+      lattice.label,
+      this.likelihood,
+      Float32Array.from(levels, (level) => level / GREYS),
+    );
+    const coarse = lattice.tooCoarse(masses);
+    if (!coarse && !withModes) return { logPx: logSum(masses), modes: [], sight };
+    const starts = lattice.peaks(lattice.logJoint(masses), coarse ? STARTS : FEW_STARTS);
+    const modes = yield* findModes(
+      sight,
+      starts.map((number) => lattice.point(number)),
+    );
+    return { logPx: coarse ? yield* mixtureEvidence(sight, modes) : logSum(masses), modes, sight };
+  }
+}
+
+export class LatticeWork {
+  // tell(answer): takes { key, serial, kind, ... } with kind "heat", "guess" or "classes"
+  constructor(tell) {
+    Object.assign(this, { tell, planes: new Map(), count: 0 });
+  }
+
+  // message: { planes: [{ key, decoder, label, likelihood }] }, all that are shown, those known already by their keys
+  // alone; or { key, serial, levels, q }, an image of 784 grey levels, without levels if there is none
+  take({ planes, ...asked }) {
+    if (!planes) return this.see(asked);
+    const known = this.planes;
+    this.planes = new Map(planes.map((facts) => [facts.key, known.get(facts.key) ?? new Plane(facts)]));
+  }
+
+  see(asked) {
+    const plane = this.planes.get(asked.key);
+    if (!plane) return;
+    if (!asked.levels) return plane.forget();
+    plane.asked = asked;
+    this.answer(plane);
+  }
+
+  answer(plane) {
+    if (!plane.asked || plane.lattices.size < plane.labels.length) return;
+    if (!plane.ofClasses) this.tell({ key: plane.key, ...plane.heat() });
+    plane.think();
+  }
+
+  // Work for a while; whether anything is left to do. What was asked comes before further lattices.
+  work(milliseconds) {
+    const until = performance.now() + milliseconds;
+    while (performance.now() < until) if (!this.step()) return false;
+    return true;
+  }
+
+  // By turns a decoded point and a moment's thought about one of the images.
+  step() {
+    const planes = [...this.planes.values()];
+    const thinkers = planes.filter(({ thinking }) => thinking);
+    const [next] = planes.filter(({ waiting }) => waiting.length).sort((a, b) => a.turn - b.turn);
+    this.count += 1;
+    if (next && (!thinkers.length || this.count % 2)) {
+      if (next.decode()) this.answer(next);
+    } else if (thinkers.length) {
+      const thinker = thinkers[Math.floor(this.count / 2) % thinkers.length];
+      const answer = thinker.thinkOn();
+      if (answer) this.tell({ key: thinker.key, ...answer });
+    }
+    return Boolean(next || thinkers.length);
+  }
+}

@@ -1,0 +1,156 @@
+// The modes of a posterior found by exact decodes, and what they say: log p(x) where a lattice is too coarse for the
+// posterior, and the normal about the best mode. Each function is a generator that yields between decodes, so that it can
+// be given up for a newer image.
+
+import { logSum } from "./decoded_lattice.js";
+import { LOG_2PI, logLikelihood } from "./likelihood.js";
+import { PIXELS } from "./network.js";
+
+const STEP = 1e-3; // of the finite differences
+const KEPT = 4; // modes
+const ROUNDS = 2; // of Fisher scoring for each of them
+const NODES = 64; // at which p(x, z) is decoded for log p(x)
+const WIDER = 1.35; // than the normal about a mode is the one that the nodes are of
+const EVEN = 0.1; // the share of the nodes' weight that all modes have alike
+// Gauss and Hermite's nodes for a standard normal, with their weights.
+const HERMITE = [
+  [-2.8569700138728, 0.0112574113277],
+  [-1.3556261799743, 0.2220759220056],
+  [0, 0.5333333333333],
+  [1.3556261799743, 0.2220759220056],
+  [2.8569700138728, 0.0112574113277],
+];
+
+// An image, and the decoder and likelihood under which it is looked at.
+export class Sight {
+  // x: 784 pixels in [0, 1]
+  constructor(decoder, label, likelihood, x) {
+    Object.assign(this, { decoder, label, likelihood, x });
+  }
+
+  logJoint(z) {
+    const logLikely = logLikelihood(this.x, this.decoder.logits(z, this.label), this.likelihood);
+    return logLikely - (z[0] ** 2 + z[1] ** 2) / 2 - LOG_2PI;
+  }
+
+  // log p(x, z) at z with its gradient and its expected curvature J^T diag(1 / variance) J + I, the Fisher matrix as
+  // [11, 12, 22]; from three decodes.
+  expand(z) {
+    const { bernoulli, sigma } = this.likelihood;
+    const at = (place) => this.decoder.logits(place, this.label).slice();
+    const [logits, right, up] = [at(z), at([z[0] + STEP, z[1]]), at([z[0], z[1] + STEP])];
+    const gradient = [-z[0], -z[1]];
+    const fisher = [1, 0, 1];
+    for (let i = 0; i < PIXELS; i++) {
+      const mean = 1 / (1 + Math.exp(-logits[i]));
+      const slope = mean * (1 - mean);
+      const [pull, weight] = bernoulli ? [1, slope] : [slope / sigma ** 2, (slope / sigma) ** 2];
+      const [j1, j2] = [(right[i] - logits[i]) / STEP, (up[i] - logits[i]) / STEP];
+      const off = (this.x[i] - mean) * pull;
+      gradient[0] += j1 * off;
+      gradient[1] += j2 * off;
+      fisher[0] += j1 * j1 * weight;
+      fisher[1] += j1 * j2 * weight;
+      fisher[2] += j2 * j2 * weight;
+    }
+    const value = logLikelihood(this.x, logits, this.likelihood) - (z[0] ** 2 + z[1] ** 2) / 2 - LOG_2PI;
+    return { z, value, fisher, step: solve(fisher, gradient), gradient };
+  }
+}
+
+const determinant = ([a, b, c]) => a * c - b * b;
+const solve = ([a, b, c], [g, h]) => [c * g - b * h, a * h - b * g].map((part) => part / (a * c - b * b));
+const quadratic = ([a, b, c], [x, y]) => a * x * x + 2 * b * x * y + c * y * y;
+
+// What the integral over a mode would be were it a normal.
+const evidence = ({ value, fisher }) => value + LOG_2PI - Math.log(determinant(fisher)) / 2;
+
+// The best modes near some points, the one with the most mass first: { z, value, fisher, evidence } of each.
+export function* findModes(sight, starts) {
+  const all = [];
+  for (const z of starts) {
+    const here = sight.expand(z);
+    const gain = (here.gradient[0] * here.step[0] + here.gradient[1] * here.step[1]) / 2;
+    all.push({ here, promise: evidence(here) + gain });
+    yield;
+  }
+  all.sort((a, b) => b.promise - a.promise);
+  const modes = [];
+  for (const { here } of all.slice(0, KEPT)) {
+    let best = here;
+    for (let round = 0; round < ROUNDS; round++) {
+      const tried = sight.expand(best.z.map((value, axis) => value + best.step[axis]));
+      if (tried.value > best.value) best = tried;
+      else best.step = best.step.map((part) => part / 2);
+      yield;
+    }
+    modes.push({ z: best.z, value: best.value, fisher: best.fisher, evidence: evidence(best) });
+  }
+  modes.sort((a, b) => b.evidence - a.evidence);
+  return modes.filter((mode, rank) => !modes.slice(0, rank).some((better) => near(mode, better)));
+}
+
+const near = (mode, better) =>
+  quadratic(
+    better.fisher,
+    mode.z.map((value, axis) => value - better.z[axis]),
+  ) < 1;
+
+// log p(x) with a mixture of normals about the modes as proposal, at points that cover each of them evenly.
+export function* mixtureEvidence(sight, modes) {
+  const total = logSum(modes.map((mode) => mode.evidence));
+  const parts = modes.map(({ z, fisher, evidence }) => ({
+    z,
+    precision: fisher.map((part) => part / WIDER ** 2),
+    logShare: Math.log((1 - EVEN) * Math.exp(evidence - total) + EVEN / modes.length),
+  }));
+  const each = Math.floor(NODES / parts.length);
+  const logDensity = (z) =>
+    logSum(
+      parts.map(({ z: mean, precision, logShare }) => {
+        const away = z.map((value, axis) => value - mean[axis]);
+        return logShare + Math.log(determinant(precision)) / 2 - quadratic(precision, away) / 2 - LOG_2PI;
+      }),
+    );
+  const terms = [];
+  for (const { z: mean, precision, logShare } of parts) {
+    for (let k = 0; k < each; k++) {
+      const away = spread(precision, normalNode(k, each));
+      const z = mean.map((value, axis) => value + away[axis]);
+      terms.push(logShare - Math.log(each) + sight.logJoint(z) - logDensity(z));
+      yield;
+    }
+  }
+  return logSum(terms);
+}
+
+// A standard normal's pair as a deviation of the normal that has a precision [11, 12, 22].
+function spread([a, b, c], [u, v]) {
+  const low = Math.sqrt(c - (b * b) / a);
+  const second = v / low;
+  return [u / Math.sqrt(a) - (b / a) * second, second];
+}
+
+// Point k of `count` that cover the standard normal of the plane evenly: equal masses outwards, on a sunflower's spiral.
+function normalNode(k, count) {
+  const radius = Math.sqrt(-2 * Math.log(1 - (k + 0.5) / count));
+  const angle = k * Math.PI * (3 - Math.sqrt(5));
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+// The normal with a sigma for each axis that is nearest to the one about a mode.
+export function diagonalNormal({ z, fisher }) {
+  return { mean: z, std: [1 / Math.sqrt(fisher[0]), 1 / Math.sqrt(fisher[2])] };
+}
+
+// The ELBO of a diagonal normal q: E_q[log p(x, z)] and its entropy.
+export function* elboOf(sight, { mean, std }) {
+  let expected = 0;
+  for (const [u, weight] of HERMITE) {
+    for (const [v, other] of HERMITE) {
+      expected += weight * other * sight.logJoint([mean[0] + u * std[0], mean[1] + v * std[1]]);
+      yield;
+    }
+  }
+  return expected + LOG_2PI + 1 + Math.log(std[0] * std[1]);
+}

@@ -1,0 +1,142 @@
+"""The lattices that the page Draw decodes, in a real Chromium: held to PyTorch's decoders, and to quadrature."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+from chromium import CHARTS, ROOT, canvas_pixels, ready, settle, visit, wait_until
+
+from explorer.quantities import decode
+from vae.images.tensors import to_pixels
+from vae.inference import quadrature
+from vae.inference.joint import log_joint
+from vae.storage.checkpoint import read
+
+pytestmark = [pytest.mark.browser, pytest.mark.mnist]
+
+REACH, BEND = 6, 3  # of the axes of `decoded_lattice.js`
+FOUND = """([side, size]) => {
+  const draw = latentExplorer.controllerOf('draw');
+  const { bank, label } = draw.data.sides[side];
+  const key = `${bank} ${label}`;
+  const [heat, guess] = [draw.heats[key], draw.guesses[key]];
+  const current = heat && guess && guess.serial === draw.lattices.images.get(key).serial;
+  if (!current || heat.size < size || guess.size !== heat.size) return null;
+  return { ...guess, top: heat.top, values: Array.from(heat.values) };
+}"""
+
+
+def visit_draw(page, address, query=""):
+    visit(page, f"{address}/draw{query}", *CHARTS["draw"])
+    page.set_default_timeout(60_000)
+    page.wait_for_selector(".latent-drawn-ten button:nth-child(10)")
+
+
+def load(page, image):
+    """Put a test image on the pad, as a link does that has it."""
+    levels = base64.b64encode(image.numpy().tobytes()).decode()
+    script = """(form) => {
+      const draw = latentExplorer.controllerOf('draw');
+      draw.pad.load(Uint8Array.from(atob(form), (letter) => letter.charCodeAt(0)));
+    }"""
+    page.evaluate(script, levels)
+
+
+def found(page, side, size):
+    """What the page says of the drawing on a map, once its lattice has a size or more."""
+    return page.wait_for_function(FOUND, arg=[side, size]).json_value()
+
+
+def number(page, side, name):
+    """A number below a map, by the term that stands before it."""
+    line = page.locator(f".st-key-evidence_{side} .latent-said div:has(> [data-term='{name}'])").inner_text()
+    return float(line.removeprefix(name).removesuffix("nats").replace("−", "-"))
+
+
+def lattice(size):
+    """The points (size^2, 2) of the browser's lattice, z1 running first."""
+    place = BEND * (2 * (torch.arange(size, dtype=torch.float64) + 0.5) / size - 1)
+    axis = REACH * place.sinh() / np.sinh(BEND)
+    return torch.cartesian_prod(axis, axis).flip(1).float()
+
+
+def exact_colour(page):
+    """The colour of what is exact, as red, green and blue."""
+    script = r"latentExplorer.controllerOf('draw').exact.match(/\d+/g).map(Number)"
+    return np.array(page.evaluate(script))
+
+
+def colour_at(page, side, z):
+    """What is painted over a map at a point of its plane."""
+    script = """([side, z]) => {
+      const { view, over } = latentExplorer.controllerOf('draw').charts[side];
+      const [x, y] = view.toPixel(z).map((place) => Math.round(place * devicePixelRatio));
+      return Array.from(over.getContext('2d').getImageData(x, y, 1, 1).data);
+    }"""
+    return np.array(page.evaluate(script, [side, list(z)]))
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_the_exact_posterior_lies_under_the_code_of_a_drawing(new_tab, address, mnist, look):
+    page = new_tab(color_scheme=look)
+    visit_draw(page, address, "?left=ae&right=cvae&label_right=3")
+    model = read(ROOT / "checkpoints" / "cvae").model
+    for image in mnist.test_images[:3]:
+        load(page, image)
+        shown = found(page, "right", 64)
+        points = lattice(shown["size"])
+        joint = log_joint(model, to_pixels(image[None]), points[None], torch.tensor([3]))[0]
+        assert shown["top"] == joint.argmax()
+        seen = joint > joint.max() - 20
+        assert np.abs(np.array(shown["values"]) - joint.numpy())[seen.numpy()].max() < 0.1
+        ready(page)
+    red, green, blue, opacity = colour_at(page, "right", points[shown["top"]].tolist())
+    assert opacity > 200
+    assert np.abs(np.array([red, green, blue]) - exact_colour(page)).max() < 12
+    assert page.locator(".st-key-evidence_left [data-term='gap']").is_hidden()  # an autoencoder has none
+    page.evaluate("latentExplorer.controllerOf('draw').clear()")
+    ready(page)
+    assert colour_at(page, "right", points[shown["top"]].tolist())[3] == 0
+
+
+def test_log_px_and_the_gap_are_those_of_quadrature(page, address, mnist):
+    visit_draw(page, address, "?left=vae-best&right=vae")
+    x = to_pixels(mnist.test_images[:200:40])
+    models = {
+        side: read(ROOT / "checkpoints" / name).model for side, name in {"left": "vae-best", "right": "vae"}.items()
+    }
+    exact = {side: quadrature.log_evidence(model, x).log_px_nats.tolist() for side, model in models.items()}
+    gaps = quadrature.kl_to_posterior(models["right"], x).nats.tolist()
+    off = []
+    for rank, image in enumerate(mnist.test_images[:200:40]):
+        load(page, image)
+        shown = {side: found(page, side, 64) for side in models}
+        ready(page)
+        assert number(page, "right", "log p(x)") == pytest.approx(exact["right"][rank], abs=0.15)  # shown to 0.1
+        assert number(page, "right", "gap") == pytest.approx(gaps[rank], abs=0.15)
+        assert number(page, "left", "log p(x)") < exact["left"][rank] + 0.5
+        off.append(exact["left"][rank] - number(page, "left", "log p(x)"))
+        code = torch.tensor(shown["left"]["q"]["mean"])
+        decoded = decode.at(models["left"], code[None].numpy())[0]
+        assert np.abs(canvas_pixels(page, ".st-key-evidence_left .latent-screen") - decoded).max() <= 3
+    assert np.median(off) < 0.5  # where a lattice of 64 misses a narrow mode, the finer one finds it
+
+
+def test_a_model_chosen_anew_has_its_own_lattice_and_the_worker_goes_with_the_page(page, address, mnist):
+    visit_draw(page, address, "?left=ae&right=vae")
+    load(page, mnist.test_images[0])
+    first = found(page, "right", 32)
+    assert len(page.workers) == 1
+    page.locator(".st-key-right [role=combobox], .st-key-right [data-baseweb=select]").first.click()
+    page.get_by_role("option", name="Conditional VAE (cvae)").click()
+    settle(page, "location.search.includes('right=cvae')")
+    second = found(page, "right", 32)
+    cvae = read(ROOT / "checkpoints" / "cvae").model
+    label = page.evaluate("latentExplorer.controllerOf('draw').data.sides.right.label")
+    joint = log_joint(cvae, to_pixels(mnist.test_images[:1]), lattice(second["size"])[None], torch.tensor([label]))[0]
+    assert second["top"] == joint.argmax()
+    assert abs(first["logPx"] - second["logPx"]) > 1
+    page.get_by_role("link", name="Classes").first.click()
+    settle(page, "!latentExplorer.controllerOf('draw')")
+    wait_until(page, lambda: not page.workers)
