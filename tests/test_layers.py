@@ -143,6 +143,13 @@ VAE_ARROWS = {
     "inference": set(),
     "inference.adaptive": {"distributions", "grids", "models", "inference.joint"},
     "inference.aggregate": {"distributions", "models", "quasi_random", "inference.joint"},
+    "inference.decoded_lattice": {
+        "distributions",
+        "grids",
+        "models",
+        "inference.gauss_hermite",
+        "inference.joint",
+    },
     "inference.estimators": {"distributions", "models", "inference.joint"},
     "inference.gauss_hermite": {"grids"},
     "inference.inference_gap": {
