@@ -50,6 +50,27 @@ def test_of_a_linear_model_it_has_the_closed_forms(precision, conditional, gener
     torch.testing.assert_close(mixture.log_prob(z), true.log_prob(z), rtol=0, atol=1e-4)
 
 
+def test_a_posterior_far_narrower_than_the_lattice_is_fine_has_the_closed_form_too(generator, device):
+    model = LinearGaussian(torch.tensor([[4e4, 1e4], [1e4, 9e4]], device=device))
+    lattice, x = DecodedLattice(model, 64), model.images(6, generator)
+    true, found = model.true_posterior(x), lattice.log_px(x)
+    off = (found.log_px_nats - model.log_px(x)).abs()
+    assert (off <= found.error_nats).all()
+    assert off.max() < 0.2
+    torch.testing.assert_close(lattice.code(x), true.mean, rtol=0, atol=1e-6)
+
+
+def test_draws_of_a_mixture_are_spread_as_it_is_and_are_the_generators(generator, device):
+    model = LinearGaussian(torch.tensor(PRECISIONS[1], device=device))
+    x = model.images(2, generator)
+    mixture, true = DecodedLattice(model, 64).mixture(x), model.true_posterior(x)
+    draws = [mixture.sample((20_000,), generator=torch.Generator(device).manual_seed(5)) for _ in range(2)]
+    assert torch.equal(*draws)
+    off = (draws[0].mean(0) - true.mean) / true.variance.sqrt()
+    assert (off.abs() < 4 / math.sqrt(20_000)).all()
+    torch.testing.assert_close(torch.cov(draws[0][:, 0].T), true.covariance_matrix[0], rtol=0, atol=0.005)
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_rest_of_an_image_given_its_half_has_the_closed_form(precision, generator, device):
     model = LinearGaussian(torch.tensor(precision, device=device))
@@ -156,6 +177,7 @@ def test_of_a_shipped_model_it_misses_little_of_log_px(name, most, mnist):
     assert (found.nats - encoder.nats).min() > -0.05
     evidence = lattice.log_px(x, y)
     assert ((evidence.log_px_nats - exact.log_px_nats).abs() <= evidence.error_nats + exact.error_nats).all()
+    assert evidence.error_nats.median() < 0.3
 
 
 @pytest.mark.parametrize("config", [TrainConfig(latent_dim=3), TrainConfig(model="ae")])

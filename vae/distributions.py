@@ -53,6 +53,11 @@ class DiagonalNormal(Independent):
         noise = torch.randn(shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         return self.mean + self.stddev * noise
 
+    def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
+        """As `rsample`, without a gradient."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
+
     @property
     def stddev(self) -> Tensor:
         """The standard deviation itself: the root of its square, as in PyTorch, is slower and no more exact."""
