@@ -143,6 +143,38 @@ def test_samples_are_drawn_by_weight_and_leave_what_is_seen(untrained, x, genera
     torch.testing.assert_close(found.samples[0, :3, 0, ~seen], model.decode(found.z[0, :3])[:, 0, ~seen])
 
 
+def test_each_image_takes_the_same_work(device, generator):
+    class Counted(LinearGaussian):
+        points = 0
+
+        def likelihood(self, z, y=None):
+            self.points += len(z)
+            return super().likelihood(z, y)
+
+    model = Counted(torch.tensor(PRECISIONS[1], device=device))
+    x = torch.cat([model.images(2, generator), 3 * torch.ones(1, 1, 28, 28, device=device).double()])
+    lattice, counts = DecodedLattice(model, 64), []
+    lattice.decode_all()
+    for some in (x[:1], x[1:2], x[2:], x):
+        model.points = 0
+        lattice.posterior(some)
+        counts.append(model.points)
+    assert counts[0] == counts[1] == counts[2] == counts[3] / 3
+
+
+@pytest.mark.parametrize("steeper", [1e2, 1e5, 1e10])
+@pytest.mark.parametrize("network", ["tutorial", "fourier"])
+def test_a_decoder_of_which_no_lattice_is_fine_enough_ends_with_numbers(network, steeper):
+    torch.manual_seed(0)
+    model = build(TrainConfig(network=network, likelihood="bernoulli")).requires_grad_(False)
+    for weight in model.decoder.parameters():
+        weight.mul_(steeper)
+    x, lattice = (torch.rand(2, 1, 28, 28) > 0.8).float(), DecodedLattice(model, 32)
+    q, found = lattice.posterior(x), lattice.log_px(x)
+    assert all(part.isfinite().all() for part in (q.mean, q.stddev, found.log_px_nats))
+    assert (found.error_nats > 0.01).all()
+
+
 @pytest.mark.parametrize("together", [3, 128])
 def test_an_image_has_what_it_has_alone(together, x, y, monkeypatch):
     model = build(TrainConfig(model="cvae", network="small", likelihood="bernoulli")).double().requires_grad_(False)

@@ -62,6 +62,7 @@ _ROUNDING = 1e-6  # of a precision in float32, relative to its trace
 _APART = 1.0  # standard deviations: two places this near are of one peak
 _LONGEST_MOVE = 1.0  # standard deviations by which the fit moves a normal
 _LEAST_CURVATURE, _GREATEST_CURVATURE = 0.2, 5.0  # that the fit gives it, in units of its precision
+_LEAST_NATS = -1e30  # a node that is less likely, or not a number, counts as this
 _FINE = 1.4  # a sum over points that are 1.4 standard deviations apart is off by 1e-4 of a normal
 _NEAR = 512  # the highest points of an image, where normals may have draws
 _BEYOND = 20.0  # times the mass of the outermost points may lie beyond them
@@ -114,9 +115,11 @@ class Completion(NamedTuple):
 class DecodedLattice:
     """The lattice of a decoder; of a conditional one, a lattice for each class, which is decoded when first asked for.
 
+    It keeps 784 numbers for each point, or 1568 where each pixel has its own sigma: 200 MB in all, 50 MB a class.
+
     Args:
         model: with a prior and D <= 2, whose weights do not change any more.
-        per_axis: points along each axis; None takes PER_AXIS.
+        per_axis: points along each axis; None takes PER_AXIS, or PER_AXIS_OF_CLASS.
 
     Raises:
         ValueError: for D > 2, a model without a prior, or an odd number of points.
@@ -129,9 +132,8 @@ class DecodedLattice:
                 f"a decoded lattice needs a model with a prior and D <= 2, got {what} with D = {model.latent_dim}"
             )
         self._model, self._d = model, model.latent_dim
-        self.per_axis = (
-            (PER_AXIS_OF_CLASS if model.conditional else PER_AXIS)[self._d] if per_axis is None else per_axis
-        )
+        usual = PER_AXIS_OF_CLASS if model.conditional else PER_AXIS
+        self.per_axis = usual[self._d] if per_axis is None else per_axis
         if self.per_axis < 2 or self.per_axis % 2:
             raise ValueError(f"per_axis must be an even number, at least 2, got {per_axis}")
         like = model.prior().mean
@@ -181,11 +183,10 @@ class DecodedLattice:
 
     def _evidence(self, x: Tensor, y: Tensor | None, scores: Tensor) -> tuple[Tensor, Tensor]:
         """log p(x) and its error, (B,) float64, from the scores (B, G) of images of one label."""
-        starts, which = scores.topk(min(_NEAR, scores.shape[1]))
+        highest, which = scores.topk(min(_NEAR, scores.shape[1]))
         normals = _narrow(_fits(self._model, x, y, self.points[which[:, :STARTS]]), self.step)
-        near = self.points[which].double()
-        starts = starts - torch.log1p(self.step**self._d * normals.draws_per_area(near)).to(scores)
-        scores = scores.scatter(1, which, starts)
+        draws_per_point = self.step**self._d * normals.draws_per_area(self.points[which].double())
+        scores = scores.scatter(1, which, highest - draws_per_point.log1p().to(scores))
         grid = scores.unflatten(1, (self.per_axis // 2, 2) * self._d)
         halves = grid.logsumexp((1, 3)[: self._d]).flatten(1).double()  # (B, 2^D) on the lattices of twice the step
         z = normals.draws()
@@ -218,7 +219,7 @@ class DecodedLattice:
         return DiagonalNormal(mean, std.log())
 
     @torch.no_grad()
-    def mixture(self, x: Tensor, y: Tensor | None = None) -> "NormalMixture":
+    def mixture(self, x: Tensor, y: Tensor | None = None) -> NormalMixture:
         """A mixture of MODES normals over (N, D), one for each peak of p(z|x); arguments as of `log_joint`.
 
         An image of fewer peaks has components of the weight 0.
@@ -366,7 +367,6 @@ def _places(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor) 
     image = torch.arange(n, device=x.device).repeat_interleave(k)
     x, y = x[image], None if y is None else y[image]
     flat = z.flatten(0, 1)
-
     axes = torch.eye(d, device=z.device, dtype=z.dtype)
 
     def parameters(z: Tensor) -> Any:
@@ -389,7 +389,7 @@ def _places(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor) 
 
 def _climbed(model: LatentVariableModel, x: Tensor, y: Tensor | None, places: _Places) -> _Places:
     """A step of Fisher scoring, taken back where it leads down."""
-    step = torch.linalg.solve(places.precision, places.slope[..., None])[..., 0]
+    step = torch.linalg.solve_ex(places.precision, places.slope[..., None]).result[..., 0]
     there = _places(model, x, y, places.z + step)
     up = there.height > places.height
     return _Places(*(b.where(up.view(up.shape + (1,) * (a.ndim - 2)), a) for a, b in zip(places, there, strict=True)))
@@ -401,7 +401,7 @@ def _different(places: _Places) -> tuple[Tensor, Tensor]:
     order = evidence.argsort(1, descending=True)
     z, precision = (_taken(part, order) for part in (places.z, places.precision))
     off = z[:, :, None] - z[:, None]  # (N, K, K, D)
-    distance = (off * (precision[:, None] @ off[..., None])[..., 0]).sum(3)  # squared, in deviations of the later one
+    distance = (off * (precision[:, None] @ off[..., None])[..., 0]).sum(3)  # squared, in deviations of the better one
     repeats = (distance < _APART**2).tril(-1).any(2)
     first = repeats.long().argsort(dim=1, stable=True)[:, :MODES]
     return order.gather(1, first), ~repeats.gather(1, first)
@@ -412,7 +412,7 @@ def _fitted(
 ) -> tuple[Tensor, Tensor]:
     """Mean and precision of the normals after one step that raises the ELBO of N(mean, root root^T)."""
     t, weights = rule(_NODES, mean.shape[2], mean.device)
-    f = _at_nodes(model, x, y, mean, root, t)  # (N, K, Q)
+    f = _at_nodes(model, x, y, mean, root, t).nan_to_num(_LEAST_NATS).clamp(min=_LEAST_NATS)  # (N, K, Q)
     f = (f - f.mean(2, keepdim=True)) * weights
     outer = t[:, :, None] * t[:, None] - torch.eye(t.shape[1], dtype=t.dtype, device=t.device)
     values, axes = torch.linalg.eigh(-(f @ outer.flatten(1)).unflatten(2, outer.shape[1:]))
