@@ -136,6 +136,7 @@ def _exact_metrics(model: VAE, config: TrainConfig, data: ImageSet, measured: Me
     """Keep the metrics of `exact_metrics`."""
     x, y = _whole(config, data.test_images, data.test_labels)
     exact_metrics.of_images(model, x, y, measured)
+    _lattice_metrics(model, config, x, y, measured)
     if model.latent_dim == 2:
         images, labels = _whole(config, data.train_images, data.train_labels)
         measured.attempt(
@@ -345,10 +346,18 @@ def _of_lattice(each: Checkpoint, data: ImageSet) -> Metrics:
     """The recorded metrics of a model with those of its decoded lattice measured anew; as they are, if it has none."""
     measured = Measured(_announce)
     measured.keep(each.record["test"])
-    if isinstance(each.model, VAE) and each.config.latent_dim <= 2:
-        model, (x, y) = each.model, _whole(each.config, data.test_images, data.test_labels)
-        measured.take("the decoded lattice", lambda: exact_metrics.of_lattice(model, x, y, measured.metrics))
+    if isinstance(each.model, VAE):
+        x, y = _whole(each.config, data.test_images, data.test_labels)
+        _lattice_metrics(each.model, each.config, x, y, measured)
     return measured.metrics
+
+
+def _lattice_metrics(model: VAE, config: TrainConfig, x: Tensor, y: Tensor, measured: Measured) -> None:
+    """Keep the metrics of the decoded lattice of a model that has one."""
+    if model.latent_dim > 2:
+        return
+    together = config.objective != "exact"  # decoder and encoder were trained
+    measured.take("the decoded lattice", lambda: exact_metrics.of_lattice(model, x, y, together, measured.metrics))
 
 
 def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:
