@@ -131,6 +131,17 @@ def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, capsys):
     assert f"{len(after.codes)} codes moved" in capsys.readouterr().out
 
 
+def test_the_figures_of_the_lattice_can_be_put_in_and_nothing_else_changes(folder):
+    before = checkpoint.read(folder / "two")
+    evaluate.main([str(folder / "two"), "--lattice", "--record"])
+    after = checkpoint.read(folder / "two")
+    added = {name: value for name, value in after.record["test"].items() if name not in before.record["test"]}
+    assert added["lattice_n"] == before.record["test"]["n"]
+    assert all(name.startswith("lattice_") for name in added)
+    assert after.record == before.record | {"test": before.record["test"] | added}
+    assert torch.equal(after.codes, before.codes)
+
+
 def test_a_missing_checkpoint_is_one_sentence(tmp_path):
     with pytest.raises(SystemExit, match=r"python -m vae\.train"):
         evaluate.main([str(tmp_path / "vae")])

@@ -9,6 +9,8 @@ import torch
 from vae import classifier, evaluate, exact_metrics, metrics, train
 from vae.config import TrainConfig
 from vae.inference import estimators
+from vae.inference.decoded_lattice import DecodedLattice
+from vae.inference.inference_gap import expected_elbo
 from vae.measured import Measured
 from vae.models import build
 
@@ -54,6 +56,19 @@ def test_the_bounds_are_in_order(measured):
     _, found = measured
     assert found["log_px_nats"] - found["gap_nats"] < found["iw500_nats"] < found["log_px_nats"] + 0.02
     assert found["iw500_below_nats"] == pytest.approx(found["log_px_nats"] - found["iw500_nats"])
+
+
+def test_the_gap_without_an_encoder_is_that_of_the_lattices_normals(measured, few):
+    trained, found = measured
+    x, y = images(trained, few)
+    q = DecodedLattice(trained.model).posterior(x, y)
+    ours, encoder = (expected_elbo(trained.model, x, each, y).nats for each in (q, trained.model.posterior(x, y)))
+    error = found["lattice_gap_error_nats"]
+    assert found["lattice_gap_nats"] == pytest.approx(found["log_px_nats"] - ours.mean().item(), abs=4 * error + 0.01)
+    assert -0.01 < found["lattice_mixture_gap_nats"] < found["lattice_gap_nats"] + 4 * error
+    assert found["lattice_least_gain_nats"] == pytest.approx((ours - encoder).min().item(), abs=0.02)
+    assert found["lattice_least_gain_nats"] > -0.05
+    assert found["lattice_n"] == len(x)
 
 
 def test_figures_of_some_images_are_told_of_all(few, monkeypatch):

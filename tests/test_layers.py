@@ -71,10 +71,12 @@ VAE_ARROWS = {
     },
     "exact_metrics": {
         "classifier",
+        "distributions",
         "measured",
         "models",
         "images.tensors",
         "inference.aggregate",
+        "inference.decoded_lattice",
         "inference.estimators",
         "inference.inference_gap",
         "inference.joint",
@@ -143,6 +145,14 @@ VAE_ARROWS = {
     "inference": set(),
     "inference.adaptive": {"distributions", "grids", "models", "inference.joint"},
     "inference.aggregate": {"distributions", "models", "quasi_random", "inference.joint"},
+    "inference.decoded_lattice": {
+        "distributions",
+        "grids",
+        "models",
+        "quasi_random",
+        "inference.gauss_hermite",
+        "inference.joint",
+    },
     "inference.estimators": {"distributions", "models", "inference.joint"},
     "inference.gauss_hermite": {"grids"},
     "inference.inference_gap": {

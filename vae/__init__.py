@@ -8,8 +8,8 @@
 
 An AE has only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
-gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature` and `estimators`
-work on such a model.
+gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature`, `estimators` and
+`DecodedLattice` work on such a model.
 """
 
 import sys
@@ -23,6 +23,7 @@ _MODULES = {
     "CVAE": "models",
     "VAE": "models",
     "CheckpointError": "storage.file_pair",
+    "DecodedLattice": "inference.decoded_lattice",
     "TrainConfig": "config",
     "build": "models",
     "estimators": "inference.estimators",

@@ -10,6 +10,7 @@ part of the distribution, because those are its event dimensions.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,11 @@ class DiagonalNormal(Independent):
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = torch.randn(shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         return self.mean + self.stddev * noise
+
+    def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
+        """As `rsample`, without a gradient."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator)
 
     @property
     def stddev(self) -> Tensor:
@@ -147,6 +153,76 @@ def _floored(log_sigma: Tensor) -> Tensor:
     return (SIGMA_FLOOR**2 + (2 * log_sigma).exp()).sqrt()
 
 
+class Decoded(NamedTuple):
+    """p(x|z) of G points as one matrix, whose product with images is log p(x|z) of all pairs, see `pairwise_log_prob`.
+
+    All of it follows from the parameters eta, so any choice of pixels has its own.
+    """
+
+    binary: bool
+    eta: Tensor  # (G, P) for P pixels; (G, 2 P) where each pixel has its own sigma
+    log_partition: Tensor  # (G,) A
+    centre: Tensor  # (P,) or (): is taken off the pixels
+    std: Tensor  # (): divides the pixels
+
+    @classmethod
+    def of(cls, likelihood: Independent) -> "Decoded":
+        """The matrix of `model.likelihood(z)` at G points."""
+        pixels = likelihood.base_dist
+        if isinstance(pixels, Bernoulli):
+            logits = pixels.logits.flatten(1)  # (G, 784)
+            return cls._with_partition(True, logits, logits.new_zeros(()), logits.new_ones(()))
+        mean = pixels.mean.flatten(1)  # (G, 784)
+        centre = mean.detach().mean(0)
+        mean = mean - centre
+        if is_one_number(pixels.stddev):
+            std = pixels.stddev.flatten()[0]
+            return cls._with_partition(False, mean / std, centre, std)
+        precision = pixels.stddev.flatten(1) ** -2
+        eta = torch.cat([mean * precision, -0.5 * precision], 1)
+        return cls._with_partition(False, eta, centre, mean.new_ones(()))
+
+    @classmethod
+    def _with_partition(cls, binary: bool, eta: Tensor, centre: Tensor, std: Tensor) -> "Decoded":
+        if binary:
+            of_pixels = softplus(eta)
+        elif eta.shape[1] == len(centre):
+            of_pixels = 0.5 * eta.square() + (std.log() + _HALF_LOG)
+        else:
+            linear, square = eta.chunk(2, 1)
+            of_pixels = -0.25 * linear.square() / square - 0.5 * (-2 * square).log() + _HALF_LOG
+        return cls(binary, eta, of_pixels.sum(1), centre, std)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x_n|z_g) in nats, (N, G), of images x (N, P)."""
+        x = (x - self.centre) / self.std
+        if self.eta.shape[1] == 2 * x.shape[1]:
+            x = torch.cat([x, x.square()], 1)
+        log_prob = torch.addmm(-self.log_partition, x, self.eta.T)
+        if self.binary or self.eta.shape[1] != len(self.centre):
+            return log_prob
+        return log_prob - 0.5 * x.square().sum(1, keepdim=True)
+
+    def means(self) -> Tensor:
+        """The pixel means (G, P)."""
+        if self.binary:
+            return self.eta.sigmoid()
+        if self.eta.shape[1] == len(self.centre):
+            return self.eta * self.std + self.centre
+        linear, square = self.eta.chunk(2, 1)
+        return -0.5 * linear / square + self.centre
+
+    def of_pixels(self, which: Tensor) -> "Decoded":
+        """The same of some pixels alone.
+
+        Args:
+            which: (P,) bool.
+        """
+        centre = self.centre.expand(len(which))[which]
+        columns = which.repeat(self.eta.shape[1] // len(which))
+        return self._with_partition(self.binary, self.eta[:, columns], centre, self.std)
+
+
 def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
     """log p(x_n|z_g) in nats for every image n and every point g, (N, G), by one matrix product.
 
@@ -170,22 +246,7 @@ def pairwise_log_prob(likelihood: Independent, x: Tensor) -> Tensor:
         likelihood: `model.likelihood(z)` at G points.
         x: (N, 1, 28, 28) images; the result can be differentiated by both.
     """
-    pixels, x = likelihood.base_dist, x.flatten(1)  # (N, 784)
-    if isinstance(pixels, Bernoulli):
-        logits = pixels.logits.flatten(1)  # (G, 784)
-        return torch.addmm(-softplus(logits).sum(1), x, logits.T)
-    mean = pixels.mean.flatten(1)  # (G, 784)
-    centre = mean.detach().mean(0)
-    mean, x = mean - centre, x - centre
-    if is_one_number(pixels.stddev):
-        std = pixels.stddev.flatten()[0]
-        mean, x = mean / std, x / std
-        of_point = -0.5 * mean.square().sum(1) - mean.shape[1] * (std.log() + _HALF_LOG)
-        return torch.addmm(of_point, x, mean.T) - 0.5 * x.square().sum(1, keepdim=True)
-    std = pixels.stddev.flatten(1)
-    precision = std**-2
-    of_point = -(0.5 * mean.square() * precision + std.log() + _HALF_LOG).sum(1)
-    return torch.addmm(of_point, torch.cat([x, x.square()], 1), torch.cat([mean * precision, -0.5 * precision], 1).T)
+    return Decoded.of(likelihood).log_prob(x.flatten(1))
 
 
 def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
@@ -203,16 +264,26 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
         first: (P,) int64, the numbers of the points a.
         second: (P,) int64, the numbers of the points b.
     """
-    pixels = likelihood.base_dist
-    if isinstance(pixels, Bernoulli):
-        families = [(pixels.logits, pixels.mean)]
-    elif is_one_number(pixels.stddev):
-        families = [(pixels.mean / pixels.variance, pixels.mean)]
-    else:
-        mean, variance = pixels.mean, pixels.variance
-        families = [(mean / variance, mean), (-0.5 / variance, mean.square() + variance)]
+    families = natural(likelihood)
     parts = [((eta[first] - eta[second]) * (t[first] - t[second])).flatten(1).sum(1) for eta, t in families]
     return torch.stack(parts).sum(0)
+
+
+def natural(likelihood: Independent) -> list[tuple[Tensor, Tensor]]:
+    """The natural parameters eta of the pixels with the means E[T] of their statistics, each (B, 1, 28, 28).
+
+    They are of T = x, and where each pixel has its own sigma also of T = x^2.
+
+    Args:
+        likelihood: `model.likelihood(z)`.
+    """
+    pixels = likelihood.base_dist
+    if isinstance(pixels, Bernoulli):
+        return [(pixels.logits, pixels.mean)]
+    mean, variance = pixels.mean, pixels.variance
+    if is_one_number(pixels.stddev):
+        return [(mean / variance, mean)]
+    return [(mean / variance, mean), (-0.5 / variance, mean.square() + variance)]
 
 
 def is_one_number(stddev: Tensor) -> bool:

@@ -136,6 +136,7 @@ def _exact_metrics(model: VAE, config: TrainConfig, data: ImageSet, measured: Me
     """Keep the metrics of `exact_metrics`."""
     x, y = _whole(config, data.test_images, data.test_labels)
     exact_metrics.of_images(model, x, y, measured)
+    _lattice_metrics(model, config, x, y, measured)
     if model.latent_dim == 2:
         images, labels = _whole(config, data.train_images, data.train_labels)
         measured.attempt(
@@ -179,6 +180,15 @@ TABLES = {  # subject: its metrics
         "refined_elbo_nats": Column("ELBO, best q", ".2f", "with the best diagonal normal found for each image"),
         "iw500_nats": Column("IW-500", ".2f", "the importance-weighted bound of 500 draws of the encoder's q"),
         "log_px_summed_nats": Column("label summed out", ".2f", "of a CVAE: log p(x), each class as likely as another"),
+    },
+    "Without an encoder": {
+        "lattice_gap_nats": Column("gap", ".3f", "log p(x) less the ELBO of one diagonal normal for each image"),
+        "lattice_mixture_gap_nats": Column("gap, mixture", ".3f", "of a mixture of at most four normals"),
+        "lattice_least_gain_nats": Column(
+            "least gain", ".3f", "how far the ELBO is above that of the encoder's q, of the image where it is least"
+        ),
+        "lattice_ms": Column("ms an image", ".1f", "processor time for the normal, on one core"),
+        "lattice_seconds": Column("seconds before", ".2f", "processor time to decode the lattice, of a CVAE all ten"),
     },
     "The prior, and the label": {
         "aggregate_kl_nats": Column("aggregate KL", ".3f", "of all training images' posteriors together to the prior"),
@@ -264,6 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, measuring nothing")
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint again")
+    parser.add_argument("--lattice", action="store_true", help="only measure what the decoded lattice says of images")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
     parser.add_argument("--record", action="store_true", help="put metrics and codes into the checkpoint as well")
     flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
@@ -315,15 +326,38 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
     with locked(path) if given.record else nullcontext():  # so that no other process replaces it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
-        image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
-        measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
+        if given.lattice:
+            measured = _of_lattice(each, data)
+        else:
+            image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
+            measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in measured.items():
             print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
         if given.record:
-            codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
+            codes = each.codes
+            if not given.lattice:
+                codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
             checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": measured}))
     return measured
+
+
+def _of_lattice(each: Checkpoint, data: ImageSet) -> Metrics:
+    """The recorded metrics of a model with those of its decoded lattice measured anew; as they are, if it has none."""
+    measured = Measured(_announce)
+    measured.keep(each.record["test"])
+    if isinstance(each.model, VAE):
+        x, y = _whole(each.config, data.test_images, data.test_labels)
+        _lattice_metrics(each.model, each.config, x, y, measured)
+    return measured.metrics
+
+
+def _lattice_metrics(model: VAE, config: TrainConfig, x: Tensor, y: Tensor, measured: Measured) -> None:
+    """Keep the metrics of the decoded lattice of a model that has one."""
+    if model.latent_dim > 2:
+        return
+    together = config.objective != "exact"  # decoder and encoder were trained
+    measured.take("the decoded lattice", lambda: exact_metrics.of_lattice(model, x, y, together, measured.metrics))
 
 
 def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | None:

@@ -6,6 +6,12 @@
                              the best q that was found, so the first part errs upwards if at all; gap_error_nats of the
                              grids
     refined_elbo_nats        the ELBO of the best diagonal normal for each image: log p(x) less the approximation gap
+    lattice_gap_nats         log p(x) - ELBO of the normal that `DecodedLattice` gives without an encoder, and
+                             lattice_mixture_gap_nats of its mixture; by ELBO_DRAWS draws for each image, with their
+                             standard errors lattice_*_error_nats
+    lattice_least_gain_nats  the least by which its ELBO is above that of the encoder's q, over all images; only where
+                             the decoder was trained with the encoder
+    lattice_ms               processor time for the normal of an image; lattice_seconds to decode the points
     code_*_bits              the two-part code of an image
     aggregate_kl_nats        KL of the aggregate posterior of the training images to the prior, and its holes; of q, but
                              of the exact p(z|x) where the decoder was trained without q
@@ -24,16 +30,19 @@ Ravuri and Vinyals, Classification accuracy score for conditional generative mod
 """
 
 import math
+import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from vae import classifier
+from vae.distributions import DiagonalNormal
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
-from vae.inference.inference_gap import gap
-from vae.inference.joint import labels_of
+from vae.inference.decoded_lattice import DecodedLattice, NormalMixture
+from vae.inference.inference_gap import expected_elbo, gap
+from vae.inference.joint import labels_of, log_joint
 from vae.inference.two_part_code import two_part_code_bits
 from vae.measured import Measured, Metrics
 from vae.models import CVAE, LatentVariableModel
@@ -43,6 +52,8 @@ IMAGES = 2_000  # for an expensive metric
 GAP_IMAGES = 250  # for a metric that takes a second for one image
 DRAWS = 500
 HARDEST = 12
+ELBO_DRAWS = 64  # for each image
+LOWEST, NEAR_NATS = 100, 0.3  # images whose two ELBOs are nearest by draws, and all nearer than this, have integrals
 SUMMED_TOLERANCE_NATS = 0.05
 SAMPLES_PER_CLASS = 6_000  # together as many as MNIST has training images
 _BLOCK = 1_000
@@ -103,6 +114,57 @@ def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, rows: Tensor, 
     measured |= _less("refined_elbo_nats", before, measured, "approximation_gap_nats")
     measured["hardest"] = rows[parts.gap_nats.topk(min(HARDEST, len(rows))).indices].tolist()
     return measured
+
+
+@torch.no_grad()
+def of_lattice(model: LatentVariableModel, x: Tensor, y: Tensor, encoder: bool, before: Metrics) -> Metrics:
+    """How near the normals of a `DecodedLattice` come to log p(x), and how long they take.
+
+    Args:
+        model: with a prior and D <= 2, on the CPU.
+        x: (N, 1, 28, 28) images, as the likelihood takes them.
+        y: (N,) int64 labels, which only a conditional model uses.
+        encoder: whether the decoder was trained with the encoder, so that the two are worth comparing.
+        before: what is measured already; if log p(x) of these images is in it, the gaps are given.
+    """
+    labels = y if model.conditional else None
+    started = time.process_time()
+    lattice = DecodedLattice(model)
+    lattice.decode_all(labels)
+    decoded = time.process_time()
+    q = lattice.posterior(x, labels)
+    ended = time.process_time()
+    mixture = lattice.mixture(x, labels)
+    measured: Metrics = {"lattice_n": len(x), "lattice_seconds": decoded - started}
+    measured["lattice_ms"] = 1e3 * (ended - decoded) / len(x)
+    for name, normals in (("gap", q), ("mixture_gap", mixture)):
+        values = _log_weights(model, x, labels, normals)
+        error = (values.var(1).sum() / ELBO_DRAWS).sqrt().item() / len(x)
+        log_px = before.get("log_px_nats")
+        if isinstance(log_px, float):
+            measured[f"lattice_{name}_nats"] = log_px - values.mean().item()
+            measured[f"lattice_{name}_error_nats"] = error
+    if encoder:
+        measured["lattice_least_gain_nats"] = _least_gain(model, x, labels, q)
+    return measured
+
+
+def _log_weights(model: LatentVariableModel, x: Tensor, y: Tensor | None, q: DiagonalNormal | NormalMixture) -> Tensor:
+    """log p(x, z) - log q(z|x) at draws of q, (N, ELBO_DRAWS) float64, whose mean is the ELBO."""
+    z = q.sample((ELBO_DRAWS,), generator=_generator())  # (ELBO_DRAWS, N, D)
+    return log_joint(model, x, z.transpose(0, 1), y) - q.log_prob(z).T.double()
+
+
+def _least_gain(model: LatentVariableModel, x: Tensor, y: Tensor | None, q: DiagonalNormal) -> float:
+    """The least ELBO of q less that of the encoder's q over images: by integrals where draws say it is little."""
+    encoder = model.posterior(x, y)
+    gain = _log_weights(model, x, y, q).mean(1) - _log_weights(model, x, y, encoder).mean(1)
+    near = gain.argsort()[: max(LOWEST, int((gain < NEAR_NATS).sum()))]
+    given = None if y is None else y[near]
+    pair = (DiagonalNormal(each.mean[near], each.log_std[near]) for each in (q, encoder))
+    ours, theirs = (expected_elbo(model, x[near], each, given).nats for each in pair)
+    gain[near] = ours - theirs
+    return gain.min().item()
 
 
 @torch.no_grad()
