@@ -54,7 +54,12 @@ class DiagonalNormal(Independent):
         return self.mean + self.stddev * noise
 
     def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
-        """As `rsample`, without a gradient."""
+        """As `rsample`, without a gradient.
+
+        Args:
+            sample_shape: Of the draws; their shape is sample_shape + (B, D).
+            generator: Of the noise; None takes the global one.
+        """
         with torch.no_grad():
             return self.rsample(sample_shape, generator)
 
