@@ -128,7 +128,7 @@ def test_the_knob_redraws_all_but_the_image(page, address, mnist):
     before = page.locator(".latent-terms").inner_text()
     pictures = page.locator(".st-key-bound_images img.decoded")
     image, reconstruction = (pictures.nth(i).get_attribute("src") for i in range(2))
-    page.get_by_role("slider").focus()
+    page.get_by_role("slider", name="Sigma").focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("location.search.includes('sigma=0.3')")
     settle(page, "(old) => document.querySelector('.latent-terms').innerText !== old", before)

@@ -336,7 +336,8 @@ def test_a_figure_that_cannot_be_had_is_left_out_and_all_else_is_there(
     assert re.search(r"^left out: .* \(there is not enough memory", said, re.MULTILINE)
     assert left.keys() < whole.keys()
     assert len(left) > 10
-    assert all(left[name] == pytest.approx(whole[name], rel=1e-5) for name in left)
+    same = left.keys() - {"lattice_ms", "lattice_seconds"}  # times of the processor
+    assert all(left[name] == pytest.approx(whole[name], rel=1e-5) for name in same)
 
 
 @pytest.mark.fault("a training lost its model to a figure that could not be had")

@@ -62,6 +62,11 @@ class Metrics(msgspec.Struct):
     log_px_summed_nats: Metric = UNSET
     log_px_summed_nats_se: Metric = UNSET
     aggregate_kl_nats: Metric = UNSET
+    lattice_gap_nats: Metric = UNSET
+    lattice_mixture_gap_nats: Metric = UNSET
+    lattice_least_gain_nats: Metric = UNSET
+    lattice_ms: Metric = UNSET
+    lattice_seconds: Metric = UNSET
     holes: Metric = UNSET
     knn5_accuracy: Metric = UNSET
     bayes_accuracy: Metric = UNSET
