@@ -142,7 +142,7 @@ def choose_image(model: BoundModel) -> BoundImage:
 
 def choose_noise(model: BoundModel) -> None:
     """A choice of how much noise lies on the image: flipped pixels where they are black and white, else Gaussian."""
-    flips = flipped(model)
+    flips = black_and_white(model)
     parts.say(term("noise"))
     st.select_slider(
         "Noise",
@@ -156,11 +156,11 @@ def choose_noise(model: BoundModel) -> None:
 
 def with_noise(model: BoundModel, image: BoundImage) -> BoundImage:
     """An image with the noise that is chosen."""
-    return image.with_noise(session.current().noise, flipped(model))
+    return image.with_noise(session.current().noise, black_and_white(model))
 
 
-def flipped(model: BoundModel) -> bool:
-    """Whether noise flips pixels: those of a model of black and white images."""
+def black_and_white(model: BoundModel) -> bool:
+    """Whether the images of a model are in black and white; noise then flips pixels."""
     return model.checkpoint.config.likelihood == "bernoulli"
 
 
@@ -176,7 +176,7 @@ def drawn_image(model: BoundModel) -> BoundImage:
     state = session.current()  # as a link may ask for a class that this model does not have
     st.button("Test images", on_click=lambda: session.update(drawn_bound=False))
     image, label = own_image.as_image(unpacked(state.drawing)), state.label_bound if conditional else 0
-    if model.checkpoint.config.likelihood == "bernoulli":
+    if black_and_white(model):
         image = bound.black_or_white(image[None])[0]
     return BoundImage(f"drawn {state.drawing} {label}", "drawn", image, label)
 
@@ -186,7 +186,7 @@ def test_image(model: BoundModel, index: int) -> BoundImage:
 
     Raises ValueError if the images have disappeared since the page was opened.
     """
-    grey = model.checkpoint.config.likelihood != "bernoulli"
+    grey = not black_and_white(model)
     images = (results.test_images if grey else results.black_or_white_images)(model.checkpoint)
     if images is None:
         raise ValueError("The test images have just disappeared from the server: restore them, or reload the page.")
@@ -263,7 +263,7 @@ def decoded_image(model: BoundModel) -> BoundImage:
         label = session.current().label_bound
     offer_images(model)
     image = decode.at(checkpoint.model, np.array([z]), label)
-    if checkpoint.config.likelihood == "bernoulli":
+    if black_and_white(model):
         image = bound.black_or_white(image)
     return BoundImage(f"decoded {z} {label}", "decoded", image[0], label)
 
@@ -353,13 +353,15 @@ def show_images(model: BoundModel, image: BoundImage, analysis: Analysis) -> Non
         "drawn": "your drawing",
         "decoded": "decoded at z",
     }
-    shown = {names[image.source]: image.pixels, "decoded at q's mean": analysis.reconstruction}
-    said = dict(zip(shown, shown, strict=True))
+    shown = [(image.pixels, names[image.source]), (analysis.reconstruction, "decoded at q's mean")]
+    errors = ["", ""]
     if image.clean is not None:
-        errors = (f"{name}, error {squared_error(pixels, image.clean):.1f}" for name, pixels in shown.items())
-        said = dict(zip(shown, errors, strict=True)) | {"without noise": "without noise"}
-        shown["without noise"] = image.clean
-    columns = [images.column([images.img(pixels, SCALE, name)], said[name]) for name, pixels in shown.items()]
+        errors = [f", error {squared_error(pixels, image.clean):.1f}" for pixels, _ in shown] + [""]
+        shown.append((image.clean, "without noise"))
+    columns = [
+        images.column([images.img(pixels, SCALE, name)], name + error)
+        for (pixels, name), error in zip(shown, errors, strict=True)
+    ]
     with st.container(key="bound_images"):
         st.html(images.strip(columns))
 

@@ -51,7 +51,7 @@ def render() -> None:
         show_pad(shown, style)
     if shown:
         with head:
-            export_menu.offer(partial(offer_files, shown, style))
+            export_menu.offer(partial(offer_files, shown))
 
 
 def picked(value: Any) -> None:
@@ -88,8 +88,8 @@ def show_ten() -> Resource | None:
     return style
 
 
-def offer_files(shown: dict[Side, Resource], style: Resource | None) -> None:
-    """The files of each map, and the drawing with its style in every class."""
+def offer_files(shown: dict[Side, Resource]) -> None:
+    """The files of each map, and the drawing."""
     levels = pixels()
     files: dict[str, list[File]] = {f"draw_{side}": [] for side in shown}
     if levels:
@@ -125,7 +125,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
     browser.bridge("draw", pad, picked, part="_pad")
     with st.container(horizontal=True, gap="xxsmall", key="draw_load"):
         offer_upload()
-        offer_example([resource for resource in used.values() if results.test_images(resource.checkpoint) is not None])
+        offer_example(list(used.values()))
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key="draw_send"):
         offer_pages(shown, style, levels)
     doubt = memory().drawing_doubt.get(state.drawing)
@@ -215,16 +215,16 @@ def load(image: np.ndarray) -> str:
     return word
 
 
-def offer_example(known: list[Resource]) -> None:
-    """A button that takes a random test image of a model as the drawing, if there are any."""
-    if not known:
+def offer_example(models: list[Resource]) -> None:
+    """A button that takes a random test image of one of the models as the drawing, if there are any."""
+    found = (results.test_images(model.checkpoint) for model in models)
+    examples = next((each for each in found if each is not None), None)
+    if examples is None:
         return
 
     def take() -> None:
         memory().drawing_problem = ""
-        images = results.test_images(known[0].checkpoint)
-        if images is not None:
-            load(images[random.randrange(len(images))])
+        load(examples[random.randrange(len(examples))])
 
     st.button("Example", icon=":material/shuffle:", help="A test image as the drawing", on_click=take)
 

@@ -29,13 +29,8 @@ if TYPE_CHECKING:
     from explorer.cache.results import BoundModel, PackedReplay
 
 SCALE = 10
-KINDS = {
-    "csv": "text/csv",
-    "npz": None,
-    "png": "image/png",
-    "gif": "image/gif",
-    "html": "text/html",
-}  # of files, by how their names end
+# Of files, by how their names end.
+KINDS = {"csv": "text/csv", "npz": None, "png": "image/png", "gif": "image/gif", "html": "text/html"}
 # Of the state, which an HTML file starts with.
 FIELDS = (
     "manifold",
@@ -65,7 +60,7 @@ def offer(draw: Callable[[], None]) -> None:
     if popover.open:
         with popover:
             draw()
-            show_problems("export")
+            show_problems()
 
 
 def offer_maps(
@@ -151,9 +146,9 @@ def why_not(name: str, error: Exception) -> str:
     return f"{name} could not be made: {why}"
 
 
-def show_problems(place: str) -> None:
+def show_problems() -> None:
     """Why the last files could not be made; the browser asks for a run that shows it."""
-    browser.bridge("files", {}, part=f"_{place}")
+    browser.bridge("files", {}, part="_export")
     kept = memory().file_problems
     while kept:
         st.error(kept.pop(next(iter(kept))))

@@ -50,6 +50,11 @@ def same_images(shown: dict[Side, Resource]) -> bool:
     return len({resource.checkpoint.test_set for resource in shown.values()}) <= 1
 
 
+def snaps(shown: dict[Side, Resource], state: ExplorerState) -> bool:
+    """Whether the ends of all paths are test images."""
+    return state.snap and same_images(shown)
+
+
 def ends(side: Side, resource: Resource, state: ExplorerState, snap: bool) -> tuple[Point, Point]:
     """A and B on one side: the codes of the two chosen test images, unless free points were set."""
     codes = resource.checkpoint.codes
@@ -90,7 +95,7 @@ class Route(NamedTuple):
 
 def wanted(shown: dict[Side, Resource], state: ExplorerState) -> dict[Side, Route]:
     """The path of each side."""
-    snap = state.snap and same_images(shown)
+    snap = snaps(shown, state)
     return {
         side: Route(resource, resource.asked(getattr(state, f"label_{side}")), *ends(side, resource, state, snap))
         for side, resource in shown.items()
@@ -100,7 +105,7 @@ def wanted(shown: dict[Side, Resource], state: ExplorerState) -> dict[Side, Rout
 @session.fragment
 def show_paths(shown: dict[Side, Resource]) -> None:
     """Both paths, the codes near them, and their files; this part runs again when an end has moved."""
-    snap = session.current().snap and same_images(shown)
+    snap = snaps(shown, session.current())
     count = min((len(resource.checkpoint.codes) for resource in shown.values()), default=TEST_IMAGES)
     if snap:
         parts.keep_below("image_a", count)

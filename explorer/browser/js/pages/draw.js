@@ -115,15 +115,17 @@ export class Draw {
 
   hear({ key, kind, ...answer }) {
     if (!this.data) return;
-    if (kind === "classes") this.bayes[key] = answer;
-    else if (kind === "guess") this.guesses[key] = answer;
+    if (kind === "classes") {
+      this.bayes[key] = answer;
+      if (this.choices && this.note) this.showTen(this.pixels && numbers(this.pixels));
+      return;
+    }
+    if (kind === "guess") this.guesses[key] = answer;
     else {
       const { coordinates } = latticeAxis(answer.size);
       const along = (coordinate) => alongLattice(coordinate, answer.size);
       this.heats[key] = new LatticeHeat(answer.logJoint, { coordinates, along }, answer.serial);
     }
-    if (kind === "classes")
-      return void (this.choices && this.note && this.showTen(this.pixels && numbers(this.pixels)));
     for (const [side, of] of Object.entries(this.data.sides)) {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();
