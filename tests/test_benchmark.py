@@ -61,13 +61,12 @@ def test_a_step_costs_what_is_counted_for_it(pair, digits):
 
 def test_all_take_turns_and_what_is_told_of_them_adds_up(digits, monkeypatch):
     monkeypatch.setattr(benchmark, "Tutorial", lambda *_: Resident(digits))
-    monkeypatch.setattr(benchmark, "SEEDS", range(2))
     monkeypatch.setattr(benchmark, "peak_flops", lambda *_: 1e12)
     monkeypatch.setattr(benchmark, "TUTORIAL_EPOCHS", 2)
     for name, epochs in (("OURS", 1), ("RECIPE", 3)):
         monkeypatch.setattr(benchmark, name, replace(getattr(benchmark, name), epochs=epochs))
     told = []
-    found = benchmark.compare(digits, None, CPU, told.append)
+    found = benchmark.compare(digits, None, CPU, told.append, 2)
     turns = ["tutorial 0", "tutorial 1", "ours 0", "recipe 0", "recipe 1"]
     turns += ["tutorial 0", "tutorial 1", "recipe 0", "recipe 1", "recipe 0", "recipe 1"]
     assert [line.split(",")[0] for line in told] == turns

@@ -122,7 +122,7 @@ def test_how_the_work_is_cut_does_not_matter(wrong, estimate, generator, monkeyp
     cut = estimate(wrong, x, 4_000, generator)
     error = (whole.standard_error.square() + cut.standard_error.square()).sqrt()
     assert ((whole.nats - cut.nats).abs() < 5 * error).all()
-    torch.testing.assert_close(whole.standard_error, cut.standard_error, rtol=0.3, atol=0)
+    torch.testing.assert_close(whole.standard_error, cut.standard_error, rtol=0.5, atol=0)
 
 
 def test_the_error_of_a_stream_is_that_of_the_whole_whatever_its_magnitude(generator, device):
@@ -197,10 +197,10 @@ class TestTwoPartCode:
         assert code.total_bits.item() == pytest.approx(5)
         assert code.excess_bits is None
 
-    def test_with_a_step_the_bits_name_the_grey_level(self, generator):
+    def test_with_a_step_the_bits_name_the_grey_level(self, generator, device):
         """A grey level is the cell of width 1/255 around it, and its cost minus log2 of the mass of that cell."""
-        pixels = Normal(torch.rand(784, generator=generator).double(), 0.1)
-        x = ((pixels.mean + 0.1 * torch.randn(784, generator=generator)) * 255).round() / 255
+        pixels = Normal(torch.rand(784, generator=generator, device=device).double(), 0.1)
+        x = ((pixels.mean + 0.1 * torch.randn(784, generator=generator, device=device)) * 255).round() / 255
         mass = pixels.cdf(x + 0.5 / 255) - pixels.cdf(x - 0.5 / 255)
         code = two_part_code_bits(pixels.log_prob(x).sum(), torch.zeros(()), step=1 / 255)
         assert code.pixel_bits.item() == pytest.approx(-mass.log2().sum().item(), rel=1e-3)

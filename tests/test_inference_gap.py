@@ -76,7 +76,7 @@ def test_the_expected_bound_is_short_of_log_p_by_the_kl_whatever_q_is(dimensions
     mean, log_std = torch.randn(2, 6, dimensions, generator=generator, device=device).double()
     found = expected_elbo(model, x, DiagonalNormal(mean, log_std))
     torch.testing.assert_close(found.nats, model.log_px(x) - kl_to_truth(model, x, mean, log_std.exp()))
-    assert (found.error_nats <= 0.01).all()
+    assert (found.error_nats <= 0.02).all()
 
 
 class TwoPeaks:

@@ -52,7 +52,8 @@ def test_a_job_makes_the_model_that_the_command_makes(folder, digits):
     assert the(folder, "mine").state == "running"
     job = wait(folder, "mine", over)
     assert (job.state, job.reason, job.model) == ("done", "", True)
-    made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits)
+    usual = "cuda" if torch.cuda.is_available() else "cpu"
+    made, known = checkpoint.read(folder / "mine"), train.train(CONFIG, digits, usual)
     assert stored_checkpoint.names(folder) == ["mine"]
     assert list(job.story.rows) == made.record["history"]
     for row, same in zip(made.record["history"], known.record["history"], strict=True):

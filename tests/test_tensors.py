@@ -19,7 +19,7 @@ def test_a_pass_gives_each_image_once_with_its_label_in_the_seeds_order(digits, 
     def keys(x, y):  # one row an image, in an order of its own
         return torch.cat([x.flatten(1), y[:, None]], dim=1).unique(dim=0, return_counts=True)
 
-    expected = keys(to_pixels(digits.train_images), digits.train_labels)
+    expected = keys(to_pixels(digits.train_images.to(device)).cpu(), digits.train_labels)
     for found, known in zip(keys(images.cpu(), labels.cpu()), expected, strict=True):
         assert torch.equal(found, known)
 

@@ -43,17 +43,23 @@ class TrainConfig:
     beta: float = _setting(1.0, "weight of the KL term; 1 makes the objective the ELBO", least=0, most=LARGEST)
     objective: Literal["elbo", "importance", "exact"] = _setting(
         "elbo",
-        "what is maximised: the ELBO, the importance-weighted bound, or log p(x) without a q, estimated "
-        "from points of the prior, which errs downwards",
+        "what is maximised: the ELBO, the importance-weighted bound, or log p(x), estimated from draws where "
+        "a decoded lattice says that the posterior lies, for D <= 2",
     )
-    samples: int = _setting(8, "draws of z for each image under the importance-weighted bound", least=1, most=1_000)
-    points: int = _setting(
-        4096,
-        "points of the prior that a batch shares under the objective exact, for a CVAE in each class; with more "
-        "points the estimate of log p(x) is less too low",
+    samples: int = _setting(
+        8,
+        "draws of z for each image under the importance-weighted bound and the objective exact; the more, the less is "
+        "either too low",
         least=1,
-        most=131_072,
+        most=1_000,
     )
+    points: int = _setting(
+        4_096,
+        "cells of the lattice that tells the objective exact where posteriors lie, for a CVAE in each class",
+        least=4,
+        most=1_048_576,
+    )
+    refresh: int = _setting(1, "steps after which that lattice is decoded again", least=1, most=1_000_000)
     kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
     epochs: int = _setting(60, "passes over the training images", least=1, most=1_000_000)
     batch_size: int = _setting(128, "images in a step", least=1, most=1_000_000)
@@ -74,8 +80,9 @@ class TrainConfig:
         "PyTorch's rule; or He's, for pixels from which the mean image is subtracted and which are divided by their "
         "deviation, with the mean image as the first that is decoded",
     )
-    precision: Literal["float32", "bfloat16"] = _setting(
-        "float32", "of the matrix products while training; bfloat16 is faster on a processor that multiplies it"
+    precision: Literal["float32", "tf32", "bfloat16"] = _setting(
+        "float32",
+        "of the matrix products while training; tf32 is faster on a GPU, bfloat16 on a processor that multiplies it",
     )
     validation: bool = _setting(
         False, "hold out the last 5,000 training images, or a fifth of a small set, and report their metrics"
@@ -88,6 +95,8 @@ class TrainConfig:
             _check(setting.name, getattr(self, setting.name), hints[setting.name], **setting.metadata["limits"])
         if self.objective != "elbo" and (not self.has_prior or self.beta != 1):
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
+        if self.objective == "exact" and self.latent_dim > 2:
+            raise ValueError(f"objective exact needs latent_dim 1 or 2, got {self.latent_dim}")
 
     @property
     def has_prior(self) -> bool:
@@ -103,9 +112,9 @@ class TrainConfig:
     def codes_are_modes(self) -> bool:
         """Whether the code of an image is the mode of its exact posterior, and not what the encoder says.
 
-        It is where the decoder was trained without the encoder (objective exact) and the mode can be found (D <= 2).
+        It is where the decoder was trained without the encoder.
         """
-        return self.objective == "exact" and self.latent_dim <= 2
+        return self.objective == "exact"
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON writes it."""

@@ -9,7 +9,6 @@ for MNIST; where a CVAE decodes, y may also be (B, C), a point of the class simp
 VAE take y and ignore it.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -22,15 +21,7 @@ from torch.nn.functional import one_hot
 from vae import networks, objectives
 from vae.architecture import CLASSES, PIXELS, activations, widths
 from vae.config import TrainConfig
-from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels, pairwise_log_prob
-from vae.quasi_random import prior_points
-
-KEPT = 0.99
-"""Share of the posterior weight of a batch that the exact objective decodes with a gradient.
-
-Most points of the prior lie where no image of the batch has posterior mass, or next to none. Leaving them out makes a
-step several times cheaper, and log p(x) lower by about the hundredth that they had.
-"""
+from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels
 
 FEW_INPUTS = 64  # a layer with fewer multiplies in float32 always
 LEAST_MEAN = 1e-3  # of a pixel of the first image that is decoded: at 0 its logit would be infinite
@@ -132,7 +123,7 @@ class LatentModel(nn.Module):
         """
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must be (B, {self.latent_dim}), got {tuple(z.shape)}")
-        return self._likelihood(z, self._labels(y, fractional=True))
+        return self.unchecked_likelihood(z, self._labels(y, fractional=True))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The mean of p(x|z), (B, 1, 28, 28) in [0, 1].
@@ -187,7 +178,13 @@ class LatentModel(nn.Module):
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
         return self._outputs(self.encoder, _join(x.flatten(1), labels))
 
-    def _likelihood(self, z: Tensor, labels: Tensor | None) -> Pixels:
+    def unchecked_likelihood(self, z: Tensor, labels: Tensor | None) -> Pixels:
+        """As `likelihood`, but nothing is checked, so that no step waits for a GPU.
+
+        Args:
+            z: (B, D).
+            labels: (B, C) points of the class simplex for a CVAE, else None.
+        """
         return self.head(self._outputs(self.decoder, _join(z, labels)))
 
     def _outputs(self, network: nn.Sequential, inputs: Tensor) -> Tensor:
@@ -216,7 +213,7 @@ class AE(LatentModel):
 
         With the fixed sigma 1/sqrt(2) that is minus the squared error, less a constant.
         """
-        return objectives.terms(x, self._likelihood(self._codes(x, labels), labels), kl=None)
+        return objectives.terms(x, self.unchecked_likelihood(self._codes(x, labels), labels), kl=None)
 
 
 class VAE(LatentModel):
@@ -232,7 +229,7 @@ class VAE(LatentModel):
         Raises:
             ValueError: for a wrong shape or label.
         """
-        return self._posterior(_images(x), self._labels(y))
+        return self.unchecked_posterior(_images(x), self._labels(y))
 
     def prior(self) -> DiagonalNormal:
         """p(z) = N(0, I) over (D,)."""
@@ -246,13 +243,13 @@ class VAE(LatentModel):
 
         They are unbiased for the ELBO, and so low for log p(x) on average.
         """
-        posterior = self._posterior(x, labels)
+        posterior = self.unchecked_posterior(x, labels)
         z = posterior.rsample(generator=generator)
         if kl == "closed":
             divergence = objectives.kl_closed_form(posterior)
         else:
             divergence = objectives.kl_monte_carlo(posterior, self.prior(), z)
-        return objectives.terms(x, self._likelihood(z, labels), divergence)
+        return objectives.terms(x, self.unchecked_likelihood(z, labels), divergence)
 
     def importance_terms(
         self, x: Tensor, labels: Tensor | None, samples: int, generator: torch.Generator
@@ -265,59 +262,32 @@ class VAE(LatentModel):
             samples: K, draws of z for each image.
             generator: of these draws.
         """
-        posterior = self._posterior(x, labels)
+        posterior = self.unchecked_posterior(x, labels)
         z = posterior.rsample((samples,), generator=generator)  # (K, B, D)
-        repeated = None if labels is None else labels.repeat(samples, 1)
-        outputs = self._likelihood(z.flatten(0, 1), repeated)
-        log_likelihood = outputs.log_prob(x.repeat(samples, 1, 1, 1)).view(samples, -1)  # (K, B)
-        bound = objectives.importance_bound(log_likelihood + self.prior().log_prob(z), posterior.log_prob(z))
+        bound = objectives.importance_bound(self.log_weights(x, labels, z, posterior.log_prob(z)))
         return objectives.Terms(log_px=bound)
 
-    def exact_terms(
-        self, x: Tensor, labels: Tensor | None, points: int, generator: torch.Generator
-    ) -> objectives.Terms:
-        """An estimate of log p(x) from points of the prior, and the cross-entropy that fits q(z|x) to their weights.
-
-        The mean of p(x|z) over the points is unbiased for p(x). Its logarithm is low on average: by next to nothing
-        where many points carry it, by nats where the posterior is narrower than the points are apart. What is left out
-        of the sum (1 - KEPT of a batch's weight) lowers it a little more.
-        All images share the points, those of a CVAE within their class, so that a point is decoded once for all.
+    def log_weights(self, x: Tensor, labels: Tensor | None, z: Tensor, log_proposal: Tensor) -> Tensor:
+        """log p(x, z_k) / r(z_k) in nats, (K, B), at points of a proposal r: the mean of the weights estimates p(x).
 
         Args:
             x: (B, 1, 28, 28) in [0, 1].
             labels: (B, C) one-hot for a CVAE, else None.
-            points: M, of the prior, in each class of a CVAE.
-            generator: of the random shift of the points.
+            z: (K, B, D) drawn from r.
+            log_proposal: (K, B) log r there.
         """
-        z = prior_points(points, self.latent_dim, generator).to(x.dtype)
-        if labels is None:
-            return self._exact_terms(x, None, z)
-        of_class = labels.argmax(1)
-        groups = [rows for rows in ((of_class == c).nonzero()[:, 0] for c in range(self.classes)) if len(rows)]
-        terms = [self._exact_terms(x[rows], labels[rows[0]], z) for rows in groups]
-        order = torch.cat(groups).argsort()
-        columns = zip(*terms, strict=True)
-        return objectives.Terms(*(None if part[0] is None else torch.cat(part)[order] for part in columns))
+        repeated = None if labels is None else labels.repeat(len(z), 1)
+        outputs = self.unchecked_likelihood(z.flatten(0, 1), repeated)
+        log_likelihood = outputs.log_prob(x.repeat(len(z), 1, 1, 1)).view(len(z), -1)  # (K, B)
+        return log_likelihood + self.prior().log_prob(z) - log_proposal
 
-    def _exact_terms(self, x: Tensor, label: Tensor | None, z: Tensor) -> objectives.Terms:
-        """The terms of images of one label (C,), or of none; only points that some image needs get a gradient."""
+    def unchecked_posterior(self, x: Tensor, labels: Tensor | None) -> DiagonalNormal:
+        """As `posterior`, but nothing is checked, so that no step waits for a GPU.
 
-        def log_prob(z: Tensor) -> Tensor:
-            return pairwise_log_prob(self._likelihood(z, _rows(label, len(z))), x)  # (B, M)
-
-        with torch.no_grad():
-            weights = log_prob(z).softmax(1)
-            ranked = weights.sum(0).sort(descending=True)
-            count = int((ranked.values.cumsum(0) < KEPT * len(x)).sum()) + 1
-            used = z[torch.cat([ranked.indices[:count], weights.argmax(1)]).unique()]  # with the best for each image
-        joint = log_prob(used)
-        posterior = self._posterior(x, _rows(label, len(x)))
-        return objectives.Terms(
-            log_px=joint.logsumexp(1) - math.log(len(z)),
-            cross_entropy=objectives.cross_entropy(posterior, used, joint.detach().softmax(1)),
-        )
-
-    def _posterior(self, x: Tensor, labels: Tensor | None) -> DiagonalNormal:
+        Args:
+            x: (B, 1, 28, 28) in [0, 1].
+            labels: (B, C) one-hot for a CVAE, else None.
+        """
         mean, log_std = self._codes(x, labels).chunk(2, dim=-1)
         return DiagonalNormal(mean, log_std)
 
@@ -371,10 +341,6 @@ def build_empty(config: TrainConfig, classes: int = CLASSES) -> Model:
 def _linear(layer: nn.Module) -> nn.Linear:
     assert isinstance(layer, nn.Linear)  # `networks.dense` begins and ends with one
     return layer
-
-
-def _rows(label: Tensor | None, count: int) -> Tensor | None:
-    return None if label is None else label.expand(count, -1)
 
 
 def _join(inputs: Tensor, labels: Tensor | None) -> Tensor:

@@ -4,14 +4,12 @@
     loss    = -(log p(x|z) - beta KL)            averaged over the images of a batch
 
     log p(x) = log E_p(z)[p(x|z)]
-            >= E log 1/M sum_m p(x|z_m)                       the objective `exact`, over M even points of the prior
             >= E log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x)     the importance-weighted bound, z_k ~ q(z|x)
             >= E log p(x|z) - KL                              the ELBO, which is the bound of K = 1
 
-All three are estimates from draws, and all err downwards on average (Jensen). `exact` has its name because it needs no
-q. Its average over the points is unbiased for p(x), so its logarithm is low for log p(x): by 1.9 nats with 8,192 points
-for `vae-best`, and by 2.4 with 1,024 for each class of `cvae-best`. It is above the importance-weighted bound as long
-as posteriors do not fall between the points. `quadrature.log_evidence` gives log p(x) itself.
+All are estimates from draws, and all err downwards on average (Jensen). The objective `exact` is the second one with
+draws from where a decoded lattice says that the posterior lies, and not from an encoder's q: see `exact_objective`.
+`quadrature.log_evidence` gives log p(x) itself.
 
 The one reduction rule: sum over pixels and over latent dimensions, mean over images. With a Gaussian likelihood of
 variance 1/2, -log p(x|z) is the summed squared error plus the constant 392 log(pi), so error and KL stand on one scale
@@ -83,16 +81,15 @@ def kl_monte_carlo(posterior: Distribution, prior: Distribution, z: Tensor) -> T
     return posterior.log_prob(z) - prior.log_prob(z)
 
 
-def importance_bound(log_joint: Tensor, log_posterior: Tensor) -> Tensor:
+def importance_bound(log_weights: Tensor) -> Tensor:
     """log 1/K sum_k p(x, z_k) / q(z_k|x) in nats, (B,).
 
     Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015.
 
     Args:
-        log_joint: (K, B) log p(x, z_k) at z_k ~ q(z|x), in nats.
-        log_posterior: (K, B) log q(z_k|x), in nats.
+        log_weights: (K, B) log p(x, z_k) / q(z_k|x) at z_k ~ q(z|x), in nats.
     """
-    return (log_joint - log_posterior).logsumexp(0) - math.log(len(log_joint))
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tensor:
@@ -103,11 +100,11 @@ def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tens
 
     Args:
         posterior: q(z|x) over (B, D).
-        z: (M, D) points.
-        weights: (B, M), each row >= 0 with the sum 1.
+        z: (K, B, D) points.
+        weights: (K, B), each column >= 0 with the sum 1.
     """
-    mean = weights @ z  # (B, D)
-    variance = (weights @ z.square() - mean.square()).clamp(min=0)
+    mean, square = ((weights[..., None] * power).sum(0) for power in (z, z.square()))  # (B, D)
+    variance = (square - mean.square()).clamp(min=0)
     spread = (variance + (mean - posterior.mean).square()) / (2 * posterior.log_std).exp()
     return (posterior.log_std + 0.5 * (spread + math.log(2 * math.pi))).sum(-1)
 
@@ -133,8 +130,7 @@ def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
     """The means of the parts that there are over all images, by name and unit; and loss_nats.
 
     The names are squared_error, log_likelihood_nats, kl_nats, elbo_nats, log_px_nats and cross_entropy_nats.
-    log_px_nats is an estimate from the draws of each step, low on average, as `VAE.exact_terms` and
-    `VAE.importance_terms` say.
+    log_px_nats is an estimate from the draws of each step, low on average.
 
     Args:
         batches: the parts of each batch; all have the same parts.

@@ -25,9 +25,10 @@ from torch import Tensor
 from vae import __version__, commands, evaluate, flags, metrics, objectives, snapshots
 from vae.classifier import Classifier
 from vae.config import TrainConfig
+from vae.exact_objective import ExactObjective
 from vae.images.sources import load_dataset
 from vae.images.tensors import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
-from vae.matmul_precision import use_fast_float32
+from vae.matmul_precision import products_in_tf32, use_fast_float32
 from vae.measured import Metrics
 from vae.models import VAE, build
 from vae.observers import Beginning, Broadcast, Observer, ProgressBar, StoryFile
@@ -61,18 +62,6 @@ def step_size(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rise + 1) / (steps - rise + 1)))
 
 
-def points(most: int, done: float) -> int:
-    """The number of points of the prior for a step: a quarter of the most, from 40 % of the run half, from 75 % all.
-
-    Few points are enough while the map takes shape; its fine detail is learned at the end.
-
-    Args:
-        most: `TrainConfig.points`.
-        done: the share of the run that is done, in [0, 1].
-    """
-    return max(1, most // 4 if done < 0.4 else most // 2 if done < 0.75 else most)
-
-
 class Run:
     """A training run between two epochs: model, optimizer, generators and history.
 
@@ -101,6 +90,7 @@ class Run:
         seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
         names = ("order", "noise", "binarization")
         self.generators = {n: torch.Generator(self.device).manual_seed(s) for n, s in zip(names, seeds, strict=True)}
+        self.exact = self._exact()
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
 
@@ -118,30 +108,41 @@ class Run:
         steps = -(-len(images) // config.batch_size)
         step = len(self.history) * steps
         one_hot = torch.eye(self.model.classes, device=self.device)
+        if self.exact:
+            self.exact.start()
         for x, y in batches(images, labels, config.batch_size, self.generators["order"]):
             if config.likelihood == "bernoulli":
                 x = binarize(x, self.generators["binarization"])
             condition = one_hot[y] if self.model.conditional else None
-            with self.model.autocast(getattr(torch, config.precision)):
-                terms = self._terms(x, condition, step / (config.epochs * steps))
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
-            objectives.loss(terms, config.beta).backward()
+            coarse = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+            with products_in_tf32(config.precision == "tf32"):
+                with self.model.autocast(coarse):
+                    terms = self._terms(x, condition)
+                objectives.loss(terms, config.beta).backward()
             self.optimizer.step()
             parts.append(terms.detach())
             step += 1
             on_step(step, parts[-1])
         return objectives.metrics(parts, config.beta)
 
-    def _terms(self, x: Tensor, condition: Tensor | None, done: float) -> objectives.Terms:
-        """The parts of the configured objective, `done` of the way through the run."""
+    def _terms(self, x: Tensor, condition: Tensor | None) -> objectives.Terms:
+        """The parts of the configured objective."""
         config, noise, model = self.config, self.generators["noise"], self.model
         if config.objective == "elbo":
             return model.terms(x, condition, noise, config.kl)
         assert isinstance(model, VAE)  # TrainConfig refuses the other objectives to an autoencoder
         if config.objective == "importance":
             return model.importance_terms(x, condition, config.samples, noise)
-        return model.exact_terms(x, condition, points(config.points, done), noise)
+        assert self.exact is not None
+        return self.exact.terms(x, condition)
+
+    def _exact(self) -> ExactObjective | None:
+        if not isinstance(self.model, VAE) or self.config.objective != "exact":
+            return None
+        config = self.config
+        return ExactObjective(self.model, config.points, config.samples, config.refresh, self.generators["noise"])
 
     def state(self) -> dict[str, Any]:
         """Everything that another process needs to go on."""
