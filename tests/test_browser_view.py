@@ -89,6 +89,8 @@ def test_what_there_is_to_see_stays_in_view_however_one_zooms_and_drags(page, ad
     for _ in range(25):
         page.mouse.wheel(0, 400)
         drawn(page)
+    across = "document.querySelector('.st-key-map_left .js-plotly-plot')._fullLayout.xaxis.range"
+    page.wait_for_function(f"(most) => Math.abs({across}[1] - {across}[0]) > most", arg=1.5 * np.ptp(home, axis=1)[0])
     at_rest(page)  # Plotly forgets a zoom whose drawing a drag interrupts
     for _ in range(6):
         page.mouse.move(*corner)
