@@ -9,7 +9,11 @@ from chromium import CHARTS, ready, settle, visit
 pytestmark = pytest.mark.browser
 LONELY = "?z1_left=25&z2_left=15"  # a place of Maps where no code is near
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
-WIDTHS = (1400, 900, 390)
+WINDOWS = (
+    (1400, 1800),
+    (900, 2400),
+    (390, 3600),
+)  # so high that a page has no part below them, where axe sees no colour
 NAMES = """() => [...document.querySelectorAll("button, input, select, [role=application], [role=slider]")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }))
   .map((node) => {
@@ -29,10 +33,11 @@ def looks(page):
     """Every theme and width, in turn."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
+        for width, height in WINDOWS:
+            page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(300)  # Streamlit lays charts out anew after a pause of its own
             ready(page)
+            assert page.locator("[data-testid=stMain]").evaluate("(main) => main.scrollHeight <= main.clientHeight")
             yield scheme, width
 
 
