@@ -69,6 +69,30 @@ def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, devic
         run.epoch(here.train_images, here.train_labels, lambda step, terms: None)
 
 
+class Anywhere(torch.Generator):
+    """A generator for the device "meta", which has shapes and no numbers."""
+
+    device = torch.device("meta")
+
+    def __new__(cls, device=None):
+        return super().__new__(cls)
+
+
+@pytest.mark.parametrize(("kind", "objective"), SAMPLED)
+def test_no_tensor_of_a_step_is_left_on_the_processor(kind, likelihood, objective, digits, monkeypatch):
+    """As on a GPU, an operation of a tensor that is there and one that is not is refused."""
+    with pytest.raises(RuntimeError, match="device"):
+        torch.ones(2, device="meta") * torch.ones(2)
+    monkeypatch.setattr(torch, "Generator", Anywhere)
+    monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})
+    config = TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64, points=64)
+    run, steps = train.Run(config, "meta", digits), []
+    monkeypatch.setattr(run.optimizer, "step", lambda: steps.append(1))  # PyTorch's own, which has none for "meta"
+    run.epoch(digits.train_images.to("meta"), digits.train_labels.to("meta"), lambda step, terms: None)
+    assert len(steps) == 4
+    assert all(weight.grad.shape == weight.shape for weight in run.model.decoder.parameters())
+
+
 @pytest.mark.parametrize("setting", [{"weight_decay": 0.1}, {"adam_beta2": 0.9}, {"learning_rate": 1e-3}])
 def test_a_setting_of_the_optimizer_changes_what_is_learned(setting, digits):
     usual, other = (train.train(TrainConfig(batch_size=50, epochs=1, **given), digits) for given in ({}, setting))
