@@ -48,8 +48,10 @@ class LinearGaussian:
 
     def images(self, n, generator, y=None):
         """n images of the model's own, (n, 1, 28, 28)."""
-        z = torch.randn(n, self.latent_dim, generator=generator, device=self.w.device).double()
-        noise = torch.randn(n, 784, generator=generator, device=self.w.device).double()
+        z, noise = (
+            torch.randn(n, size, generator=generator, device=generator.device).to(self.w)
+            for size in (self.latent_dim, 784)
+        )
         return (z @ self.w.T + self._b(y) + self.sigma * noise).reshape(-1, 1, 28, 28)
 
     def _b(self, y):

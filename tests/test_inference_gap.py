@@ -70,13 +70,14 @@ def test_an_encoder_that_says_the_true_posterior_has_no_gap(device, generator):
 
 
 @pytest.mark.parametrize("dimensions", [1, 2])
-def test_the_expected_bound_is_short_of_log_p_by_the_kl_whatever_q_is(dimensions, device, generator):
+def test_the_expected_bound_is_short_of_log_p_by_the_kl_whatever_q_is(dimensions, device):
     model = LinearGaussian(torch.eye(dimensions, device=device) * 5 + 2)
+    generator = torch.Generator().manual_seed(0)  # the same q on every device: the error depends on it
     x = model.images(6, generator)
-    mean, log_std = torch.randn(2, 6, dimensions, generator=generator, device=device).double()
+    mean, log_std = torch.randn(2, 6, dimensions, generator=generator).to(x)
     found = expected_elbo(model, x, DiagonalNormal(mean, log_std))
     torch.testing.assert_close(found.nats, model.log_px(x) - kl_to_truth(model, x, mean, log_std.exp()))
-    assert (found.error_nats <= 0.02).all()
+    assert (found.error_nats <= 0.01).all()
 
 
 class TwoPeaks:

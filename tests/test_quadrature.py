@@ -162,8 +162,8 @@ def test_a_peak_that_the_first_two_grids_miss_is_found_although_they_agree(devic
 
 
 @pytest.fixture
-def kinked(likelihood, device, generator):
-    """A steep decoder with kinks across the plane, and images it made."""
+def kinked(likelihood, device):
+    """A steep decoder with kinks across the plane, and images it made; the same on every device."""
     model = build(TrainConfig(likelihood=likelihood, sigma=0.3))
     outputs = 784 * model.head.outputs_per_pixel
     model.decoder = torch.nn.Sequential(torch.nn.Linear(2, 24), torch.nn.ReLU(), torch.nn.Linear(24, outputs))
@@ -173,8 +173,9 @@ def kinked(likelihood, device, generator):
     with torch.no_grad():
         model.decoder[-1].weight[784:] *= 0.1
     model = model.to(device).requires_grad_(False)
-    made = model.decode(torch.randn(20, 2, generator=generator, device=device))
-    return model, torch.rand(made.shape, generator=generator, device=device).lt(made).float()
+    generator = torch.Generator().manual_seed(0)
+    made = model.decode(torch.randn(20, 2, generator=generator).to(device))
+    return model, torch.rand(made.shape, generator=generator).to(device).lt(made).float()
 
 
 def brute_force(model, x, cells):
@@ -197,7 +198,7 @@ def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
         error = (found.log_px_nats - exact).abs()
         assert (found.error_nats <= tolerance).all()
         assert (error <= tolerance).all()
-        assert (error <= found.error_nats).double().mean() >= 0.8
+        assert (error <= found.error_nats).double().mean() >= 0.9
         assert error.mean() <= 0.5 * found.error_nats.mean()
         if last:
             assert found.step <= last.step
