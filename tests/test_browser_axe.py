@@ -9,11 +9,7 @@ from chromium import CHARTS, ready, settle, visit
 pytestmark = pytest.mark.browser
 LONELY = "?z1_left=25&z2_left=15"  # a place of Maps where no code is near
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
-WINDOWS = (
-    (1400, 1800),
-    (900, 2400),
-    (390, 3600),
-)  # so high that a page has no part below them, where axe sees no colour
+WINDOWS = ((1400, 1800), (900, 2400), (390, 3600))  # no part of a page lies below them, where axe sees no colour
 NAMES = """() => [...document.querySelectorAll("button, input, select, [role=application], [role=slider]")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }))
   .map((node) => {

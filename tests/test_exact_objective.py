@@ -84,17 +84,17 @@ def test_more_cells_and_more_draws_take_the_estimate_up_to_log_p(kind, x, y, dev
 
 @DIMENSIONS
 def test_the_cells_cover_the_plane_without_a_gap_wherever_the_lattice_is_shifted(d, device):
-    model, ends = model_of("vae", device, d), set()
+    model, shifted = model_of("vae", device, d), set()
     for seed in range(4):
         lattice = LatticeProposal(model, 8, seeded(device, seed))
-        z, log_q = lattice.draw(torch.rand(2, 1, 28, 28, device=device).double(), None, 50_000, seeded(device))
+        z, log_r = lattice.draw(torch.rand(2, 1, 28, 28, device=device).double(), None, 50_000, seeded(device))
         areas = torch.histogramdd(
-            z[:, 0].cpu(), bins=[4] * d, range=[-2.0, 2.0] * d, weight=(-log_q[:, 0]).exp().cpu()
-        ).hist  # sum 1 / q over draws of q: the area of a bin, 1, times the draws
+            z[:, 0].cpu(), bins=[4] * d, range=[-2.0, 2.0] * d, weight=(-log_r[:, 0]).exp().cpu()
+        ).hist  # sum 1 / r over draws of r: the area of a bin, 1, times the draws
         torch.testing.assert_close(areas / 50_000, torch.ones_like(areas), rtol=0.25, atol=0)
         assert z.abs().max() < 1.3 * REACH
-        ends.add(float(log_q.sum()))
-    assert len(ends) == 4
+        shifted.add(float(log_r.sum()))
+    assert len(shifted) == 4
 
 
 @KINDS
@@ -111,7 +111,7 @@ def test_the_decoder_learns_by_log_p_and_the_encoder_by_the_cross_entropy(kind, 
 
 @KINDS
 def test_between_two_refreshes_the_lattice_stays_as_it_was_decoded(kind, x, y, device, monkeypatch):
-    model, labels, decoded = model_of(kind, device), None, []
+    model, decoded = model_of(kind, device), []
     labels = labels_of(model, y)
     exact = ExactObjective(model, 256, 2, 3, seeded(device))
     plain = type(model).unchecked_likelihood

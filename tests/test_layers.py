@@ -83,7 +83,7 @@ VAE_ARROWS = {
         "inference.quadrature",
         "inference.two_part_code",
     },
-    "exact_objective": {"distributions", "models", "objectives", "inference.joint"},
+    "exact_objective": {"distributions", "grids", "models", "objectives", "inference.joint"},
     "flags": {"commands", "config", "storage.file_pair"},
     "geodesics": {"geometry"},
     "geometry": {"distributions", "models"},

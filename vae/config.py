@@ -48,8 +48,7 @@ class TrainConfig:
     )
     samples: int = _setting(
         8,
-        "draws of z for each image under the importance-weighted bound and the objective exact; the more, the less is "
-        "either too low",
+        "draws of z for each image under the objectives importance and exact; with more of them either is less too low",
         least=1,
         most=1_000,
     )

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from vae.distributions import Decoded, Pixels
+from vae.grids import product_of
 from vae.inference.joint import POINTS_TOGETHER
 from vae.models import VAE
 from vae.objectives import Terms, cross_entropy, importance_bound
@@ -91,7 +92,7 @@ class LatticeProposal:
         edges = (REACH / math.sinh(_BEND) * torch.sinh(_BEND * t)).to(model.prior().mean)  # (D, A + 1)
         edges[:, 0].clamp_(max=-REACH)
         edges[:, -1].clamp_(min=REACH)
-        self._low, high = (_corners(axes) for axes in (edges[:, :-1], edges[:, 1:]))  # (G, D)
+        self._low, high = product_of(edges[:, :-1]), product_of(edges[:, 1:])  # (G, D)
         self._sides = high - self._low
         self._middles = self._low + 0.5 * self._sides
         self._log_areas = self._sides.log().sum(1)
@@ -139,11 +140,6 @@ class LatticeProposal:
         labels = z.new_zeros(len(z), self._model.classes)
         labels[:, label] = 1
         return self._model.unchecked_likelihood(z, labels)
-
-
-def _corners(axes: Tensor) -> Tensor:
-    """The points (A^D, D) whose coordinates are those of the axes (D, A)."""
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
 
 
 def _by_label(labels: Tensor | None) -> list[tuple[int | None, Tensor | slice]]:

@@ -1,5 +1,7 @@
 """Grids of points over a space of few dimensions."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,17 @@ def product(axis: Tensor, d: int) -> Tensor:
         axis: (A,) the coordinates along each axis.
         d: the number of dimensions.
     """
-    return torch.stack(torch.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
+    return product_of([axis] * d)
+
+
+def product_of(axes: Iterable[Tensor]) -> Tensor:
+    """The points (G, D) of a grid of D axes; the last coordinate changes fastest.
+
+    Args:
+        axes: the coordinates along each axis, each (A,).
+    """
+    columns = torch.meshgrid(*axes, indexing="ij")
+    return torch.stack(columns, -1).reshape(-1, len(columns))
 
 
 def midpoints(per_axis: int, d: int, device: torch.device | None = None) -> Tensor:

@@ -37,10 +37,10 @@ def use_fast_float32(device: torch.device | str = "cpu") -> None:
 
 @contextmanager
 def products_in_tf32(wanted: bool) -> Iterator[None]:
-    """In this context products of float32 take ten binary digits of a factor where the device is faster by that.
+    """In this context products of float32 read ten binary digits of a factor, where the device is faster so.
 
     Args:
-        wanted: or else nothing changes.
+        wanted: False leaves everything as it is.
     """
     before = torch.get_float32_matmul_precision()
     if wanted:

@@ -108,6 +108,7 @@ class Run:
         steps = -(-len(images) // config.batch_size)
         step = len(self.history) * steps
         one_hot = torch.eye(self.model.classes, device=self.device)
+        coarse = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
         if self.exact:
             self.exact.start()
         for x, y in batches(images, labels, config.batch_size, self.generators["order"]):
@@ -116,7 +117,6 @@ class Run:
             condition = one_hot[y] if self.model.conditional else None
             self.optimizer.param_groups[0]["lr"] = step_size(step, config.epochs * steps, config.learning_rate)
             self.optimizer.zero_grad()
-            coarse = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
             with products_in_tf32(config.precision == "tf32"):
                 with self.model.autocast(coarse):
                     terms = self._terms(x, condition)
@@ -130,19 +130,20 @@ class Run:
     def _terms(self, x: Tensor, condition: Tensor | None) -> objectives.Terms:
         """The parts of the configured objective."""
         config, noise, model = self.config, self.generators["noise"], self.model
+        if self.exact:
+            return self.exact.terms(x, condition)
         if config.objective == "elbo":
             return model.terms(x, condition, noise, config.kl)
         assert isinstance(model, VAE)  # TrainConfig refuses the other objectives to an autoencoder
-        if config.objective == "importance":
-            return model.importance_terms(x, condition, config.samples, noise)
-        assert self.exact is not None
-        return self.exact.terms(x, condition)
+        return model.importance_terms(x, condition, config.samples, noise)
 
     def _exact(self) -> ExactObjective | None:
-        if not isinstance(self.model, VAE) or self.config.objective != "exact":
+        """What the steps share under the objective exact; None under another one."""
+        config, model = self.config, self.model
+        if config.objective != "exact":
             return None
-        config = self.config
-        return ExactObjective(self.model, config.points, config.samples, config.refresh, self.generators["noise"])
+        assert isinstance(model, VAE)  # TrainConfig refuses the objective to an autoencoder
+        return ExactObjective(model, config.points, config.samples, config.refresh, self.generators["noise"])
 
     def state(self) -> dict[str, Any]:
         """Everything that another process needs to go on."""
