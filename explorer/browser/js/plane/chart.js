@@ -63,7 +63,6 @@ export class Chart {
     const { stage } = view;
     stage.classList.add("latent-stage");
     stage.prepend(this.under, this.cloud.canvas);
-    this.recallFilter();
     this.buttons?.remove();
     this.buttons = zoomButtons(this.layers, view);
     this.chain = chainButton(this.buttons, () => this.part());
@@ -249,11 +248,14 @@ export class Chart {
       .join("\n");
   }
 
-  // Hide what is hidden on other maps with these classes, or by the link that was opened.
-  recallFilter() {
+  // Hide what is hidden on other maps with these classes, or by the link that was opened: each time that Plotly has drawn the
+  // chart again, which may have shown all.
+  keepFilter() {
+    const shown = this.view.shown();
     const labels = (recalled(this.hiddenName()) ?? "").split(",");
-    const shown = Chart.filters.get(this.filterName()) ?? this.view.shown().map((_, i) => !labels.includes(String(i)));
-    if (shown.includes(false) && shown.includes(true)) this.show(shown);
+    const chosen = Chart.filters.get(this.filterName()) ?? shown.map((_, i) => !labels.includes(String(i)));
+    if (chosen.length !== shown.length || !chosen.includes(true)) return;
+    if (chosen.some((on, i) => on !== shown[i])) this.show(chosen);
   }
 
   show(shown) {
@@ -301,6 +303,7 @@ export class Chart {
     if (!(frame.width > 0 && frame.height > 0)) return; // hidden, or not laid out yet; a frame is asked for when it has a size
     if (this.stale) {
       this.stale = false;
+      this.keepFilter();
       this.markLegend();
       placeZoomButtons(this.buttons, frame);
       this.handlers.paintUnder?.(this);
