@@ -100,6 +100,32 @@ def test_the_exact_posterior_lies_under_the_code_of_a_drawing(new_tab, address, 
     assert colour_at(page, "right", points[shown["top"]].tolist())[3] == 0
 
 
+@pytest.mark.fault("an empty pad kept a processor busy for minutes, decoding what nobody had asked for")
+def test_finer_lattices_are_decoded_only_for_a_drawing_that_needs_them(page, address, mnist):
+    visit_draw(page, address, "?left=ae&right=vae")
+    script = """(levels) => {
+      const { lattices } = latentExplorer.controllerOf('draw');
+      const [{ bank, likelihood }, classes] = lattices.planes;
+      lattices.stayHere();
+      const work = new lattices.work.constructor(() => {});
+      lattices.stop();
+      const sharp = { ...likelihood, sigma: likelihood.sigma / 7 };
+      const planes = [{ bank, likelihood, label: 0 }, { bank, likelihood: sharp, label: 0 }, classes];
+      work.take({ planes: planes.map(({ bank, ...rest }, key) => ({ ...rest, key, decoder: bank.parts() })) });
+      const sizes = () => {
+        while (work.work(1000));
+        return [...work.planes.values()].map((plane) => [...plane.lattices.values()].map(({ size }) => size));
+      };
+      const empty = sizes();
+      for (const key of planes.keys()) work.take({ key, serial: 1, levels, q: null });
+      return [empty, sizes()];
+    }"""
+    empty, drawn = page.evaluate(script, mnist.test_images[0].flatten().tolist())
+    assert empty == [[32], [32], [16] * 10]
+    assert drawn[:2] == [[64], [128]]
+    assert set(drawn[2]) <= {32, 64}
+
+
 def test_log_px_and_the_gap_are_those_of_quadrature(page, address, mnist):
     visit_draw(page, address, "?left=vae-best&right=vae")
     x = to_pixels(mnist.test_images[:200:40])

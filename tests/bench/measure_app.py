@@ -90,7 +90,7 @@ PLAY_FRAMES = """(seconds) => new Promise((resolve) => {
 })"""
 
 
-# Notes how long the posterior of each drawing takes on a lattice of the finest size, from the question to the answer.
+# Notes how long the posterior of each drawing takes once its lattice is fine, from the question to the answer.
 TIME_POSTERIORS = """() => {
   const { lattices } = latentExplorer.controllerOf("draw");
   const [asked, ask, hear] = [new Map(), lattices.ask.bind(lattices), lattices.hear.bind(lattices)];
@@ -101,7 +101,7 @@ TIME_POSTERIORS = """() => {
   };
   lattices.hear = (answer) => {
     const { kind, size, serial } = answer;
-    if (kind === "heat" && size === 128) latentExplorer.posteriors.push(performance.now() - asked.get(serial));
+    if (kind === "heat" && size >= 64) latentExplorer.posteriors.push(performance.now() - asked.get(serial));
     hear(answer);
   };
 }"""
@@ -126,12 +126,12 @@ LOAD = """(form) => {
   latentExplorer.controllerOf("draw").pad.load(levels);
 }"""
 
-# log p(x) of the drawing under the model of a map, once the finest lattice has been asked.
+# log p(x) of the drawing under the model of a map, once no finer lattice is to come.
 LOG_PX = """(side) => {
   const draw = latentExplorer.controllerOf("draw");
   const { bank, label } = draw.data.sides[side];
   const [guess, image] = [draw.guesses[`${bank} ${label}`], draw.lattices.images.get(`${bank} ${label}`)];
-  return guess && guess.size === 128 && guess.serial === image.serial && [guess.logPx];
+  return guess && guess.settled && guess.serial === image.serial && [guess.logPx];
 }"""
 
 

@@ -10,7 +10,8 @@ const STARTS = 16; // highest points of a lattice at which modes are looked for
 const FEW_STARTS = 4; // the same where the lattice is fine enough for the posterior
 const HOPELESS = 20; // nats below the likeliest class, from where on a class is left as its lattice has it
 
-// The sizes of a plane's lattices, and when each one's turn comes among those of all planes: all are usable early.
+// The sizes of a plane's lattices, and when each one's turn comes among those of all planes: all are usable early. Until
+// there is an image only the first are decoded, and the last only where the one before is too coarse for the image.
 const OF_MAP = [
   { turn: 0, size: 32 },
   { turn: 3, size: 64 },
@@ -30,20 +31,25 @@ class Plane {
     this.ofClasses = label === null;
     this.labels = this.ofClasses ? this.decoder.classes.map((_, i) => i) : [label];
     const sizes = this.ofClasses ? OF_CLASSES : OF_MAP;
-    this.waiting = sizes.flatMap((each) => this.labels.map((of) => ({ ...each, of })));
+    this.waiting = sizes.flatMap((each, rank) =>
+      this.labels.map((of) => ({ ...each, of, first: !rank, last: rank === sizes.length - 1 })),
+    );
     this.lattices = new Map(); // the finest complete one of each label
+    this.coarse = new Set(); // labels whose finest lattice is too coarse for the image
     this.asked = null; // the image and what belongs to it
     this.thinking = null; // a generator that finds what takes longer
     this.due = false; // whether it is about an older image, and another one is to follow
   }
 
-  get turn() {
-    return this.waiting.length ? this.waiting[0].turn : Infinity;
+  // The lattice that is to be decoded next, if one is needed.
+  get next() {
+    return this.waiting.find(({ first, last, of }) => first || (this.asked && (!last || this.coarse.has(of))));
   }
 
-  // Decode one point of the next lattice; whether that made it complete.
+  // Decode one point of it; whether that made it complete.
   decode() {
-    const [{ size, of }] = this.waiting;
+    this.begun ??= this.next;
+    const { size, of } = this.begun;
     this.building ??= new DecodedLattice(
       this.decoder,
       of,
@@ -54,8 +60,8 @@ class Plane {
     this.building.decodeNext();
     if (!this.building.complete) return false;
     this.lattices.set(of, this.building);
-    this.building = null;
-    this.waiting.shift();
+    this.waiting.splice(this.waiting.indexOf(this.begun), 1);
+    this.building = this.begun = null;
     return this.lattices.size === this.labels.length;
   }
 
@@ -92,7 +98,9 @@ class Plane {
     const normal = q ?? diagonalNormal(modes[0]);
     const elbo = yield* elboOf(sight, normal);
     const narrow = seen.lattice.tooCoarse(seen.masses) ? modes : null;
-    return { kind: "guess", serial, size: seen.lattice.size, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
+    const { size } = seen.lattice;
+    const settled = !this.next; // no finer lattice is to come
+    return { kind: "guess", serial, size, settled, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
   }
 
   // log p(x | y) of every class y, and a code given each.
@@ -105,7 +113,9 @@ class Plane {
       yield;
     }
     const best = Math.max(...all.map(({ logPx }) => logPx));
-    for (const each of all.filter(({ logPx }) => logPx > best - HOPELESS)) {
+    for (const each of all) {
+      this.coarse.delete(each.lattice.label);
+      if (each.logPx < best - HOPELESS) continue;
       const { logPx, modes } = yield* this.integrate(levels, each, true);
       Object.assign(each, { logPx, code: modes[0].z });
     }
@@ -121,6 +131,7 @@ class Plane {
       Float32Array.from(levels, (level) => level / GREYS),
     );
     const coarse = lattice.tooCoarse(masses);
+    this.coarse[coarse ? "add" : "delete"](lattice.label);
     if (!coarse && !withModes) return { logPx: logSum(masses), modes: [], sight };
     const starts = lattice.peaks(lattice.logJoint(masses), coarse ? STARTS : FEW_STARTS);
     const modes = yield* findModes(
@@ -170,7 +181,7 @@ export class LatticeWork {
   step() {
     const planes = [...this.planes.values()];
     const thinkers = planes.filter(({ thinking }) => thinking);
-    const [next] = planes.filter(({ waiting }) => waiting.length).sort((a, b) => a.turn - b.turn);
+    const [next] = planes.filter((plane) => plane.next).sort((a, b) => a.next.turn - b.next.turn);
     this.count += 1;
     if (next && (!thinkers.length || this.count % 2)) {
       if (next.decode()) this.answer(next);
