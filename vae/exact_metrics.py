@@ -45,7 +45,8 @@ from vae.inference.inference_gap import expected_elbo, gap
 from vae.inference.joint import labels_of, log_joint
 from vae.inference.two_part_code import two_part_code_bits
 from vae.measured import Measured, Metrics
-from vae.models import CVAE, LatentVariableModel
+from vae.models import CVAE
+from vae.protocols import LatentVariableModel
 
 SEED = 0
 IMAGES = 2_000  # for an expensive metric

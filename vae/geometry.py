@@ -33,7 +33,7 @@ from torch.distributions import Bernoulli
 from torch.func import jvp, vmap
 
 from vae.distributions import is_one_number
-from vae.models import Decoder
+from vae.protocols import Decoder
 
 # PyTorch counts the levels of forward differentiation for the whole process, so only one thread at a time may do it.
 _FORWARD = RLock()

@@ -11,11 +11,9 @@ VAE take y and ignore it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
@@ -25,48 +23,6 @@ from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels
 
 FEW_INPUTS = 64  # a layer with fewer multiplies in float32 always
 LEAST_MEAN = 1e-3  # of a pixel of the first image that is decoded: at 0 its logit would be infinite
-
-
-class Decoder(Protocol):
-    """What the geometry of a latent space asks of a model; AE, VAE and CVAE have it."""
-
-    latent_dim: int
-
-    def likelihood(self, z: Tensor, y: Tensor | None = None) -> Independent:
-        """p(x|z), or p(x|z, y), over images (B, 1, 28, 28), whose pixels are Bernoulli or normal.
-
-        Args:
-            z: (B, D).
-            y: (B,) int64 labels, or (B, C) weights of the classes, for a conditional model.
-        """
-        ...
-
-
-class LatentVariableModel(Decoder, Protocol):
-    """What inference asks of a model; VAE and CVAE have it."""
-
-    @property
-    def has_prior(self) -> bool:
-        """True; an autoencoder answers False, and has neither of the methods below."""
-        ...
-
-    @property
-    def conditional(self) -> bool:
-        """Whether the model is given the label."""
-        ...
-
-    def prior(self) -> DiagonalNormal:
-        """p(z), over (D,)."""
-        ...
-
-    def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
-        """q(z|x), or q(z|x, y), over (B, D).
-
-        Args:
-            x: (B, 1, 28, 28) images.
-            y: (B,) int64 labels, for a conditional model.
-        """
-        ...
 
 
 class LatentModel(nn.Module):

@@ -55,7 +55,7 @@ from torch.nn.functional import one_hot
 from vae.distributions import jeffreys
 from vae.grids import midpoints, product
 from vae.inference.joint import Progress, decode, pairwise_log_joint
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 REACH = 6.0  # the plane begins as [-REACH, REACH]^D
 FARTHEST = 15.0

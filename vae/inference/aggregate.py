@@ -29,7 +29,7 @@ from torch.special import log_ndtr
 
 from vae.distributions import pairwise_log_prob
 from vae.inference.joint import by_label, decode
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 from vae.quasi_random import prior_points
 
 CELL_WIDTH = 0.1

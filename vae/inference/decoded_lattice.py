@@ -46,7 +46,7 @@ from vae.distributions import Decoded, DiagonalNormal, natural
 from vae.grids import midpoints
 from vae.inference.gauss_hermite import rule
 from vae.inference.joint import POINTS_TOGETHER, by_label, decode, log_joint
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 from vae.quasi_random import prior_points
 
 SEED = 0  # of the draws

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vae.distributions import pairwise_log_prob
 from vae.inference.joint import POINTS_TOGETHER, Progress, by_label, decode, labels_of, log_joint
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 _MOST_VALUES = 2**19  # log-weights in memory at a time
 

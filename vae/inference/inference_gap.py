@@ -30,7 +30,7 @@ from vae.inference.adaptive import Counter
 from vae.inference.gauss_hermite import Derivatives, derivatives, expectation, rule
 from vae.inference.joint import Progress, by_label, decode, labels_of, log_joint
 from vae.inference.quadrature import Moments, moments
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviations of log p(x, z) under q
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from vae.distributions import pairwise_log_prob
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 POINTS_TOGETHER = 4_096  # latent points that are decoded together
 

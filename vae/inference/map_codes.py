@@ -19,7 +19,7 @@ from torch.nn.functional import max_pool2d
 
 from vae.grids import midpoints, product
 from vae.inference.joint import by_label, decode, log_joint, pairwise_log_joint
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 REACH = 6.2  # the lattice covers [-REACH, REACH]^D, outside of which lies 1e-9 of the prior
 POINTS = {1: 4_096, 2: 512}  # along an axis, for each D

@@ -28,7 +28,7 @@ from torch.distributions import Distribution
 
 from vae.inference.joint import log_joint
 from vae.inference.map_codes import parabola, stencil, uphill
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 from vae.quasi_random import prior_points
 
 POINTS = 8_192  # of round 0; each later round has an eighth as many

@@ -18,7 +18,7 @@ from vae.grids import midpoints
 from vae.inference.adaptive import Counter, Integral, Plane
 from vae.inference.gauss_hermite import expectation
 from vae.inference.joint import Progress, by_label, decode, labels_of, log_joint, pairwise_log_joint
-from vae.models import LatentVariableModel
+from vae.protocols import LatentVariableModel
 
 TOLERANCE_NATS = 0.01
 MAP_SIZE = 200
