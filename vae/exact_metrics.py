@@ -40,9 +40,10 @@ from vae import classifier
 from vae.distributions import DiagonalNormal
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
-from vae.inference.decoded_lattice import DecodedLattice, NormalMixture
+from vae.inference.decoded_lattice import DecodedLattice
 from vae.inference.inference_gap import expected_elbo, gap
 from vae.inference.joint import labels_of, log_joint
+from vae.inference.peak_normals import NormalMixture
 from vae.inference.two_part_code import two_part_code_bits
 from vae.measured import Measured, Metrics
 from vae.models import CVAE

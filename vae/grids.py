@@ -1,9 +1,14 @@
-"""Grids of points over a space of few dimensions."""
+"""Grids of points over a space of few dimensions, and an axis that is finer where there is more of the prior."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+
+REACH = 6.0  # of a bent axis, outside of which lies 2e-9 of the prior
+
+_BEND = 3.0  # the larger, the finer its middle
 
 
 def product(axis: Tensor, d: int) -> Tensor:
@@ -35,3 +40,21 @@ def midpoints(per_axis: int, d: int, device: torch.device | None = None) -> Tens
         device: where the points are; None is the CPU.
     """
     return product((torch.arange(per_axis, dtype=torch.float64, device=device) + 0.5) * 2 / per_axis - 1, d)
+
+
+def bend(t: Tensor) -> Tensor:
+    """Coordinates of the same shape on a bent axis, REACH sinh(3 t) / sinh(3): finer in the middle than an even one.
+
+    Args:
+        t: in [-1, 1], which becomes [-REACH, REACH].
+    """
+    return REACH / math.sinh(_BEND) * torch.sinh(_BEND * t)
+
+
+def stretch(z: Tensor) -> Tensor:
+    """How fast a coordinate changes on a bent axis, dz/dt, of the same shape.
+
+    Args:
+        z: coordinates, as `bend` gives them.
+    """
+    return _BEND * (z.square() + (REACH / math.sinh(_BEND)) ** 2).sqrt()

@@ -27,7 +27,8 @@ from torch.nn.functional import max_pool1d, max_pool2d
 from vae.distributions import DiagonalNormal, pairwise_log_prob
 from vae.grids import product
 from vae.inference.adaptive import Counter
-from vae.inference.gauss_hermite import Derivatives, derivatives, expectation, rule
+from vae.inference.elbo_climb import elbo_shape, newton
+from vae.inference.gauss_hermite import Derivatives, expectation
 from vae.inference.joint import Progress, by_label, decode, labels_of, log_joint
 from vae.inference.quadrature import Moments, moments
 from vae.protocols import LatentVariableModel
@@ -37,7 +38,6 @@ TOLERANCE = 0.01  # of an expectation, in nats or, if more, in standard deviatio
 _ORDER = 7  # of the rule while searching: exact for polynomials up to degree 13
 _MOST_STEPS = 40  # in a search
 _LEAST_GAIN_NATS = 1e-4  # that a step must promise; otherwise the search ends
-_LEAST_CURVATURE = 0.1  # that a step is sized by; near the end the curvatures are between 1 and 2
 _SAME = 0.02  # standard deviations: two q this near have the same ELBO to within 0.0005 nat
 _WIDEST, _HALVINGS = 1.0, 14  # the stds among which that of a peak is looked for
 _PEAKS = 8  # of the grid that a search starts from
@@ -225,9 +225,8 @@ class _Images:
         q = self._model.posterior(self._x, self._y)
         return q.mean.double(), q.log_std.double()
 
-    def log_joint(self, rows: Tensor, mean: Tensor, log_std: Tensor, t: Tensor) -> Tensor:
-        """log p(x, z) at z = mean + std t for nodes t (Q, D), (K, Q) float64."""
-        z = mean.double()[:, None] + log_std.double().exp()[:, None] * t
+    def log_joint(self, rows: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) of some images (K,) at points (K, Q, D) of each one's own, (K, Q) float64."""
         self._counter.add(points=z.shape[0] * z.shape[1])
         x, y = self._of(rows)
         return log_joint(self._model, x, z.to(self._model.prior().mean), y)
@@ -239,7 +238,8 @@ class _Images:
         least = torch.full_like(entropy, -math.inf) if least is None else least - entropy
 
         def log_joint_at(which: Tensor, t: Tensor) -> Tensor:
-            return self.log_joint(rows[which], mean[which], log_std[which], t)
+            z = mean[which].double()[:, None] + log_std[which].double().exp()[:, None] * t
+            return self.log_joint(rows[which], z)
 
         energy = expectation(log_joint_at, len(rows), d, TOLERANCE, least, rows.device)
         return Elbo(energy.value + entropy, energy.error)
@@ -251,7 +251,7 @@ class _Images:
         axes = torch.eye(d, dtype=torch.float64, device=z.device)
         steps = (width[:, None, None, None] * torch.stack([axes, -axes])).flatten(0, 2)  # (widths * 2 * D, D)
         around = torch.cat([torch.zeros_like(axes[:1]), steps])
-        f = self.log_joint(rows, z, torch.zeros_like(z), around)  # (K, 1 + widths * 2 * D)
+        f = self.log_joint(rows, z[:, None] + around)  # (K, 1 + widths * 2 * D)
         fall = f[:, :1, None] - f[:, 1:].reshape(n, len(width), 2, d).mean(2)  # (K, widths, D)
         fallen = fall > 0.5
         fallen[:, -1] = True
@@ -286,17 +286,20 @@ def _climb(images: _Images, rows: Tensor, mean: Tensor, log_std: Tensor) -> tupl
     """Raise the ELBO of q by Newton steps from (mean, log_std), both (K, D), until no step promises more."""
     d = mean.shape[1]
     q = torch.cat([mean, log_std], 1)  # (K, 2 D)
-    here = _elbo_shape(images, rows, q)
-    reach = q.new_ones(len(q))
+
+    def shape(which: Tensor, q: Tensor) -> Derivatives:
+        return elbo_shape(lambda z: images.log_joint(rows[which], z), q, _ORDER)
+
     active = torch.arange(len(q), device=q.device)
+    here = shape(active, q)
+    reach = q.new_ones(len(q))
     for _ in range(_MOST_STEPS):
-        step, gain = _newton(here.gradient[active], here.hessian[active], reach[active])
+        step, gain = newton(Derivatives(*(part[active] for part in here)), q[active], reach[active])
         going = gain > _LEAST_GAIN_NATS
         active, step = active[going], step[going]
         if not len(active):
             break
-        step[:, :d] *= q[active, d:].exp()
-        there = _elbo_shape(images, rows[active], q[active] + step)
+        there = shape(active, q[active] + step)
         better = there.value > here.value[active]
         taken = active[better]
         q[taken] += step[better]
@@ -304,26 +307,3 @@ def _climb(images: _Images, rows: Tensor, mean: Tensor, log_std: Tensor) -> tupl
             old[taken] = new[better]
         reach[active] *= torch.where(better, 2.0, 0.25)
     return q[:, :d], q[:, d:]
-
-
-def _newton(gradient: Tensor, hessian: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
-    """The step towards the top, no longer than `reach` (K,), and the rise that it promises.
-
-    Along an axis that curves upwards, Newton's own step leads down; there it is turned around.
-    """
-    values, axes = torch.linalg.eigh(hessian)
-    curvature = values.abs().clamp(min=_LEAST_CURVATURE)
-    along = (axes.mT @ gradient[..., None])[..., 0]
-    step = along / curvature
-    step *= (reach / step.norm(dim=1)).clamp(max=1)[:, None]
-    gain = (along * step - 0.5 * curvature * step.square()).sum(1)
-    return (axes @ step[..., None])[..., 0], gain
-
-
-def _elbo_shape(images: _Images, rows: Tensor, q: Tensor) -> Derivatives:
-    """The ELBO of q (K, 2 D) less its constant, and its first and second derivatives by (mean / std, log_std)."""
-    d = q.shape[1] // 2
-    t, weights = rule(_ORDER, d, q.device)
-    value, gradient, hessian = derivatives(images.log_joint(rows, q[:, :d], q[:, d:], t), t, weights)
-    gradient[:, d:] += 1  # the entropy is the sum of log_std and a constant
-    return Derivatives(value + q[:, d:].sum(1), gradient, hessian)
