@@ -561,19 +561,19 @@ def test_a_link_reopens_the_view(page, address):
     page.wait_for_selector(".latent-with-tiles")
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])
+LIGHTNESS = """getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor.match(/[0-9.]+/g)
+  .slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"""
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_opens_without_an_error(new_tab, address, name, scheme, width):
-    page = new_tab(width=width, color_scheme=scheme)
+def test_every_page_opens_without_an_error_and_follows_the_theme(page, address, name):
     visit(page, f"{address}/{name}", PAGES[name])
-    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-    lightness = sum(int(part) for part in background.strip("rgba()").split(",")[:3])
-    assert (lightness > 384) == (scheme == "light")
     assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
-    for narrower in (width, 390):
-        page.set_viewport_size({"width": narrower, "height": 900})
-        drawn(page)
-        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= narrower
+    for scheme, width in (("light", 1400), ("dark", 900), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        settle(page, f"{LIGHTNESS} {'>' if scheme == 'light' else '<'} 384")
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
         widths = page.evaluate("[...document.querySelectorAll('.latent-stage')].map((stage) => stage.clientWidth)")
         assert min(widths) >= 300
 

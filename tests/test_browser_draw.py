@@ -103,7 +103,7 @@ def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points
         shown_first = int(re.match(r"test image (\d+), ", title)[1])
         assert distances[shown_first] <= distances.min() + 0.01 * checkpoint.codes.std()  # two may be as near
     style = read(ROOT / "checkpoints" / "cvae")
-    codes = own_image.classify(style, drawn).codes
+    codes = own_image.codes_given_classes(style, drawn)
     page.wait_for_timeout(300)
     for asked in range(10):
         shown = canvas_pixels(page, f".latent-choice:nth-child({asked + 1}) canvas").astype(int)

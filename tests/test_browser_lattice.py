@@ -128,14 +128,14 @@ def test_finer_lattices_are_decoded_only_for_a_drawing_that_needs_them(page, add
 
 def test_log_px_and_the_gap_are_those_of_quadrature(page, address, mnist):
     visit_draw(page, address, "?left=vae-best&right=vae")
-    x = to_pixels(mnist.test_images[:200:40])
+    x = to_pixels(mnist.test_images[:200:67])
     models = {
         side: read(ROOT / "checkpoints" / name).model for side, name in {"left": "vae-best", "right": "vae"}.items()
     }
     exact = {side: quadrature.log_evidence(model, x).log_px_nats.tolist() for side, model in models.items()}
     gaps = quadrature.kl_to_posterior(models["right"], x).nats.tolist()
     off = []
-    for rank, image in enumerate(mnist.test_images[:200:40]):
+    for rank, image in enumerate(mnist.test_images[:200:67]):
         load(page, image)
         shown = {side: found(page, side, 64) for side in models}
         ready(page)

@@ -55,7 +55,7 @@ def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     first, again = (evaluate.measure(model, config, digits, image_classifier=None) for _ in range(2))
     assert first == again
     assert first["n"] == len(digits.test_images)
-    codes = metrics.encode(model, config, digits.test_images, digits.test_labels)
+    codes = metrics.encode(model, digits.test_images, digits.test_labels)
     images = digits.test_images.float() / 255
     error = (images - model.decode(codes, digits.test_labels)[:, 0]).square().sum((1, 2)).mean().item()
     assert first["squared_error_at_code"] == pytest.approx(error, rel=1e-5)

@@ -5,8 +5,9 @@ import torch
 from torch.nn.functional import one_hot
 
 from vae.config import TrainConfig
+from vae.inference.decoded_lattice import DecodedLattice
 from vae.models import AE, build
-from vae.objectives import loss
+from vae.objectives import kl_closed_form, loss
 
 
 def test_encode_and_decode_are_the_means_of_posterior_and_likelihood(model, x, y, z):
@@ -16,6 +17,35 @@ def test_encode_and_decode_are_the_means_of_posterior_and_likelihood(model, x, y
     assert model.has_prior == hasattr(model, "prior") == hasattr(model, "posterior") == (not isinstance(model, AE))
     if model.has_prior:
         assert torch.equal(model.encode(x, y), model.posterior(x, y).mean)
+
+
+@pytest.fixture(params=["vae", "cvae"])
+def without_encoder(request, device):
+    config = TrainConfig(model=request.param, objective="exact", likelihood="bernoulli", network="small")
+    return build(config).to(device).requires_grad_(False)
+
+
+def test_a_model_without_an_encoder_reads_its_posteriors_from_its_decoder(without_encoder, x, y, generator):
+    model, x, y = without_encoder, x.float(), y % 2
+    labels = one_hot(y, model.classes).float() if model.conditional else None
+    expected = DecodedLattice(model).posterior(x, y)
+    for q in (model.posterior(x, y), model.unchecked_posterior(x, labels)):
+        assert torch.equal(q.mean, expected.mean)
+        assert torch.equal(q.log_std, expected.log_std)
+    assert torch.equal(model.encode(x, y), expected.mean)
+    torch.testing.assert_close(model.terms(x, labels, generator).kl, kl_closed_form(expected))
+
+
+def test_its_lattice_is_kept_for_as_long_as_its_weights_are_what_they_were(without_encoder):
+    model = without_encoder
+    kept = model.lattice()
+    assert model.lattice() is kept
+    changes = [lambda: model.decoder[-1].bias.add_(1), model.double, lambda: model.load_state_dict(model.state_dict())]
+    for change in changes:
+        change()
+        assert model.lattice() is not kept
+        kept = model.lattice()
+        assert model.lattice() is kept
 
 
 def test_a_prior_is_the_standard_normal(z, device):

@@ -9,7 +9,6 @@ from torch.distributions import Independent, LowRankMultivariateNormal, Normal, 
 from vae.distributions import DiagonalNormal, Pixels
 from vae.objectives import (
     Terms,
-    cross_entropy,
     importance_bound,
     kl_closed_form,
     kl_monte_carlo,
@@ -122,20 +121,6 @@ def test_the_importance_weighted_bound_rises_with_its_samples_towards_log_p(line
         - posterior.log_prob(z[:3])
     )
     torch.testing.assert_close(of_true, log_p)  # at the true posterior any draws give it exactly
-
-
-def test_the_cross_entropy_is_least_at_the_weighted_points_own_moments(generator, device):
-    z = torch.randn(300, 4, 2, generator=generator, device=device).double()
-    weights = torch.rand(300, 4, generator=generator, device=device).double().softmax(0)
-    mean = (weights[..., None] * z).sum(0).requires_grad_()
-    square = (weights[..., None] * z.square()).sum(0)
-    log_std = (0.5 * (square - mean.detach().square()).log()).requires_grad_()
-    value = cross_entropy(DiagonalNormal(mean, log_std), z, weights)
-    gradients = torch.autograd.grad(value.sum(), (mean, log_std))
-    assert all(gradient.abs().max() < 1e-12 for gradient in gradients)
-    other = DiagonalNormal(mean.detach() + 0.2, log_std.detach() - 0.1)
-    by_points = -(weights * other.log_prob(z)).sum(0)
-    torch.testing.assert_close(cross_entropy(other, z, weights), by_points)
 
 
 def test_at_variance_one_half_the_log_likelihood_is_the_squared_error_and_a_constant(x, device, generator):

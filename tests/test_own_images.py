@@ -54,7 +54,7 @@ def test_a_checkpoint_knows_its_classes_and_where_its_images_were(trained):
         assert found.record["test_sha256"] == fingerprint(data.test_images)
         assert torch.equal(found.labels.long(), data.test_labels)
         assert found.model.classes == 3
-        codes = metrics.encode(found.model, found.config, data.test_images, data.test_labels)
+        codes = metrics.encode(found.model, data.test_images, data.test_labels)
         torch.testing.assert_close(codes, found.codes)
     assert found.model.decoder[0].in_features == 2 + 3
     assert found.model.decode(torch.zeros(3, 2), torch.arange(3)).shape == (3, 1, 28, 28)

@@ -82,7 +82,7 @@ def test_a_replay_goes_from_the_first_weights_to_the_trained_ones(kind, likeliho
     y = torch.arange(20) % 10
     for index, model in ((0, build(config).eval()), (-1, trained.model)):
         assert (found.model(index).decode(z, y) - model.decode(z, y)).abs().max() < 5e-3
-        codes = metrics.encode(model, config, digits.test_images, digits.test_labels)
+        codes = metrics.encode(model, digits.test_images, digits.test_labels)
         torch.testing.assert_close(found.snapshots[index].codes.float(), codes, rtol=2**-10, atol=1e-6)
     end = recorder.taken[-1].metrics
     assert end == pytest.approx({name: trained.record["test"][name] for name in end})

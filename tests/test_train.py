@@ -109,8 +109,6 @@ def test_the_other_objectives_raise_log_p(kind, objective, digits, device):
         run.history.append(run.epoch(here.train_images, here.train_labels, lambda step, terms: None))
     history = run.history
     assert history[-1]["log_px_nats"] > history[0]["log_px_nats"] + 100
-    if objective == "exact":
-        assert history[-1]["cross_entropy_nats"] < history[0]["cross_entropy_nats"]
 
 
 @pytest.mark.parametrize("objective", ["elbo", "importance", "exact"])

@@ -6,7 +6,8 @@
     fourier   784-512-512-E  and  D-512-512-512-K      GELU, but the decoder's first layer is a sine
 
 E is D outputs for an autoencoder and 2 D (mean, log_std) for a variational one; K is 784 logits, or 1568 with a sigma
-per pixel. A conditional network has one more input for each class, the one-hot label, after the others.
+per pixel. A conditional network has one more input for each class, the one-hot label, after the others. A model that
+maximises log p(x) itself has no encoder.
 
 A dense layer is activation(weight @ input + bias). Its weights have the names that PyTorch gives them in a row of
 layers and activations: decoder.0.weight, decoder.0.bias, decoder.2.weight, ...
@@ -89,7 +90,7 @@ def shapes(config: TrainConfig, classes: int = CLASSES) -> dict[str, tuple[int, 
         classes: C, the number of classes of the data.
     """
     weights: dict[str, tuple[int, ...]] = {"head.log_sigma": ()} if config.likelihood == "gaussian-shared" else {}
-    parts: tuple[Part, ...] = ("encoder", "decoder")
+    parts: tuple[Part, ...] = ("encoder", "decoder") if config.has_encoder else ("decoder",)
     for part in parts:
         for rank, (inputs, outputs) in enumerate(pairwise(widths(config, part, classes))):
             weights |= {f"{part}.{2 * rank}.weight": (outputs, inputs), f"{part}.{2 * rank}.bias": (outputs,)}

@@ -127,10 +127,8 @@ class Ours:
 
     def operations_per_image(self) -> int:
         """Multiplications and additions of a step."""
-        networks = (self.run.model.encoder, self.run.model.decoder)
-        linear = ([layer for layer in network if isinstance(layer, nn.Linear)] for network in networks)
-        weights = [[layer.weight.numel() for layer in layers] for layers in linear]
-        return 6 * sum(map(sum, weights)) - 2 * weights[0][0]
+        weights = [layer.weight.numel() for layer in self.run.model.modules() if isinstance(layer, nn.Linear)]
+        return 6 * sum(weights) - 2 * weights[0]
 
 
 def fastest(data: ImageSet, device: torch.device) -> str:

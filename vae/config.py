@@ -108,12 +108,9 @@ class TrainConfig:
         return self.model == "cvae"
 
     @property
-    def codes_are_modes(self) -> bool:
-        """Whether the code of an image is the mode of its exact posterior, and not what the encoder says.
-
-        It is where the decoder was trained without the encoder.
-        """
-        return self.objective == "exact"
+    def has_encoder(self) -> bool:
+        """Whether the model has an encoder; one that maximises log p(x) itself is its own, see `DecodedLattice`."""
+        return self.objective != "exact"
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON writes it."""

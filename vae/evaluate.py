@@ -1,7 +1,7 @@
 """Every reported number of a model, from one function, with its n and its seed; and the command that reports them.
 
     squared_error           sum over pixels of (x - E[x|z])^2, at z ~ q(z|x) as in training; an AE: at its code
-    squared_error_at_code   the same of the grey image at the code that the maps show: the mean of q, or the exact mode
+    squared_error_at_code   the same of the grey image at the code that the maps show, the mean of q
     kl_nats                 KL(q(z|x) || N(0, I)), closed form
     squared_error_plus_kl   the objective under a Gaussian of variance 1/2, less its constant
     log_likelihood_nats     log p(x|z) at the drawn z; it compares with that of no other likelihood
@@ -89,8 +89,8 @@ def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Metrics:
 
 def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
     """Keep the metrics of the codes of training and test images."""
-    codes = metrics.encode(model, config, data.train_images, data.train_labels)
-    test_codes = metrics.encode(model, config, data.test_images, data.test_labels)
+    codes = metrics.encode(model, data.train_images, data.train_labels)
+    test_codes = metrics.encode(model, data.test_images, data.test_labels)
     measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), model.has_prior)})
     measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
     measured.take("errors at the codes", lambda: _error_at_code(model, data, test_codes))
@@ -141,7 +141,7 @@ def _exact_metrics(model: VAE, config: TrainConfig, data: ImageSet, measured: Me
         images, labels = _whole(config, data.train_images, data.train_labels)
         measured.attempt(
             "aggregate posterior",
-            lambda: exact_metrics.of_codes(model, images, labels, config.codes_are_modes, measured),
+            lambda: exact_metrics.of_codes(model, images, labels, not config.has_encoder, measured),
         )
     if config.likelihood in CODE_STEPS:
         step = CODE_STEPS[config.likelihood]
@@ -175,10 +175,10 @@ TABLES = {  # subject: its metrics
     },
     "Likelihood": {
         "log_px_nats": Column("log p(x)", ".2f", "the integral over the plane; of a CVAE, log p(x\\|y)"),
-        "elbo_nats": Column("ELBO", ".2f", "with the encoder's q, the KL already taken off"),
-        "kl_nats": Column("KL", ".2f", "of the encoder's q to the prior"),
+        "elbo_nats": Column("ELBO", ".2f", "with the model's q, the KL already taken off"),
+        "kl_nats": Column("KL", ".2f", "of that q to the prior"),
         "refined_elbo_nats": Column("ELBO, best q", ".2f", "with the best diagonal normal found for each image"),
-        "iw500_nats": Column("IW-500", ".2f", "the importance-weighted bound of 500 draws of the encoder's q"),
+        "iw500_nats": Column("IW-500", ".2f", "the importance-weighted bound of 500 draws of that q"),
         "log_px_summed_nats": Column("label summed out", ".2f", "of a CVAE: log p(x), each class as likely as another"),
     },
     "Without an encoder": {
@@ -305,7 +305,7 @@ def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Metri
     with locked(path):
         each = checkpoint.read(path)
         data = _data_of(each, sets, data_dir)
-        codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
+        codes = metrics.encode(each.model, data.test_images, data.test_labels)
         moved = (codes - each.codes).norm(dim=1)
         checkpoint.write(path, replace(each, codes=codes))
     print(f"{each.name}: {int((moved > 0).sum())} of {len(codes)} codes moved, by up to {moved.max():.4g}")
@@ -337,7 +337,7 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
         if given.record:
             codes = each.codes
             if not given.lattice:
-                codes = metrics.encode(each.model, each.config, data.test_images, data.test_labels)
+                codes = metrics.encode(each.model, data.test_images, data.test_labels)
             checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": measured}))
     return measured
 

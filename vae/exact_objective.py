@@ -9,31 +9,27 @@ also be the one of some steps before. Whatever the weights are, the average over
 logarithm is low on average (Jensen): by the more, the more of the posterior the middles of the cells miss. T = 1/2
 makes r wider than the lattice says, since a middle may miss what is narrower than its cell; MIXED of r is the prior.
 
-The lattice is shifted at random each time that it is decoded, so that no place lies between its points for long. It is
-finer in the middle, where there is more of the prior: its axis is REACH sinh(3 t) / sinh(3) at even t. The K draws of
-an image are systematic, the quantiles (k + u) / K of the weights with one uniform u, as if of K strata.
+The lattice is shifted at random each time that it is decoded, so that no place lies between its points for long. Its
+axes are bent, finer in the middle, where there is more of the prior (`grids.bend`). The K draws of an image are
+systematic, the quantiles (k + u) / K of the weights with one uniform u, as if of K strata.
 
 Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, 2015 (the bound, there with an encoder's q);
 Kitagawa, Monte Carlo filter and smoother, 1996 (systematic draws).
 """
 
-import math
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from vae.distributions import Decoded, Pixels
-from vae.grids import product_of
+from vae.grids import REACH, bend, product_of
 from vae.inference.joint import POINTS_TOGETHER
 from vae.models import VAE
-from vae.objectives import Terms, cross_entropy, importance_bound
+from vae.objectives import Terms, importance_bound
 
-REACH = 6.0  # the lattice covers [-REACH, REACH]^D
 TEMPER = 0.5  # T
 MIXED = 0.01
-
-_BEND = 3.0  # of the axis: the larger, the finer its middle
 
 
 class ExactObjective:
@@ -54,7 +50,7 @@ class ExactObjective:
         self._steps = 0
 
     def terms(self, x: Tensor, labels: Tensor | None) -> Terms:
-        """The estimate of log p(x) of each image, and the cross-entropy that fits q(z|x) to the weights of its draws.
+        """The estimate of log p(x) of each image.
 
         Args:
             x: (B, 1, 28, 28) in [0, 1].
@@ -64,10 +60,7 @@ class ExactObjective:
             self._proposal = LatticeProposal(self._model, self._per_axis, self._generator)
         self._steps += 1
         z, log_proposal = self._proposal.draw(x, labels, self._samples, self._generator)
-        log_weights = self._model.log_weights(x, labels, z, log_proposal)
-        encoder = self._model.unchecked_posterior(x, labels)
-        fit = cross_entropy(encoder, z, log_weights.detach().softmax(0))
-        return Terms(log_px=importance_bound(log_weights), cross_entropy=fit)
+        return Terms(log_px=importance_bound(self._model.log_weights(x, labels, z, log_proposal)))
 
     def start(self) -> None:
         """Begin an epoch with a lattice of its own, so that a run can go on from there."""
@@ -89,7 +82,7 @@ class LatticeProposal:
         shift = torch.rand(model.latent_dim, 1, generator=generator, dtype=torch.float64, device=generator.device)
         ranks = torch.arange(per_axis + 1, dtype=torch.float64, device=generator.device)
         t = (ranks + shift - 0.5) * (2 / per_axis) - 1
-        edges = (REACH / math.sinh(_BEND) * torch.sinh(_BEND * t)).to(model.prior().mean)  # (D, A + 1)
+        edges = bend(t).to(model.prior().mean)  # (D, A + 1)
         edges[:, 0].clamp_(max=-REACH)
         edges[:, -1].clamp_(min=REACH)
         self._low, high = product_of(edges[:, :-1]), product_of(edges[:, 1:])  # (G, D)

@@ -13,8 +13,7 @@ from torch.nn.functional import one_hot
 from vae.config import TrainConfig
 from vae.distributions import squared_error
 from vae.images.tensors import binarize, to_pixels
-from vae.inference import map_codes
-from vae.models import CVAE, VAE, Model
+from vae.models import CVAE, Model
 from vae.objectives import Terms
 
 SEED = 0
@@ -55,26 +54,8 @@ def objective_terms(model: Model, config: TrainConfig, images: Tensor, labels: T
 
 
 @torch.no_grad()
-def encode(model: Model, config: TrainConfig, images: Tensor, labels: Tensor) -> Tensor:
+def encode(model: Model, images: Tensor, labels: Tensor) -> Tensor:
     """The codes (N, D) of images, grey as they are.
-
-    They are what the encoder says, or the modes of the exact posteriors where `config.codes_are_modes`: such a decoder
-    was trained without its encoder.
-
-    Args:
-        model: any of the family.
-        config: of the model.
-        images: (N, 28, 28) uint8.
-        labels: (N,) int64, which only a CVAE uses.
-    """
-    if config.codes_are_modes and isinstance(model, VAE):
-        return map_codes.posterior_modes(model, to_pixels(images), labels)
-    return encoder_codes(model, images, labels)
-
-
-@torch.no_grad()
-def encoder_codes(model: Model, images: Tensor, labels: Tensor) -> Tensor:
-    """The codes (N, D) that the encoder gives.
 
     Args:
         model: any of the family.

@@ -4,6 +4,8 @@
     VAE   q(z|x) = N(mean, std^2) = encoder(x)    p(x|z)      p(z) = N(0, I)
     CVAE  q(z|x, y)                               p(x|z, y)   p(z) = N(0, I), the same for every label y
 
+A VAE or CVAE of the objective `exact` has no encoder: its q(z|x) is read from its own decoder, see `DecodedLattice`.
+
 x is (B, 1, 28, 28) in [0, 1] and z is (B, latent_dim). y is (B,) int64 in 0..C - 1, of the C classes of the data, ten
 for MNIST; where a CVAE decodes, y may also be (B, C), a point of the class simplex (rows >= 0 that sum to 1). AE and
 VAE take y and ignore it.
@@ -11,22 +13,24 @@ VAE take y and ignore it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
-from vae.architecture import CLASSES, PIXELS, activations, widths
+from vae.architecture import CLASSES, PIXELS, Part, activations, widths
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels
+from vae.inference.decoded_lattice import DecodedLattice
 
 FEW_INPUTS = 64  # a layer with fewer multiplies in float32 always
 LEAST_MEAN = 1e-3  # of a pixel of the first image that is decoded: at 0 its logit would be infinite
 
 
 class LatentModel(nn.Module):
-    """What the three models share: an encoder, a decoder and p(x|z).
+    """What the three models share: an encoder, unless `TrainConfig.has_encoder` denies it, a decoder and p(x|z).
 
     Args:
         config: decides the networks and the likelihood; the objective and the rest is for `vae.train`.
@@ -39,11 +43,12 @@ class LatentModel(nn.Module):
         self.latent_dim = config.latent_dim
         self.classes = classes
         self.head = PixelLikelihood(config.likelihood, config.sigma)
-        self.encoder, self.decoder = (
-            networks.dense(widths(config, part, classes), activations(config.network, part))
-            for part in ("encoder", "decoder")
-        )
+        self.encoder = self._network("encoder") if config.has_encoder else None
+        self.decoder = self._network("decoder")
         self._autocast = torch.float32
+
+    def _network(self, part: Part) -> nn.Sequential:
+        return networks.dense(widths(self.config, part, self.classes), activations(self.config.network, part))
 
     @property
     def has_prior(self) -> bool:
@@ -126,12 +131,15 @@ class LatentModel(nn.Module):
         """
         m = x.flatten(1).mean(0)
         s = (x.flatten(1) - m).square().mean().sqrt().clamp(min=LEAST_MEAN)
-        first, last = _linear(self.encoder[0]), _linear(self.decoder[-1])
-        first.weight[:, :PIXELS] /= s
-        first.bias.sub_(first.weight[:, :PIXELS] @ m)
+        if self.encoder is not None:
+            first = _linear(self.encoder[0])
+            first.weight[:, :PIXELS] /= s
+            first.bias.sub_(first.weight[:, :PIXELS] @ m)
+        last = _linear(self.decoder[-1])
         last.bias[:PIXELS] += m.clamp(LEAST_MEAN, 1 - LEAST_MEAN).logit()
 
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        assert self.encoder is not None  # the callers have asked
         return self._outputs(self.encoder, _join(x.flatten(1), labels))
 
     def unchecked_likelihood(self, z: Tensor, labels: Tensor | None) -> Pixels:
@@ -173,7 +181,20 @@ class AE(LatentModel):
 
 
 class VAE(LatentModel):
-    """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013)."""
+    """Variational autoencoder (Kingma and Welling, Auto-encoding variational Bayes, 2013).
+
+    Args:
+        config: as of `LatentModel`.
+        classes: C, the number of classes of the data.
+    """
+
+    def __init__(self, config: TrainConfig, classes: int = CLASSES) -> None:
+        super().__init__(config, classes)
+        self._lattice: tuple[Any, DecodedLattice] | None = None  # and the weights that it is of
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The code of each image, (B, D): the mean of q(z|x); arguments as of `posterior`."""
+        return self.posterior(x, y).mean
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> DiagonalNormal:
         """q(z|x) over (B, D).
@@ -244,8 +265,17 @@ class VAE(LatentModel):
             x: (B, 1, 28, 28) in [0, 1].
             labels: (B, C) one-hot for a CVAE, else None.
         """
+        if self.encoder is None:
+            return self.lattice().posterior(x, None if labels is None else labels.argmax(1))
         mean, log_std = self._codes(x, labels).chunk(2, dim=-1)
         return DiagonalNormal(mean, log_std)
+
+    def lattice(self) -> DecodedLattice:
+        """The plane decoded once, until a weight changes; `DecodedLattice` says how much memory it takes."""
+        weights = [(weight.dtype, weight.data_ptr(), weight._version) for weight in self.parameters()]
+        if self._lattice is None or self._lattice[0] != weights:
+            self._lattice = weights, DecodedLattice(self)
+        return self._lattice[1]
 
 
 class CVAE(VAE):
@@ -277,7 +307,7 @@ def build(config: TrainConfig, classes: int = CLASSES) -> Model:
     """
     model = build_empty(config, classes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(config.seed)
-    for network in (model.encoder, model.decoder):
+    for network in filter(None, (model.encoder, model.decoder)):
         networks.initialise(network, config.first_weights, generator)
     model.head.reset_parameters()
     return model

@@ -42,7 +42,6 @@ class Terms(NamedTuple):
     log_likelihood: Tensor | None = None  # log p(x|z) in nats
     kl: Tensor | None = None  # KL(q(z|x) || p(z)) in nats
     log_px: Tensor | None = None  # an estimate of log p(x) that is low on average, where that is what is maximised
-    cross_entropy: Tensor | None = None  # of q(z|x) to the exact posterior, where q is fitted beside that
 
     def detach(self) -> "Terms":
         """The same numbers without their graph."""
@@ -92,34 +91,15 @@ def importance_bound(log_weights: Tensor) -> Tensor:
     return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
-def cross_entropy(posterior: DiagonalNormal, z: Tensor, weights: Tensor) -> Tensor:
-    """-E log q(z|x) in nats, (B,), over points that are weighted as the exact posterior weights them.
-
-    For a Gaussian q it depends on the mean and the variance of the weighted points alone. At its minimum over q both
-    are those of the points; it is the wake phase of Bornschein and Bengio, Reweighted wake-sleep, 2015.
-
-    Args:
-        posterior: q(z|x) over (B, D).
-        z: (K, B, D) points.
-        weights: (K, B), each column >= 0 with the sum 1.
-    """
-    mean, square = ((weights[..., None] * power).sum(0) for power in (z, z.square()))  # (B, D)
-    variance = (square - mean.square()).clamp(min=0)
-    spread = (variance + (mean - posterior.mean).square()) / (2 * posterior.log_std).exp()
-    return (posterior.log_std + 0.5 * (spread + math.log(2 * math.pi))).sum(-1)
-
-
 def loss(parts: Terms, beta: float) -> Tensor:
     """What training minimises, in nats, mean over the batch: -(log p(x|z) - beta KL), or -log p(x) where that is given.
-
-    The cross-entropy that fits an encoder beside log p(x) is added: the two have no weights in common.
 
     Args:
         parts: of the objective, for each image of the batch.
         beta: the weight of the KL, >= 0.
     """
     if parts.log_px is not None:
-        objective = parts.log_px if parts.cross_entropy is None else parts.log_px - parts.cross_entropy
+        objective = parts.log_px
     else:
         assert parts.log_likelihood is not None  # every other objective has it
         objective = parts.log_likelihood if parts.kl is None else parts.log_likelihood - beta * parts.kl
@@ -129,8 +109,8 @@ def loss(parts: Terms, beta: float) -> Tensor:
 def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
     """The means of the parts that there are over all images, by name and unit; and loss_nats.
 
-    The names are squared_error, log_likelihood_nats, kl_nats, elbo_nats, log_px_nats and cross_entropy_nats.
-    log_px_nats is an estimate from the draws of each step, low on average.
+    The names are squared_error, log_likelihood_nats, kl_nats, elbo_nats and log_px_nats, of which the last is estimated
+    from the draws of each step and low on average.
 
     Args:
         batches: the parts of each batch; all have the same parts.
@@ -146,7 +126,6 @@ def metrics(batches: Sequence[Terms], beta: float) -> dict[str, float]:
         "kl_nats": parts.kl,
         "elbo_nats": elbo,
         "log_px_nats": parts.log_px,
-        "cross_entropy_nats": parts.cross_entropy,
         "loss_nats": loss(parts, beta),
     }
     return {name: value.mean().item() for name, value in named.items() if value is not None}

@@ -112,7 +112,7 @@ class Recorder(Observer):
         if step not in self._due or (self.taken and self.taken[-1].step >= step):
             return
         test = run.test_images, run.test_labels
-        codes = metrics.encode(run.model, run.config, *test).cpu()
+        codes = metrics.encode(run.model, *test).cpu()
         if not bool(torch.isfinite(codes).all()):
             return
         self.taken.append(

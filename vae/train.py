@@ -282,8 +282,8 @@ def _check_finite(run: Run, row: dict[str, float], data: ImageSet) -> None:
     """Raise TrainingError if a metric or a weight is not finite, or, after the last epoch, the code of a test image."""
     finite = all(bool(torch.isfinite(weight).all()) for weight in run.model.parameters())
     finite = finite and all(map(math.isfinite, row.values()))
-    if finite and len(run.history) + 1 == run.config.epochs:
-        finite = bool(torch.isfinite(metrics.encoder_codes(run.model, data.test_images, data.test_labels)).all())
+    if finite and run.config.has_encoder and len(run.history) + 1 == run.config.epochs:
+        finite = bool(torch.isfinite(metrics.encode(run.model, data.test_images, data.test_labels)).all())
     if not finite:
         wider = f", or raise --sigma, now {run.config.sigma:g}" if run.config.likelihood == "gaussian" else ""
         raise TrainingError(
@@ -316,7 +316,7 @@ def _checkpoint(run: Run, data: ImageSet) -> Checkpoint:
         "history": run.history,
         "test": {},
     }
-    codes = metrics.encode(model, config, data.test_images, data.test_labels)
+    codes = metrics.encode(model, data.test_images, data.test_labels)
     return Checkpoint(config.model, config, model, codes, data.test_labels.to(torch.uint8), record)
 
 

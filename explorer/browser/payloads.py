@@ -148,7 +148,7 @@ class DrawSide(TypedDict):
     """One map of the page Draw."""
 
     bank: str
-    encoder: str | None  # its id; None where only the server can encode
+    encoder: str | None  # its id; None for a model that has none
     label: int
     radius: float
     sheet: str | None  # the id of its test images

@@ -182,10 +182,10 @@ def replay(name: str) -> PackedReplay:
 
 @cached(version_of=version)
 def encoder(name: str) -> Blob | None:
-    """A checkpoint's encoder for the browser; None where codes are modes, which the encoder does not give."""
+    """A checkpoint's encoder for the browser; None for a model that has none."""
     model = opened(name)
     identity = f"{model.version.id}-encoder"
-    if model.stored.config.codes_are_modes:
+    if not model.stored.config.has_encoder:
         return None
     return Blob(identity, packing.pack_encoder(model.stored, identity))
 
@@ -211,6 +211,17 @@ def classification(model: Resource, pixels: bytes) -> Classification:
         pixels: 784 grey levels.
     """
     return own_image.classify(model.checkpoint, own_image.as_image(pixels))
+
+
+@cached()
+def codes_given_classes(model: Resource, pixels: bytes) -> list[Point]:
+    """The code of a drawing given each class, see `own_image.codes_given_classes`.
+
+    Args:
+        model: A conditional model.
+        pixels: 784 grey levels.
+    """
+    return own_image.codes_given_classes(model.checkpoint, own_image.as_image(pixels))
 
 
 # The page Bound

@@ -20,7 +20,6 @@ from vae.distributions import SIGMA_FLOOR, DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
 from vae.inference import estimators, inference_gap, joint, quadrature
 from vae.inference.inference_gap import BestGaussian, Elbo
-from vae.inference.population_monte_carlo import PosteriorEstimate
 from vae.inference.quadrature import Moments, Posterior
 from vae.inference.two_part_code import two_part_code_bits
 from vae.models import VAE
@@ -123,12 +122,9 @@ def analyse(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Analysis:
     model = variational(checkpoint)
     x, y = _pixels(model, image), decode.labels(model, label)
     exact = quadrature.posterior(model, x, y, size=2)
-    best = best_gaussian(model, x, y, exact)
-    if checkpoint.config.codes_are_modes:
-        q, elbo = DiagonalNormal(best.mean.to(x), best.log_std.to(x)), Elbo(best.elbo_nats, best.error_nats)
-    else:
-        q = model.posterior(x, y)
-        elbo = inference_gap.expected_elbo(model, x, q, y)
+    best = inference_gap.best_gaussian(model, x, y, _moments(exact))
+    q = model.posterior(x, y)
+    elbo = inference_gap.expected_elbo(model, x, q, y)
     terms = _terms(exact, best, q, elbo, perfect_nats(checkpoint))
     step = 1 / 255 if checkpoint.config.likelihood.startswith("gaussian") else 1.0
     guess, nearest = gaussian(q.mean, q.stddev), gaussian(best.mean, best.log_std.exp())
@@ -147,20 +143,11 @@ def analyse(checkpoint: Checkpoint, image: np.ndarray, label: int) -> Analysis:
     )
 
 
-def best_gaussian(model: VAE, x: Tensor, y: Tensor | None, posterior: Posterior | PosteriorEstimate) -> BestGaussian:
-    """The diagonal normal nearest to the posterior of one image, see `inference_gap.best_gaussian`.
-
-    Args:
-        model: A model with a plane.
-        x: (1, 1, 28, 28), the image.
-        y: (1,), its label; None for a model that takes none.
-        posterior: What is known of p(z|x): its moments and its mode.
-    """
-    log_px, error = (
-        torch.tensor([nats], dtype=torch.float64) for nats in (posterior.log_px_nats, posterior.error_nats)
-    )
-    mean, covariance, mode = (part[None].double() for part in (posterior.mean, posterior.covariance, posterior.mode))
-    return inference_gap.best_gaussian(model, x, y, Moments(mean, covariance, mode, log_px, error))
+def _moments(exact: Posterior) -> Moments:
+    """The moments of one image's posterior as those of a batch."""
+    log_px, error = (torch.tensor([nats], dtype=torch.float64) for nats in (exact.log_px_nats, exact.error_nats))
+    mean, covariance, mode = (part[None].double() for part in (exact.mean, exact.covariance, exact.mode))
+    return Moments(mean, covariance, mode, log_px, error)
 
 
 def _terms(exact: Posterior, best: BestGaussian, q: DiagonalNormal, elbo: Elbo, perfect: float) -> Terms:

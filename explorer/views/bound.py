@@ -285,8 +285,8 @@ def show_analysis(model: BoundModel, image: BoundImage, family: Family) -> None:
         st.html(bars.equation(equation, state.unit) + split + bars.bar(*cuts, state.unit))
         browser.bridge("bound", {"part": "live"}, picked, part="_live")
     show_bernoulli_pair(model, image, family)
-    if model.checkpoint.config.codes_are_modes:
-        parts.say("This model was trained on log p(x) itself. Its q is not encoded but fitted to each image.")
+    if not model.checkpoint.config.has_encoder:
+        parts.say("This model was trained on log p(x) itself and has no encoder: its q is read from its own decoder.")
     if not analysis.terms.settled:
         error = f"± {bars.number(analysis.terms.error, state.unit)} {state.unit}"
         st.warning(

@@ -173,7 +173,7 @@ def drawn_classes(style: Resource, levels: bytes) -> payloads.DrawnClasses | Non
     if likelihood_payload(style):
         return None
     found = results.classification(style, levels)
-    return payloads.DrawnClasses(probabilities=found.probabilities, codes=found.codes)
+    return payloads.DrawnClasses(probabilities=found.probabilities, codes=results.codes_given_classes(style, levels))
 
 
 # From elsewhere, and to elsewhere

@@ -142,7 +142,7 @@ def all_images(folder: Path, data: ImageSet) -> Path:
     images, labels = (torch.cat(parts) for parts in (data[0:4:2], data[1:4:2]))
     for name in MODELS.values():
         shipped = checkpoint.read(ROOT / "checkpoints" / name)
-        codes = metrics.encode(shipped.model, shipped.config, images, labels)
+        codes = metrics.encode(shipped.model, images, labels)
         (folder / "checkpoints").mkdir(exist_ok=True)
         more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8))
         checkpoint.write(folder / "checkpoints" / name, more)

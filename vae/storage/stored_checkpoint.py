@@ -165,6 +165,8 @@ def read(path: str | Path) -> Stored:
         raise CheckpointError(f"{suffixed(path, '.json')}: {error}; {cure(path, record)}") from error
     try:
         weights, codes, labels = (content[name] for name in ("weights", "codes", "labels"))
+        if not config.has_encoder:  # but before 2026-11-26 such a model had one, of no use
+            weights = {name: weight for name, weight in weights.items() if not name.startswith("encoder.")}
         _check(weights, codes, labels, config, facts)
     except KeyError as error:
         raise CheckpointError(f"{suffixed(path, '.pt')} has no {error.args[0]}: {cure(path, record)}") from error
