@@ -88,7 +88,8 @@ VAE_ARROWS = {
     "exact_objective": {"distributions", "grids", "models", "objectives", "inference.joint"},
     "flags": {"commands", "config", "storage.file_pair"},
     "geodesics": {"geometry"},
-    "geometry": {"distributions", "protocols"},
+    "forward_mode": set(),
+    "geometry": {"distributions", "forward_mode", "protocols"},
     "grids": set(),
     "interpolation": {"geodesics", "geometry"},
     "matmul_precision": set(),
@@ -174,6 +175,7 @@ VAE_ARROWS = {
     "inference.joint": {"distributions", "protocols"},
     "inference.peak_normals": {
         "distributions",
+        "forward_mode",
         "protocols",
         "inference.elbo_climb",
         "inference.gauss_hermite",

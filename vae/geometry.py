@@ -25,18 +25,14 @@ Kalatzis and Hauberg, Pulling back information geometry, 2022 (Bernoulli).
 """
 
 from dataclasses import dataclass
-from threading import RLock
 
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
-from torch.func import jvp, vmap
 
 from vae.distributions import is_one_number
+from vae.forward_mode import along_axes
 from vae.protocols import Decoder
-
-# PyTorch counts the levels of forward differentiation for the whole process, so only one thread at a time may do it.
-_FORWARD = RLock()
 
 
 @dataclass(frozen=True)
@@ -64,12 +60,7 @@ class Surface:
 
     def tangents(self, z: Tensor) -> Tensor:
         """The columns of J at each point, (B, D, K): how phi changes with each coordinate of z."""
-
-        def along(axis: Tensor) -> Tensor:
-            return jvp(self.embed, (z,), (axis.expand_as(z),))[1]
-
-        with _FORWARD:
-            return vmap(along, out_dims=1)(torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
+        return along_axes(self.embed, z, out_dims=1)
 
     def metric(self, z: Tensor) -> Tensor:
         """G(z) = J^T J, (B, D, D): symmetric, with no negative eigenvalue."""

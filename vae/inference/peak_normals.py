@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from vae.distributions import natural
+from vae.forward_mode import along_axes
 from vae.inference.elbo_climb import elbo_shape, newton
 from vae.inference.gauss_hermite import Derivatives, rule
 from vae.inference.joint import log_joint
@@ -124,11 +125,8 @@ def _places(model: LatentVariableModel, x: Tensor, y: Tensor | None, z: Tensor) 
         likelihood = model.likelihood(z, y)
         return natural(likelihood), likelihood.log_prob(x)
 
-    def along(axis: Tensor) -> Any:
-        return torch.func.jvp(parameters, (flat,), (axis.expand_as(flat),), has_aux=True)
-
-    what_varies: Any = (None, 0, None)  # with the axis: the slopes alone
-    families, slopes, log_likelihood = torch.func.vmap(along, out_dims=what_varies)(axes)
+    of_axes = (None, 0, None)  # the slopes alone
+    families, slopes, log_likelihood = along_axes(parameters, flat, of_axes, has_aux=True)
     height = log_likelihood + model.prior().log_prob(flat)
     slope, precision = -flat, axes.expand(n * k, d, d)
     for (_, mean), (eta_slope, mean_slope), statistic in zip(families, slopes, (x, x.square()), strict=False):
