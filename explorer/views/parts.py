@@ -183,12 +183,11 @@ def show_facts(resource: Resource) -> None:
 
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
-    shown = {
-        "log_px_nats": ("log p(x)", ".1f", " nats"),
-        "squared_error": ("error", ".1f", ""),
-        "kl_nats": ("KL", ".2f", " nats"),
-        "knn5_accuracy": ("5-NN", ".1%", ""),
-    }
+    if resource.stored.config.objective == "exact":  # what it was trained for; more does not fit beside two other maps
+        shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
+    else:
+        shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
+    shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []
     if resource.used_dimensions < 2:
         data.append(f"collapsed: the codes use {resource.used_dimensions} of 2 dimensions")
