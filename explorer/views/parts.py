@@ -183,10 +183,10 @@ def show_facts(resource: Resource) -> None:
 
 def facts(resource: Resource) -> str:
     """What a model is, and how it did on the test set, in one line."""
-    if resource.stored.config.objective == "exact":  # what it was trained for; more does not fit beside two other maps
-        shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    else:
+    if resource.stored.config.has_encoder:
         shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
+    else:  # it was trained on log p(x) itself; more does not fit beside two other maps
+        shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
     shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
     data = [resource.dataset] if resource.dataset else []
     if resource.used_dimensions < 2:

@@ -35,7 +35,7 @@ from torch.distributions import MultivariateNormal
 
 from vae.distributions import Decoded, DiagonalNormal
 from vae.grids import bend, midpoints, stretch
-from vae.inference.joint import POINTS_TOGETHER, by_label, decode, log_joint
+from vae.inference.joint import POINTS_TOGETHER, by_label, decode, labels_of, log_joint
 from vae.inference.peak_normals import Fits, NormalMixture, elbo_of, fit_peaks, raised, taken
 from vae.protocols import LatentVariableModel
 from vae.quasi_random import prior_points
@@ -184,7 +184,7 @@ class DecodedLattice:
         peak = taken(torch.cat([fits.mean, std.log()], 2), elbo.argmax(1)[:, None])
         starts = torch.cat([peak, whole[:, None]], 1)
         parts = [
-            raised(self._model, x[rows].to(self.points), None if y is None else y[rows], starts[rows])
+            raised(self._model, x[rows].to(self.points), labels_of(self._model, y, rows), starts[rows])
             for rows in torch.arange(len(x), device=x.device).split(_IMAGES_TOGETHER)
         ]
         mean, log_std = torch.cat(parts).to(self.points).chunk(2, 1)
@@ -276,9 +276,8 @@ class DecodedLattice:
             for some in rows.split(_IMAGES_TOGETHER):
                 scores = self._scores(x[some], label)
                 starts[some], whole[some] = self._starts(scores), self._whole(scores)
-        y = y if self._model.conditional else None
         parts = [
-            fit_peaks(self._model, x[rows], None if y is None else y[rows], starts[rows])
+            fit_peaks(self._model, x[rows], labels_of(self._model, y, rows), starts[rows])
             for rows in torch.arange(len(x), device=x.device).split(_IMAGES_TOGETHER)
         ]
         return Fits(*(torch.cat(column) for column in zip(*parts, strict=True))), whole
