@@ -27,6 +27,7 @@ export function alongLattice(coordinate, size) {
 }
 
 export class DecodedLattice {
+  // size: of each axis, a multiple of 4
   // bits: 16, or 8 for many lattices at once, which then hold each eta to a 254th of its point's range.
   constructor(decoder, label, likelihood, size, bits) {
     Object.assign(this, { decoder, label, likelihood, size, ...latticeAxis(size) });
@@ -50,10 +51,21 @@ export class DecodedLattice {
     return [this.coordinates[number % this.size], this.coordinates[Math.floor(number / this.size)]];
   }
 
-  decodeNext() {
-    const number = this.decoded++;
+  decodeNextFour() {
+    const numbers = [0, 1, 2, 3].map((more) => this.decoded + more);
+    const logits = this.decoder.logitsOfFour(
+      numbers.map((number) => this.point(number)),
+      this.label,
+    );
+    logits.forEach((each, more) => {
+      this.keep(numbers[more], each);
+    });
+    this.decoded += 4;
+  }
+
+  keep(number, logits) {
     const count = this.step.length;
-    const { eta, total } = this.natural(this.decoder.logits(this.point(number), this.label));
+    const { eta, total } = this.natural(logits);
     let [low, high] = [Infinity, -Infinity];
     for (const value of eta) {
       if (value < low) low = value;

@@ -1,6 +1,8 @@
 // A decoder: from a point of the plane, and a class for a conditional model, to 784 logits and pixel means.
 
-import { ACTIVATIONS, runLayer } from "./network.js";
+import { ACTIVATIONS, runLayer, runLayerOnFour } from "./network.js";
+
+const room = ({ outputs }) => ({ sums: new Float64Array(outputs), result: new Float32Array(outputs) });
 
 export class Decoder {
   // layers: { inputs, outputs, act, weight, bias } of each
@@ -9,8 +11,8 @@ export class Decoder {
     this.layers = parts.layers.map((layer) => ({
       ...layer,
       activation: ACTIVATIONS[layer.act],
-      sums: new Float64Array(layer.outputs),
-      result: new Float32Array(layer.outputs),
+      ...room(layer),
+      four: [0, 1, 2, 3].map(() => room(layer)),
     }));
   }
 
@@ -24,14 +26,25 @@ export class Decoder {
     return this.run(z, label, ACTIVATIONS.identity);
   }
 
+  // The logits at four points, in little more than half of the time.
+  logitsOfFour(points, label) {
+    const act = this.activations(ACTIVATIONS.identity);
+    const inputs = points.map((z) => this.inputs(z, label));
+    return this.layers.reduce((four, layer, rank) => runLayerOnFour(layer, four, act[rank]), inputs);
+  }
+
   run(z, label, last) {
-    let values = z;
-    if (this.conditional) {
-      const weights = Array.isArray(label) ? label : this.classes.map((_, i) => Number(i === label));
-      values = [...z, ...weights];
-    }
-    const act = (rank) => (rank === this.layers.length - 1 ? last : this.layers[rank].activation);
-    return this.layers.reduce((input, layer, rank) => runLayer(layer, input, act(rank)), values);
+    const act = this.activations(last);
+    return this.layers.reduce((values, layer, rank) => runLayer(layer, values, act[rank]), this.inputs(z, label));
+  }
+
+  activations(last) {
+    return [...this.layers.slice(0, -1).map(({ activation }) => activation), last];
+  }
+
+  inputs(z, label) {
+    if (!this.conditional) return z;
+    return [...z, ...(Array.isArray(label) ? label : this.classes.map((_, i) => Number(i === label)))];
   }
 
   // Plain values of which a worker makes the same decoder.

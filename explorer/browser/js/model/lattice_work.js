@@ -46,7 +46,7 @@ class Plane {
     return this.waiting.find(({ first, last, of }) => first || (this.asked && (!last || this.coarse.has(of))));
   }
 
-  // Decode one point of it; whether that made it complete.
+  // Decode four points of it; whether that made it complete.
   decode() {
     this.begun ??= this.next;
     const { size, of } = this.begun;
@@ -57,7 +57,7 @@ class Plane {
       size,
       BITS[this.ofClasses ? "classes" : "map"],
     );
-    this.building.decodeNext();
+    this.building.decodeNextFour();
     if (!this.building.complete) return false;
     this.lattices.set(of, this.building);
     this.waiting.splice(this.waiting.indexOf(this.begun), 1);
@@ -177,7 +177,7 @@ export class LatticeWork {
     return true;
   }
 
-  // By turns a decoded point and a moment's thought about one of the images.
+  // By turns four decoded points and a moment's thought about one of the images.
   step() {
     const planes = [...this.planes.values()];
     const thinkers = planes.filter(({ thinking }) => thinking);

@@ -47,6 +47,47 @@ export function multiply({ inputs, outputs, weight, sums }, values) {
   return sums;
 }
 
+// The same for four inputs at once, which takes little more than half of the time of one by one: each weight is read once.
+// Values are skipped where they are 0 in all four.
+function multiplyFour({ inputs, outputs, weight, four }, values) {
+  const [p, q, r, s] = values;
+  const used = new Int32Array(inputs);
+  const mixed = new Float64Array(4 * inputs); // the four values of an input side by side
+  let count = 0;
+  for (let i = 0; i < inputs; i++) {
+    if (!(p[i] || q[i] || r[i] || s[i])) continue;
+    mixed.set([p[i], q[i], r[i], s[i]], 4 * count);
+    used[count++] = i;
+  }
+  const sums = four.map((each) => each.sums);
+  for (let row = 0; row < outputs; row += 2) {
+    const [first, second] = [row * inputs, Math.min(row + 1, outputs - 1) * inputs];
+    let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let k = 0, at = 0; k < count; k++, at += 4) {
+      const u = weight[first + used[k]];
+      const v = weight[second + used[k]];
+      a += u * mixed[at];
+      b += u * mixed[at + 1];
+      c += u * mixed[at + 2];
+      d += u * mixed[at + 3];
+      e += v * mixed[at];
+      f += v * mixed[at + 1];
+      g += v * mixed[at + 2];
+      h += v * mixed[at + 3];
+    }
+    [sums[0][row], sums[1][row], sums[2][row], sums[3][row]] = [a, b, c, d];
+    [sums[0][row + 1], sums[1][row + 1], sums[2][row + 1], sums[3][row + 1]] = [e, f, g, h];
+  }
+}
+
+export function runLayerOnFour(layer, values, activation) {
+  multiplyFour(layer, values);
+  return layer.four.map(({ sums, result }) => {
+    for (let row = 0; row < result.length; row++) result[row] = activation(sums[row] + layer.bias[row]);
+    return result;
+  });
+}
+
 export function runLayer(layer, values, activation) {
   const { bias, result } = layer;
   const sums = multiply(layer, values);

@@ -28,17 +28,29 @@ export class Sight {
     Object.assign(this, { decoder, label, likelihood, x });
   }
 
-  logJoint(z) {
-    const logLikely = logLikelihood(this.x, this.decoder.logits(z, this.label), this.likelihood);
-    return logLikely - (z[0] ** 2 + z[1] ** 2) / 2 - LOG_2PI;
+  // log p(x, z) at any number of points, four after each step of the generator.
+  *logJoints(points) {
+    const values = [];
+    for (let k = 0; k < points.length; k += 4) {
+      const four = [0, 1, 2, 3].map((more) => points[Math.min(k + more, points.length - 1)]);
+      const logits = this.decoder.logitsOfFour(four, this.label);
+      const here = four.map((z, i) => this.logJointOf(z, logits[i]));
+      values.push(...here.slice(0, points.length - k));
+      yield;
+    }
+    return values;
+  }
+
+  logJointOf([z1, z2], logits) {
+    return logLikelihood(this.x, logits, this.likelihood) - (z1 ** 2 + z2 ** 2) / 2 - LOG_2PI;
   }
 
   // log p(x, z) at z with its gradient and its expected curvature J^T diag(1 / variance) J + I, the Fisher matrix as
   // [11, 12, 22]; from three decodes.
   expand(z) {
     const { bernoulli, sigma } = this.likelihood;
-    const at = (place) => this.decoder.logits(place, this.label).slice();
-    const [logits, right, up] = [at(z), at([z[0] + STEP, z[1]]), at([z[0], z[1] + STEP])];
+    const places = [z, [z[0] + STEP, z[1]], [z[0], z[1] + STEP], z];
+    const [logits, right, up] = this.decoder.logitsOfFour(places, this.label);
     const gradient = [-z[0], -z[1]];
     const fisher = [1, 0, 1];
     for (let i = 0; i < PIXELS; i++) {
@@ -53,8 +65,7 @@ export class Sight {
       fisher[1] += j1 * j2 * weight;
       fisher[2] += j2 * j2 * weight;
     }
-    const value = logLikelihood(this.x, logits, this.likelihood) - (z[0] ** 2 + z[1] ** 2) / 2 - LOG_2PI;
-    return { z, value, fisher, step: solve(fisher, gradient), gradient };
+    return { z, value: this.logJointOf(z, logits), fisher, step: solve(fisher, gradient), gradient };
   }
 }
 
@@ -112,16 +123,14 @@ export function* mixtureEvidence(sight, modes) {
         return logShare + Math.log(determinant(precision)) / 2 - quadratic(precision, away) / 2 - LOG_2PI;
       }),
     );
-  const terms = [];
-  for (const { z: mean, precision, logShare } of parts) {
-    for (let k = 0; k < each; k++) {
+  const nodes = parts.flatMap(({ z: mean, precision, logShare }) =>
+    Array.from({ length: each }, (_, k) => {
       const away = spread(precision, normalNode(k, each));
-      const z = mean.map((value, axis) => value + away[axis]);
-      terms.push(logShare - Math.log(each) + sight.logJoint(z) - logDensity(z));
-      yield;
-    }
-  }
-  return logSum(terms);
+      return { z: mean.map((value, axis) => value + away[axis]), logWeight: logShare - Math.log(each) };
+    }),
+  );
+  const values = yield* sight.logJoints(nodes.map(({ z }) => z));
+  return logSum(nodes.map(({ z, logWeight }, i) => logWeight + values[i] - logDensity(z)));
 }
 
 // A standard normal's pair as a deviation of the normal that has a precision [11, 12, 22].
@@ -145,12 +154,10 @@ export function diagonalNormal({ z, fisher }) {
 
 // The ELBO of a diagonal normal q: E_q[log p(x, z)] and its entropy.
 export function* elboOf(sight, { mean, std }) {
-  let expected = 0;
-  for (const [u, weight] of HERMITE) {
-    for (const [v, other] of HERMITE) {
-      expected += weight * other * sight.logJoint([mean[0] + u * std[0], mean[1] + v * std[1]]);
-      yield;
-    }
-  }
+  const nodes = HERMITE.flatMap(([u, weight]) =>
+    HERMITE.map(([v, other]) => ({ z: [mean[0] + u * std[0], mean[1] + v * std[1]], weight: weight * other })),
+  );
+  const values = yield* sight.logJoints(nodes.map(({ z }) => z));
+  const expected = nodes.reduce((sum, { weight }, i) => sum + weight * values[i], 0);
   return expected + LOG_2PI + 1 + Math.log(std[0] * std[1]);
 }
