@@ -275,6 +275,7 @@ class ExplorerState:
     drawing: str = _field("", drawing)  # a drawn digit in MNIST's form, see `packed`
     label_drawing: int | None = _label("digit_drawing", None)  # its class; None leaves the class to Bayes' rule
     drawn_bound: bool = _switch(False)  # whether Bound shows the drawing
+    complete: bool = _switch(False)  # whether what is not drawn is unknown
     training: str = _model("", "job")  # the training that is watched; "" stands for the one that runs, or else the last
     train_dataset: str = _choice("mnist", DATASETS)
     train_model: str = _setting("model")

@@ -10,6 +10,7 @@ from chromium import CHARTS, ROOT, canvas_pixels, ready, settle, visit, wait_unt
 from explorer.quantities import decode
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
+from vae.inference.decoded_lattice import DecodedLattice
 from vae.inference.joint import log_joint
 from vae.storage.checkpoint import read
 
@@ -53,7 +54,7 @@ def found(page, side, size, early=False):
 
 def number(page, side, name):
     """A number below a map, by the term that stands before it."""
-    line = page.locator(f".st-key-evidence_{side} .latent-said div:has(> [data-term='{name}'])").inner_text()
+    line = page.locator(f".st-key-evidence_{side} .latent-said div:has(> [data-term='{name}']):visible").inner_text()
     return float(line.removeprefix(name).removesuffix("nats").replace("−", "-"))
 
 
@@ -170,3 +171,73 @@ def test_a_model_chosen_anew_has_its_own_lattice_and_the_worker_goes_with_the_pa
     page.get_by_role("link", name="Classes").first.click()
     settle(page, "!latentExplorer.controllerOf('draw')")
     wait_until(page, lambda: not page.workers)
+
+
+def completion(page, size):
+    """What the page says of a drawing that is to be completed, on the right map; and the drawing itself."""
+    found(page, "right", size)
+    script = """() => {
+      const draw = latentExplorer.controllerOf('draw');
+      const { bank, label } = draw.data.sides.right;
+      const { expected, samples, places, size } = draw.guesses[`${bank} ${label}`];
+      const lists = [draw.pixels, draw.seen, expected, ...samples].map((each) => Array.from(each));
+      return [size, lists, places];
+    }"""
+    size, (levels, seen, expected, *samples), places = page.evaluate(script)
+    image = torch.tensor(levels, dtype=torch.uint8).view(1, 28, 28)
+    return size, image, torch.tensor(seen).bool().view(28, 28), torch.tensor([expected, *samples]), places
+
+
+def near_ink(image):
+    """The pixels within two pixels of ink, by all distances."""
+    place = torch.cartesian_prod(torch.arange(28.0), torch.arange(28.0))
+    ink = image.flatten() >= 128
+    return ((torch.cdist(place, place) <= 2) & ink).any(1).view(28, 28)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_what_is_not_drawn_is_completed_as_the_lattice_of_pytorch_does(new_tab, address, look):
+    page = new_tab(color_scheme=look)
+    visit_draw(page, address, "?left=ae&right=vae&style=cvae&complete=1")
+    model = read(ROOT / "checkpoints" / "vae").model
+    generator = torch.Generator().manual_seed(0)
+    box = page.locator(".latent-pad canvas").first.bounding_box()
+    for strokes in range(3):
+        size, image, seen, images, places = completion(page, 64)
+        assert (seen == near_ink(image)).all()
+        expected = DecodedLattice(model, size).complete(to_pixels(image), seen, generator).mean[0]
+        assert (images[0].view(1, 28, 28) - expected).abs().max() < 6e-3  # of 16-bit weights
+        decoded = model.decode(torch.tensor(places)).view(-1, 28, 28)
+        assert (images[1:].view(-1, 28, 28) - to_pixels(image)[0].where(seen, decoded)).abs().max() < 6e-3
+        ready(page)
+        shown = canvas_pixels(page, ".st-key-evidence_right .latent-screen")
+        assert np.abs(shown - 255 * expected[0].numpy()).max() <= 2
+        if strokes < 2:
+            page.mouse.move(box["x"] + 100 + 60 * strokes, box["y"] + 60)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 110 + 60 * strokes, box["y"] + 150, steps=4)
+            page.mouse.up()
+    for left in (1, 0):
+        page.get_by_role("button", name="Undo").click()
+        *_, seen, images, _ = completion(page, 64)
+        assert seen.any() == bool(left)
+    assert page.locator(".latent-choice").all_inner_texts() == [f"{label} · 10 %" for label in range(10)]
+    assert "drawing=" not in page.url
+
+
+def test_complete_looks_at_the_drawing_as_it_lies_and_gives_it_back(page, address, mnist):
+    visit_draw(page, address, "?left=ae&right=vae")
+    load(page, mnist.test_images[0])
+    found(page, "right", 32)
+    whole = canvas_pixels(page, ".latent-form")
+    page.get_by_text("Complete", exact=True).click()
+    settle(page, "location.search.includes('complete=1')")
+    _, image, seen, _, _ = completion(page, 32)
+    assert (image[0] == mnist.test_images[0] * seen).all()
+    assert not seen.all()
+    page.get_by_text("Complete", exact=True).click()
+    settle(page, "!location.search.includes('complete=1')")
+    found(page, "right", 32)
+    ready(page)
+    assert (canvas_pixels(page, ".latent-form") == whole).all()
+    assert page.locator(".st-key-evidence_right [data-term='gap']").is_visible()

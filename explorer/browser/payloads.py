@@ -179,6 +179,7 @@ class DrawPad(TypedDict):
     loaded: int  # another number for another drawing that did not come from the pad
     form: str  # the drawing that the rest describes: 784 grey levels in base64, or nothing
     asked: int | None  # the class that the visitor says it is
+    complete: bool  # whether what is not drawn is unknown
     prior: bool
     sides: Mapping[Side, DrawSide]
     style: DrawStyle | None

@@ -37,6 +37,8 @@ def render() -> None:
     """Draw the page."""
     head = parts.first_line(HELP)
     with head:
+        help = "What is not drawn is unknown, not paper: see what your strokes may become"
+        st.toggle("Complete", help=help, **session.bind("complete"))
         parts.offer_shapes()
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
@@ -117,6 +119,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
         loaded=memory().drawings_loaded + session.visit(),
         form=base64.b64encode(levels or b"").decode(),
         asked=state.label_drawing,
+        complete=state.complete,
         prior=state.prior,
         sides={side: side_payload(side, resource, levels) for side, resource in shown.items()},
         style=style and style_payload(style),

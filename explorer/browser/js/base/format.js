@@ -13,7 +13,7 @@ export const plural = (count, one, many = `${one}s`) => (count === 1 ? one : man
 // How many decimals tell points apart that are a distance from each other, within reason.
 export const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit)), 0), 20);
 
-export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(decimals));
+export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(decimals).replace(/^-(0(\.0+)?)$/, "$1")); // nothing is -0.0
 
 export const longNumber = (value) =>
   withMinus(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));

@@ -15,6 +15,21 @@ export function drawPixels(context, pixels, left = 0, top = 0) {
   context.putImageData(picture, left, top);
 }
 
+// The same, but nothing where a pixel is not seen.
+export function drawSeen(context, pixels, seen) {
+  drawPixels(context, pixels);
+  const shown = context.getImageData(0, 0, SIDE, SIDE);
+  seen.forEach((value, i) => (shown.data[4 * i + 3] = 255 * value));
+  context.putImageData(shown, 0, 0);
+}
+
+// Pixel means as shades of a colour, where nothing is seen; the colour as red, green and blue.
+export function drawUnseen(context, pixels, seen, [red, green, blue]) {
+  const shade = new ImageData(SIDE, SIDE);
+  pixels.forEach((value, i) => shade.data.set([red, green, blue, seen[i] ? 0 : 255 * value], 4 * i));
+  context.putImageData(shade, 0, 0);
+}
+
 // A new canvas for one image, by its context.
 export function imageCanvas(parent, className = "") {
   const name = className ? `latent-image ${className}` : "latent-image";

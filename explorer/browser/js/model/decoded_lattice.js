@@ -7,6 +7,7 @@ import { PIXELS } from "./network.js";
 
 const REACH = 6; // of the lattice along each axis
 const BEND = 3; // how much closer together its points lie in the middle, where posteriors are narrow
+const NEGLIGIBLE = 12; // nats below the highest point, from where on a point adds nothing that could be seen
 const SHARP = 2 / 3; // of the mass of three points in a row, at the middle one
 
 // Of the points along each axis, the coordinates and the logarithms of their shares of the prior.
@@ -26,6 +27,33 @@ export function alongLattice(coordinate, size) {
   return ((Math.asinh((coordinate * Math.sinh(BEND)) / REACH) / BEND + 1) / 2) * size - 0.5;
 }
 
+// The largest of log masses with this noise is a draw from them: the Gumbel-max trick. Numbers from mulberry32, seed 1.
+function gumbelNoise(count) {
+  let state = 1;
+  return Float32Array.from({ length: count }, () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
+    const uniform = (((t ^ (t >>> 14)) >>> 0) + 0.5) / 2 ** 32;
+    return -Math.log(-Math.log(uniform));
+  });
+}
+
+// log(1 + exp(x)) and its derivative, to 2e-6, from a table: both are asked for at millions of points.
+const TABLE_REACH = 16;
+const CELLS = 4096;
+const TABLE = Float64Array.from({ length: CELLS + 2 }, (_, i) =>
+  Math.log1p(Math.exp(TABLE_REACH * ((2 * i) / CELLS - 1))),
+);
+const SIGMOIDS = TABLE.map((value) => 1 - Math.exp(-value));
+function interpolated(table, x) {
+  const place = ((x / TABLE_REACH + 1) * CELLS) / 2;
+  const cell = Math.floor(place);
+  return table[cell] + (place - cell) * (table[cell + 1] - table[cell]);
+}
+const softplus = (x) => (x < -TABLE_REACH ? 0 : x > TABLE_REACH ? x : interpolated(TABLE, x));
+const sigmoid = (x) => (x < -TABLE_REACH ? 0 : x > TABLE_REACH ? 1 : interpolated(SIGMOIDS, x));
+
 export class DecodedLattice {
   // size: of each axis, a multiple of 4
   // bits: 16, or 8 for many lattices at once, which then hold each eta to a 254th of its point's range.
@@ -36,9 +64,11 @@ export class DecodedLattice {
     [this.levels, this.eta] = bits === 8 ? [127, new Int8Array(PIXELS * count)] : [1e4, new Int16Array(PIXELS * count)];
     this.step = new Float64Array(count); // of each point, what one level of its eta is
     this.middle = new Float64Array(count); // and the eta at level 0
-    this.constant = new Float64Array(count); // log of its share of the prior, less A
+    this.prior = new Float64Array(count); // log of its share of the prior
+    this.total = new Float64Array(count); // A of all pixels
     this.sums = new Int32Array(count);
-    this.seen = new Uint8Array(PIXELS); // the image that the sums are of
+    this.image = new Uint8Array(PIXELS); // that the sums are of
+    this.seen = null; // which of its pixels are seen, or null for all
     this.decoded = 0; // points so far
   }
 
@@ -76,7 +106,8 @@ export class DecodedLattice {
     for (let i = 0; i < PIXELS; i++) this.eta[i * count + number] = Math.round((eta[i] - middle) / step);
     this.step[number] = step;
     this.middle[number] = middle;
-    this.constant[number] = this.shares[number % this.size] + this.shares[Math.floor(number / this.size)] - total;
+    this.prior[number] = this.shares[number % this.size] + this.shares[Math.floor(number / this.size)];
+    this.total[number] = total;
   }
 
   // eta of each pixel and the sum A, from logits, in whose place eta then stands.
@@ -95,16 +126,40 @@ export class DecodedLattice {
     return { eta, total };
   }
 
-  // Take an image of 784 grey levels: it costs what has changed since the last one.
-  see(levels) {
-    const changed = [...levels.keys()].filter((i) => levels[i] !== this.seen[i]);
+  // Take an image of 784 grey levels: it costs what has changed since the last one. Of pixels that are not seen, if `seen`
+  // says so, the levels must be 0.
+  see(levels, seen = null) {
+    this.lookAt(seen);
+    const changed = [...levels.keys()].filter((i) => levels[i] !== this.image[i]);
     for (let k = 0; k < changed.length; k += 4) {
       const [a, b, c, d] = [0, 1, 2, 3].map((more) => changed[Math.min(k + more, changed.length - 1)]);
-      const steps = [a, b, c, d].map((i, more) => (k + more < changed.length ? levels[i] - this.seen[i] : 0));
+      const steps = [a, b, c, d].map((i, more) => (k + more < changed.length ? levels[i] - this.image[i] : 0));
       this.add([a, b, c, d], steps);
     }
-    this.seen.set(levels);
+    this.image.set(levels);
     return this;
+  }
+
+  // Keep A of the seen pixels at each point.
+  lookAt(seen) {
+    if (seen) {
+      this.part ??= { total: new Float64Array(this.sums.length), seen: new Uint8Array(PIXELS) };
+      for (let i = 0; i < PIXELS; i++) if (seen[i] !== this.part.seen[i]) this.addPartition(i, seen[i] ? 1 : -1);
+      this.part.seen.set(seen);
+    }
+    this.seen = seen;
+  }
+
+  addPartition(pixel, sign) {
+    const { eta, step, middle, likelihood } = this;
+    const { total } = this.part;
+    const count = total.length;
+    const row = eta.subarray(pixel * count, (pixel + 1) * count);
+    const { bernoulli, sigma } = likelihood;
+    for (let k = 0; k < count; k++) {
+      const value = middle[k] + row[k] * step[k];
+      total[k] += sign * (bernoulli ? softplus(value) : (value * sigma) ** 2 / 2);
+    }
   }
 
   // Four pixels at a time, for the sums are then read and written a quarter as often.
@@ -117,19 +172,56 @@ export class DecodedLattice {
 
   // log p(x, z) at each point, plus the logarithm of the area that it stands for: their exponentials add up to p(x).
   logMasses() {
-    const { seen, sums, step, middle, constant, likelihood } = this;
+    const { image, seen, sums, step, middle, prior, likelihood } = this;
+    const { total } = seen ? this.part : this;
+    const count = seen ? seen.reduce((sum, value) => sum + value, 0) : PIXELS;
     let [ink, squares] = [0, 0];
-    for (const level of seen) {
+    for (const level of image) {
       ink += level / GREYS;
       squares += (level / GREYS) ** 2;
     }
     const { bernoulli, sigma } = likelihood;
-    const ofImage = bernoulli ? 0 : -squares / (2 * sigma ** 2) - PIXELS * (Math.log(sigma) + LOG_2PI / 2);
+    const ofImage = bernoulli ? 0 : -squares / (2 * sigma ** 2) - count * (Math.log(sigma) + LOG_2PI / 2);
     const masses = new Float64Array(sums.length);
     for (let i = 0; i < masses.length; i++) {
-      masses[i] = (step[i] / GREYS) * sums[i] + middle[i] * ink + constant[i] + ofImage;
+      masses[i] = (step[i] / GREYS) * sums[i] + middle[i] * ink + prior[i] - total[i] + ofImage;
     }
     return masses;
+  }
+
+  // The expected image under the posterior that the masses are of, a row of pixels after each step of the generator.
+  *expected(masses) {
+    const { eta, step, middle, likelihood } = this;
+    const highest = masses[this.highest(masses)];
+    const kept = [...masses.keys()].filter((k) => masses[k] > highest - NEGLIGIBLE);
+    const weights = Float64Array.from(kept, (k) => Math.exp(masses[k] - highest));
+    const whole = weights.reduce((sum, weight) => sum + weight, 0);
+    const mean = likelihood.bernoulli ? sigmoid : (value) => value * likelihood.sigma ** 2;
+    const image = new Float32Array(PIXELS);
+    for (let i = 0; i < PIXELS; i++) {
+      const first = i * masses.length;
+      let sum = 0;
+      for (let n = 0; n < kept.length; n++) {
+        const k = kept[n];
+        sum += weights[n] * mean(middle[k] + eta[first + k] * step[k]);
+      }
+      image[i] = sum / whole;
+      if (i % 28 === 27) yield;
+    }
+    return image;
+  }
+
+  // Points drawn from that posterior. The noise is always the same: draws change only where the posterior does.
+  draws(masses, count) {
+    this.noise ??= gumbelNoise(masses.length * count);
+    return Array.from({ length: count }, (_, n) => {
+      let [best, most] = [0, -Infinity];
+      for (let k = 0, at = n * masses.length; k < masses.length; k++, at++) {
+        const value = masses[k] + this.noise[at];
+        if (value > most) [best, most] = [k, value];
+      }
+      return this.point(best);
+    });
   }
 
   // log p(x, z) from log masses, as what is drawn: the areas of the points taken out again.

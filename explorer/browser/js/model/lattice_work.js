@@ -8,6 +8,7 @@ import { diagonalNormal, elboOf, findModes, mixtureEvidence, Sight } from "./pos
 
 const STARTS = 16; // highest points of a lattice at which modes are looked for
 const FEW_STARTS = 4; // the same where the lattice is fine enough for the posterior
+const COMPLETIONS = 8; // drawn of what is not seen
 const HOPELESS = 20; // nats below the likeliest class, from where on a class is left as its lattice has it
 
 // The sizes of a plane's lattices, and when each one's turn comes among those of all planes: all are usable early. Until
@@ -67,16 +68,18 @@ class Plane {
 
   // What is known at once of the image that was asked about.
   heat() {
-    const lattice = this.lattices.get(this.label).see(this.asked.levels);
+    const lattice = this.lattices.get(this.label).see(this.asked.levels, this.asked.seen);
     const masses = lattice.logMasses();
-    this.seen = { lattice, masses };
+    this.heated = { lattice, masses };
     return { kind: "heat", serial: this.asked.serial, size: lattice.size, logJoint: lattice.logJoint(masses) };
   }
 
   // Think about the image that was asked about, once what is being thought of is found.
   think() {
     this.due = Boolean(this.thinking);
-    this.thinking ??= this.ofClasses ? this.classify(this.asked) : this.guess(this.asked, this.seen);
+    if (this.thinking) return;
+    const find = this.ofClasses ? this.classify : this.asked.seen ? this.complete : this.guess;
+    this.thinking = find.call(this, this.asked, this.heated);
   }
 
   // Think on for a moment: an answer, or null.
@@ -93,21 +96,41 @@ class Plane {
   }
 
   // log p(x), and the ELBO of the encoder's q, or of the best mode's normal where there is no encoder.
-  *guess({ serial, levels, q }, seen) {
-    const { logPx, modes, sight } = yield* this.integrate(levels, seen, !q);
+  *guess({ serial, levels, q }, heated) {
+    const { logPx, modes, sight } = yield* this.integrate({ levels }, heated, !q);
     const normal = q ?? diagonalNormal(modes[0]);
     const elbo = yield* elboOf(sight, normal);
-    const narrow = seen.lattice.tooCoarse(seen.masses) ? modes : null;
-    const { size } = seen.lattice;
+    const narrow = heated.lattice.tooCoarse(heated.masses) ? modes : null;
+    const { size } = heated.lattice;
     const settled = !this.next; // no finer lattice is to come
     return { kind: "guess", serial, size, settled, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
   }
 
+  // What the pixels that are not seen may be: log p(seen), the expected image, and images drawn from it.
+  *complete({ serial, levels, seen }, heated) {
+    const { logPx, modes, sight } = yield* this.integrate({ levels, seen }, heated, true);
+    const { lattice, masses } = heated;
+    const { size } = lattice;
+    const expected = yield* lattice.expected(masses);
+    const places = lattice.draws(masses, COMPLETIONS);
+    const samples = [];
+    for (let n = 0; n < COMPLETIONS; n += 4) {
+      const four = this.decoder.logitsOfFour(places.slice(n, n + 4), lattice.label);
+      samples.push(...four.map((logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit)))));
+      yield;
+    }
+    for (const image of [expected, ...samples]) sight.x.forEach((value, i) => seen[i] && (image[i] = value));
+    const narrow = lattice.tooCoarse(masses) ? modes : null;
+    const code = modes[0].z;
+    const settled = !this.next;
+    return { kind: "completion", serial, size, settled, logPx, code, narrow, expected, samples, places };
+  }
+
   // log p(x | y) of every class y, and a code given each.
-  *classify({ serial, levels }) {
+  *classify({ serial, levels, seen }) {
     const all = [];
     for (const lattice of this.lattices.values()) {
-      const masses = lattice.see(levels).logMasses();
+      const masses = lattice.see(levels, seen).logMasses();
       const code = lattice.point(lattice.highest(masses));
       all[lattice.label] = { lattice, masses, logPx: logSum(masses), code };
       yield;
@@ -116,19 +139,20 @@ class Plane {
     for (const each of all) {
       this.coarse.delete(each.lattice.label);
       if (each.logPx < best - HOPELESS) continue;
-      const { logPx, modes } = yield* this.integrate(levels, each, true);
+      const { logPx, modes } = yield* this.integrate({ levels, seen }, each, true);
       Object.assign(each, { logPx, code: modes[0].z });
     }
     return { kind: "classes", serial, logPx: all.map(({ logPx }) => logPx), codes: all.map(({ code }) => code) };
   }
 
   // log p(x) from the lattice, or from the modes where these are too narrow for it.
-  *integrate(levels, { lattice, masses }, withModes) {
+  *integrate({ levels, seen = null }, { lattice, masses }, withModes) {
     const sight = new Sight(
       this.decoder,
       lattice.label,
       this.likelihood,
       Float32Array.from(levels, (level) => level / GREYS),
+      seen,
     );
     const coarse = lattice.tooCoarse(masses);
     this.coarse[coarse ? "add" : "delete"](lattice.label);
@@ -143,13 +167,14 @@ class Plane {
 }
 
 export class LatticeWork {
-  // tell(answer): takes { key, serial, kind, ... } with kind "heat", "guess" or "classes"
+  // tell(answer): takes { key, serial, kind, ... } with kind "heat", "guess", "completion" or "classes"
   constructor(tell) {
     Object.assign(this, { tell, planes: new Map(), count: 0 });
   }
 
   // message: { planes: [{ key, decoder, label, likelihood }] }, all that are shown, those known already by their keys
-  // alone; or { key, serial, levels, q }, an image of 784 grey levels, without levels if there is none
+  // alone; or { key, serial, levels, q, seen }, an image of 784 grey levels, without levels if there is none, and which of
+  // its pixels are seen, if not all are
   take({ planes, ...asked }) {
     if (!planes) return this.see(asked);
     const known = this.planes;

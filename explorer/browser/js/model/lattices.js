@@ -63,11 +63,11 @@ export class Lattices {
     this.send({ planes: sent });
   }
 
-  // Ask what the posterior of an image is, 784 grey levels or null for none. Of images that come faster than answers, the
-  // last one wins.
-  see(key, levels, q = null) {
+  // Ask what the posterior of an image is, 784 grey levels or null for none, of which only the pixels that are `seen` count
+  // if there is such a list. Of images that come faster than answers, the last one wins.
+  see(key, levels, { q = null, seen = null } = {}) {
     if (this.images.has(key) && this.images.get(key).levels === levels) return;
-    const image = { serial: ++this.serial, levels, q };
+    const image = { serial: ++this.serial, levels, q, seen };
     this.images.set(key, image);
     if (!levels || !this.flying.has(key)) this.ask(key, image);
   }

@@ -9,10 +9,12 @@ function normal() {
 export const LOG_2PI = Math.log(2 * Math.PI);
 export const GREYS = 255; // an image has whole grey levels from 0 to this
 
-// log p(x|z) in nats, from pixels x and the logits of their means.
-export function logLikelihood(x, logits, { bernoulli, sigma }) {
-  let sum = 0;
+// log p(x|z) in nats, from pixels x and the logits of their means; of the pixels that are `seen`, if not all are.
+export function logLikelihood(x, logits, { bernoulli, sigma }, seen = null) {
+  let [sum, count] = [0, 0];
   for (let i = 0; i < x.length; i++) {
+    if (seen && !seen[i]) continue;
+    count++;
     const logit = logits[i];
     if (bernoulli) {
       sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
@@ -21,7 +23,7 @@ export function logLikelihood(x, logits, { bernoulli, sigma }) {
       sum -= (off * off) / (2 * sigma * sigma);
     }
   }
-  return bernoulli ? sum : sum - x.length * Math.log(sigma * Math.sqrt(2 * Math.PI));
+  return bernoulli ? sum : sum - count * Math.log(sigma * Math.sqrt(2 * Math.PI));
 }
 
 // Draws for one image under one decoder, made by the browser or by the server.

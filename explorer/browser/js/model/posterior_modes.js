@@ -23,9 +23,9 @@ const HERMITE = [
 
 // An image, and the decoder and likelihood under which it is looked at.
 export class Sight {
-  // x: 784 pixels in [0, 1]
-  constructor(decoder, label, likelihood, x) {
-    Object.assign(this, { decoder, label, likelihood, x });
+  // x: 784 pixels in [0, 1]; seen: which of them are seen, or null for all
+  constructor(decoder, label, likelihood, x, seen) {
+    Object.assign(this, { decoder, label, likelihood, x, seen });
   }
 
   // log p(x, z) at any number of points, four after each step of the generator.
@@ -42,7 +42,7 @@ export class Sight {
   }
 
   logJointOf([z1, z2], logits) {
-    return logLikelihood(this.x, logits, this.likelihood) - (z1 ** 2 + z2 ** 2) / 2 - LOG_2PI;
+    return logLikelihood(this.x, logits, this.likelihood, this.seen) - (z1 ** 2 + z2 ** 2) / 2 - LOG_2PI;
   }
 
   // log p(x, z) at z with its gradient and its expected curvature J^T diag(1 / variance) J + I, the Fisher matrix as
@@ -54,6 +54,7 @@ export class Sight {
     const gradient = [-z[0], -z[1]];
     const fisher = [1, 0, 1];
     for (let i = 0; i < PIXELS; i++) {
+      if (this.seen && !this.seen[i]) continue;
       const mean = 1 / (1 + Math.exp(-logits[i]));
       const slope = mean * (1 - mean);
       const [pull, weight] = bernoulli ? [1, slope] : [slope / sigma ** 2, (slope / sigma) ** 2];

@@ -1,25 +1,30 @@
 // Draw: a pad whose every stroke moves the codes and the exact posteriors on both maps, what each model makes of the
 // drawing, and ten digits in its style. All of it is computed here while the pen moves, but for a likelihood whose sigma
 // differs from pixel to pixel, of which the server finds what no encoder says once the pen is lifted.
+//
+// Where it is to be completed, what is not drawn is not paper but unknown: the posterior is that of what is seen, and shown
+// is what the rest may be.
 
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { element, exactInk, theme } from "../base/dom.js";
-import { blank, drawPixels, imageCanvas } from "../base/images.js";
+import { blank, drawPixels, drawSeen, drawUnseen, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
 import { alongLattice, latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
+import { seenOf } from "../model/seen.js";
 import { Chart } from "../plane/chart.js";
 import { LatticeHeat, paintModes } from "../plane/lattice_heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawAim, drawEllipses, drawPrior, drawTowards, drawTrail } from "../plane/marks.js";
+import { drawAim, drawDot, drawEllipses, drawPrior, drawTowards, drawTrail } from "../plane/marks.js";
 import { DrawnPanel } from "../widgets/drawn_panel.js";
 import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
+const SMALL_DOT = 3; // pixels, the radius of a place from which a completion was drawn
 const TEN_MS = 4; // of a frame, for the ten digits
 const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 function softmax(values) {
@@ -70,9 +75,11 @@ export class Draw {
       const encoders = shown.map(({ encoder }) => encoder).filter(Boolean);
       this.encoders = Object.fromEntries(encoders.map((name) => [name, new Encoder(this.banks[name])]));
       if (this.data && SIDES.some((side) => this.data.sides[side]?.bank !== data.sides[side]?.bank)) this.forget();
+      const turned = this.data && this.data.complete !== data.complete;
       this.data = data;
       this.showPlanes();
       if (data.loaded !== this.loaded) this.load(data);
+      else if (turned) this.turn();
     }
     this.attach();
     this.show();
@@ -82,10 +89,18 @@ export class Draw {
   load({ loaded, form, asked }) {
     const begun = this.loaded === undefined && this.pixels && !form;
     this.loaded = loaded;
-    if (begun) return this.send();
+    if (begun) return this.turn();
     this.asked = asked;
     this.forget();
     this.pad.load(form ? fromBase64(form) : null);
+  }
+
+  // What is drawn is looked at in the other way from now on.
+  turn() {
+    this.forget();
+    this.forgetAnswers();
+    this.changed();
+    this.send();
   }
 
   forget() {
@@ -110,17 +125,18 @@ export class Draw {
 
   // Ask what the drawing's posterior is under the model of a map or of the ten classes.
   see(asked, q = null) {
-    if (asked.likelihood) this.lattices.see(latticeKey(asked), this.pixels, q);
+    if (asked.likelihood) this.lattices.see(latticeKey(asked), this.pixels, { q, seen: this.seen });
   }
 
   hear({ key, kind, ...answer }) {
-    if (!this.data) return;
+    const wanted = this.seen ? "completion" : "guess";
+    if (!this.data || (kind !== wanted && ["completion", "guess"].includes(kind))) return; // it was asked before a turn
     if (kind === "classes") {
       this.bayes[key] = answer;
       if (this.choices && this.note) this.showTen(this.pixels && numbers(this.pixels));
       return;
     }
-    if (kind === "guess") this.guesses[key] = answer;
+    if (kind === wanted) this.guesses[key] = answer;
     else {
       const { coordinates } = latticeAxis(answer.size);
       const along = (coordinate) => alongLattice(coordinate, answer.size);
@@ -130,7 +146,7 @@ export class Draw {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();
       if (kind === "guess" && of.encoder) this.panels[side]?.showEvidence(answer);
-      else if (kind === "guess") this.showSide(side, this.pixels && numbers(this.pixels));
+      else if (kind === wanted) this.showSide(side, this.pixels && numbers(this.pixels));
     }
   }
 
@@ -210,14 +226,26 @@ export class Draw {
   }
 
   changed() {
-    this.pixels = this.pad.form();
-    this.text = this.pixels ? toBase64(this.pixels) : "";
-    if (!this.pixels) {
+    this.seen = null;
+    if (this.data?.complete) {
+      const frame = this.pad.frame();
+      this.seen = seenOf(frame);
+      this.pixels = frame.map((level, i) => level * this.seen[i]);
+    } else {
+      this.pixels = this.pad.form();
+    }
+    this.text = this.drawn ? toBase64(this.pixels) : "";
+    if (!this.drawn) {
       this.forget();
       this.forgetAnswers();
     }
     if (this.data) this.show();
     probe.frames += 1;
+  }
+
+  // Whether there is anything on the pad.
+  get drawn() {
+    return Boolean(this.pixels?.some(Boolean));
   }
 
   // Whether the server's answer is about this drawing.
@@ -227,9 +255,12 @@ export class Draw {
 
   show() {
     if (!this.data) return;
-    if (this.pixels) drawPixels(this.form, numbers(this.pixels));
+    if (this.seen) drawSeen(this.form, numbers(this.pixels), this.seen);
+    else if (this.pixels) drawPixels(this.form, numbers(this.pixels));
     else blank(this.form);
     this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
+    this.form.canvas.classList.toggle("latent-partly", Boolean(this.seen));
+    if (!this.seen) blank(this.pad.ghost);
     const x = this.pixels && numbers(this.pixels);
     for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
     if (this.choices && this.note && this.data.style) this.showTen(x);
@@ -240,28 +271,35 @@ export class Draw {
     const { bank, encoder, label, radius, sheet, likelihood } = asked;
     const guess = likelihood && this.guesses[latticeKey(asked)];
     this.found[side] = x && this.codeOf(asked, x, guess);
-    this.see(asked, encoder ? this.found[side]?.q : null);
+    this.see(asked, encoder && !this.seen ? this.found[side]?.q : null);
     const found = this.found[side];
-    if (found) {
+    if (found && !this.seen) {
       this.trails[side].push(found.code);
       if (this.trails[side].length > TRAIL) this.trails[side].shift();
     }
     this.charts[side].request();
     const panel = this.panels[side];
     if (!panel) return;
-    if (found)
+    if (this.seen && likelihood && found) {
+      panel.showCompletion(guess);
+      const { color } = getComputedStyle(this.pad.ghost.canvas);
+      drawUnseen(this.pad.ghost, guess.expected, this.seen, color.match(/\d+/g).map(Number));
+    } else if (found)
       panel.show(this.banks[bank], found, x, {
         decimals: this.charts[side].decimals(),
         label,
         radius,
         sheet: this.banks[sheet],
         evidence: likelihood && (guess ?? { logPx: null, elbo: null }),
+        hint: this.seen ? "It has no p(x), and takes what is not drawn for paper." : "",
       });
-    else panel.empty(x && "finding its code …");
+    else panel.empty(this.drawn && "finding its code …");
   }
 
   // The code and q of the drawing: the encoder's, or those of the posterior's best mode, or what the server says.
   codeOf({ encoder, label, likelihood, code, q }, x, guess) {
+    if (this.seen && likelihood) return guess ? { code: guess.code, q: null } : null;
+    if (this.seen && !this.drawn) return null;
     if (encoder) return this.encoders[encoder].see(x).encode(label);
     if (likelihood) return guess ? { code: guess.q.mean, q: guess.q } : null;
     return this.answered && code ? { code, q } : null;
@@ -273,8 +311,9 @@ export class Draw {
     if (!likelihood) return this.answered ? this.data.classes : null;
     const known = this.bayes[latticeKey({ ...this.data.style, label: null })];
     if (!known) return null;
-    if (encoder) this.encoders[encoder].see(x);
-    const codes = encoder
+    const fromEncoder = encoder && !this.seen;
+    if (fromEncoder) this.encoders[encoder].see(x);
+    const codes = fromEncoder
       ? this.banks[bank].classes.map((_, label) => this.encoders[encoder].encode(label).code)
       : known.codes;
     return { probabilities: softmax(known.logPx), codes };
@@ -287,7 +326,8 @@ export class Draw {
     root.classList.toggle("latent-stale", Boolean(x) && !known);
     this.note.textContent = this.explained(x, known);
     if (x && !known) return; // what is shown belongs to the drawing before, and is pale
-    const asked = known && (this.asked ?? known.probabilities.indexOf(Math.max(...known.probabilities)));
+    const likeliest = known && this.drawn ? known.probabilities.indexOf(Math.max(...known.probabilities)) : null;
+    const asked = known && (this.asked ?? likeliest);
     const names = this.banks[this.data.style.bank].classes;
     this.choices.forEach(({ button, context, caption, bar }, label) => {
       button.hidden = label >= names.length;
@@ -301,7 +341,7 @@ export class Draw {
       if (!known) blank(context);
     });
     if (!known) return void (this.due = []);
-    this.style = known.codes[asked];
+    this.styles = this.seen ? known.codes : names.map(() => known.codes[asked]);
     this.due = [...this.due, ...names.keys()].filter((label, i, all) => all.indexOf(label) === i);
     this.paintTen();
   }
@@ -311,7 +351,7 @@ export class Draw {
     const deadline = performance.now() + TEN_MS;
     while (this.due.length && performance.now() < deadline) {
       const label = this.due.shift();
-      drawPixels(this.choices[label].context, this.banks[this.data.style.bank].decode(this.style, label));
+      drawPixels(this.choices[label].context, this.banks[this.data.style.bank].decode(this.styles[label], label));
     }
     if (!this.due.length || this.painting) return;
     this.painting = true;
@@ -324,6 +364,8 @@ export class Draw {
   explained(x, known) {
     if (!x) return "Told the class, this model keeps the style.";
     if (!known) return "Finding the class …";
+    if (this.seen)
+      return "p(y | seen) by Bayes' rule. Each digit is the one of its class that agrees best with what is seen.";
     if (this.asked !== null) return "You say which class it is. Click it again to leave that to Bayes' rule.";
     return "p(y | x) by Bayes' rule, from log p(x | y) of every class. If it is another class, click that one.";
   }
@@ -340,10 +382,13 @@ export class Draw {
     const heat = likelihood && this.pixels && this.heats[latticeKey(this.data.sides[side])];
     view.stage.classList.toggle("latent-faded", Boolean(heat));
     const colours = theme();
-    if (found) drawTrail(context, view, this.trails[side], colours.ink);
+    if (found && !this.seen) drawTrail(context, view, this.trails[side], colours.ink);
     if (found?.q) drawEllipses(context, view, found.q, colours);
     if (heat) this.paintHeat(heat, this.guesses[latticeKey(this.data.sides[side])], context, view);
     if (!found) return;
+    if (this.seen && heat) {
+      for (const z of this.guesses[latticeKey(this.data.sides[side])].places) drawDot(context, view, z, SMALL_DOT);
+    }
     if (heat && found.q) drawEllipses(context, view, found.q, colours, { bare: true });
     drawAim(context, view, found);
     drawTowards(context, view, found.code);

@@ -1,5 +1,5 @@
 // Below a map: the drawing decoded from its code, where the code lies, and the nearest test images over their own decoded
-// images.
+// images; or, of a drawing that is to be completed, what is expected of it, and what else it may become.
 
 import { element } from "../base/dom.js";
 import { plural, shortNumber, shortPoint } from "../base/format.js";
@@ -22,6 +22,23 @@ export class DrawnPanel {
     this.empty("");
   }
 
+  // completion: what `LatticeWork` says of a drawing of which not all is seen
+  showCompletion({ logPx, expected, samples }) {
+    this.root.classList.remove("latent-vacant");
+    this.facts.hidden = true;
+    this.completed.hidden = false;
+    this.hint.textContent = "";
+    this.shown = [];
+    drawPixels(this.context, expected);
+    this.seenEvidence.textContent = ` of what is seen: ${shortNumber(logPx, 1)} nats`;
+    this.columns.forEach(({ image, decoded, caption }, rank) => {
+      image.canvas.hidden = false;
+      [image, decoded].forEach((context, row) => drawPixels(context, samples[rank + row * NEIGHBOURS]));
+      caption.textContent = "\u00a0";
+      image.canvas.title = decoded.canvas.title = "drawn from p(x | seen)";
+    });
+  }
+
   // What does not change stays, so that its explanation can be read while the pen moves.
   buildLines() {
     this.hint = element("div", "", this.said);
@@ -38,19 +55,25 @@ export class DrawnPanel {
     this.near = element("div", "", this.facts);
     this.count = element("span", "", this.near);
     this.nearTerm = term("codes near", this.near);
+    this.completed = element("div", "", this.said);
+    element("div", "", this.completed, { textContent: "What to expect, and eight draws" });
+    const seen = element("div", "", this.completed);
+    term("log p(x)", seen);
+    this.seenEvidence = element("span", "", seen);
     this.lonely = element("div", "latent-warning", this.facts);
     extrapolated(this.lonely);
   }
 
-  show(bank, { code, q }, x, { decimals, label, radius, sheet, evidence }) {
+  show(bank, { code, q }, x, { decimals, label, radius, sheet, evidence, hint }) {
     this.root.classList.remove("latent-vacant");
     const decoded = bank.decode(code, label).slice();
     drawPixels(this.context, decoded);
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
-    this.hint.textContent = "";
+    this.hint.textContent = hint;
     this.facts.hidden = false;
+    this.completed.hidden = true;
     this.at.textContent = shortPoint(code, decimals);
     this.spread.parentElement.hidden = !spread;
     this.spread.textContent = spread ? ` (${spread.join(", ")})` : "";
@@ -90,7 +113,7 @@ export class DrawnPanel {
     this.root.classList.add("latent-vacant");
     this.shown = [];
     blank(this.context);
-    this.facts.hidden = true;
+    this.facts.hidden = this.completed.hidden = true;
     this.hint.textContent = words || "";
     for (const { image, decoded, caption } of this.columns) {
       blank(image);

@@ -1,7 +1,7 @@
 // A pad to draw on with mouse, finger or pen: strokes with undo and clear, and what they show in MNIST's form.
 
 import { cleared, element } from "../base/dom.js";
-import { SIDE } from "../base/images.js";
+import { imageCanvas, SIDE } from "../base/images.js";
 import { BOX, inkBox, mnistForm } from "../model/mnist_form.js";
 
 const PAD = 280;
@@ -32,6 +32,7 @@ export class Pad {
     this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw here" });
     this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
     this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });
+    this.ghost = imageCanvas(this.root, "latent-ghost latent-exact-ink"); // lies over the drawing
     this.listen();
     this.paint();
   }
@@ -145,6 +146,21 @@ export class Pad {
     const ink = new Uint8Array(PAD * PAD);
     for (let i = 0; i < ink.length; i++) ink[i] = data[4 * i + 3];
     return mnistForm(ink, PAD, PAD);
+  }
+
+  // The drawing as it lies on the pad, 784 grey levels: no drawing is nothing but paper.
+  frame() {
+    const frame = new Uint8Array(SIDE * SIDE);
+    if (!this.items.length) return frame;
+    if (this.items.length === 1 && this.items[0].form) return this.items[0].form;
+    this.draw(this.inkContext, SHOWN_PEN);
+    const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
+    const sums = new Float64Array(SIDE * SIDE);
+    const step = PAD / SIDE;
+    for (let i = 0; i < PAD * PAD; i++) {
+      sums[Math.floor(i / PAD / step) * SIDE + Math.floor((i % PAD) / step)] += data[4 * i + 3];
+    }
+    return frame.map((_, i) => Math.round(sums[i] / step ** 2));
   }
 
   // The pen that is PEN wide once the drawing is fitted in its box.
