@@ -37,8 +37,8 @@ SHIPPED = Path(__file__).parent.parent / stored_checkpoint.FOLDER
 SHIPPED_MODELS = ("ae", "vae", "cvae")
 
 
-def make(run_id="one", **settings):
-    config = TrainConfig(**settings)
+def make(run_id="one", network="small", **settings):
+    config = TrainConfig(network=network, **settings)
     model = build(config)
     codes = torch.randn(12, config.latent_dim, generator=torch.Generator().manual_seed(0))
     record = {"run_id": run_id, "config": config.to_dict(), "history": [], "test": {}}
@@ -248,6 +248,7 @@ def test_each_figure_that_is_shown_is_a_number_and_the_hardest_are_images(path, 
 
 
 def test_a_record_with_the_names_of_before_reads_as_one_with_those_of_now(path):
+    checkpoint.write(path, make(network="tutorial"))
     before = {"gap_family_nats": 1.0, "gap_amortisation_nats_se": 2.0, "code_fine_bits": 3.0, "judge_accuracy": 0.5}
     rewrite(path, lambda record: (record["config"].update(network="seed"), record["test"].update(before)))
     found = checkpoint.read(path)
@@ -413,7 +414,7 @@ def pair(tmp_path_factory):
     record = json.loads((SHIPPED / "vae-best.json").read_text(encoding="utf-8"))
     record["test"]["hardest"], record["history"] = [3, 1], record["history"][:2]
     config = dataclasses.replace(TrainConfig.from_dict(record["config"]), network="small")
-    made = make(network="small", **{key: record["config"][key] for key in ("likelihood", "objective", "epochs")})
+    made = make(**{key: record["config"][key] for key in ("likelihood", "objective", "epochs")})
     checkpoint.write(path, dataclasses.replace(made, record=record | {"config": config.to_dict()}))
     return path
 
@@ -492,7 +493,7 @@ def test_killed_while_writing_the_old_pair_or_the_new_one_is_whole(path, monkeyp
     found = checkpoint.read(path)
     seed = {"one": 0, "two": 5}[found.record["run_id"]]
     assert found.config.seed == seed
-    assert torch.equal(found.model.decoder[0].weight, build(TrainConfig(seed=seed)).decoder[0].weight)
+    assert torch.equal(found.model.decoder[0].weight, make(seed=seed).model.decoder[0].weight)
     checkpoint.write(path, make(run_id="three"))
     assert checkpoint.read(path).record["run_id"] == "three"
 
