@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -105,6 +106,20 @@ def visit(page, address, *charts):
         page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
         if chart.startswith("map_"):  # on a server that has just started, what is pinned on it comes later
             page.wait_for_selector(f".st-key-{chart.replace('map', 'decoded')}")
+    ready(page)
+
+
+def go_to(page, name):
+    """Go to another page of the app by its link, as a visitor does, which loads nothing anew."""
+    page.get_by_role("link", name=name.title(), exact=True).click()
+    arrive(page, name)
+
+
+def arrive(page, name):
+    """Wait until a page of the app is there, and its charts can be touched."""
+    page.wait_for_url(lambda url: urlsplit(url).path.strip("/") == ("" if name == "maps" else name))
+    for chart in CHARTS[name]:
+        page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
     ready(page)
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from vae.images.sources import load_test_split
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
+MODELS = {"left": "ae", "right": "vae"}  # of Maps, where a link asks for no others
 PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map", "draw": "draw_left"}
 
 
@@ -41,28 +43,32 @@ def pick(page, chart, side, across, up):
     return z
 
 
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_a_click_on_the_empty_plane_shows_what_torch_decodes_there(page, address, side):
+def test_a_click_on_the_empty_plane_of_either_map_shows_what_torch_decodes_there(page, address):
     visit(page, address, "map_left", "map_right")
-    aimed = pick(page, f"map_{side}", side, 0.06, 0.93)
-    z = pinned(page, side)
-    assert math.dist(z, aimed) < 0.02 * max(1, math.hypot(*aimed))
-    model = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side]).model
-    assert (picture(page, side) == decode.at(model, np.array([z]))[0]).all()
+    for side, name in MODELS.items():
+        aimed = pick(page, f"map_{side}", side, 0.06, 0.93)
+        z = pinned(page, side)
+        assert math.dist(z, aimed) < 0.02 * max(1, math.hypot(*aimed))
+        model = read(ROOT / "checkpoints" / name).model
+        assert (picture(page, side) == decode.at(model, np.array([z]))[0]).all(), side
 
 
-@pytest.mark.parametrize("name", ["ae", "vae", "cvae", "vae-best", "cvae-best"])
-def test_the_browser_decodes_as_torch_does(page, address, name):
-    visit(page, f"{address}/?left={name}", "map_left", "map_right")
-    model = read(ROOT / "checkpoints" / name).model
+@pytest.mark.parametrize("names", [("ae", "vae", "cvae"), ("vae-best", "cvae-best")])
+def test_the_browser_decodes_as_torch_does(page, address, names):
+    sides = ("left", "right", "middle")[: len(names)]
+    query = "&".join(f"{side}={name}" for side, name in zip(sides, names, strict=True))
+    visit(page, f"{address}/?{query}", *(f"map_{side}" for side in sides))
     z = np.random.default_rng(0).uniform(-3, 3, size=(8, 2))
     script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p, 7))))"
-    banks = page.evaluate("latentExplorer.bankIds()")  # of both maps, in the order in which they came
-    drawn = np.array(page.evaluate(script, [next(id for id in banks if id.startswith(f"{name}-")), z.tolist()]))
-    with torch.inference_mode():
-        labels = torch.full((8,), 7) if model.conditional else None
-        decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
-    assert np.abs(drawn - decoded).max() < 5e-3
+    banks = page.evaluate("latentExplorer.bankIds()")  # of all maps, in the order in which they came
+    for name in names:
+        (bank,) = (id for id in banks if re.fullmatch(rf"{name}-[0-9a-f]+", id))
+        drawn = np.array(page.evaluate(script, [bank, z.tolist()]))
+        model = read(ROOT / "checkpoints" / name).model
+        with torch.inference_mode():
+            labels = torch.full((8,), 7) if model.conditional else None
+            decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
+        assert np.abs(drawn - decoded).max() < 5e-3, name
 
 
 def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(page, address):
@@ -86,10 +92,13 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
 
 
 @pytest.mark.fault("the digit followed the pointer, while the words beside it were the pinned point's")
-@pytest.mark.parametrize("side", ["left", "right"])
-def test_while_hovering_each_picture_stands_beside_its_own_words(page, address, side):
+def test_while_hovering_each_picture_stands_beside_its_own_words(page, address):
     visit(page, address, "map_left", "map_right")
-    model = read(ROOT / "checkpoints" / {"left": "ae", "right": "vae"}[side]).model
+    for side, name in MODELS.items():
+        assert_hovering_moves_no_panel(page, side, read(ROOT / "checkpoints" / name).model)
+
+
+def assert_hovering_moves_no_panel(page, side, model):
     words = f".st-key-decoded_{side}, .st-key-near_{side}"
 
     def panel():
@@ -147,12 +156,16 @@ def middle(page, chart):
 
 
 @pytest.mark.fault("each change of the window's size zoomed the maps out for good")
-@pytest.mark.parametrize("zoomed", [False, True])
-def test_a_map_shows_the_same_after_the_window_or_a_third_map_took_its_room(page, address, zoomed):
+def test_a_map_zoomed_or_not_shows_the_same_after_the_window_or_a_third_map_took_its_room(page, address):
     visit(page, address, "map_left", "map_right")
     home = ranges(page, "map_left"), ranges(page, "map_right")
-    if zoomed:
-        zoom(page)
+    assert_room_changes_no_view(page, home)
+    zoom(page)
+    assert_room_changes_no_view(page, home)
+
+
+def assert_room_changes_no_view(page, home):
+    """Neither of any window nor of a third map; a double-click then goes home, which is where this ends."""
     before = ranges(page, "map_left"), ranges(page, "map_right")
     for width, height in ((900, 900), (390, 844), (844, 390)):
         resized(page, width, height)
@@ -394,7 +407,7 @@ def test_a_double_click_goes_home_and_moves_no_pin_and_a_drag_is_no_pick(page, a
     assert page.evaluate("latentExplorer.picks") == 1
 
 
-def test_keys_do_what_the_pointer_does(page, address):
+def test_keys_do_what_the_pointer_does_until_it_takes_over_on_the_other_map(page, address):
     visit(page, address, "map_left", "map_right")
     before = pinned(page, "right")
     page.locator(".st-key-map_right .latent-stage").focus()
@@ -405,10 +418,6 @@ def test_keys_do_what_the_pointer_does(page, address):
     settle(page, "(z) => Number(document.querySelector('.st-key-z1_right input').value) !== z", before[0])
     model = read(ROOT / "checkpoints" / "vae").model
     assert (picture(page, "right") == decode.at(model, np.array([pinned(page, "right")]))[0]).all()
-
-
-def test_the_pointer_takes_over_from_the_keys_on_the_other_map(page, address):
-    visit(page, address, "map_left", "map_right")
     page.locator(".st-key-map_left .latent-stage").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.st-key-map_left .latent-lens')?.textContent.startsWith('z')")
@@ -440,10 +449,10 @@ def grey(model, z, label=None):
     return decode.grey_levels(pixels)[0].astype(int)
 
 
-def test_the_frames_of_a_film_are_reached_by_keys(page, address):
+def test_a_film_is_reached_by_keys_played_decoded_where_it_stands_and_downloaded(page, address):
     visit(page, f"{address}/interpolate", "path_left", "path_right")
     page.get_by_role("group", name="Film of VAE").locator("figure[tabindex='0']").focus()
-    scrubber = page.get_by_label("Place on the path")
+    scrubber = page.get_by_label("Place on the path, from A to B")
     for key, place_of in (
         ("Home", lambda before: 0),
         ("ArrowRight", lambda before: before + 0.1),
@@ -456,6 +465,22 @@ def test_the_frames_of_a_film_are_reached_by_keys(page, address):
     assert focused[0] == "button"
     assert focused[1].startswith("100 % of the way, ")
     assert page.locator(".latent-strip figure[tabindex='0']").count() == 2
+    page.get_by_label("Play").click()
+    page.wait_for_function("document.querySelector('.latent-controls input').value < 0.5")
+    page.wait_for_function("document.querySelector('.latent-controls input').value > 0.7")
+    page.get_by_label("Pause").click()
+    scrubber.fill("0.25")
+    vae = read(ROOT / "checkpoints" / "vae")
+    path = points.path("line", *(tuple(vae.codes[index].tolist()) for index in (2, 7)))
+    shown = canvas_pixels(page, ".latent-bar > canvas:last-child")
+    assert np.abs(shown - grey(vae.model, path[len(path) // 4])).max() <= 3
+    open_files(page)
+    content, name = download(page, "line_gif_path_right")
+    assert name == "vae-line.gif"
+    film = Image.open(io.BytesIO(content))
+    assert film.format == "GIF"
+    assert film.n_frames > 50
+    assert film.size == (168, 168)
 
 
 def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):
@@ -486,30 +511,6 @@ def test_a_dragged_end_moves_the_path_and_its_frames_are_decoded(page, address):
     assert np.abs(first - grey(vae.model, moved)).max() <= 3
     last = canvas_pixels(page, ".latent-strip:nth-child(1) figure:last-child canvas")
     assert np.abs(last - grey(ae.model, ae.codes[7].tolist())).max() <= 3
-
-
-def test_the_player_plays_and_the_scrubber_decodes_where_it_stands(page, address):
-    visit(page, f"{address}/interpolate", "path_left", "path_right")
-    scrubber = page.get_by_label("Place on the path, from A to B")
-    page.get_by_label("Play").click()
-    page.wait_for_function("document.querySelector('.latent-controls input').value > 0.7")
-    page.get_by_label("Pause").click()
-    scrubber.fill("0.25")
-    vae = read(ROOT / "checkpoints" / "vae")
-    path = points.path("line", *(tuple(vae.codes[index].tolist()) for index in (2, 7)))
-    shown = canvas_pixels(page, ".latent-bar > canvas:last-child")
-    assert np.abs(shown - grey(vae.model, path[len(path) // 4])).max() <= 3
-
-
-def test_the_path_downloads_as_a_gif(page, address):
-    visit(page, f"{address}/interpolate", "path_left", "path_right")
-    open_files(page)
-    content, name = download(page, "line_gif_path_right")
-    assert name == "vae-line.gif"
-    film = Image.open(io.BytesIO(content))
-    assert film.format == "GIF"
-    assert film.n_frames > 50
-    assert film.size == (168, 168)
 
 
 def test_a_style_is_shown_in_all_ten_classes_and_morphs(page, address):

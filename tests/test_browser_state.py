@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from chromium import CHARTS, ROOT, Held, app, place, ready, settle, visit, wait_until
+from chromium import CHARTS, ROOT, Held, app, arrive, go_to, place, ready, settle, visit, wait_until
 
 from explorer.extent import extent
 from explorer.state import from_query
@@ -77,18 +77,6 @@ def circuit(names):
         else:
             way.append(trail.pop())
     return way[::-1]
-
-
-def go_to(page, name):
-    page.get_by_role("link", name=name.title(), exact=True).click()
-    arrive(page, name)
-
-
-def arrive(page, name):
-    page.wait_for_url(lambda url: urlsplit(url).path.strip("/") == ("" if name == "maps" else name))
-    for chart in CHARTS[name]:
-        page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
-    ready(page)
 
 
 @pytest.mark.fault("a chooser, toggle or field showed something else than the state after a change of the page")
@@ -227,31 +215,49 @@ def test_a_page_whose_session_the_server_has_forgotten_goes_on(page, tmp_path):
         assert "does not exist anymore" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+TYPED = {  # into a field of a page, and the number that is meant; None where there is none
+    ("maps", ".st-key-z1_right input"): {
+        "1,5": "1.5",
+        "−0.25": "-0.25",
+        "": None,
+        "abc": None,
+        "0x10": None,
+        "1e2": "100",
+        "1e13": None,
+    },
+    ("interpolate", ".st-key-image_a input"): {
+        "12": "12",
+        "1,234": "1234",
+        "1.5": None,
+        "-3": None,
+        "1e9": None,
+        "": None,
+        "0x1f": None,
+    },
+    ("train", ".st-key-train_learning_rate input"): {
+        "0,002": "0.002",
+        "": None,
+        "0": None,
+        "five": None,
+        "1e-3": "0.001",
+    },
+    ("replay", ".latent-panel.right input"): {"1,5": "1.5", "": None, "abc": None, "1e13": None, "−2": "-2"},
+}
+
+
 @pytest.mark.fault("a number field made another number of what was typed")
-@pytest.mark.parametrize(
-    ("path", "field", "typed"),
-    [
-        (
-            "",
-            "z1_right",
-            {"1,5": "1.5", "−0.25": "-0.25", "": None, "abc": None, "0x10": None, "1e2": "100", "1e13": None},
-        ),
-        (
-            "interpolate",
-            "image_a",
-            {"12": "12", "1,234": "1234", "1.5": None, "-3": None, "1e9": None, "": None, "0x1f": None},
-        ),
-        ("train", "train_learning_rate", {"0,002": "0.002", "": None, "0": None, "five": None, "1e-3": "0.001"}),
-        ("replay", "", {"1,5": "1.5", "": None, "abc": None, "1e13": None, "−2": "-2"}),
-    ],
-)
-def test_a_number_field_takes_what_is_meant_or_keeps_its_value_and_says_which(page, address, path, field, typed):
-    visit(page, f"{address}/{path}", *CHARTS[path or "maps"])
-    if path == "train":
-        page.get_by_text("More", exact=True).click()
-    if path == "replay":
-        page.wait_for_selector(".latent-replay:not(.latent-waiting)")
-    input = page.locator(f".st-key-{field} input" if field else ".latent-panel.right input").first
+def test_a_number_field_of_any_page_takes_what_is_meant_or_keeps_its_value_and_says_which(page, address):
+    visit(page, address, *CHARTS["maps"])
+    for (name, field), typed in TYPED.items():
+        go_to(page, name)
+        if name == "train":
+            page.get_by_text("More", exact=True).click()
+        if name == "replay":
+            page.wait_for_selector(".latent-replay:not(.latent-waiting)")
+        assert_takes(page, page.locator(field).first, typed)
+
+
+def assert_takes(page, input, typed):
     for text, taken in typed.items():
         before = input.input_value()
         input.fill(text)
