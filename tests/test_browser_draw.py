@@ -58,7 +58,7 @@ def in_the_address(page):
     return own_image.as_image(state.unpacked(query["drawing"]))
 
 
-def test_the_drawings_form_is_pythons(page, address):
+def test_the_form_of_a_drawing_and_of_any_ink_is_pythons(page, address):
     visit_draw(page, address)
     stroke(page, ONE)
     stroke(page, [(100, 242), (170, 244)])
@@ -72,10 +72,6 @@ def test_the_drawings_form_is_pythons(page, address):
     assert np.abs(form(page) - expected).max() <= 1
     assert (in_the_address(page) == form(page)).all()
     assert 50 < expected.sum() / 255 < 130  # as much ink as an MNIST image has
-
-
-def test_the_browsers_form_is_pythons_for_any_ink(page, address):
-    visit_draw(page, address)
     rng = np.random.default_rng(0)
     for height, width in [(28, 28), (40, 13), (9, 120), (77, 50), (5, 3)]:
         image = np.where(rng.random((height, width)) < 0.3, rng.integers(1, 256, (height, width)), 0).astype(np.uint8)
@@ -85,11 +81,31 @@ def test_the_browsers_form_is_pythons_for_any_ink(page, address):
         assert np.abs(np.array(shown).reshape(28, 28) - place(fit(crop(image / 255)))).max() <= 1
 
 
-@pytest.mark.parametrize(("digit", "points"), [(1, ONE), (0, ZERO)])
-def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points):
+def test_a_drawn_digit_is_read_and_shown_in_all_ten_and_a_click_asks_for_another(page, address):
     visit_draw(page, address)
-    stroke(page, points)
+    stroke(page, ONE)
     answered(page)
+    assert_read_and_shown(page, 1)
+    page.get_by_role("button", name="Clear").click()
+    settle(page, "!location.search.includes('drawing=')")
+    stroke(page, ZERO)
+    answered(page)
+    assert_read_and_shown(page, 0)
+
+    page.locator(".latent-choice").nth(6).click()
+    settle(page, "location.search.includes('label_drawing=6')")
+    assert page.locator(".latent-choice").nth(6).get_attribute("aria-pressed") == "true"
+    style = read(ROOT / "checkpoints" / "cvae")
+    z = own_image.own_code(style, in_the_address(page), 6).code
+    page.wait_for_timeout(300)
+    shown = canvas_pixels(page, ".latent-choice:nth-child(6) canvas").astype(int)
+    assert np.abs(shown - decode.at(style.model, np.array([z]), 5)[0]).max() <= 3
+    page.locator(".latent-choice").nth(6).click()  # and another click leaves it to Bayes
+    settle(page, "!location.search.includes('label_drawing')")
+    assert page.locator(".latent-choice").nth(0).get_attribute("aria-pressed") == "true"
+
+
+def assert_read_and_shown(page, digit):
     drawn = in_the_address(page)
     pressed = page.locator(".latent-choice[aria-pressed=true]")
     assert pressed.get_attribute("aria-label").startswith(f"{digit}, with probability")
@@ -108,23 +124,6 @@ def test_a_drawn_digit_is_read_and_shown_in_all_ten(page, address, digit, points
     for asked in range(10):
         shown = canvas_pixels(page, f".latent-choice:nth-child({asked + 1}) canvas").astype(int)
         assert np.abs(shown - decode.at(style.model, np.array([codes[digit]]), asked)[0]).max() <= 3
-
-
-def test_a_click_on_a_class_asks_for_it_and_another_leaves_it_to_bayes(page, address):
-    visit_draw(page, address)
-    stroke(page, ZERO)
-    answered(page)
-    page.locator(".latent-choice").nth(6).click()
-    settle(page, "location.search.includes('label_drawing=6')")
-    assert page.locator(".latent-choice").nth(6).get_attribute("aria-pressed") == "true"
-    style = read(ROOT / "checkpoints" / "cvae")
-    z = own_image.own_code(style, in_the_address(page), 6).code
-    page.wait_for_timeout(300)
-    shown = canvas_pixels(page, ".latent-choice:nth-child(6) canvas").astype(int)
-    assert np.abs(shown - decode.at(style.model, np.array([z]), 5)[0]).max() <= 3
-    page.locator(".latent-choice").nth(6).click()
-    settle(page, "!location.search.includes('label_drawing')")
-    assert page.locator(".latent-choice").nth(0).get_attribute("aria-pressed") == "true"
 
 
 def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
@@ -187,36 +186,25 @@ def test_a_finger_draws_too(browser, address):
         assert form(page).any()
 
 
-def test_a_link_reopens_the_drawing(page, address):
+def test_the_browsers_encoders_are_torchs(page, address, mnist):
     visit_draw(page, address)
-    stroke(page, ZERO)
-    answered(page)
-    before, url = form(page), page.url
-    assert len(url) < 1000
-    visit_draw(page, url.split("/draw")[0], url.split("/draw")[1])
-    answered(page)
-    assert (form(page) == before).all()
-
-
-@pytest.mark.parametrize("name", ["ae", "vae", "cvae"])
-def test_the_browsers_encoder_is_torchs(page, address, mnist, name):
-    visit_draw(page, address, f"?left={name}")
-    checkpoint = read(ROOT / "checkpoints" / name)
     x = to_pixels(mnist.test_images[:40])
     find = "(name) => latentExplorer.bankIds().find((id) => id.startsWith(name + '-') && id.endsWith('-encoder'))"
-    bank = page.evaluate(find, name)
     script = """([id, x]) => latentExplorer.bankOf(id).then(
         (bank) => x.map((pixels) => latentExplorer.encode(bank, pixels, 7).code))"""
-    shown = torch.tensor(page.evaluate(script, [bank, x.flatten(1).tolist()]))
-    codes = checkpoint.model.encode(x, torch.full((40,), 7))
-    assert ((shown - codes).abs() < 5e-3 * checkpoint.codes.std(dim=0)).all()
+    for name in ("ae", "vae", "cvae"):  # of both maps and of the ten classes
+        checkpoint = read(ROOT / "checkpoints" / name)
+        shown = torch.tensor(page.evaluate(script, [page.evaluate(find, name), x.flatten(1).tolist()]))
+        codes = checkpoint.model.encode(x, torch.full((40,), 7))
+        assert ((shown - codes).abs() < 5e-3 * checkpoint.codes.std(dim=0)).all(), name
 
 
-def test_it_goes_to_bound_and_to_a_path(page, address, mnist):
+def test_it_goes_to_a_path_and_by_a_link_reopened_to_bound(page, address, mnist):
     visit_draw(page, address)
     stroke(page, ZERO)
     answered(page)
-    drawn, url = in_the_address(page), page.url
+    drawn, url, before = in_the_address(page), page.url, form(page)
+    assert len(url) < 1000
     page.get_by_role("button", name="Path B").click()
     page.wait_for_url("**/interpolate**")
     ready(page)
@@ -224,6 +212,8 @@ def test_it_goes_to_bound_and_to_a_path(page, address, mnist):
     z = own_image.own_code(read(ROOT / "checkpoints" / "ae"), drawn).code
     assert (float(query["b1_left"]), float(query["b2_left"])) == pytest.approx(z, abs=1e-3)
     visit_draw(page, url.split("/draw")[0], url.split("/draw")[1])
+    answered(page)
+    assert (form(page) == before).all()
     page.get_by_role("button", name="Bound").click()
     page.wait_for_selector(".latent-drawn figure:nth-child(8)")
     assert "your drawing" in page.locator(".st-key-bound_images").inner_text()
