@@ -72,11 +72,17 @@ def test_the_svg_has_a_circle_for_each_code_where_the_zoomed_map_has_it(page, ad
     assert set(ticks) <= set(said)
 
 
-@pytest.mark.parametrize(("scheme", "paper"), [("light", (255, 255, 255)), ("dark", (17, 19, 23))])
-def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper(new_tab, address, scheme, paper):
-    page = new_tab(color_scheme=scheme)
+def test_the_png_is_the_picture_twice_as_fine_on_the_pages_own_paper_light_or_dark(page, address):
     visit(page, address, "map_left", "map_right")
     open_files(page)
+    assert_png_is_the_picture(page, "light", (255, 255, 255))
+    page.emulate_media(color_scheme="dark")
+    settle(page, "getComputedStyle(document.querySelector('.stApp')).backgroundColor === 'rgb(17, 19, 23)'")
+    page.locator("[class*='st-key-png_map_left']").wait_for()
+    assert_png_is_the_picture(page, "dark", (17, 19, 23))
+
+
+def assert_png_is_the_picture(page, scheme, paper):
     content, name = download(page, "png_map_left")
     box = page.locator(".st-key-map_left .js-plotly-plot").bounding_box()
     assert name == "ae-map.png"
@@ -338,13 +344,13 @@ def test_the_files_paths_are_the_apps_and_follow_test_images_and_play(alone):
     page.wait_for_function("(t) => document.querySelector('.latent-range').value !== t", arg=started)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_file_has_a_light_and_a_dark_side_and_fits_a_telephone(browser, tmp_path, scheme):
+def test_the_file_has_a_light_and_a_dark_side_and_fits_a_telephone(browser, tmp_path):
     (tmp_path / "explorer.html").write_bytes(html_file(left="ae", right="vae")[0])
-    with browser.new_context(viewport={"width": 390, "height": 800}, color_scheme=scheme, offline=True) as context:
+    with browser.new_context(viewport={"width": 390, "height": 800}, offline=True) as context:
         page = context.new_page()
         page.goto((tmp_path / "explorer.html").as_uri())
         page.wait_for_selector(".st-key-map_left .latent-layers", state="attached")
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 19, 23)"}[scheme]
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for scheme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(17, 19, 23)")):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("(paper) => getComputedStyle(document.body).backgroundColor === paper", arg=paper)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
