@@ -130,7 +130,7 @@ def test_no_peak_is_missed_that_is_far_narrower_than_the_first_grid(d, device, g
 
 
 class Folded(LinearGaussian):
-    """A linear model but for z1 > 0, where it turns back, 300 times as steep, and soon stays where no image is.
+    """A linear model but for z1 > 0, where it turns back, 150 times as steep, and soon stays where no image is.
 
     An image of z1 < 0 has another place there, too narrow to be seen on a grid of the first steps.
     """
@@ -139,7 +139,7 @@ class Folded(LinearGaussian):
         super().__init__(torch.diag(torch.tensor([10.0, 5000.0], device=device)))  # z1: 3 sigma to 1
 
     def bend(self, z1):
-        return torch.where(z1 > 0, (-300 * z1).clamp(min=-30), z1)
+        return torch.where(z1 > 0, (-150 * z1).clamp(min=-30), z1)
 
     def likelihood(self, z, y=None):
         return super().likelihood(torch.stack([self.bend(z[:, 0]), z[:, 1]], 1))
