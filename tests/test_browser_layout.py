@@ -40,7 +40,7 @@ def test_the_maps_of_every_page_fill_any_window_and_nothing_is_cut(page, address
     visit(page, address)
     for name, leasts in LEAST.items():
         go_to(page, name)
-        page.wait_for_selector(".latent-stage canvas")
+        page.wait_for_selector(".latent-layers canvas")
         assert page.title() == f"{name.title()} · Latent space explorer"
         for (width, height), least in zip(WINDOWS, leasts, strict=True):
             resized(page, width, height)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chromium import place, plane, ranges, ready, tab, visit
+from chromium import drawn, place, plane, ranges, ready, tab, visit
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -115,6 +115,60 @@ def test_a_finger_that_rests_and_slides_hovers_and_does_not_scroll(phone, addres
     assert scrolled(page) == 0
     assert page.locator(LENS).count() == 0
     assert pinned(page) == pin
+
+
+# Notes who asks for styles or sizes, or gives a canvas another size.
+NOTE_READS = """() => {
+  globalThis.reads = [];
+  const note = (name) => reads.push(`${name} ${new Error().stack}`);
+  const wrap = (owner, name, kind) => {
+    const property = Object.getOwnPropertyDescriptor(owner, name);
+    const own = property[kind];
+    property[kind] = function (...given) {
+      note(name);
+      return own.apply(this, given);
+    };
+    Object.defineProperty(owner, name, property);
+  };
+  wrap(window, "getComputedStyle", "value");
+  wrap(Element.prototype, "getBoundingClientRect", "value");
+  for (const name of ["clientWidth", "clientHeight"]) wrap(Element.prototype, name, "get");
+  for (const name of ["offsetWidth", "offsetHeight"]) wrap(HTMLElement.prototype, name, "get");
+  for (const name of ["width", "height"]) wrap(HTMLCanvasElement.prototype, name, "set");
+}"""
+
+
+@pytest.mark.fault("each frame of hovering laid the page out twice, so that slow telephones fell behind the finger")
+def test_while_a_finger_hovers_nothing_is_read_of_the_page_and_it_is_laid_out_once_a_frame(phone, window, address):
+    page, fingers = phone
+    visit(page, address, "map_left", "map_right")
+    ready(page)
+    (x, y), _ = place(page, "map_left", 0.2, 0.3)
+    path = np.linspace((x, y), (x + 200, y - 100), 40)
+    fingers(*[[(x, y)]] * 20, *([tuple(at)] for at in path))  # each size is asked once
+    page.evaluate(NOTE_READS)
+    session = window.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def touch(kind, at):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
+        drawn(page)
+
+    def counted():
+        metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+        return metrics["LayoutCount"], page.evaluate("latentExplorer.frames")
+
+    touch("touchStart", (x, y))
+    page.wait_for_selector(LENS)
+    touch("touchMove", (x, y))
+    page.evaluate("reads.length = 0")
+    before = counted()
+    for at in path:
+        touch("touchMove", at)
+    layouts, frames = np.subtract(counted(), before)
+    assert frames > len(path) / 2
+    assert page.evaluate("reads") == []
+    assert layouts <= len(path)
 
 
 def test_a_finger_drags_an_end_of_a_path(phone, address):

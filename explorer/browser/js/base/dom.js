@@ -14,14 +14,36 @@ export function wait(root, waiting) {
 
 export const page = () => document.querySelector("[data-testid=stApp]");
 
-const root = getComputedStyle(document.documentElement);
+// Say something in an element. A text that stands there changes within its node: whoever waits for new nodes is not called.
+export function setText(node, text) {
+  if (!node.firstChild) node.textContent = text;
+  else if (node.firstChild.data !== text) node.firstChild.data = text;
+}
+
+// What is read of a page's style is kept until it is another. To ask for it in each frame, once something in the page has
+// changed, would have the browser work out the style and the place of everything there and then.
+let grown = 0; // 0 where it is to be read
+let colours = null;
+
+const rem = element("i", "", document.body);
+rem.style.cssText = "position: fixed; width: 1rem; visibility: hidden";
+new ResizeObserver(() => (grown = 0)).observe(rem);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (colours = null));
 
 // How many times its usual size the type has, and with it all that is drawn: it grows with the window.
-export const growth = () => parseFloat(root.fontSize) / 16;
+export function growth() {
+  grown ||= parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  return grown;
+}
 
+// The colours of the theme. Streamlit gives its app another class with another theme, our own file follows the system.
 export function theme() {
-  const { color: ink, backgroundColor: paper } = getComputedStyle(page());
-  return { ink, paper };
+  const { className } = page();
+  if (colours?.className !== className) {
+    const { color: ink, backgroundColor: paper } = getComputedStyle(page());
+    colours = { ink, paper, className };
+  }
+  return colours;
 }
 
 // The colour of what is exact, once the style sheet has arrived: before that, nothing has its size or its place.

@@ -9,13 +9,15 @@ import { sheetAt } from "../model/sheet.js";
 import { Chart } from "../plane/chart.js";
 import { Heat } from "../plane/heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawHole, drawPin, drawPrior, drawRing } from "../plane/marks.js";
+import { drawHole, drawPin, drawPrior } from "../plane/marks.js";
+import { Ring } from "../plane/ring.js";
 import { Tiles } from "../plane/tiles.js";
 
 export class Maps {
   constructor() {
     this.charts = {};
     this.lenses = {};
+    this.rings = {};
     this.tiles = {};
     this.sides = {};
     this.heats = {};
@@ -23,12 +25,14 @@ export class Maps {
     this.hovered = null; // { side, z, image }
     for (const side of PLACES) {
       this.lenses[side] = new Lens();
+      this.rings[side] = new Ring();
       this.charts[side] = new Chart(`map_${side}`, {
         paint: (context, chart) => this.paint(side, context, chart),
         about: (chart) => this.about(side, chart),
         codes: () => this.sides[side].bank,
         paintUnder: (chart) => this.paintUnder(side, chart),
         hover: (z, chart) => this.hover(side, z, chart),
+        follow: (chart) => this.follow(side, chart),
         leave: () => this.leave(),
         pick: (z) => this.pick(side, z),
       });
@@ -94,16 +98,18 @@ export class Maps {
     this.hovered = { side, z, image };
     for (const other of PLACES.filter((each) => each !== side)) {
       this.charts[other].cursor = null; // one cursor for all maps, be it the pointer's or the keys'
-      if (fresh) this.charts[other].requestOver();
+      if (fresh) this.charts[other].requestHovered();
     }
   }
 
   leave() {
     this.hovered = null;
-    for (const side of PLACES) {
-      this.lenses[side].hide();
-      this.charts[side].requestOver();
-    }
+    for (const side of PLACES) this.hide(side);
+  }
+
+  hide(side) {
+    this.lenses[side].hide();
+    this.rings[side].hide();
   }
 
   pick(side, z) {
@@ -127,15 +133,21 @@ export class Maps {
 
   paint(side, context, chart) {
     const { view } = chart;
-    const { bank, prior, label, z: pinned, radius, hole, announce } = this.sides[side];
+    const { bank, prior, z: pinned, hole, announce } = this.sides[side];
     if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, view);
     if (hole && context.canvas) drawHole(context, view, hole); // not in a file
     if (pinned) drawPin(context, view, pinned);
-    if (!this.hovered) return;
+  }
+
+  // What hovers: the ring around the nearest test image on all maps, and the images beside it and at the pointer.
+  follow(side, chart) {
+    if (!this.hovered) return this.hide(side);
+    const { bank, label, radius } = this.sides[side];
     const { side: touched, z, image } = this.hovered;
     const known = image >= 0 && bank.test_set === this.sides[touched].bank.test_set; // else the maps show different images
-    if (known) drawRing(context, view, bank.code(image));
+    if (known) this.rings[side].show(chart, bank.code(image));
+    else this.rings[side].hide();
     if (side === touched) {
       const lonely = radius !== null && bank.lonely(z, radius);
       this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely });
@@ -153,6 +165,7 @@ export class Maps {
     const heat = this.heats[side]?.heat;
     chart.view.stage.classList.toggle("latent-with-tiles", manifold);
     chart.view.stage.classList.toggle("latent-with-heat", Boolean(heat));
+    chart.under.hidden = !manifold && !heat; // a canvas that is seen takes its time in each frame, be it empty
     if (manifold) this.tiles[side].paint(chart);
     else chart.clear(chart.under);
     heat?.paint(chart.under.getContext("2d"), chart, manifold);

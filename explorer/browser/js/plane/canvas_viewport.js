@@ -25,7 +25,7 @@ export class CanvasViewport extends Viewport {
   }
 
   stop() {
-    this.listeners.clear();
+    super.stop();
     this.abort.abort();
   }
 
@@ -46,7 +46,8 @@ export class CanvasViewport extends Viewport {
   frame() {
     const grown = growth();
     const [left, right, top, bottom] = ["left", "right", "top", "bottom"].map((side) => this.margin[side] * grown);
-    const [width, height] = [this.stage.clientWidth - left - right, this.stage.clientHeight - top - bottom];
+    const [across, down] = this.stageSize();
+    const [width, height] = [across - left - right, down - top - bottom];
     const [x, y] = fitted(this.box, [width, height]);
     return { left, top, width, height, x, y };
   }

@@ -39,11 +39,13 @@ export class Chart {
    *   codes() -> the bank whose codes are shown
    *   paintUnder(chart), beneath the codes; it may ask for another frame
    *   hover(z, chart), leave()
+   *   follow(chart), which moves elements of its own after what is hovered; without it `paint` draws that
    *   filtered(), when other classes are shown
    *   grab(pixel, view) -> null, or a drag with move(z) and drop()
    */
   constructor(key, handlers) {
-    Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null, pending: false, stale: false });
+    Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null, pending: false });
+    Object.assign(this, { stale: false, staleOver: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
@@ -75,7 +77,6 @@ export class Chart {
 
   detach() {
     this.listeners?.abort();
-    this.observer?.disconnect();
     this.view?.stop();
     for (const layer of [this.layers, this.under, this.cloud.canvas]) layer.remove();
     this.view = null;
@@ -98,8 +99,6 @@ export class Chart {
     on(stage, "click", (event) => this.legendClicked(event));
     on(stage, "blur", () => this.left());
     this.view.listen(() => this.request());
-    this.observer = new ResizeObserver(() => this.request());
-    this.observer.observe(stage);
   }
 
   pointerMoved(event) {
@@ -111,14 +110,14 @@ export class Chart {
 
   hover(at) {
     this.cursor = at;
-    this.requestOver();
+    this.requestHovered();
   }
 
   left() {
     if (!this.cursor) return;
     this.cursor = null;
     this.handlers.leave?.();
-    this.requestOver();
+    this.requestHovered();
   }
 
   pointerDown(event) {
@@ -281,15 +280,21 @@ export class Chart {
     });
   }
 
-  // Ask for a frame that draws all, or, as every move of the pointer does, only what lies over the chart.
+  // Ask for a frame that draws all, or only what lies over the chart, or, as every move of the pointer does, what follows
+  // the pointer.
   request() {
     this.stale = true;
     this.requestOver();
   }
 
-  repaint = () => this.requestOver();
-
   requestOver() {
+    this.staleOver = true;
+    this.requestHovered();
+  }
+
+  repaint = () => this.requestHovered();
+
+  requestHovered() {
     if (this.pending) return;
     this.pending = true;
     requestAnimationFrame(() => {
@@ -305,12 +310,18 @@ export class Chart {
       this.stale = false;
       this.keepFilter();
       this.markLegend();
-      placeZoomButtons(this.buttons, frame);
+      placeZoomButtons(this.buttons, frame, this.view.stageSize());
       this.handlers.paintUnder?.(this);
       const bank = this.handlers.codes?.();
       if (bank) this.paintCodes(bank);
     }
     if (this.cursor) this.handlers.hover?.(this.view.toPlane(this.cursor), this);
+    if (this.staleOver || !this.handlers.follow) this.paintOver(frame);
+    this.handlers.follow?.(this);
+  }
+
+  paintOver(frame) {
+    this.staleOver = false;
     this.tellAbout();
     const context = this.clear(this.over);
     clipped(context, frame, () => this.handlers.paint(context, this));
@@ -338,7 +349,7 @@ export class Chart {
   }
 
   clear(canvas) {
-    const { clientWidth: width, clientHeight: height } = this.view.stage;
+    const [width, height] = this.view.stageSize();
     Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
     return cleared(canvas, width, height);
   }

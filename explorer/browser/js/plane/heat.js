@@ -49,9 +49,9 @@ export class Heat {
     if (this.legend.parentElement !== chart.layers) chart.layers.append(this.legend);
     const { view } = chart;
     const frame = view.frame();
-    const stage = view.stage.getBoundingClientRect();
-    this.legend.style.right = `${stage.width - frame.left - frame.width + 8}px`;
-    this.legend.style.bottom = `${stage.height - frame.top - frame.height + 8}px`;
+    const [across, down] = view.stageSize();
+    this.legend.style.right = `${across - frame.left - frame.width + 8}px`;
+    this.legend.style.bottom = `${down - frame.top - frame.height + 8}px`;
     const [[x0, x1], [y0, y1]] = this.window;
     const [from, to] = [view.toPixel([x0, y1]), view.toPixel([x1, y0])];
     clipped(context, frame, () => {

@@ -1,6 +1,6 @@
 // A small image beside a point of the map, with a line of text; beside it the original that it should be, where it is known.
 
-import { element } from "../base/dom.js";
+import { element, growth, setText } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 
 export class Lens {
@@ -10,6 +10,7 @@ export class Lens {
     this.original = imageCanvas(this.root, "latent-original");
     this.caption = element("span", "", this.root);
     this.warning = element("span", "latent-warning", this.root);
+    this.sizes = new Map(); // of each form, asked once: to ask in each frame would lay the page out each time
   }
 
   // lonely: whether no code lies near z; original: draws the original, and says whether it is there
@@ -17,13 +18,13 @@ export class Lens {
     if (this.root.parentElement !== chart.layers) chart.layers.append(this.root);
     drawPixels(this.context, pixels);
     const pair = this.root.classList.toggle("latent-pair", original(this.original));
-    this.caption.textContent = pair ? "original · decoded" : text;
-    this.warning.textContent = lonely ? "extrapolated" : "";
+    setText(this.caption, pair ? "original · decoded" : text);
+    setText(this.warning, lonely ? "extrapolated" : "");
     const { view } = chart;
     const [x, y] = view.toPixel(z);
-    const form = [pair, lonely].join();
-    if (form !== this.form) Object.assign(this, { form, size: [this.root.offsetWidth, this.root.offsetHeight] });
-    const [width, height] = this.size; // asked once: to ask in each frame would lay the page out each time
+    const form = [pair, lonely, growth()].join();
+    if (!this.sizes.has(form)) this.sizes.set(form, [this.root.offsetWidth, this.root.offsetHeight]);
+    const [width, height] = this.sizes.get(form);
     const { left, top, width: plotWidth } = view.frame();
     const right = x + 18 + width < left + plotWidth;
     const above = y - 18 - height > top;
@@ -32,7 +33,6 @@ export class Lens {
   }
 
   hide() {
-    this.form = null;
     this.root.style.visibility = "hidden";
   }
 }

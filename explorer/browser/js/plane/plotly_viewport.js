@@ -36,7 +36,7 @@ class PlotlyViewport extends Viewport {
   }
 
   stop() {
-    this.listeners.clear();
+    super.stop();
     for (const name of EVENTS) this.plot.removeListener?.(name, this.relaid);
     clearTimeout(this.check);
   }

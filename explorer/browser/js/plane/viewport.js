@@ -52,6 +52,16 @@ export function bounded(box, home) {
   });
 }
 
+let origins = new WeakMap(); // of stages: where each lies in the window, until something may have moved it
+
+// Say that the page may lie otherwise in the window. Where a stage is, is asked no more often than that: to ask makes the
+// browser lay out the page if anything in it has changed.
+export const pageMoved = () => (origins = new WeakMap());
+
+for (const name of ["scroll", "resize", "pointerdown", "pointerover", "touchstart", "wheel"]) {
+  addEventListener(name, pageMoved, { capture: true, passive: true });
+}
+
 /**
  * A maker has these of its own:
  *   frame() -> Frame, at this instant
@@ -61,13 +71,33 @@ export function bounded(box, home) {
  *   home, the box that it began with, and that `reset` goes back to
  *   look(box), which shows a box, [[low, high], [low, high]] of the plane, and more where there is more room
  *   reset(), which goes back to the view that it began with
- *   stop(), after which it listens to nothing any more
+ *   stop(), which also does what it does here
  */
 export class Viewport {
   // stage: the element that holds the plane, and what is drawn over and under it
   constructor(stage) {
     this.stage = stage;
     this.listeners = new Set();
+    this.observer = new ResizeObserver(() => this.resized());
+    this.observer.observe(stage);
+  }
+
+  // From now on it listens to nothing.
+  stop() {
+    this.listeners.clear();
+    this.observer.disconnect();
+  }
+
+  resized() {
+    this.room = null;
+    pageMoved();
+    this.changed();
+  }
+
+  // The size of the stage, asked once until it is another.
+  stageSize() {
+    this.room ??= [this.stage.clientWidth, this.stage.clientHeight];
+    return this.room;
   }
 
   // Whether the plane is on the page.
@@ -101,8 +131,9 @@ export class Viewport {
 
   // Where an event lies on the stage.
   at({ clientX, clientY }) {
-    const box = this.stage.getBoundingClientRect();
-    return [clientX - box.left, clientY - box.top];
+    if (!origins.has(this.stage)) origins.set(this.stage, this.stage.getBoundingClientRect());
+    const { left, top } = origins.get(this.stage);
+    return [clientX - left, clientY - top];
   }
 
   // The same, but null where that is not the plane: on the legend, the axes, and the buttons that lie over it.

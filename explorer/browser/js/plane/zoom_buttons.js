@@ -44,7 +44,7 @@ export function chainButton(buttons, act) {
 }
 
 // Put them into the upper right corner of the plane.
-export function placeZoomButtons(buttons, { left, top, width }) {
+export function placeZoomButtons(buttons, { left, top, width }, [stageWidth]) {
   buttons.style.top = `${top + EDGE_PIXELS}px`;
-  buttons.style.left = `${left + width - EDGE_PIXELS - buttons.offsetWidth}px`;
+  buttons.style.right = `${stageWidth - left - width + EDGE_PIXELS}px`;
 }

@@ -19,6 +19,7 @@
  */
 
 import { showShapes } from "../base/classes.js";
+import { pageMoved } from "../plane/viewport.js";
 
 const controllers = new Map(); // of each mount; the mounts of one page at one time share a controller
 let kinds = {};
@@ -43,6 +44,7 @@ export function update({ data, parentElement, tell }) {
 }
 
 function look() {
+  pageMoved();
   for (const [parentElement, controller] of controllers) {
     if (parentElement.isConnected) continue;
     controller.unmount?.(parentElement);
