@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from chromium import drawn, go_to, place, ready, settle, visit
+from app import DRAWING
+from chromium import CHARTS, drawn, go_to, place, ready, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +85,32 @@ def test_the_answer_to_a_click_and_to_a_tap_is_in_view(browser, address):
             assert in_window(page, ".st-key-decoded_left")
             assert in_window(page, ".st-key-words_left")
             assert page.locator(".st-key-answer_left").bounding_box()["y"] > at[1]
+
+
+PURPOSES = {  # of each page the parts that are to be seen at once, by how many there are
+    "interpolate": {".stPlotlyChart": 2, ".latent-strip": 2, ".latent-player": 1},
+    "classes": {".stPlotlyChart": 1, ".latent-ten figure": 10, ".latent-morph": 1},
+    "bound": {".stPlotlyChart": 1, ".latent-window": 1, ".latent-terms": 1, ".latent-stack": 1},
+    "draw": {".latent-pad": 1, ".st-key-draw_send": 1, ".stPlotlyChart": 2, ".latent-panel": 2},
+    "replay": {".latent-theatre": 2, ".latent-bar": 1, ".latent-timeline": 1},
+    "train": {".st-key-train_form [data-testid=stBaseButton-primary]": 1},
+}
+
+
+@pytest.mark.fault("what a page is for lay below the fold of a small laptop")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PURPOSES)
+def test_what_a_page_is_for_is_in_the_window_of_a_small_laptop(new_tab, address, name, scheme):
+    page = new_tab(width=1366, height=650, color_scheme=scheme)
+    visit(page, f"{address}/{name}?drawing={DRAWING}", *CHARTS[name])
+    for selector, count in PURPOSES[name].items():
+        page.locator(selector).nth(count - 1).wait_for()
+    drawn(page)
+    for selector, count in PURPOSES[name].items():
+        parts = page.locator(selector)
+        assert parts.count() == count, selector
+        for i in range(count):
+            assert in_window(page, f"{selector} >> nth={i}"), (selector, parts.nth(i).bounding_box())
 
 
 PRESENTING = "document.documentElement.classList.contains('latent-presenting')"

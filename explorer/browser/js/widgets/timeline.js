@@ -8,7 +8,6 @@ import { between } from "../base/motion.js";
 import { SIDES } from "../base/sides.js";
 import { CURVE_TERMS, termsIn } from "./terms.js";
 
-const ROW_HEIGHT = 52;
 const AXIS_HEIGHT = 22;
 const TIMELINE_INSET = 8;
 const FLOOR = 0.02; // share of the whole fall, below which the scale is linear and not logarithmic
@@ -54,7 +53,7 @@ export class Timeline {
     Object.assign(this, { curves, films, names });
     this.leader = Object.values(films).reduce((a, b) => (b.epochs[b.last] > a.epochs[a.last] ? b : a));
     this.canvas.setAttribute("aria-valuemax", this.leader.epochs[this.leader.last]);
-    this.canvas.style.height = `${(curves.length * ROW_HEIGHT + AXIS_HEIGHT) / 16}rem`;
+    this.canvas.style.height = `calc(${curves.length} * var(--row) + ${AXIS_HEIGHT / 16}rem)`;
     this.titles.replaceChildren(...curves.map(({ title }) => titled(title)));
     this.rows = curves.map(() => this.cells((side) => element("span", side)));
     const keys = this.cells((side) => {
@@ -117,6 +116,7 @@ export class Timeline {
     if (!this.leader || !canvas.clientWidth) return;
     const { context, width, height } = clearedInType(canvas);
     this.width = width; // asked once: after each figure that is written the page would be laid out for it
+    this.rowHeight = (height - AXIS_HEIGHT) / this.curves.length;
     context.strokeStyle = context.fillStyle = getComputedStyle(canvas).color;
     this.paintAxis(context, height);
     this.curves.forEach((curve, row) => this.paintRow(context, curve, row));
@@ -151,7 +151,7 @@ export class Timeline {
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const share = (value) => (value - low) / (high - low || 1);
     const up = (value) => (falls ? Math.log1p(share(value) / FLOOR) / Math.log1p(1 / FLOOR) : share(value));
-    const down = (value) => (row + 1) * ROW_HEIGHT - 7 - up(value) * (ROW_HEIGHT - 14);
+    const down = (value) => (row + 1) * this.rowHeight - 7 - up(value) * (this.rowHeight - 14);
     for (const [side, values] of Object.entries(lines)) {
       const film = this.films[side];
       const points = values.map((value, k) => [this.across(this.position(film.epochs[k])), down(value)]);
