@@ -1,5 +1,6 @@
 """The page Train in a real Chromium: a model is trained to the end, over a reload, found on Maps, and removed again."""
 
+import io
 import json
 import shutil
 import time
@@ -8,6 +9,8 @@ import uuid
 import numpy as np
 import pytest
 from chromium import ROOT, drawn, ready, settle, visit
+from files import download, open_files
+from PIL import Image
 
 from explorer import extent
 from explorer.trainings import jobs
@@ -15,6 +18,13 @@ from vae.storage import checkpoint, stored_checkpoint
 
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 FOLDER = ROOT / "checkpoints"
+EXPORTED = {  # how the names of a training's files end, by the keys of their buttons
+    "png": ".png",
+    "csv": "-codes.csv",
+    "npz": "-codes.npz",
+    "training-decoded_png": "-decoded.png",
+    "training-curves_csv": "-curves.csv",
+}
 
 
 @pytest.fixture
@@ -123,6 +133,42 @@ def test_a_map_without_room_is_painted_once_it_has_some(page, address, finished)
         page.evaluate(f"document.querySelector('.latent-plane').style.display = '{display}'")
         drawn(page)
     page.wait_for_function(f"{width} > 100")
+
+
+def table(content):
+    """A CSV file's header and its lines as numbers."""
+    header, *lines = content.decode().splitlines()
+    return header.split(","), np.array([line.split(",") for line in lines], float)
+
+
+def test_the_map_the_codes_and_the_rest_of_a_training_are_exported_under_names_of_their_own(page, address, finished):
+    visit(page, f"{address}/train?training={finished}")
+    page.wait_for_function("document.querySelector('.latent-train')?.dataset.epoch === '60'")
+    drawn(page)
+    stage = ".latent-plane .latent-window"
+    seen = np.asarray(Image.open(io.BytesIO(page.locator(stage).screenshot())).convert("RGB")).astype(int)
+    open_files(page)
+    files = {key: download(page, f"{key}_train_map") for key in EXPORTED}
+    assert {key: name for key, (_, name) in files.items()} == {
+        key: f"{finished}-training{end}" for key, end in EXPORTED.items()
+    }
+    image = np.asarray(Image.open(io.BytesIO(files["png"][0])).convert("RGB")).astype(int)
+    assert np.abs(np.subtract(image.shape, seen.shape)).max() <= 1  # the stage may begin within a pixel
+    inked, inked_there = ((each.min(axis=-1) < 230).mean() for each in (image, seen))
+    assert inked > 0.05
+    assert inked == pytest.approx(inked_there, rel=0.1)
+    model = checkpoint.read(FOLDER / "vae")
+    header, codes = table(files["csv"][0])
+    assert header == ["index", "label", "z1", "z2", "log_prior_nats"]
+    np.testing.assert_allclose(codes[:, 2:4], model.codes[:5000].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(codes[:, 4], -(codes[:, 2:4] ** 2).sum(1) / 2 - np.log(2 * np.pi), rtol=1e-4)
+    assert np.load(io.BytesIO(files["npz"][0]))["z"].shape == (5000, 2)
+    decoded = np.asarray(Image.open(io.BytesIO(files["training-decoded_png"][0])))
+    assert decoded.shape == (2800, 2800)
+    assert decoded.std() > 30
+    header, curves = table(files["training-curves_csv"][0])
+    assert (curves[:, header.index("epoch")] == np.arange(1, 61)).all()
+    assert curves[-1, header.index("loss_nats")] == model.record["history"][-1]["loss_nats"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 900)])

@@ -391,6 +391,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "cache.results",
         "trainings.jobs",
         "trainings.plan",
+        "views.export_menu",
         "views.parts",
         "views.trainings",
     },
@@ -401,6 +402,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "session",
         "state",
         "vae",
+        "browser.export",
         "browser.payloads",
         "cache.checkpoints",
         "cache.results",
@@ -409,6 +411,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "quantities.training_preview",
         "trainings.jobs",
         "trainings.plan",
+        "views.export_menu",
         "views.parts",
     },
 }

@@ -1,10 +1,12 @@
 """The page Train without a browser: what is chosen is trained, found again, stopped, resumed, removed, brought back."""
 
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
+import streamlit as st
 import training
 from app import errors, fine, html, payloads, press, run, show
 from chromium import ROOT
@@ -19,6 +21,7 @@ from vae import train
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
 from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.file_pair import CheckpointError
 
 QUICK = {"train_network": "small", "train_batch_size": "32"}
 
@@ -143,6 +146,41 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
     assert "Try again" in [button.label for button in app.button]
     (sent,) = [each.proto.json for each in app.get("bidi_component") if '"curves"' in each.proto.json]
     json.loads(sent, parse_constant=pytest.fail)  # NaN is no JSON, and the browser would show a traceback
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3])
+def test_what_a_training_has_made_is_offered_as_files_and_a_picture_of_its_map_where_it_has_one(
+    folder, monkeypatch, latent_dim
+):
+    offered = {}
+    monkeypatch.setattr(
+        st, "download_button", lambda label, data, file_name, *_, **__: offered.update({file_name: data})
+    )
+    app = visit(**QUICK)
+    app.session_state["export"] = True
+    fine(app.run())
+    assert "Nothing is there yet" in html(app)
+    assert offered == {}
+    app = visit(**QUICK, train_epochs="2", train_model="ae", train_latent_dim=str(latent_dim))
+    press(app, "Train ae-1")
+    assert wait(folder, "ae-1", over).state == "done"
+    app.session_state["export"] = True
+    fine(app.run())
+    assert ("PNG" in [button.label for button in app.button]) == (latent_dim == 2)
+    ends = ("codes.csv", "codes.npz", "decoded.png", "curves.csv")
+    assert set(offered) == {f"ae-1-training-{end}" for end in ends}
+    made = {name.removeprefix("ae-1-training-"): data() for name, data in offered.items()}
+    codes = checkpoint.read(folder / "ae-1").codes
+    arrays = np.load(io.BytesIO(made["codes.npz"]))
+    assert (arrays["z"] == codes.numpy()).all()
+    assert np.isfinite(arrays["log_kernel_density_nats"]).all()
+    assert made["codes.csv"].count(b"\n") == 1 + len(codes)
+    assert Image.open(io.BytesIO(made["decoded.png"])).size == (2800, 2800)
+    assert made["curves.csv"].startswith(b"epoch,")
+    assert made["curves.csv"].count(b"\n") == 3
+    press(app, "Delete")
+    with pytest.raises(CheckpointError, match="not there any more"):
+        offered["ae-1-training-curves.csv"]()
 
 
 @pytest.mark.parametrize("model", ["ae", "vae", "cvae"])

@@ -20,6 +20,7 @@ import torch
 from explorer.extent import Point, extent, pair
 from explorer.quantities import decode
 from vae import interpolation
+from vae.distributions import DiagonalNormal
 from vae.inference import aggregate
 from vae.storage.checkpoint import Checkpoint
 
@@ -196,17 +197,22 @@ def describe(checkpoint: Checkpoint, z: Point, label: int, within: float) -> Pin
     )
 
 
-def log_density(checkpoint: Checkpoint) -> tuple[str, np.ndarray]:
+def log_density(codes: np.ndarray, has_prior: bool) -> tuple[str, np.ndarray]:
     """The name of a density, and its natural logarithm at each code, (N,) float64.
 
     It is the prior's log p(z) if the model has a prior; else the kernel density estimate of the codes themselves, or
     NaN if there is none because all codes agree on an axis.
+
+    Args:
+        codes: (N, D) float32.
+        has_prior: Whether their model has the prior N(0, I).
     """
-    codes = checkpoint.codes
-    if checkpoint.config.has_prior:
-        return "log_prior_nats", decode.variational(checkpoint).prior().log_prob(codes).double().numpy()
-    varied = bool((codes.amax(0) > codes.amin(0)).all())
-    density = aggregate.log_density_at_codes(codes).numpy() if varied else np.full(len(codes), np.nan)
+    z = torch.from_numpy(codes)
+    if has_prior:
+        prior = DiagonalNormal(torch.zeros(z.shape[1]), torch.zeros(z.shape[1]))
+        return "log_prior_nats", prior.log_prob(z).double().numpy()
+    varied = bool((z.amax(0) > z.amin(0)).all())
+    density = aggregate.log_density_at_codes(z).numpy() if varied else np.full(len(z), np.nan)
     return "log_kernel_density_nats", density
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer import browser, figures, session
 from explorer.browser import export
@@ -77,29 +78,47 @@ def offer_maps(
         more: Further files, by the key of the chart.
         close_ups: The key of the close-up that belongs to a chart.
     """
-    names: dict[str, str] = {}
+    pictures: dict[str, str] = {}
     for key, model in charts.items():
-        name = model.checkpoint.name
-        st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
-        with st.container(key=f"files_{key}", horizontal=True, vertical_alignment="center", gap="xsmall"):
-            parts.say("map")
-            if isinstance(model, Opened):
-                st.button("SVG", key=f"svg_{key}")  # the browser answers this and the next
-            st.button("PNG", key=f"png_{key}")
-            names[key] = f"{name}-{what}"
-            if close_up := (close_ups or {}).get(key):
-                parts.say("close-up")
-                st.button("PNG", key=f"png_{close_up}")
-                names[close_up] = f"{name}-{what}-close-up"
-            parts.say("codes")
-            offer_file("CSV", f"csv_{key}", partial(codes_file, model, export.csv), f"{name}-codes.csv")
-            offer_file("npz", f"npz_{key}", partial(codes_file, model, export.npz), f"{name}-codes.npz")
-            for file in (more or {}).get(key, ()):
-                kind = file.end.rsplit(".", 1)[-1]
-                if file.said:
-                    parts.say(file.said)
-                offer_file(kind.upper(), f"{file.end.replace('.', '_')}_{key}", file.made, f"{name}-{file.end}")
-    browser.bridge("pictures", {"charts": names})
+        name, close_up = model.checkpoint.name, (close_ups or {}).get(key)
+        kinds = ("SVG", "PNG") if isinstance(model, Opened) else ("PNG",)
+        with files_of(key, name):
+            pictures |= offer_picture(key, f"{name}-{what}", "map", kinds)
+            if close_up:
+                pictures |= offer_picture(close_up, f"{name}-{what}-close-up", "close-up")
+            offer_codes(key, partial(codes_of, model), f"{name}-codes")
+            offer_more(key, name, (more or {}).get(key, ()))
+    browser.bridge("pictures", {"charts": pictures})
+
+
+def files_of(key: str, name: str) -> DeltaGenerator:
+    """A line for the files of a chart, under the name of its model."""
+    st.html(f'<div class="latent-said"><strong>{escape(parts.label(name))}</strong></div>')
+    return st.container(key=f"files_{key}", horizontal=True, vertical_alignment="center", gap="xsmall")
+
+
+def offer_picture(key: str, name: str, said: str, kinds: Sequence[str] = ("PNG",)) -> dict[str, str]:
+    """Buttons for the picture of a chart, which the browser answers; and its name by the key, to tell the browser."""
+    parts.say(said)
+    for kind in kinds:
+        st.button(kind, key=f"{kind.lower()}_{key}")
+    return {key: name}
+
+
+def offer_codes(key: str, codes: Callable[[], Codes], name: str) -> None:
+    """Buttons for the codes of a chart."""
+    parts.say("codes")
+    offer_file("CSV", f"csv_{key}", lambda: export.csv(codes()), f"{name}.csv")
+    offer_file("npz", f"npz_{key}", lambda: export.npz(codes()), f"{name}.npz")
+
+
+def offer_more(key: str, name: str, files: Sequence[File]) -> None:
+    """Buttons for further files of a chart."""
+    for file in files:
+        kind = file.end.rsplit(".", 1)[-1]
+        if file.said:
+            parts.say(file.said)
+        offer_file(kind.upper(), f"{file.end.replace('.', '_')}_{key}", file.made, f"{name}-{file.end}")
 
 
 def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
@@ -154,13 +173,17 @@ def show_problems() -> None:
         st.error(kept.pop(next(iter(kept))))
 
 
-def codes_file(model: "Resource | BoundModel | PackedReplay", written: Callable[[Codes], bytes]) -> bytes:
-    """The codes of a model, with the density at each, as a file."""
+def codes_of(model: "Resource | BoundModel | PackedReplay") -> Codes:
+    """The codes of a model, with the density at each."""
+    checkpoint = model.checkpoint
+    return with_density(checkpoint.codes.numpy(), checkpoint.labels.numpy(), checkpoint.config.has_prior)
+
+
+def with_density(codes: np.ndarray, labels: np.ndarray, has_prior: bool) -> Codes:
+    """Codes (N, D) and their labels (N,), with the density at each."""
     from explorer.quantities import points
 
-    checkpoint = model.checkpoint
-    density = points.log_density(checkpoint)
-    return written(Codes(checkpoint.codes.numpy(), checkpoint.labels.numpy(), *density))
+    return Codes(codes, labels, *points.log_density(codes, has_prior))
 
 
 def image_file(image: Callable[[], np.ndarray]) -> bytes:

@@ -9,7 +9,7 @@ from explorer.cache import checkpoints, results
 from explorer.memory import memory
 from explorer.state import choices, limits
 from explorer.trainings import jobs, plan
-from explorer.views import parts, trainings
+from explorer.views import export_menu, parts, trainings
 from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES
 
 HELP = "Choose a model and train it. Training goes on when you leave, and the model is then in every list of models."
@@ -30,6 +30,7 @@ def render() -> None:
     read_only = access.read_only()
     with parts.first_line(access.SENTENCE if read_only else HELP):
         parts.offer_shapes()
+        export_menu.offer(trainings.offer_files)
     with st.container(horizontal=True, wrap=False, gap="medium", key="train_page"):
         if not read_only:
             with st.container(width=FORM_WIDTH, key="train_form", gap="xsmall"):

@@ -13,6 +13,7 @@ import streamlit as st
 
 from explorer import access, browser, session
 from explorer.browser import payloads
+from explorer.browser.export import Codes
 from explorer.cache import checkpoints, results
 from explorer.markup import images, terms
 from explorer.memory import memory
@@ -20,7 +21,8 @@ from explorer.quantities import training_preview
 from explorer.state import plane, to_query
 from explorer.trainings import jobs, plan
 from explorer.trainings.jobs import Training, TrainingError
-from explorer.views import parts
+from explorer.views import export_menu, parts
+from explorer.views.export_menu import File
 from vae.storage.file_pair import CheckpointError
 
 KIND_NAMES = {"ae": "Autoencoder", "vae": "VAE", "cvae": "Conditional VAE"}
@@ -114,6 +116,58 @@ def show_training(training: Training) -> None:
         browser.bridge("train", preview_payload(training, preview), part="_map")
     if training.state == "done":
         show_result(training)
+
+
+def offer_files() -> None:
+    """The files of the training that is watched: its map, codes and decoded images by now, and its curves."""
+    training = watched(results.trainings())
+    preview = results.preview(training) if training else None
+    if not training or not preview:
+        parts.say("Nothing is there yet: the files come with the map of a training.")
+        return
+    name, pictures = training.name, {}
+    decoded = File("decoded", "training-decoded.png", partial(decoded_file, training))
+    curves = File("curves", "training-curves.csv", partial(curves_file, training))
+    with export_menu.files_of("train_map", name):
+        if preview.window:
+            pictures = export_menu.offer_picture("train_map", f"{name}-training", "map")
+        export_menu.offer_codes("train_map", partial(codes_of, training), f"{name}-training-codes")
+        export_menu.offer_more("train_map", name, [decoded, curves])
+    browser.bridge("pictures", {"charts": pictures})
+
+
+def current(training: Training) -> Training:
+    """A training as it is by now; raises CheckpointError if it is not there any more."""
+    for each in results.trainings():
+        if (each.name, each.created) == (training.name, training.created) and each.state != "removed":
+            return each
+    raise CheckpointError(f"the training {training.name} is not there any more")
+
+
+def seen(training: Training) -> training_preview.Preview:
+    """What a training has come to by now; raises CheckpointError if that cannot be had any more."""
+    preview = results.preview(current(training))
+    if preview is None:
+        raise CheckpointError(f"what {training.name} makes of the test images is not here any more")
+    return preview
+
+
+def codes_of(training: Training) -> Codes:
+    """The codes on the map of a training, with the density at each."""
+    preview = seen(training)
+    return export_menu.with_density(preview.codes, preview.labels, training.config.has_prior)
+
+
+def decoded_file(training: Training) -> bytes:
+    """What a training decodes by now, as PNG."""
+    return export_menu.image_file(lambda: images.joined(seen(training).images))
+
+
+def curves_file(training: Training) -> bytes:
+    """What was measured after each epoch of a training, as CSV."""
+    rows = current(training).story.rows
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return export_menu.table_file({name: [row.get(name, "") for row in rows] for name in columns})
 
 
 def summary(training: Training) -> str:
