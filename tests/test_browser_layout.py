@@ -113,6 +113,26 @@ def test_what_a_page_is_for_is_in_the_window_of_a_small_laptop(new_tab, address,
             assert in_window(page, f"{selector} >> nth={i}"), (selector, parts.nth(i).bounding_box())
 
 
+NEAREST = """() => {
+  const parts = [...document.querySelectorAll(".latent-pad-line :is(button, canvas)")]
+    .map((each) => each.getBoundingClientRect());
+  const gaps = parts.flatMap((a, i) => parts.slice(i + 1).map((b) =>
+    Math.max(b.left - a.right, a.left - b.right, b.top - a.bottom, a.top - b.bottom)));
+  return Math.min(...gaps);
+}"""
+
+
+@pytest.mark.fault("a button touched the picture beside it")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_beside_the_pad_no_button_touches_another_or_the_picture(new_tab, address, scheme):
+    page = new_tab(color_scheme=scheme)
+    visit(page, f"{address}/draw", *CHARTS["draw"])
+    page.locator(".latent-pad-line figure").wait_for()
+    for width, height in ((390, 844), (820, 1180), (900, 900), (1024, 768), (1366, 650), (1400, 900)):
+        resized(page, width, height)
+        assert page.evaluate(NEAREST) >= 6, width
+
+
 PRESENTING = "document.documentElement.classList.contains('latent-presenting')"
 
 
