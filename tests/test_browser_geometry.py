@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 UNDER = """([key, z1, z2]) => {
   const { xaxis, yaxis } = document.querySelector(`.st-key-${key} .js-plotly-plot`)._fullLayout;
   const canvas = document.querySelector(`.st-key-${key} .latent-under`);
+  if (!canvas.clientWidth) return [0, 0, 0, 0]; // hidden, for there is nothing on it
   const ratio = canvas.width / canvas.clientWidth;
   const at = [xaxis._offset + xaxis.d2p(z1), yaxis._offset + yaxis.d2p(z2)].map((p) => Math.round(ratio * p));
   return Array.from(canvas.getContext('2d').getImageData(...at, 1, 1).data);
