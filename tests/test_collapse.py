@@ -138,7 +138,7 @@ def test_all_of_it_can_be_taken_away(name):
     plane = export_menu.plane_of(resource, results.start(resource), 0)
     assert all(low < high for low, high in (plane.x, plane.y))
     for made in (export_menu.export.csv, export_menu.export.npz):
-        assert export_menu.codes_file(resource, made)
+        assert made(export_menu.codes_of(resource))
 
 
 # Laws

@@ -51,8 +51,8 @@ def test_an_npz_reads_back_to_the_codes(codes):
 @pytest.mark.parametrize(("name", "density"), [("ae", "log_kernel_density_nats"), ("vae", "log_prior_nats")])
 def test_a_file_of_codes_says_which_density_it_has(name, density):
     model = checkpoints.resource(name)
-    assert export_menu.codes_file(model, export.csv).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
-    with np.load(io.BytesIO(export_menu.codes_file(model, export.npz))) as arrays:
+    assert export.csv(export_menu.codes_of(model)).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
+    with np.load(io.BytesIO(export.npz(export_menu.codes_of(model)))) as arrays:
         assert (arrays["z"] == model.checkpoint.codes.numpy()).all()
         if density == "log_prior_nats":
             expected = -0.5 * np.square(arrays["z"].astype(float)).sum(1) - np.log(2 * np.pi)
