@@ -221,6 +221,12 @@ def test_what_is_not_drawn_is_completed_as_the_lattice_of_pytorch_does(new_tab, 
         page.get_by_role("button", name="Undo").click()
         *_, seen, images, _ = completion(page, 64)
         assert seen.any() == bool(left)
+    of_this_drawing = """() => {
+      const { bayes, data, lattices } = latentExplorer.controllerOf('draw');
+      const key = `${data.style.bank} all classes`;
+      return bayes[key]?.serial === lattices.images.get(key).serial;
+    }"""
+    settle(page, of_this_drawing)
     assert page.locator(".latent-choice").all_inner_texts() == [f"{label} · 10 %" for label in range(10)]
     assert "drawing=" not in page.url
 
