@@ -42,6 +42,15 @@ class DiagonalNormal(Independent):
         super().__init__(Normal(mean, log_std.exp(), validate_args=False), 1, validate_args=False)
         self.log_std = log_std
 
+    @classmethod
+    def standard(cls, zeros: Tensor) -> "DiagonalNormal":
+        """N(0, I).
+
+        Args:
+            zeros: (..., D), which give it its shape, type and device.
+        """
+        return cls(zeros, zeros)
+
     def rsample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
         """z = mean + std * noise, noise ~ N(0, I): the reparameterisation of Kingma and Welling (2013).
 

@@ -210,8 +210,7 @@ class VAE(LatentModel):
 
     def prior(self) -> DiagonalNormal:
         """p(z) = N(0, I) over (D,)."""
-        zeros = next(self.decoder.parameters()).new_zeros(self.latent_dim)
-        return DiagonalNormal(zeros, zeros)
+        return DiagonalNormal.standard(next(self.decoder.parameters()).new_zeros(self.latent_dim))
 
     def terms(
         self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"

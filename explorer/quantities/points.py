@@ -209,7 +209,7 @@ def log_density(codes: np.ndarray, has_prior: bool) -> tuple[str, np.ndarray]:
     """
     z = torch.from_numpy(codes)
     if has_prior:
-        prior = DiagonalNormal(torch.zeros(z.shape[1]), torch.zeros(z.shape[1]))
+        prior = DiagonalNormal.standard(z.new_zeros(z.shape[1]))
         return "log_prior_nats", prior.log_prob(z).double().numpy()
     varied = bool((z.amax(0) > z.amin(0)).all())
     density = aggregate.log_density_at_codes(z).numpy() if varied else np.full(len(z), np.nan)

@@ -1,7 +1,7 @@
 // How the classes look: each has a colour, of which the style sheet has one for each theme, and a shape for eyes that do
 // not tell the colours apart.
 
-import { element, page, theme } from "./dom.js";
+import { element, page, rgbOf, theme } from "./dom.js";
 
 const LEGEND_RADIUS = 6;
 const SHAPE_PIXELS = 8; // the diameter of a code's shape: in a smaller one nobody makes it out
@@ -77,8 +77,8 @@ export function classInks() {
   const probe = element("i", "", page());
   const inks = SHAPES.map((_, label) => {
     probe.style.color = `var(--class-${label})`;
-    const levels = getComputedStyle(probe).color.match(/\d+/g).slice(0, 3);
-    return `#${levels.map((level) => Number(level).toString(16).padStart(2, "0")).join("")}`;
+    const levels = rgbOf(getComputedStyle(probe).color);
+    return `#${levels.map((level) => level.toString(16).padStart(2, "0")).join("")}`;
   });
   probe.remove();
   seen = { paper: there ? paper : null, inks };

@@ -46,6 +46,13 @@ export function theme() {
   return colours;
 }
 
+// Red, green and blue of a colour as the browser computes it.
+export const rgbOf = (colour) =>
+  colour
+    .match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
+
 // The colour of what is exact, once the style sheet has arrived: before that, nothing has its size or its place.
 export async function exactInk() {
   const probe = element("span", "latent-exact-ink", page());

@@ -5,28 +5,21 @@ import { element } from "./dom.js";
 export const SIDE = 28;
 const picture = new ImageData(SIDE, SIDE);
 
-// Pixel means as white on black, rounded to the nearest grey as the server rounds them.
-export function drawPixels(context, pixels, left = 0, top = 0) {
+// Pixel means as white on black, rounded to the nearest grey as the server rounds them; of the pixels that are `seen`, if
+// not all are.
+export function drawPixels(context, pixels, left = 0, top = 0, seen = null) {
   for (let i = 0; i < pixels.length; i++) {
     const grey = Math.round(255 * pixels[i]);
     picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = grey;
-    picture.data[4 * i + 3] = 255;
+    picture.data[4 * i + 3] = seen && !seen[i] ? 0 : 255;
   }
   context.putImageData(picture, left, top);
 }
 
-// The same, but nothing where a pixel is not seen.
-export function drawSeen(context, pixels, seen) {
-  drawPixels(context, pixels);
-  const shown = context.getImageData(0, 0, SIDE, SIDE);
-  seen.forEach((value, i) => (shown.data[4 * i + 3] = 255 * value));
-  context.putImageData(shown, 0, 0);
-}
-
-// Pixel means as shades of a colour, where nothing is seen; the colour as red, green and blue.
-export function drawUnseen(context, pixels, seen, [red, green, blue]) {
+// Pixel means as shades of a colour, red, green and blue, where nothing is seen.
+export function drawUnseen(context, pixels, seen, rgb) {
   const shade = new ImageData(SIDE, SIDE);
-  pixels.forEach((value, i) => shade.data.set([red, green, blue, seen[i] ? 0 : 255 * value], 4 * i));
+  pixels.forEach((value, i) => shade.data.set([...rgb, seen[i] ? 0 : 255 * value], 4 * i));
   context.putImageData(shade, 0, 0);
 }
 

@@ -77,9 +77,12 @@ class Plane {
   // Think about the image that was asked about, once what is being thought of is found.
   think() {
     this.due = Boolean(this.thinking);
-    if (this.thinking) return;
-    const find = this.ofClasses ? this.classify : this.asked.seen ? this.complete : this.guess;
-    this.thinking = find.call(this, this.asked, this.heated);
+    this.thinking ??= this.find(this.asked);
+  }
+
+  find(asked) {
+    if (this.ofClasses) return this.classify(asked);
+    return asked.seen ? this.complete(asked, this.heated) : this.guess(asked, this.heated);
   }
 
   // Think on for a moment: an answer, or null.
@@ -100,30 +103,30 @@ class Plane {
     const { logPx, modes, sight } = yield* this.integrate({ levels }, heated, !q);
     const normal = q ?? diagonalNormal(modes[0]);
     const elbo = yield* elboOf(sight, normal);
-    const narrow = heated.lattice.tooCoarse(heated.masses) ? modes : null;
-    const { size } = heated.lattice;
+    return { kind: "guess", serial, ...this.standing(heated, modes), logPx: Math.max(logPx, elbo), elbo, q: normal };
+  }
+
+  // How fine the lattice is by which something was found, and the modes where these are too narrow for it.
+  standing({ lattice, masses }, modes) {
     const settled = !this.next; // no finer lattice is to come
-    return { kind: "guess", serial, size, settled, logPx: Math.max(logPx, elbo), elbo, q: normal, narrow };
+    return { size: lattice.size, settled, narrow: lattice.tooCoarse(masses) ? modes : null };
   }
 
   // What the pixels that are not seen may be: log p(seen), the expected image, and images drawn from it.
   *complete({ serial, levels, seen }, heated) {
     const { logPx, modes, sight } = yield* this.integrate({ levels, seen }, heated, true);
     const { lattice, masses } = heated;
-    const { size } = lattice;
     const expected = yield* lattice.expected(masses);
     const places = lattice.draws(masses, COMPLETIONS);
     const samples = [];
     for (let n = 0; n < COMPLETIONS; n += 4) {
-      const four = this.decoder.logitsOfFour(places.slice(n, n + 4), lattice.label);
-      samples.push(...four.map((logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit)))));
+      const four = this.decoder.decodeFour(places.slice(n, n + 4), lattice.label);
+      samples.push(...four.map((image) => image.slice()));
       yield;
     }
     for (const image of [expected, ...samples]) sight.x.forEach((value, i) => seen[i] && (image[i] = value));
-    const narrow = lattice.tooCoarse(masses) ? modes : null;
     const code = modes[0].z;
-    const settled = !this.next;
-    return { kind: "completion", serial, size, settled, logPx, code, narrow, expected, samples, places };
+    return { kind: "completion", serial, ...this.standing(heated, modes), logPx, code, expected, samples, places };
   }
 
   // log p(x | y) of every class y, and a code given each.

@@ -56,7 +56,10 @@ function multiplyFour({ inputs, outputs, weight, four }, values) {
   let count = 0;
   for (let i = 0; i < inputs; i++) {
     if (!(p[i] || q[i] || r[i] || s[i])) continue;
-    mixed.set([p[i], q[i], r[i], s[i]], 4 * count);
+    mixed[4 * count] = p[i];
+    mixed[4 * count + 1] = q[i];
+    mixed[4 * count + 2] = r[i];
+    mixed[4 * count + 3] = s[i];
     used[count++] = i;
   }
   const sums = four.map((each) => each.sums);

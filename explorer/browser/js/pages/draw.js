@@ -7,8 +7,8 @@
 
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
-import { element, exactInk, theme } from "../base/dom.js";
-import { blank, drawPixels, drawSeen, drawUnseen, imageCanvas } from "../base/images.js";
+import { element, exactInk, rgbOf, theme } from "../base/dom.js";
+import { blank, drawPixels, drawUnseen, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
@@ -67,6 +67,7 @@ export class Draw {
     if (!mounted()) return;
     if (data.part === "pad") {
       this.tell = tell;
+      this.glow = rgbOf(getComputedStyle(this.pad.ghost.canvas).color);
       const shown = [data.style, ...Object.values(data.sides)].filter(Boolean);
       const names = shown.flatMap(({ bank, encoder, sheet }) => [bank, encoder, sheet]).filter(Boolean);
       const opened = await Promise.all(names.map(async (name) => [name, await bankOf(name)]));
@@ -243,6 +244,11 @@ export class Draw {
     probe.frames += 1;
   }
 
+  // The side whose model says what glows on the pad: the last one that can.
+  get glowing() {
+    return SIDES.findLast((side) => this.data.sides[side]?.likelihood);
+  }
+
   // Whether there is anything on the pad.
   get drawn() {
     return Boolean(this.pixels?.some(Boolean));
@@ -255,8 +261,7 @@ export class Draw {
 
   show() {
     if (!this.data) return;
-    if (this.seen) drawSeen(this.form, numbers(this.pixels), this.seen);
-    else if (this.pixels) drawPixels(this.form, numbers(this.pixels));
+    if (this.pixels) drawPixels(this.form, numbers(this.pixels), 0, 0, this.seen);
     else blank(this.form);
     this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
     this.form.canvas.classList.toggle("latent-partly", Boolean(this.seen));
@@ -271,7 +276,7 @@ export class Draw {
     const { bank, encoder, label, radius, sheet, likelihood } = asked;
     const guess = likelihood && this.guesses[latticeKey(asked)];
     this.found[side] = x && this.codeOf(asked, x, guess);
-    this.see(asked, encoder && !this.seen ? this.found[side]?.q : null);
+    this.see(asked, encoder ? this.found[side]?.q : null);
     const found = this.found[side];
     if (found && !this.seen) {
       this.trails[side].push(found.code);
@@ -282,8 +287,7 @@ export class Draw {
     if (!panel) return;
     if (this.seen && likelihood && found) {
       panel.showCompletion(guess);
-      const { color } = getComputedStyle(this.pad.ghost.canvas);
-      drawUnseen(this.pad.ghost, guess.expected, this.seen, color.match(/\d+/g).map(Number));
+      if (side === this.glowing) drawUnseen(this.pad.ghost, guess.expected, this.seen, this.glow);
     } else if (found)
       panel.show(this.banks[bank], found, x, {
         decimals: this.charts[side].decimals(),
@@ -291,7 +295,7 @@ export class Draw {
         radius,
         sheet: this.banks[sheet],
         evidence: likelihood && (guess ?? { logPx: null, elbo: null }),
-        hint: this.seen ? "It has no p(x), and takes what is not drawn for paper." : "",
+        hint: this.seen ? "It takes what is not drawn for paper." : "",
       });
     else panel.empty(this.drawn && "finding its code …");
   }

@@ -1,6 +1,6 @@
 // The magnification behind a map: one hue, the stronger the more the decoder stretches the place, and its scale.
 
-import { clipped, element, theme } from "../base/dom.js";
+import { clipped, element, rgbOf, theme } from "../base/dom.js";
 import { withMinus } from "../base/format.js";
 
 const HEAT = {
@@ -44,7 +44,7 @@ export class Heat {
   }
 
   paint(context, chart, overTiles) {
-    const [red, green, blue] = theme().paper.match(/\d+/g).map(Number);
+    const [red, green, blue] = rgbOf(theme().paper);
     this.tint(red + green + blue < 384 ? "dark" : "light");
     if (this.legend.parentElement !== chart.layers) chart.layers.append(this.legend);
     const { view } = chart;

@@ -1,5 +1,7 @@
 // The exact posterior of an image on a lattice, as shades of one hue: the part of the plane where there is any to see.
 
+import { rgbOf } from "../base/dom.js";
+
 const SIDE_PIXELS = 80; // of the picture at most
 const FADED = 3.5; // standard deviations, beyond which a normal has no shade
 const SEEN_NATS = 6; // below the peak: further down the shade is none
@@ -38,7 +40,7 @@ export class LatticeHeat {
 
   tint(colour) {
     if (colour === this.colour) return;
-    const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+    const [red, green, blue] = rgbOf(colour);
     const { columns, rows, values, size, highest } = this;
     const picture = new ImageData(columns.length, rows.length);
     let at = 0;
@@ -77,7 +79,7 @@ const opacityOf = (nats) => Math.max(0.98 * (Math.exp(-nats / 2) - 0.05), 0);
 // The same posterior as normals about its modes, { z, value, fisher } of each, where it is too narrow for a lattice.
 export function paintModes(context, view, modes, colour) {
   const highest = Math.max(...modes.map(({ value }) => value));
-  const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+  const [red, green, blue] = rgbOf(colour);
   for (const { z, value, fisher } of modes) {
     const shade = context.createRadialGradient(0, 0, 0, 0, 0, FADED);
     for (let step = 0; step <= 10; step++) {

@@ -1,5 +1,6 @@
 // The exact posterior as shades of one hue and two lines.
 
+import { rgbOf } from "../base/dom.js";
 import { strokeEach } from "../base/strokes.js";
 
 export class Posterior {
@@ -17,7 +18,7 @@ export class Posterior {
 
   // Opacity is the square root of the density, less a little: the eye then follows it to about 3 sigma.
   tint(colour) {
-    const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+    const [red, green, blue] = rgbOf(colour);
     const picture = new ImageData(this.width, this.height);
     this.nats.forEach((nats, i) => picture.data.set([red, green, blue, 250 * (Math.exp(-nats / 2) - 0.05)], 4 * i));
     this.canvas = new OffscreenCanvas(this.width, this.height);

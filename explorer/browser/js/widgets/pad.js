@@ -140,27 +140,32 @@ export class Pad {
   // The drawing in MNIST's form, 784 grey levels, or null of an empty pad.
   form() {
     if (!this.items.length) return null;
-    if (this.items.length === 1 && this.items[0].form) return this.items[0].form; // it is in that form already
-    this.draw(this.inkContext, this.pen());
-    const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
-    const ink = new Uint8Array(PAD * PAD);
-    for (let i = 0; i < ink.length; i++) ink[i] = data[4 * i + 3];
-    return mnistForm(ink, PAD, PAD);
+    return this.loaded() ?? mnistForm(this.inkOf(this.pen()), PAD, PAD);
   }
 
   // The drawing as it lies on the pad, 784 grey levels: no drawing is nothing but paper.
   frame() {
-    const frame = new Uint8Array(SIDE * SIDE);
-    if (!this.items.length) return frame;
-    if (this.items.length === 1 && this.items[0].form) return this.items[0].form;
-    this.draw(this.inkContext, SHOWN_PEN);
-    const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
+    if (this.loaded()) return this.loaded();
     const sums = new Float64Array(SIDE * SIDE);
     const step = PAD / SIDE;
-    for (let i = 0; i < PAD * PAD; i++) {
-      sums[Math.floor(i / PAD / step) * SIDE + Math.floor((i % PAD) / step)] += data[4 * i + 3];
-    }
-    return frame.map((_, i) => Math.round(sums[i] / step ** 2));
+    this.inkOf(SHOWN_PEN).forEach((level, i) => {
+      sums[Math.floor(i / PAD / step) * SIDE + Math.floor((i % PAD) / step)] += level;
+    });
+    return Uint8Array.from(sums, (sum) => Math.round(sum / step ** 2));
+  }
+
+  // The image that was loaded, which is in MNIST's form already, if there is nothing else on the pad.
+  loaded() {
+    return this.items.length === 1 ? this.items[0].form : undefined;
+  }
+
+  // The drawing with a pen of some width, 0 to 255 at each pixel of the pad.
+  inkOf(pen) {
+    this.draw(this.inkContext, pen);
+    const { data } = this.inkContext.getImageData(0, 0, PAD, PAD);
+    const ink = new Uint8Array(PAD * PAD);
+    for (let i = 0; i < ink.length; i++) ink[i] = data[4 * i + 3];
+    return ink;
   }
 
   // The pen that is PEN wide once the drawing is fitted in its box.
