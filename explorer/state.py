@@ -176,6 +176,14 @@ def drawing(value: Any) -> str:
     return packed(unpacked(word))
 
 
+def mask(value: Any) -> str:
+    """Some pixels of an image: as a drawing in black and white; raises ValueError on anything else."""
+    return packed(bytes(255 * (level > 0) for level in unpacked(drawing(value))))
+
+
+LOWER_HALF = packed(bytes(PIXELS // 2) + b"\xff" * (PIXELS // 2))
+
+
 # Fields: each with its default, its parser, and what the page that shows it needs to know
 
 
@@ -275,7 +283,8 @@ class ExplorerState:
     drawing: str = _field("", drawing)  # a drawn digit in MNIST's form, see `packed`
     label_drawing: int | None = _label("digit_drawing", None)  # its class; None leaves the class to Bayes' rule
     drawn_bound: bool = _switch(False)  # whether Bound shows the drawing
-    complete: bool = _switch(False)  # whether what is not drawn is unknown
+    complete: bool = _switch(False)  # whether what is not drawn, or erased, is unknown
+    erased: str = _field(LOWER_HALF, mask)  # of the image on Bound
     training: str = _model("", "job")  # the training that is watched; "" stands for the one that runs, or else the last
     train_dataset: str = _choice("mnist", DATASETS)
     train_model: str = _setting("model")

@@ -10,6 +10,7 @@ PAGES = {  # page: some of its buttons, so that a page that has lost them is not
     "": ["Two maps", "AE | VAE | best"],
     "interpolate": ["geodesic", "Play", "Pause"],
     "classes": ["Reshuffle"],
+    "bound?complete=1": ["Top", "None"],
     "bound": ["Any test image", "bits", "Draw a z from q and decode it"],
     "draw": ["Undo", "Clear", "probability"],
     "replay": ["Play"],
@@ -18,11 +19,13 @@ PAGES = {  # page: some of its buttons, so that a page that has lost them is not
 
 # The buttons that can be pressed now, each with a name of its own on the page: the last first, since the first ones
 # often take away what stands below them. Not a field's own arrows, and not what has a test of its own: the files in a
-# menu (`test_export_menu`), the toggles (`test_browser_state`), and Draw's ways to other pages (`test_browser_draw`).
+# menu (`test_export_menu`), the toggles (`test_browser_state`), and the ways to other pages (`test_browser_draw`,
+# `test_browser_learn`).
 BUTTONS = """() => {
   const pressable = (each) => {
     const { width, height } = each.getBoundingClientRect();
-    const own = !each.closest("[data-testid=stNumberInput], [data-testid=stSelectbox], [class*=st-key-send_]");
+    const others = "[data-testid=stNumberInput], [data-testid=stSelectbox], [class*=st-key-send_], .latent-lesson-link";
+    const own = !each.closest(others);
     return own && width && height && !each.disabled && getComputedStyle(each).visibility === "visible";
   };
   const counted = {};
@@ -84,10 +87,8 @@ def not_yet(page, pressed):
 
 
 def press(page, name):
-    """Press a button where it stands now: a page that is being drawn again puts another element in its place."""
-    at = page.evaluate(PLACE, name)
-    assert at, f"something lies over {name}"
-    page.mouse.click(*at)
+    """Press a button where it stands: not while a page that is being drawn again puts another element over it."""
+    page.mouse.click(*page.wait_for_function(PLACE, arg=name).json_value())
     drawn(page)
     if page.locator(".latent-explanation").is_visible():  # of a term, which would lie over other buttons
         page.keyboard.press("Escape")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from app import DRAWING
-from chromium import CHARTS, drawn, go_to, place, ready, settle, visit
+from chromium import CHARTS, drawn, go_to, place, settle, visit
 
 pytestmark = pytest.mark.browser
 

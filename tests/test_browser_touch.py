@@ -184,3 +184,17 @@ def test_a_finger_drags_an_end_of_a_path(phone, address):
     moved = 5 + 30 / box["width"] * (x[1] - x[0])
     assert float(page.evaluate("new URLSearchParams(location.search).get('a1_left')")) == pytest.approx(moved, abs=0.5)
     assert scrolled(page) == 0
+
+
+def test_a_finger_erases_a_part_of_an_image(phone, address):
+    page, fingers = phone
+    visit(page, f"{address}/bound?complete=1", "complete_map")
+    eraser = page.locator(".latent-eraser")
+    eraser.scroll_into_view_if_needed()
+    box, before = eraser.bounding_box(), scrolled(page)
+    y = box["y"] + 0.2 * box["height"]
+    fingers(*slide((box["x"] + 20, y), (box["x"] + box["width"] - 20, y), 4))
+    page.wait_for_function("location.search.includes('erased=')")
+    seen = page.evaluate("Array.from(latentExplorer.controllerOf('completion').eraser.seen)")
+    assert 392 - 160 < sum(seen) < 392 - 60
+    assert scrolled(page) == before

@@ -49,6 +49,8 @@ def chosen_of(name):
         return (
             some.binary(min_size=784, max_size=784).map(lambda noise: bytes(noise[:40] + bytes(744))).map(state.packed)
         )
+    if name == "erased":
+        return some.binary(min_size=784, max_size=784).map(state.packed).map(state.mask)
     if name == "epoch":
         return some.floats(0, 1e4).map(state.epoch)
     if name == "sigma":

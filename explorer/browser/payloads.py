@@ -138,6 +138,27 @@ class BoundClose(TypedDict):
     drawn: NotRequired[Sequence[Sequence[float]]]  # log-weights by encoder and prior, where the browser cannot draw
 
 
+class CompletionPanel(TypedDict):
+    """A place on the page Bound; what to show there comes with `CompletionEraser`."""
+
+    part: Literal["panel"]
+
+
+class CompletionEraser(TypedDict):
+    """An image on the page Bound of which a part is erased, and that is to be completed."""
+
+    part: Literal["eraser"]
+    bank: str
+    label: int
+    likelihood: Likelihood
+    image: str  # its address
+    erased: str  # 784 bytes in base64, 0 where the image is seen
+    log_px: float  # of the whole image, nats
+    unit: Unit
+    dot: float  # the size of a code, 1 on a map of ten thousand
+    prior: bool
+
+
 class DrawPart(TypedDict):
     """A place on the page Draw; what to show there comes with `DrawPad`."""
 
@@ -278,6 +299,8 @@ Payload = (
     | Classes
     | BoundPart
     | BoundClose
+    | CompletionPanel
+    | CompletionEraser
     | DrawPart
     | DrawPad
     | Replay

@@ -22,7 +22,7 @@ from explorer.quantities import bound, decode, own_image, points, posterior_map
 from explorer.quantities.bound import Analysis
 from explorer.quantities.noise import squared_error
 from explorer.state import NOISES, TEST_IMAGES, UNITS, coordinate, plane, point, unpacked, whole
-from explorer.views import export_menu, parts
+from explorer.views import completion, export_menu, parts
 from explorer.views.export_menu import File
 from explorer.views.pins import offer_images
 from vae.storage.file_pair import CheckpointError
@@ -42,8 +42,9 @@ IMAGES = 236  # pixels of the screen, of two images and the gap between them
 
 def render() -> None:
     """Draw the page."""
-    head = parts.first_line(HELP)
+    head = parts.first_line(completion.HELP if session.current().complete else HELP)
     with head:
+        parts.offer_complete("A part of the image is unknown: see what it may be")
         st.segmented_control("Unit", UNITS, label_visibility="collapsed", required=True, **session.bind("unit"))
         parts.offer_shapes()
     names, family = checkpoints.with_posterior(), checkpoints.family()
@@ -63,12 +64,22 @@ def render() -> None:
         st.warning(parts.sentence(left_out))
     if not chosen:
         st.error(problem)
-    elif chosen[0].checkpoint.model.latent_dim == 2:
+    elif chosen[0].checkpoint.model.latent_dim != 2:
+        show_estimates(*chosen)
+    elif session.current().complete:
+        completion.show(*chosen, map_of(chosen[0]), picked)
+        with head:
+            export_menu.offer(partial(completion.offer_files, *chosen))
+    else:
         show_analysis(*chosen, family)
         with head:
             export_menu.offer(partial(offer_files, *chosen))
-    else:
-        show_estimates(*chosen)
+
+
+def map_of(model: BoundModel) -> figures.Figure:
+    """A plane as wide as the prior, or wider where a small sigma spreads the codes."""
+    reach = FAMILY_PLANE if session.current().bound_model == FAMILY else PLANE
+    return checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
 
 
 def picked(value: Any) -> None:
@@ -322,9 +333,7 @@ def show_planes(model: BoundModel, image: BoundImage, analysis: Analysis) -> Non
         with st.container():
             middle, right = st.columns(2)  # at the same time: a chart that is first wide and then narrow zooms out
             with middle:
-                reach = FAMILY_PLANE if session.current().bound_model == FAMILY else PLANE
-                figure = checkpoints.plane(HEIGHT, reach, model.checkpoint.class_names)
-                st.plotly_chart(figure, key="bound_map", config=figures.CONFIG)
+                st.plotly_chart(map_of(model), key="bound_map", config=figures.CONFIG)
             with right:
                 browser.bridge("bound", close_payload(model, image, analysis), session.undoable(picked), part="_close")
 

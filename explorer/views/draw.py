@@ -19,9 +19,8 @@ from explorer.cache.results import Blob
 from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import own_image
-from explorer.quantities.bound import shared_sigma
 from explorer.state import Side, coordinate, packed, unpacked, whole
-from explorer.views import bound, export_menu, interpolate, parts
+from explorer.views import bound, completion, export_menu, interpolate, parts
 from explorer.views.export_menu import File, image_file
 
 HELP = "Draw: the code of your drawing moves on both maps as the pen moves."
@@ -37,8 +36,7 @@ def render() -> None:
     """Draw the page."""
     head = parts.first_line(HELP)
     with head:
-        help = "What is not drawn is unknown, not paper: see what your strokes may become"
-        st.toggle("Complete", help=help, **session.bind("complete"))
+        parts.offer_complete("What is not drawn is unknown, not paper: see what your strokes may become")
         parts.offer_shapes()
     with st.container(key="draw_top", horizontal=True, wrap=False):
         left, right = st.container(width=PAD, gap="xsmall", key="draw_pen"), st.container(gap="xsmall")
@@ -141,7 +139,7 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
 def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: the encoder, or the code where the browser cannot encode."""
     encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
-    likelihood = likelihood_payload(resource)
+    likelihood = completion.likelihood(resource)
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
@@ -159,21 +157,12 @@ def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloa
 def style_payload(style: Resource) -> payloads.DrawStyle:
     """The conditional model, and the likelihood under which the browser finds the class."""
     encoder = results.encoder(style.checkpoint.name)
-    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood_payload(style))
-
-
-def likelihood_payload(resource: Resource) -> payloads.Likelihood | None:
-    """The likelihood of a model with a prior, or None where each pixel has its own sigma, which the browser has not."""
-    config = resource.checkpoint.config
-    if not config.has_prior or config.likelihood == "gaussian-pixel":
-        return None
-    bernoulli = config.likelihood.startswith("bernoulli")
-    return payloads.Likelihood(bernoulli=bernoulli, sigma=shared_sigma(resource.checkpoint))
+    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=completion.likelihood(style))
 
 
 def drawn_classes(style: Resource, levels: bytes) -> payloads.DrawnClasses | None:
     """The class of the drawing, where the browser cannot find it."""
-    if likelihood_payload(style):
+    if completion.likelihood(style):
         return None
     found = results.classification(style, levels)
     return payloads.DrawnClasses(probabilities=found.probabilities, codes=results.codes_given_classes(style, levels))

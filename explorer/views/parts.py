@@ -45,6 +45,11 @@ def offer_shapes() -> None:
     st.toggle("Shapes", help="Each class has its own shape beside its colour", **session.bind("shapes"))
 
 
+def offer_complete(help: str) -> None:
+    """A switch by which what is not seen of an image is unknown, and to be completed."""
+    st.toggle("Complete", help=help, **session.bind("complete"))
+
+
 def row(name: str) -> DeltaGenerator:
     """A row of widgets, as high as a widget even where it has none."""
     return st.container(horizontal=True, vertical_alignment="center", key=f"row_{name}")

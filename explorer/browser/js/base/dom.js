@@ -6,6 +6,11 @@ export function element(tag, className, parent, properties = {}) {
   return node;
 }
 
+// A button, and what a press does.
+export function button(parent, textContent, onclick) {
+  return element("button", "latent-button", parent, { type: "button", textContent, onclick });
+}
+
 // A part of a page whose data are on their way takes no clicks and keys, and looks like it.
 export function wait(root, waiting) {
   root.inert = waiting;

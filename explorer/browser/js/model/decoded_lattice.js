@@ -10,7 +10,8 @@ const BEND = 3; // how much closer together its points lie in the middle, where 
 const NEGLIGIBLE = 12; // nats below the highest point, from where on a point adds nothing that could be seen
 const SHARP = 2 / 3; // of the mass of three points in a row, at the middle one
 
-// Of the points along each axis, the coordinates and the logarithms of their shares of the prior.
+// Of the points along each axis, the coordinates and the logarithms of their shares of the prior; and where a coordinate
+// lies along it: 0 is the first point, size - 1 the last.
 export function latticeAxis(size) {
   const stretch = REACH / Math.sinh(BEND);
   const places = Array.from({ length: size }, (_, i) => BEND * ((2 * (i + 0.5)) / size - 1));
@@ -19,12 +20,8 @@ export function latticeAxis(size) {
     const width = stretch * Math.cosh(place) * ((2 * BEND) / size);
     return Math.log(width) - (coordinates[i] ** 2 + LOG_2PI) / 2;
   });
-  return { coordinates, shares };
-}
-
-// Where a coordinate lies along an axis of `size` points: 0 is the first point, size - 1 the last.
-export function alongLattice(coordinate, size) {
-  return ((Math.asinh((coordinate * Math.sinh(BEND)) / REACH) / BEND + 1) / 2) * size - 0.5;
+  const along = (coordinate) => ((Math.asinh((coordinate * Math.sinh(BEND)) / REACH) / BEND + 1) / 2) * size - 0.5;
+  return { coordinates, shares, along };
 }
 
 // The largest of log masses with this noise is a draw from them: the Gumbel-max trick. Numbers from mulberry32, seed 1.

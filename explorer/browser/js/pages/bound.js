@@ -1,7 +1,7 @@
 // Bound: one image's exact posterior and the encoder's q on the plane and close up, draws from q, and live estimates.
 
 import { announce } from "../base/announce.js";
-import { clipped, element, exactInk, theme, wait } from "../base/dom.js";
+import { button, clipped, element, exactInk, theme, wait } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { drawPixels, greyLevels, SIDE } from "../base/images.js";
 import { between, Glide, wantsStill } from "../base/motion.js";
@@ -85,9 +85,7 @@ export class Bound {
     const root = (this.drawn = element("div", "latent-again", parent));
     wait(root, true);
     const line = element("div", "latent-line", root);
-    const button = element("button", "latent-button", line, { type: "button", textContent: "Encode again" });
-    button.title = "Draw a z from q and decode it";
-    button.onclick = () => this.again();
+    button(line, "Encode again", () => this.again()).title = "Draw a z from q and decode it";
     element("span", "", line, { textContent: "z ~ q, with log p(x | z)" });
     this.tiles = element("div", "latent-drawn", root);
   }

@@ -7,24 +7,23 @@
 
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
-import { element, exactInk, rgbOf, theme } from "../base/dom.js";
+import { button, element, exactInk, rgbOf, theme } from "../base/dom.js";
 import { blank, drawPixels, drawUnseen, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
-import { alongLattice, latticeAxis } from "../model/decoded_lattice.js";
+import { latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 import { seenOf } from "../model/seen.js";
 import { Chart } from "../plane/chart.js";
-import { LatticeHeat, paintModes } from "../plane/lattice_heat.js";
+import { LatticeHeat } from "../plane/lattice_heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawAim, drawDot, drawEllipses, drawPrior, drawTowards, drawTrail } from "../plane/marks.js";
+import { drawAim, drawDot, drawEllipses, drawPrior, drawTowards, drawTrail, SMALL_DOT } from "../plane/marks.js";
 import { DrawnPanel } from "../widgets/drawn_panel.js";
 import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
-const SMALL_DOT = 3; // pixels, the radius of a place from which a completion was drawn
 const TEN_MS = 4; // of a frame, for the ten digits
 const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 function softmax(values) {
@@ -138,11 +137,7 @@ export class Draw {
       return;
     }
     if (kind === wanted) this.guesses[key] = answer;
-    else {
-      const { coordinates } = latticeAxis(answer.size);
-      const along = (coordinate) => alongLattice(coordinate, answer.size);
-      this.heats[key] = new LatticeHeat(answer.logJoint, { coordinates, along }, answer.serial);
-    }
+    else this.heats[key] = new LatticeHeat(answer.logJoint, latticeAxis(answer.size), answer.serial);
     for (const [side, of] of Object.entries(this.data.sides)) {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();
@@ -161,16 +156,9 @@ export class Draw {
   buildPad(parent) {
     this.pad = new Pad(parent, { changed: () => this.changed(), lifted: () => this.send() });
     const line = element("div", "latent-pad-line", parent);
-    const button = (text, run) => {
-      const made = element("button", "latent-button", line, { type: "button", textContent: text });
-      made.onclick = run;
-      return made;
-    };
     const buttons = element("div", "latent-pad-buttons", line);
-    buttons.append(
-      button("Undo", () => this.pad.undo()),
-      button("Clear", () => this.clear()),
-    );
+    button(buttons, "Undo", () => this.pad.undo());
+    button(buttons, "Clear", () => this.clear());
     const figure = element("figure", "", line);
     this.form = imageCanvas(figure, "latent-form");
     element("figcaption", "", figure, { textContent: "as the models see it" });
@@ -388,7 +376,7 @@ export class Draw {
     const colours = theme();
     if (found && !this.seen) drawTrail(context, view, this.trails[side], colours.ink);
     if (found?.q) drawEllipses(context, view, found.q, colours);
-    if (heat) this.paintHeat(heat, this.guesses[latticeKey(this.data.sides[side])], context, view);
+    if (heat) heat.paint(context, view, this.exact, this.guesses[latticeKey(this.data.sides[side])]);
     if (!found) return;
     if (this.seen && heat) {
       for (const z of this.guesses[latticeKey(this.data.sides[side])].places) drawDot(context, view, z, SMALL_DOT);
@@ -396,12 +384,6 @@ export class Draw {
     if (heat && found.q) drawEllipses(context, view, found.q, colours, { bare: true });
     drawAim(context, view, found);
     drawTowards(context, view, found.code);
-  }
-
-  // A posterior that is too narrow for the lattice is its modes, once these are found.
-  paintHeat(heat, guess, context, view) {
-    if (guess?.narrow && guess.serial === heat.serial) paintModes(context, view, guess.narrow, this.exact);
-    else heat.paint(context, view, this.exact);
   }
 }
 

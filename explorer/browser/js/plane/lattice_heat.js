@@ -63,7 +63,9 @@ export class LatticeHeat {
     this.colour = colour;
   }
 
-  paint(context, view, colour) {
+  // A posterior that is too narrow for the lattice is its modes, once what is known of this image says so.
+  paint(context, view, colour, known) {
+    if (known?.narrow && known.serial === this.serial) return paintModes(context, view, known.narrow, colour);
     this.tint(colour);
     const [[x0, x1], [y0, y1]] = this.window;
     const [left, top] = view.toPixel([x0, y1]);
@@ -77,7 +79,7 @@ export class LatticeHeat {
 const opacityOf = (nats) => Math.max(0.98 * (Math.exp(-nats / 2) - 0.05), 0);
 
 // The same posterior as normals about its modes, { z, value, fisher } of each, where it is too narrow for a lattice.
-export function paintModes(context, view, modes, colour) {
+function paintModes(context, view, modes, colour) {
   const highest = Math.max(...modes.map(({ value }) => value));
   const [red, green, blue] = rgbOf(colour);
   for (const { z, value, fisher } of modes) {

@@ -76,6 +76,8 @@ export function drawPrior(context, view) {
   }
 }
 
+export const SMALL_DOT = 3; // pixels, the radius of one of many dots
+
 export function drawDot(context, view, z, radius = 5) {
   const [x, y] = view.toPixel(z);
   context.beginPath();

@@ -11,6 +11,7 @@ import { mnistForm } from "../model/mnist_form.js";
 import { findSheetsBy } from "../model/sheet.js";
 import { Bound } from "../pages/bound.js";
 import { Classes } from "../pages/classes.js";
+import { Completion } from "../pages/completion.js";
 import { Draw } from "../pages/draw.js";
 import { Files } from "../pages/files.js";
 import { Interpolate } from "../pages/interpolate.js";
@@ -31,6 +32,7 @@ import { bridge } from "./picks.js";
 serve({
   bound: Bound,
   classes: Classes,
+  completion: Completion,
   draw: Draw,
   files: Files,
   interpolate: Interpolate,

@@ -1,0 +1,135 @@
+// An image of which a part is erased: by the pointer, or a half at a time. A stroke that begins on what is erased gives
+// back.
+
+import { button, element } from "../base/dom.js";
+import { drawPixels, imageCanvas, SIDE } from "../base/images.js";
+
+const BRUSH = 2.2; // pixels of the image, its radius
+const HALF = SIDE / 2;
+const PARTS = {
+  Top: (row) => row < HALF,
+  Bottom: (row) => row >= HALF,
+  Left: (_, column) => column < HALF,
+  Right: (_, column) => column >= HALF,
+  All: () => true,
+  None: () => false,
+};
+
+export class Eraser {
+  // changed(): more is erased, or less; lifted(): and the pointer has been lifted
+  constructor(parent, { changed, lifted }) {
+    Object.assign(this, { changed, lifted, pointer: null, pending: false });
+    this.context = imageCanvas(parent, "latent-eraser latent-partly");
+    this.canvas = this.context.canvas;
+    this.canvas.setAttribute("role", "img");
+    const line = element("div", "latent-line latent-halves", parent, { role: "group" });
+    element("span", "", line, { textContent: "Erase" });
+    line.setAttribute("aria-label", "Erase");
+    this.buttons = Object.entries(PARTS).map(([name, inside]) => ({
+      made: button(line, name, () => this.erase(inside)),
+      part: partOf(inside),
+    }));
+    this.listen();
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.moved(event));
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      canvas.addEventListener(name, (event) => this.up(event));
+    }
+  }
+
+  // levels: 784 grey levels; erased: 784 bytes, 0 where the image is seen, which are the eraser's to change
+  load(levels, erased) {
+    Object.assign(this, { levels, erased });
+    this.show();
+  }
+
+  // Which of the 784 pixels are seen, 1 or 0.
+  get seen() {
+    return Uint8Array.from(this.erased, (each) => (each ? 0 : 1));
+  }
+
+  show() {
+    const { levels, erased, seen } = this;
+    drawPixels(
+      this.context,
+      Float32Array.from(levels, (level) => level / 255),
+      0,
+      0,
+      seen,
+    );
+    const count = erased.reduce((sum, each) => sum + (each ? 1 : 0), 0);
+    const share = `${Math.round((100 * count) / erased.length)} % erased`;
+    this.canvas.setAttribute("aria-label", `The image, ${share}. Drag to erase or to give back.`);
+    for (const { made, part } of this.buttons) {
+      made.setAttribute(
+        "aria-pressed",
+        part.every((value, i) => value === erased[i]),
+      );
+    }
+  }
+
+  erase(inside) {
+    this.erased = partOf(inside);
+    this.show();
+    this.changed();
+    this.lifted();
+  }
+
+  // Where an event lies on the image, in its pixels.
+  position(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height];
+  }
+
+  down(event) {
+    if (event.button !== 0 || this.pointer !== null || !this.erased) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pointer = event.pointerId;
+    this.last = this.position(event);
+    const [column, row] = this.last.map((value) => Math.min(Math.max(Math.floor(value), 0), SIDE - 1));
+    this.value = this.erased[row * SIDE + column] ? 0 : 255;
+    this.erased = this.erased.slice();
+    this.brush(this.last);
+  }
+
+  moved(event) {
+    if (event.pointerId !== this.pointer) return;
+    for (const each of event.getCoalescedEvents?.() ?? [event]) this.brush(this.position(each));
+  }
+
+  up(event) {
+    if (event.pointerId !== this.pointer) return;
+    this.pointer = null;
+    this.lifted();
+  }
+
+  // Erase, or give back, along a line from where the pointer was.
+  brush(to) {
+    const along = to.map((value, axis) => value - this.last[axis]);
+    const length = along[0] ** 2 + along[1] ** 2;
+    for (let i = 0; i < this.erased.length; i++) {
+      const off = [(i % SIDE) + 0.5 - this.last[0], Math.floor(i / SIDE) + 0.5 - this.last[1]];
+      const share = length ? Math.min(Math.max((off[0] * along[0] + off[1] * along[1]) / length, 0), 1) : 0;
+      if (Math.hypot(off[0] - share * along[0], off[1] - share * along[1]) <= BRUSH) this.erased[i] = this.value;
+    }
+    this.last = to;
+    this.request();
+  }
+
+  request() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      this.show();
+      this.changed();
+    });
+  }
+}
+
+const partOf = (inside) =>
+  Uint8Array.from({ length: SIDE * SIDE }, (_, i) => (inside(Math.floor(i / SIDE), i % SIDE) ? 255 : 0));
