@@ -14,7 +14,7 @@ from explorer import access, browser, figures, session, startup  # noqa: E402
 from explorer.cache import checkpoints  # noqa: E402
 from explorer.views import parts  # noqa: E402
 
-NAMES = ("maps", "interpolate", "classes", "bound", "draw", "replay", "train")
+NAMES = ("maps", "learn", "interpolate", "classes", "bound", "draw", "replay", "train")
 FIRST = ""  # the address of the first page; its name, /maps, leads there too
 
 

@@ -34,6 +34,7 @@ class Memory:
     absent: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # by field, the model that a link asked for,
     # the one that is shown instead, and the visit
     file_problems: dict[str, str] = field(default_factory=dict)  # why files could not be made, by their names
+    leave_for: str = ""  # the page that a step of the lesson opens
     hole_untried: bool | None = None  # whether Maps still marks a hole to try; None until it was shown
     before_preset: ExplorerState | None = None  # of Maps
     training_refused: str = ""  # why the last click on Train had no effect

@@ -34,6 +34,7 @@ DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 LIMIT = 1e4  # of numbers that are not coordinates
 SIGNIFICANT = 9  # digits of a coordinate: the fewest that tell every float32, which codes are, from the next
 CLASSES = 10  # at most
+LESSON = 7  # steps of the page Learn, as `markup.lesson` has them
 TEST_IMAGES = 1_000_000  # more than any data set has; a page asks the model how many there are
 SEEDS = 2**31
 PIXELS = 28 * 28
@@ -272,6 +273,8 @@ class ExplorerState:
     sampled: int = _label("")
     samples: int = _choice(50, SAMPLES)
     seed: int = _field(0, whole(SEEDS))
+    image_learn: int = _image(1)  # a 2
+    step: int = _field(1, within(1, LESSON), limits=(1, LESSON))  # of the page Learn
     bound_model: str = _model("vae", "bound")
     sigma: float | None = _field(None, positive)
     image_bound: int = _image(77)  # a 2 that the encoder takes for something else, with a posterior of two peaks

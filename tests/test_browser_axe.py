@@ -45,10 +45,10 @@ def looks(page):
 @pytest.mark.fault(
     "one text had a contrast of 4.29 : 1, no page had a heading, maps and buttons had no names of their own"
 )
-@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("name", [*CHARTS, "learn"])
 def test_a_page_is_for_every_eye_and_for_none(new_tab, address, name):
     page = new_tab()
-    visit(page, f"{address}/{LONELY if name == 'maps' else name}", *CHARTS[name])
+    visit(page, f"{address}/{LONELY if name == 'maps' else name}", *CHARTS.get(name, ()))
     page.wait_for_function("!document.querySelector('.latent-waiting')")
     page.wait_for_selector("h1", state="attached")
     headings = page.locator("h1, h2, h3").evaluate_all("all => all.map((each) => each.tagName + each.textContent)")
@@ -58,9 +58,20 @@ def test_a_page_is_for_every_eye_and_for_none(new_tab, address, name):
     names = page.evaluate(NAMES)
     assert not [each for each in names if re.search(r"\bicon\b|_|^\s*$", each)]
     maps = page.get_by_role("application").evaluate_all("all => all.map((each) => each.ariaLabel)")
-    assert len(set(maps)) == len(maps) == {"classes": 1, "train": 0}.get(name, 2)
+    assert len(set(maps)) == len(maps) == {"classes": 1, "learn": 1, "train": 0}.get(name, 2)
     for look in looks(page):
         assert not violations(page), look
+
+
+def test_every_step_of_the_lesson_is_for_every_eye(new_tab, address):
+    page = new_tab()
+    visit(page, f"{address}/learn")
+    page.wait_for_selector(".latent-dot")
+    for step in range(1, page.locator(".latent-dot").count()):
+        page.locator(".latent-dot").nth(step).click()
+        page.locator(".latent-lesson-question button").first.click()
+        ready(page)
+        assert not violations(page), step
 
 
 def test_a_part_erased_is_for_every_eye(new_tab, address):

@@ -8,6 +8,7 @@ from chromium import ROOT, drawn, explorer, ready
 pytestmark = [pytest.mark.browser, pytest.mark.mnist]
 PAGES = {  # page: some of its buttons, so that a page that has lost them is not taken for one that works
     "": ["Two maps", "AE | VAE | best"],
+    "learn": ["Next", "Any test image"],
     "interpolate": ["geodesic", "Play", "Pause"],
     "classes": ["Reshuffle"],
     "bound?complete=1": ["Top", "None"],

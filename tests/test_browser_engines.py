@@ -52,7 +52,7 @@ def until(engine, script, *arguments):
 
 def shown(engine, page):
     """Wait until a page is drawn, and see that it says nothing of an error."""
-    for chart in CHARTS[page]:
+    for chart in CHARTS.get(page, ()):
         until(engine, DRAWN, chart)
     until(engine, SETTLED)
     assert engine.js(BROKEN) == 0, page
@@ -80,7 +80,7 @@ def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
     pinned = until(engine, PINNED)
     until(engine, FIELD, pinned)
 
-    for page in (*list(CHARTS)[1:], "maps"):
+    for page in (*list(CHARTS)[1:], "learn", "maps"):
         go(engine, page)
     until(engine, FIELD, pinned)
     assert "right=cvae" in engine.js("return location.search")

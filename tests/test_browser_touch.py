@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from chromium import drawn, place, plane, ranges, ready, tab, visit
 
+from explorer.markup import lesson
+
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
 LENS = ".st-key-map_left .latent-lens[style*='visible']"
@@ -198,3 +200,26 @@ def test_a_finger_erases_a_part_of_an_image(phone, address):
     seen = page.evaluate("Array.from(latentExplorer.controllerOf('completion').eraser.seen)")
     assert 392 - 160 < sum(seen) < 392 - 60
     assert scrolled(page) == before
+
+
+@pytest.mark.parametrize(("figure", "point"), [("squeeze", "z"), ("encoder", "q.mean")])
+def test_a_finger_drags_what_a_step_of_the_lesson_has_to_drag(phone, address, figure, point):
+    page, fingers = phone
+    step = [each.figure for each in lesson.STEPS].index(figure) + 1
+    visit(page, f"{address}/learn?step={step}")
+    page.wait_for_selector(f".latent-{figure} .latent-layers", state="attached")
+    page.locator(".latent-lesson-figure .latent-stage").scroll_into_view_if_needed()
+    ready(page)
+    where = "latentExplorer.controllerOf('learn').figure"
+    x, y = page.evaluate(f"""() => {{
+      const {{ view }} = {where}.map;
+      const {{ left, top }} = view.stage.getBoundingClientRect();
+      const at = view.toPixel({where}.{point});
+      return [left + at[0], top + at[1]];
+    }}""")
+    before = page.evaluate(f"{where}.{point}")
+    fingers(*slide((x, y), (x + 40, y - 20), 5))
+    ready(page)
+    after = page.evaluate(f"{where}.{point}")
+    assert after[0] > before[0]
+    assert after[1] > before[1]

@@ -236,6 +236,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "markup.formulas": {"extent", "vae", "markup.bars", "quantities.bound", "quantities.posterior_map"},
     "markup.images": {"vae"},
     "markup.tables": {"markup.terms"},
+    "markup.lesson": {"markup.terms"},
     "markup.terms": set(),
     "quantities": set(),
     "quantities.bound": {"extent", "vae", "quantities.decode", "quantities.posterior_map"},
@@ -340,6 +341,19 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "views.parts",
         "views.export_menu",
     },
+    "views.learn": {
+        "browser",
+        "memory",
+        "session",
+        "state",
+        "vae",
+        "browser.payloads",
+        "cache.checkpoints",
+        "cache.results",
+        "markup.lesson",
+        "views.completion",
+        "views.parts",
+    },
     "views.maps": {
         "browser",
         "extent",
@@ -434,10 +448,11 @@ SCRIPTS = ROOT / "explorer" / "browser" / "js"
 SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import from
     "base": set(),
     "model": {"base"},
+    "lesson": {"base", "model", "plane"},
     "plane": {"base"},
     "widgets": {"base", "model"},
     "export": {"base", "plane"},
-    "pages": {"base", "export", "model", "plane", "widgets"},
+    "pages": {"base", "export", "lesson", "model", "plane", "widgets"},
     "shell": {"base", "model", "pages", "plane", "widgets"},
 }
 LIBRARIES = {  # library: the rooms and modules that may import it

@@ -88,7 +88,7 @@ def test_without_such_files_nothing_is_said(folder):
 
 
 @pytest.mark.fault("a name was taken for markup, or written as if it were")
-@pytest.mark.parametrize("page", ["maps", "interpolate", "classes", "bound", "draw", "replay"])
+@pytest.mark.parametrize("page", ["maps", "learn", "interpolate", "classes", "bound", "draw", "replay"])
 def test_no_class_name_is_taken_for_markup(folder, page):
     names = [f"{EVIL}{digit}" for digit in range(3)]
     for name in ("ae", "vae", "cvae"):

@@ -174,7 +174,7 @@ def test_codes_that_have_collapsed_or_are_few_are_shown(own_folder, shape, model
 
 
 @pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
-@pytest.mark.parametrize("page", ["maps", "interpolate", "classes", "bound", "draw", "replay"])
+@pytest.mark.parametrize("page", ["maps", "learn", "interpolate", "classes", "bound", "draw", "replay"])
 def test_what_is_broken_is_named_without_the_folders_of_the_server(own_folder, page):
     for file in [*own_folder.glob("*.pt"), *own_folder.glob("*.replay.pt")]:
         file.unlink()

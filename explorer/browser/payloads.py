@@ -159,6 +159,37 @@ class CompletionEraser(TypedDict):
     prior: bool
 
 
+class LessonStep(TypedDict):
+    """One step of the lesson; words and formula are HTML."""
+
+    figure: str
+    title: str
+    words: str
+    formula: str
+    question: str
+    answers: Sequence[str]
+    page: str  # the title of the page on which the same view is
+
+
+class LessonModel(TypedDict):
+    """A model of the lesson."""
+
+    bank: str
+    encoder: str  # its id
+    radius: float  # the distance within which codes are near
+    likelihood: Likelihood | None  # None of an autoencoder
+
+
+class Lesson(TypedDict):
+    """The page Learn."""
+
+    step: int  # from 1
+    image: int  # the test image that is looked at
+    steps: Sequence[LessonStep]
+    models: Mapping[str, LessonModel]
+    sheet: str  # the id of the test images
+
+
 class DrawPart(TypedDict):
     """A place on the page Draw; what to show there comes with `DrawPad`."""
 
@@ -300,6 +331,7 @@ Payload = (
     | BoundPart
     | BoundClose
     | CompletionPanel
+    | Lesson
     | CompletionEraser
     | DrawPart
     | DrawPad

@@ -96,6 +96,16 @@ GLOSSARY: Mapping[str, Meaning] = {
         "Codes drawn from the prior, averaged. Hardly any of them makes an image like this one, so the estimate is too "
         "low almost always."
     ),
+    "score function": Meaning(
+        "A way to estimate a gradient from draws that need not move: each is weighed by what it is worth, and by how "
+        "its own probability changes. It needs no derivative of the decoder, and many draws. Also called REINFORCE.",
+        "E_q[log p(x | z) ∇ log q(z | x)]",
+    ),
+    "reparameterization": Meaning(
+        "A way to estimate a gradient by draws that move: the noise is fixed, the draw is mean + deviation × noise, "
+        "and the derivative goes through the decoder. Few draws are enough.",
+        "E[∇ log p(x | μ + σ ε)], ε ~ N(0, 1)",
+    ),
     "5-NN": Meaning(
         "The share of test images whose class is the one that the 5 nearest codes of training images vote for. "
         "It says how well the plane keeps classes apart."

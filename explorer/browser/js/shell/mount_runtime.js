@@ -15,6 +15,7 @@ import { Completion } from "../pages/completion.js";
 import { Draw } from "../pages/draw.js";
 import { Files } from "../pages/files.js";
 import { Interpolate } from "../pages/interpolate.js";
+import { Learn } from "../pages/learn.js";
 import { Maps } from "../pages/maps.js";
 import { Pictures } from "../pages/pictures.js";
 import { Replay } from "../pages/replay.js";
@@ -36,6 +37,7 @@ serve({
   draw: Draw,
   files: Files,
   interpolate: Interpolate,
+  learn: Learn,
   maps: Maps,
   pictures: Pictures,
   replay: Replay,

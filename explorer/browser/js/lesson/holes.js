@@ -1,0 +1,97 @@
+// Step: sixteen places of the autoencoder's plane at random, beside sixteen draws from the VAE's prior, all decoded.
+
+import { button, element } from "../base/dom.js";
+import { drawPixels, imageCanvas } from "../base/images.js";
+import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
+import { boxOfCodes, CodesMap, normalPair, seededRandom } from "./pieces.js";
+
+const SIXTEEN = 16;
+const PLACES_MEASURED = 4000; // places
+
+class RandomPlaces {
+  constructor(root, { model, key, title, draw }) {
+    Object.assign(this, { model, draw, pointed: -1 });
+    const side = element("div", "latent-lesson-side", root);
+    element("div", "latent-heading", side, { textContent: title });
+    this.map = new CodesMap(key, element("div", "latent-plane", side), model.bank, {
+      about: `, with ${SIXTEEN} random places`,
+      paint: (context, { view }) => {
+        for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
+        if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
+      },
+      pick: () => null,
+    });
+    const tiles = element("div", "latent-lesson-tiles", side);
+    this.tiles = Array.from({ length: SIXTEEN }, (_, rank) => {
+      const context = imageCanvas(tiles);
+      context.canvas.onpointerenter = () => this.point(rank);
+      context.canvas.onpointerleave = () => this.point(-1);
+      return context;
+    });
+    this.said = element("div", "latent-said", side);
+  }
+
+  point(rank) {
+    this.pointed = rank;
+    this.map.requestOver();
+  }
+
+  show() {
+    const { bank, radius } = this.model;
+    this.places = Array.from({ length: SIXTEEN }, this.draw);
+    let far = 0;
+    this.tiles.forEach((context, rank) => {
+      const lonely = bank.lonely(this.places[rank], radius);
+      far += lonely;
+      drawPixels(context, bank.decode(this.places[rank], 0));
+      context.canvas.classList.toggle("latent-far", lonely);
+      context.canvas.title = lonely ? "no code is near" : "";
+    });
+    this.said.textContent = `${far} of ${SIXTEEN} where no code is near`;
+    this.map.requestOver();
+  }
+
+  // The share of random places where no code is near.
+  measured() {
+    const { bank, radius } = this.model;
+    let far = 0;
+    for (let i = 0; i < PLACES_MEASURED; i++) far += bank.lonely(this.draw(), radius);
+    return far / PLACES_MEASURED;
+  }
+}
+
+export class Holes {
+  constructor(root, { models: { ae, vae } }) {
+    this.uniform = seededRandom(1);
+    const box = boxOfCodes(ae.bank);
+    const anywhere = () => box.map(([low, high]) => low + this.uniform() * (high - low));
+    const both = element("div", "latent-lesson-pair", root);
+    this.sides = [
+      new RandomPlaces(both, { model: ae, key: "lesson_ae", title: "AE, anywhere on its plane", draw: anywhere }),
+      new RandomPlaces(both, {
+        model: vae,
+        key: "lesson_vae",
+        title: "VAE, from the prior",
+        draw: () => normalPair(this.uniform),
+      }),
+    ];
+    button(root, "Sixteen others", () => this.show());
+    this.show();
+  }
+
+  show() {
+    for (const side of this.sides) side.show();
+  }
+
+  measured() {
+    const [ae, vae] = this.sides.map((side) => side.measured());
+    const right = ae < 0.2 ? 0 : ae < 0.8 ? 1 : 2;
+    const percent = (share) => `${Math.round(100 * share)} %`;
+    const said = `${percent(ae)} of ${PLACES_MEASURED.toLocaleString("en")} places on the AE's plane; under the VAE's prior ${percent(vae)}.`;
+    return { right, said, value: ae };
+  }
+
+  stop() {
+    for (const { map } of this.sides) map.detach();
+  }
+}

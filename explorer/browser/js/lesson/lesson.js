@@ -1,0 +1,72 @@
+// What all steps of the lesson share: the models, the test images, and the one that is looked at.
+
+import { SIDE } from "../base/images.js";
+import { Encoder } from "../model/encoder.js";
+import { Lattices } from "../model/lattices.js";
+
+export class Lesson {
+  // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
+  // chosen(index): the person at the screen has chosen another image
+  constructor({ models, sheet, chosen }) {
+    Object.assign(this, { models: {}, sheet, chosen, waiting: new Map() });
+    this.context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
+    for (const [name, model] of Object.entries(models)) {
+      const encoder = new Encoder(model.encoder);
+      this.models[name] = { ...model, encode: (x) => encoder.see(x).encode(0) };
+    }
+    this.lattices = new Lattices((answer) => this.hear(answer));
+    const { labels, classes } = this.models.vae.bank;
+    this.examples = classes.map((_, label) => labels.indexOf(label));
+  }
+
+  get count() {
+    return this.models.vae.bank.count;
+  }
+
+  // Look at a test image.
+  look(index) {
+    this.image = this.imageAt(index);
+  }
+
+  choose(index) {
+    this.look(index);
+    this.chosen(index);
+  }
+
+  // { index, name, levels, x }: the class, 784 grey levels, and these as numbers in [0, 1]
+  imageAt(index) {
+    const { bank } = this.models.vae;
+    this.sheet.draw(this.context, index);
+    const { data } = this.context.getImageData(0, 0, SIDE, SIDE);
+    const levels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+    return {
+      index,
+      levels,
+      name: bank.classes[bank.labels[index]],
+      x: Float32Array.from(levels, (level) => level / 255),
+    };
+  }
+
+  // Have a lattice say what a model makes of the image: takers.guess({ logPx, elbo, q }) and takers.heat({ logJoint, size,
+  // serial }), each of which may be called more than once.
+  ask(name, takers) {
+    const { bank, likelihood } = this.models[name];
+    this.waiting.set(name, { takers, index: this.image.index });
+    this.lattices.show([{ key: name, bank, label: 0, likelihood }]);
+    this.lattices.see(name, this.image.levels.slice()); // a list that is known already is not looked at again
+  }
+
+  hear({ key, kind, ...answer }) {
+    const asked = this.waiting.get(key);
+    if (asked?.index === this.image.index) asked.takers[kind]?.(answer);
+  }
+
+  // No longer tell anyone what the lattices say.
+  forget() {
+    this.waiting.clear();
+  }
+
+  stop() {
+    this.lattices.stop();
+  }
+}

@@ -1,0 +1,140 @@
+// Learn: the lesson, one step on the screen at a time: words and a formula, a live figure, a question that is answered
+// first by the reader and then by the figure.
+
+import { announce } from "../base/announce.js";
+import { button, element } from "../base/dom.js";
+import { FIGURES } from "../lesson/figures.js";
+import { Lesson } from "../lesson/lesson.js";
+import { bankOf } from "../model/banks.js";
+
+export class Learn {
+  constructor(parent) {
+    this.told = []; // the steps and images that the server has not answered yet
+    this.build(parent);
+    this.listening = new AbortController();
+    addEventListener("keydown", (event) => this.keyPressed(event), { signal: this.listening.signal });
+  }
+
+  build(parent) {
+    this.root = element("div", "latent-lesson", parent);
+    const nav = element("div", "latent-lesson-nav", this.root, { role: "group" });
+    nav.setAttribute("aria-label", "Steps");
+    this.back = button(nav, "Back", () => this.go(this.step - 1));
+    this.dots = element("div", "latent-dots", nav);
+    this.next = button(nav, "Next", () => this.go(this.step + 1));
+    this.text = element("section", "latent-lesson-text", this.root);
+    this.place = element("section", "latent-lesson-figure", this.root);
+    this.place.setAttribute("aria-label", "Live figure");
+    this.asked = element("section", "latent-lesson-question", this.root);
+    this.asked.setAttribute("aria-label", "Question");
+  }
+
+  // data: Lesson of `payloads.py`
+  async update(data, { tell, mounted }) {
+    this.tell = tell;
+    if (!this.lesson) {
+      const opened = Object.entries(data.models).map(async ([name, model]) => {
+        const [bank, encoder] = await Promise.all([bankOf(model.bank), bankOf(model.encoder)]);
+        return [name, { ...model, bank, encoder }];
+      });
+      const [sheet, ...models] = await Promise.all([bankOf(data.sheet), ...opened]);
+      await sheet.opened;
+      if (!mounted() || this.lesson) return;
+      const chosen = (image) => this.chose(image);
+      this.lesson = new Lesson({ models: Object.fromEntries(models), sheet, chosen });
+      this.showDots(data.steps);
+    }
+    const own = this.told.indexOf(`${data.step} ${data.image}`);
+    this.told.splice(0, own + 1);
+    const came = own < 0 && (data.step !== this.data?.step || data.image !== this.data?.image);
+    this.data = data;
+    if (!came) return;
+    this.lesson.look(data.image % this.lesson.count);
+    if (data.step === this.step) this.figure.show();
+    else this.show(data.step);
+  }
+
+  showDots(steps) {
+    this.buttons = steps.map(({ title }, rank) => {
+      const dot = element("button", "latent-dot", this.dots, { type: "button", title });
+      dot.setAttribute("aria-label", `Step ${rank + 1}: ${title}`);
+      dot.onclick = () => this.go(rank + 1);
+      return dot;
+    });
+  }
+
+  // Left and right lead through the steps, unless what has the focus uses these keys itself.
+  keyPressed(event) {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!way || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea, [role=application], [role=tab], [role=combobox]")) return;
+    event.preventDefault();
+    this.go(this.step + way);
+  }
+
+  go(step) {
+    if (!this.data || step < 1 || step > this.data.steps.length || step === this.step) return;
+    this.show(step);
+    this.send();
+    announce(`Step ${step} of ${this.data.steps.length}: ${this.data.steps[step - 1].title}.`);
+  }
+
+  chose(image) {
+    this.figure.show();
+    this.send();
+    announce(`Test image ${image}: ${this.lesson.image.name}.`);
+  }
+
+  send(open = false) {
+    const { step } = this;
+    const image = this.lesson.image.index;
+    this.told.push(`${step} ${image}`);
+    this.tell({ step, image, open });
+  }
+
+  show(step) {
+    this.step = step;
+    this.figure?.stop();
+    this.lesson.forget();
+    const { steps } = this.data;
+    this.buttons.forEach((dot, rank) => {
+      if (rank + 1 === step) dot.setAttribute("aria-current", "step");
+      else dot.removeAttribute("aria-current");
+    });
+    this.back.disabled = step === 1;
+    this.next.disabled = step === steps.length;
+    this.say(steps[step - 1]);
+    this.place.replaceChildren();
+    this.place.className = `latent-lesson-figure latent-${steps[step - 1].figure}`;
+    this.figure = new FIGURES[steps[step - 1].figure](this.place, this.lesson);
+  }
+
+  say({ title, words, formula, question, answers, page }) {
+    this.text.replaceChildren();
+    element("h2", "", this.text, { textContent: title });
+    element("p", "", this.text, { innerHTML: words });
+    element("p", "latent-lesson-formula", this.text, { innerHTML: formula });
+    this.asked.replaceChildren();
+    element("p", "", this.asked, { textContent: question });
+    const choices = answers.map((answer, rank) => button(this.asked, answer, () => this.answer(choices, rank)));
+    this.measured = element("p", "latent-said", this.asked, { role: "status" });
+    button(this.asked, `Open it on ${page}`, () => this.send(true)).classList.add("latent-lesson-link");
+  }
+
+  // Say what is right, by measuring it now.
+  answer(choices, chosen) {
+    const { right, said } = this.figure.measured();
+    choices.forEach((choice, rank) => {
+      choice.classList.toggle("latent-right", rank === right);
+      choice.setAttribute("aria-pressed", rank === chosen);
+    });
+    const judged = right === null ? "" : chosen === right ? "Yes. " : `No: ${choices[right].textContent}. `;
+    this.measured.textContent = judged + said;
+  }
+
+  unmount() {
+    this.listening.abort();
+    this.figure?.stop();
+    this.lesson?.stop();
+  }
+}

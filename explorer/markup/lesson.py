@@ -1,0 +1,148 @@
+"""The lesson of the page Learn: what each step says, asks and shows.
+
+Its subject is that of Doersch, Tutorial on variational autoencoders (2016), and of Kingma and Welling, Auto-encoding
+variational Bayes (2014).
+"""
+
+from collections.abc import Mapping
+from html import escape
+from typing import NamedTuple
+
+from explorer.markup.terms import GLOSSARY, term
+
+
+class Step(NamedTuple):
+    """One step; its words, formula and question are HTML."""
+
+    figure: str  # the name of its live figure in the browser
+    title: str
+    words: str
+    formula: str
+    question: str
+    answers: tuple[str, str, str]  # of which the figure says which one is right
+    page: str  # where the same view is
+    choices: Mapping[str, object]  # fields of the state there; "" stands for the image that is shown
+
+
+def part(name: str, html: str) -> str:
+    """A part of a formula that explains itself.
+
+    Args:
+        name: Its term, as the glossary has it.
+        html: The part.
+    """
+    if name not in GLOSSARY:
+        raise KeyError(f"{name} is not in the glossary")
+    return f'<button type="button" class="latent-explained" data-term="{escape(name)}">{html}</button>'
+
+
+KL_OF_Q = part("KL", "KL(q(z | x) ‖ p(z))")
+EXPECTED = part("reconstruction", "E<sub>q</sub>[log p(x | z)]")
+
+STEPS = (
+    Step(
+        "squeeze",
+        "Squeeze and restore",
+        f"An autoencoder is two networks. The encoder squeezes the 784 pixels of an image into two numbers, the "
+        f"image's {term('code')}. The decoder makes 784 pixels of these two again. Both are trained together to bring "
+        "back what went in. Each dot of the plane is the code of one test image. Drag the cross: the decoder answers "
+        "at every place, also at those where no image was ever put.",
+        f"x → {part('code', 'z')} → x̂, {part('squared error', 'Σ (x − x̂)²')} as small as can be",
+        "How much of what tells images apart comes back from two numbers?",
+        ("about a tenth", "about a half", "nearly all"),
+        "interpolate",
+        {"left": "ae", "image_a": ""},
+    ),
+    Step(
+        "holes",
+        "Holes",
+        "To make new images, choose a place at random and decode it. An autoencoder was never asked where its codes "
+        f"may lie: they spread as they like, and between them are {term('hole', 'holes')}. A variational autoencoder "
+        f"is trained to put its codes where a {term('prior')} expects them, close together around 0. A red frame marks "
+        "places where no code is near.",
+        f"AE: z from anywhere. VAE: z ~ {part('prior', 'p(z) = N(0, 1)')}",
+        "Of places chosen at random on the AE's plane, how many lie where no code is near?",
+        ("one in twenty", "about a half", "nearly all"),
+        "maps",
+        {"left": "ae", "right": "vae"},
+    ),
+    Step(
+        "prior_draws",
+        "Most z explain nothing",
+        f"How likely is it that the model makes this very image? Average over all places: {term('log p(x)')} is the "
+        "logarithm of the average of p(x | z). The plain way is to draw z from the prior and to average. But most z "
+        "decode to something else, and then p(x | z) is next to nothing: a few lucky draws carry the whole sum.",
+        f"{part('log p(x)', 'p(x)')} = ∫ p(x | z) {part('prior', 'p(z)')} dz ≈ "
+        f"{part('simple Monte Carlo', '1/n Σ p(x | z<sub>i</sub>)')}",
+        "Of a thousand draws from the prior, how many carry 99 % of the sum?",
+        ("nearly all", "about a hundred", "fewer than thirty"),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+    Step(
+        "blob",
+        "A blob, not a point",
+        "So the encoder of a VAE should say which z are worth a try. It answers with a mean and a standard deviation "
+        f"for each direction: a small blob, {term('q')}. To encode is to draw from it: take noise ε from a standard "
+        "normal, stretch it by the deviation, add the mean. Move the noise, or draw it, and see what is decoded.",
+        f"z = μ(x) + {part('σ of the encoder', 'σ(x)')} · ε, ε ~ N(0, 1)",
+        "Encoded twice, the same image gets two codes. How different are the two decoded images?",
+        (
+            "much less than the error of the reconstruction",
+            "about as much as that error",
+            "as different as two images of different classes",
+        ),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+    Step(
+        "gradients",
+        "Why the trick is needed",
+        "Training has to know how the blob should move so that its draws explain the image better. One way is the "
+        f"{term('score function')}: keep the draws, and weigh each by how well it did. The other is "
+        f"{term('reparameterization')}: keep the noise, and follow each draw as the blob moves. Both are right on "
+        "average. Each dot is the answer of one draw, the arrow is the exact one.",
+        f"∇<sub>μ</sub> {EXPECTED} = E[∇<sub>z</sub> log p(x | z)] = E[log p(x | z) · (z − μ) / σ²]",
+        "By how much does the score function's answer scatter more, as a variance?",
+        ("about as much", "some ten times more", "over a hundred times more"),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+    Step(
+        "encoder",
+        "Be the encoder",
+        f"Shaded is the exact {term('posterior')}: where this image's code must be. The encoder may answer with one "
+        f"{term('q')} only, an ellipse along the axes. Drag it, and pull its two handles. Each q gives a bound on "
+        f"log p(x), the {term('ELBO')}: how well its draws rebuild the image, less what it tells beyond the prior. "
+        f"What is missing is the {term('gap')}.",
+        f"{part('log p(x)', 'log p(x)')} = {EXPECTED} − {KL_OF_Q} + {part('gap', 'KL(q ‖ p(z | x))')}",
+        "How much of log p(x) does the best such ellipse miss for this image?",
+        ("less than a tenth of a nat", "up to one nat", "more than a nat"),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+    Step(
+        "price",
+        "The price of information",
+        f"The {term('KL')} is the price of telling where the code is. It is 0 where q is the prior, and for two "
+        "Gaussians a short formula gives it. It is also an average over draws, which comes to the same, slowly. "
+        "Tutorials often compute σ² + μ² − log σ − ½ instead. It looks alike, but asks for another σ: where is its "
+        "lowest point?",
+        f"{KL_OF_Q} = Σ ½ (σ² + μ² − 1) − log σ = E<sub>q</sub>[log q(z | x) − log p(z)]",
+        "At which σ is that other formula smallest?",
+        ("at 1, like the KL", "at 0.71", "at 0.5"),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+)
+
+
+def opened(step: int, image: int) -> tuple[str, dict[str, object]]:
+    """The page on which a step's view is, and the fields of the state for it.
+
+    Args:
+        step: Its number, from 1.
+        image: The index of the image that is shown.
+    """
+    wanted = STEPS[step - 1]
+    return wanted.page, {name: image if value == "" else value for name, value in wanted.choices.items()}

@@ -1,0 +1,83 @@
+"""Learn: the lesson, one step at a time, each with a live figure. All that moves is computed in the browser."""
+
+from importlib import import_module
+from typing import Any
+
+import streamlit as st
+
+from explorer import browser, session
+from explorer.browser import payloads
+from explorer.cache import checkpoints, results
+from explorer.cache.checkpoints import Resource
+from explorer.markup import lesson
+from explorer.memory import memory
+from explorer.state import TEST_IMAGES, limits, whole, within
+from explorer.views import completion, parts
+from vae.storage.file_pair import CheckpointError
+
+MODELS = ("ae", "vae")
+
+
+def render() -> None:
+    """Draw the page, or go where its step leads."""
+    page, memory().leave_for = memory().leave_for, ""
+    if page:
+        session.go(st.Page(import_module(f"explorer.views.{page}").render, url_path="" if page == "maps" else page))
+    try:
+        models = {name: checkpoints.resource(name) for name in MODELS}
+    except (CheckpointError, ValueError) as error:
+        st.error(f"The lesson needs the models {' and '.join(MODELS)}. {parts.sentence(error)}")
+        return
+    sheet = results.test_sheet(models["vae"].checkpoint)
+    if not sheet:
+        st.error("The lesson needs the test images of MNIST. Restore vae/images/mnist-test.png.")
+        return
+    encoders = {name: results.encoder(name) for name in models}
+    blobs = [*models.values(), *encoders.values(), sheet]
+    browser.banks({blob.id: blob.blob for blob in blobs if blob})
+    data = payloads.Lesson(
+        step=session.current().step,
+        image=session.current().image_learn,
+        steps=[told(step) for step in lesson.STEPS],
+        models={name: model_payload(model) for name, model in models.items()},
+        sheet=sheet.id,
+    )
+    browser.bridge("learn", data, picked)
+
+
+def told(step: lesson.Step) -> payloads.LessonStep:
+    """What the browser shows of a step."""
+    return payloads.LessonStep(
+        figure=step.figure,
+        title=step.title,
+        words=step.words,
+        formula=step.formula,
+        question=step.question,
+        answers=step.answers,
+        page=step.page.title(),
+    )
+
+
+def model_payload(model: Resource) -> payloads.LessonModel:
+    """What the lesson needs of a model."""
+    encoder = results.encoder(model.checkpoint.name)
+    return payloads.LessonModel(
+        bank=model.id,
+        encoder=encoder.id if encoder else "",
+        radius=results.radius(model),
+        likelihood=completion.likelihood(model),
+    )
+
+
+def picked(value: Any) -> None:
+    """Take the step or the image that was chosen in the browser, or open its page; anything else is dropped."""
+    try:
+        step = within(*limits("step"))(value["step"])
+        image = whole(TEST_IMAGES)(value["image"])
+        leave = bool(value.get("open"))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return
+    session.update(step=step, image_learn=image)
+    if leave:
+        memory().leave_for, choices = lesson.opened(int(step), image)
+        session.update(**choices)

@@ -1,0 +1,236 @@
+"""The lesson in a real Chromium: each number in a step is what Python computes, and each step is reached and used."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from chromium import ROOT, canvas_pixels, ready, settle, tab, visit
+from torch.distributions import Normal, kl_divergence
+
+from explorer.cache import checkpoints, results
+from explorer.markup import lesson
+from explorer.quantities import decode
+from vae.images.tensors import to_pixels
+from vae.inference import inference_gap, quadrature
+from vae.inference.gauss_hermite import rule
+from vae.storage.checkpoint import read
+
+pytestmark = [pytest.mark.browser, pytest.mark.mnist]
+
+FIGURE = "latentExplorer.controllerOf('learn').figure"
+STEP = {step.figure: number for number, step in enumerate(lesson.STEPS, 1)}
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return read(ROOT / "checkpoints" / "vae")
+
+
+@pytest.fixture(scope="module")
+def lesson_page(window, address):
+    """One page for all steps."""
+    with tab(window) as page:
+        visit(page, f"{address}/learn")
+        page.wait_for_selector(".latent-lesson-figure canvas")
+        yield page
+
+
+def go(page, figure):
+    """Go to a step by its dot."""
+    page.locator(".latent-dot").nth(STEP[figure] - 1).click()
+    page.wait_for_selector(f".latent-{figure}")
+
+
+def measured(page):
+    """What the figure measures, once it can: which answer is right, and the number."""
+    page.wait_for_function(f"{FIGURE}.measured().right !== null")
+    found = page.evaluate(f"{FIGURE}.measured()")
+    return found["right"], found["value"]
+
+
+def image(page, mnist):
+    """The image that is looked at, (1, 1, 28, 28) of the test set, and its index."""
+    index = page.evaluate("latentExplorer.controllerOf('learn').lesson.image.index")
+    return to_pixels(mnist.test_images[index][None]), index
+
+
+def log_likelihood(model, x, z):
+    """log p(x | z) of one image at points (N, 2), in nats."""
+    return model.likelihood(z, None).log_prob(x.expand(len(z), -1, -1, -1))
+
+
+def test_two_numbers_bring_back_what_python_says(lesson_page, mnist):
+    go(lesson_page, "squeeze")
+    right, share = measured(lesson_page)
+    model = read(ROOT / "checkpoints" / "ae").model
+    x = to_pixels(mnist.test_images[np.arange(300) * 33])
+    off = (model.decode(model.encode(x)) - x).square().sum()
+    assert share == pytest.approx(1 - (off / (x - x.mean(0)).square().sum()).item(), abs=2e-3)
+    assert right == 1
+
+
+def test_the_shares_without_a_near_code_are_those_of_python(lesson_page):
+    go(lesson_page, "holes")
+    right, _ = measured(lesson_page)
+    generator = np.random.default_rng(0)
+    for rank, name in enumerate(("ae", "vae")):
+        model = checkpoints.resource(name)
+        codes, radius = model.stored.codes, results.radius(model)
+        draws = generator.standard_normal((2_000, 2))
+        if name == "ae":
+            low, high = (np.quantile(codes, edge, axis=0, method="lower") for edge in (0.01, 0.99))
+            room = 0.08 * (high - low)
+            draws = generator.uniform(low - room, high + room, (2_000, 2))
+        nearest = torch.cdist(torch.tensor(draws).float(), torch.tensor(codes).float()).min(1).values
+        share = lesson_page.evaluate(f"{FIGURE}.sides[{rank}].measured()")
+        assert share == pytest.approx((nearest > radius).float().mean().item(), abs=0.05)
+    assert right == 1
+
+
+def test_draws_from_the_prior_are_worth_what_python_says(lesson_page, mnist, vae):
+    go(lesson_page, "prior_draws")
+    x, _ = image(lesson_page, mnist)
+    lesson_page.get_by_role("button", name="Draw 1,000").click()
+    draws = lesson_page.evaluate(f"{FIGURE}.draws")
+    assert len(draws) == 1_100
+    z = torch.tensor([draw["z"] for draw in draws])
+    assert torch.cat([z.mean(0).abs(), (z.std(0) - 1).abs()]).max() < 0.1
+    worth = log_likelihood(vae.model, x, z)
+    assert (worth - torch.tensor([draw["value"] for draw in draws])).abs().max() < 0.15  # 16-bit weights
+    weights = worth.sort(descending=True).values.softmax(0).cumsum(0)
+    assert lesson_page.evaluate(f"{FIGURE}.carrying.length") == pytest.approx(1 + (weights < 0.99).sum().item(), abs=2)
+    estimate = worth.logsumexp(0).item() - math.log(len(worth))
+    assert lesson_page.evaluate(f"{FIGURE}.estimate") == pytest.approx(estimate, abs=0.1)
+    lesson_page.wait_for_function(f"{FIGURE}.exact !== null")
+    exact = quadrature.log_evidence(vae.model, x).log_px_nats.item()
+    assert lesson_page.evaluate(f"{FIGURE}.exact") == pytest.approx(exact, abs=0.1)
+
+
+def test_an_image_is_encoded_to_the_blob_that_python_has(lesson_page, mnist, vae):
+    go(lesson_page, "blob")
+    x, _ = image(lesson_page, mnist)
+    q = vae.model.posterior(x)
+    for axis, value in enumerate((1.5, -2.0)):
+        slider = lesson_page.locator(".latent-lesson-side .latent-range").nth(axis)
+        slider.fill(str(value))
+    z = torch.tensor(lesson_page.evaluate(f"{FIGURE}.z"))
+    assert (z - (q.mean + q.stddev * torch.tensor([1.5, -2.0]))[0]).abs().max() < 2e-3
+    shown = canvas_pixels(lesson_page, ".latent-lesson-side .column:nth-child(2) canvas")
+    assert np.abs(shown - decode.at(vae.model, z[None].numpy())[0]).max() <= 3
+    right, share = measured(lesson_page)
+    draws = vae.model.decode(q.mean + q.stddev * torch.randn(400, 2)).view(2, 200, -1)
+    apart, error = (draws[0] - draws[1]).square().sum(-1).mean(), (draws[0] - x.flatten()).square().sum(-1).mean()
+    assert share == pytest.approx((apart / error).item(), rel=0.3)
+    assert right == 0
+
+
+def test_both_gradients_are_those_of_pytorch(lesson_page, mnist, vae):
+    go(lesson_page, "gradients")
+    x, _ = image(lesson_page, mnist)
+    q = vae.model.posterior(x)
+    noise, mass = (part.float() for part in rule(15, 2))
+    mass = mass[:, None]
+    z = (q.mean + q.stddev * noise).detach().requires_grad_()
+    worth = log_likelihood(vae.model, x, z)
+    (gradient,) = torch.autograd.grad(worth.sum(), z)
+    exact = (mass * gradient).sum(0)
+    assert torch.tensor(lesson_page.evaluate(f"{FIGURE}.exact")) == pytest.approx(exact, abs=1.5)  # 16-bit weights
+    by_score = (mass * worth.detach()[:, None] * noise / q.stddev).sum(0)
+    assert by_score == pytest.approx(exact, rel=0.03, abs=0.5)
+    for place in z[:: len(z) // 5].tolist():
+        here = lesson_page.evaluate(f"(z) => {FIGURE}.at(z)", place)
+        one = torch.tensor([place], requires_grad=True)
+        value = log_likelihood(vae.model, x, one)
+        (slope,) = torch.autograd.grad(value.sum(), one)
+        assert here["value"] == pytest.approx(value.item(), abs=0.15)
+        assert torch.tensor(here["gradient"]) == pytest.approx(slope[0], rel=0.03, abs=1)
+    right, ratio = measured(lesson_page)
+    score = worth.detach()[:, None] * noise / q.stddev
+    variances = [((mass * each.square()).sum(0) - (mass * each).sum(0).square()).sum() for each in (score, gradient)]
+    assert ratio == pytest.approx((variances[0] / variances[1]).item(), rel=0.4)
+    assert right == 2
+
+
+def test_the_elbo_of_any_q_and_the_best_are_those_of_python(lesson_page, mnist, vae):
+    go(lesson_page, "encoder")
+    x, _ = image(lesson_page, mnist)
+    noise, mass = (part.float() for part in rule(15, 2))
+    q = vae.model.posterior(x)
+    for move, stretch in ((0, 1), (0.1, 0.5), (-0.2, 1.5)):
+        mean, std = q.mean + move, q.stddev * stretch
+        took = {"mean": mean[0].tolist(), "std": std[0].tolist()}
+        elbo = lesson_page.evaluate(f"(q) => {FIGURE}.elbo(q)", took)
+        kl = kl_divergence(Normal(mean, std), Normal(0.0, 1.0)).sum().item()
+        expected = (mass * log_likelihood(vae.model, x, mean + std * noise)).sum().item()
+        assert elbo == pytest.approx(expected - kl, abs=0.2)
+    right, gap = measured(lesson_page)
+    exact = quadrature.log_evidence(vae.model, x).log_px_nats.item()
+    assert lesson_page.evaluate(f"{FIGURE}.logPx") == pytest.approx(exact, abs=0.1)
+    best = inference_gap.best_gaussian(vae.model, x).kl_nats.item()
+    assert gap == pytest.approx(best, abs=0.1)
+    assert right == (0 if gap < 0.1 else 1 if gap < 1 else 2)
+
+
+def test_the_kl_is_the_formulas_and_the_draws_come_to_it(lesson_page):
+    go(lesson_page, "price")
+    for mean, sigma in ((0.7, 0.4), (-1.2, 1.5)):
+        lesson_page.evaluate(f"{FIGURE}.take({mean}, {sigma})")
+        exact = kl_divergence(Normal(mean, sigma), Normal(0.0, 1.0)).item()
+        assert f"KL {exact:.3f} nats" in lesson_page.locator(".latent-lesson-side").inner_text()
+        for _ in range(30):
+            lesson_page.get_by_role("button", name="Draw 100").click()
+        assert lesson_page.evaluate(f"{FIGURE}.averages.at(-1)") == pytest.approx(exact, abs=0.1)
+    right, lowest = measured(lesson_page)
+    assert lowest == pytest.approx(math.sqrt(0.5), abs=2e-3)
+    assert right == 1
+
+
+def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(new_tab, address):
+    page = new_tab()
+    visit(page, f"{address}/learn?step=3")
+    title = page.locator(".latent-lesson-text h2")
+    title.wait_for()
+    assert title.inner_text() == lesson.STEPS[2].title
+    page.get_by_role("button", name="Next", exact=True).click()
+    settle(page, "location.search.includes('step=4')")
+    page.keyboard.press("ArrowRight")
+    settle(page, "location.search.includes('step=5')")
+    assert title.inner_text() == lesson.STEPS[4].title
+    page.locator(".latent-lesson-row button").nth(7).click()
+    settle(page, "location.search.includes('image_learn=0')")
+    page.keyboard.press("ArrowLeft")
+    settle(page, "location.search.includes('step=4')")
+    assert page.evaluate("latentExplorer.controllerOf('learn').lesson.image.index") == 0
+    page.go_back()
+    settle(page, "location.search.includes('step=5')")
+    assert title.inner_text() == lesson.STEPS[4].title
+    page.locator(".latent-dot").first.click()
+    settle(page, "!location.search.includes('step=')")
+    assert page.get_by_role("button", name="Back", exact=True).is_disabled()
+    for answer in range(3):
+        page.locator(".latent-lesson-question button").nth(answer).click()
+        said = page.locator(".latent-lesson-question [role=status]").inner_text()
+        assert said.startswith("Yes." if answer == 1 else f"No: {lesson.STEPS[0].answers[1]}.")
+        assert "300 test images" in said
+    page.get_by_role("button", name="Open it on Interpolate").click()
+    page.wait_for_url("**/interpolate?*image_a=0*")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (900, 700), (390, 844)])
+def test_every_step_has_its_figure_at_once_and_fits_the_window(new_tab, address, width, height):
+    page = new_tab(width=width, height=height)
+    visit(page, f"{address}/learn")
+    page.wait_for_selector(".latent-lesson-figure canvas")
+    for step in lesson.STEPS:
+        start = page.evaluate("performance.now()")
+        page.locator(".latent-dot").nth(STEP[step.figure] - 1).click()
+        page.wait_for_selector(f".latent-{step.figure} canvas")
+        assert page.evaluate("performance.now()") - start < 3_000  # 1 s on a quiet machine
+        ready(page)
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, step.figure
+        shown = page.locator(".latent-lesson-figure canvas").evaluate_all(
+            "all => all.filter((each) => each.clientWidth >= 28).length"
+        )
+        assert shown >= 2, step.figure
