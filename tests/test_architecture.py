@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae.architecture import dense_layers, shapes
-from vae.config import TrainConfig
+from vae.config import LINEAR_LIKELIHOODS, TrainConfig
 from vae.models import build
 
 ACTIVATIONS = {
@@ -18,7 +18,15 @@ ACTIVATIONS = {
 }
 
 
-@pytest.mark.parametrize("network", ["tutorial", "deep", "fourier"])
+NETWORKS = [
+    (network, likelihood)
+    for network in ("tutorial", "small", "deep", "fourier", "linear")
+    for likelihood in ("gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli")
+    if network != "linear" or likelihood in LINEAR_LIKELIHOODS
+]
+
+
+@pytest.mark.parametrize(("network", "likelihood"), NETWORKS)
 def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, network, z, y, device):
     model = build(TrainConfig(model=kind, likelihood=likelihood, network=network)).to(device).double()
     values = z.cpu().numpy()
@@ -29,7 +37,7 @@ def test_the_dense_layers_alone_decode_as_the_model_does(kind, likelihood, netwo
     np.testing.assert_allclose(values.reshape(-1, 1, 28, 28), model.decode(z, y).detach().cpu().numpy(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("network", ["tutorial", "small", "deep", "fourier"])
+@pytest.mark.parametrize(("network", "likelihood"), NETWORKS)
 @pytest.mark.parametrize("classes", [3, 10])
 def test_the_weights_have_the_shapes_that_are_told(kind, likelihood, network, classes):
     config = TrainConfig(model=kind, likelihood=likelihood, network=network, latent_dim=3)

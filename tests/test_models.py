@@ -72,6 +72,35 @@ def test_a_model_that_starts_from_images_takes_them_for_standard_ones(kind, like
     torch.testing.assert_close(logits[1] - logits[0], mean.logit().expand(8, -1, -1, -1))
 
 
+def test_a_linear_model_that_starts_from_images_decodes_their_mean_at_the_origin(kind, x, y, device):
+    config = TrainConfig(model=kind, network="linear", first_weights="he")
+    before, after = (build(config).to(device).double() for _ in range(2))
+    after.start_from(x)
+    origin = torch.zeros(8, 2, device=device).double()
+    difference = after.decode(origin, y) - before.decode(origin, y)
+    torch.testing.assert_close(difference, x.mean(0).expand(8, -1, -1, -1))
+
+
+def test_a_linear_model_is_affine_each_way(kind, x, y, z, device):
+    """The image halfway between two points is halfway between their images, and so it is with codes."""
+    model = build(TrainConfig(model=kind, network="linear", likelihood="gaussian-shared")).to(device).double()
+    label = torch.zeros_like(y)
+    one, other = z, z.flip(0)
+    halfway = 0.5 * (model.decode(one, label) + model.decode(other, label))
+    torch.testing.assert_close(model.decode(0.5 * (one + other), label), halfway)
+    halfway = 0.5 * (model.encode(x, label) + model.encode(x.flip(0), label))
+    torch.testing.assert_close(model.encode(0.5 * (x + x.flip(0)), label), halfway)
+    assert model.decode(100 * z, y).abs().max() > 1  # no sigmoid holds it
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian-pixel", "bernoulli-grey", "bernoulli"], indirect=True)
+def test_a_linear_network_refuses_a_likelihood_that_is_not_linear(kind, likelihood):
+    with pytest.raises(
+        ValueError, match=f"network linear needs likelihood gaussian or gaussian-shared, got {likelihood}"
+    ):
+        TrainConfig(model=kind, network="linear", likelihood=likelihood)
+
+
 def test_coarse_products_are_those_of_many_inputs_alone(kind, x, y, device):
     model = build(TrainConfig(model=kind, network="fourier")).to(device)
     seen = []
@@ -113,7 +142,7 @@ def test_the_gradient_of_the_loss_is_the_slope_of_the_loss(model, x, y, device, 
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 7])
-@pytest.mark.parametrize("network", ["tutorial", "deep", "fourier"])
+@pytest.mark.parametrize("network", ["tutorial", "deep", "fourier", "linear"])
 def test_any_latent_size_has_a_code_and_an_image(kind, network, latent_dim, x, y, device):
     model = build(TrainConfig(model=kind, network=network, latent_dim=latent_dim)).to(device)
     codes = model.encode(x.float(), y)

@@ -14,6 +14,7 @@ from vae.models import build
         ("small", [784, 128, 6], [3, 128, 784]),
         ("deep", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
         ("fourier", [784, 512, 512, 6], [3, 512, 512, 512, 784]),
+        ("linear", [784, 6], [3, 784]),
     ],
 )
 def test_the_networks_have_the_sizes_of_their_names(network, encoder, decoder):

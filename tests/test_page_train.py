@@ -109,6 +109,16 @@ def test_a_name_that_cannot_be_had_is_told_before_the_click(folder, name):
     assert "name" in warning.value
 
 
+def test_choices_that_do_not_go_together_are_told_in_place_of_the_button(folder):
+    app = visit(train_network="linear", train_likelihood="bernoulli")
+    (warning,) = app.warning
+    assert "network linear needs likelihood gaussian or gaussian-shared, got bernoulli" in warning.value
+    assert not [button for button in app.button if button.label.startswith("Train")]
+    fine(app.selectbox("train_likelihood").set_value("gaussian-shared").run())
+    assert not app.warning
+    assert [button for button in app.button if button.label.startswith("Train")]
+
+
 def test_a_place_that_is_gone_is_told_where_it_was_asked_for(folder, monkeypatch):
     monkeypatch.setattr(jobs, "AT_ONCE", 1)
     press(visit(**QUICK, train_epochs="10000"), "Train vae-1")

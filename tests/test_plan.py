@@ -47,7 +47,8 @@ def test_what_a_model_has_no_use_for_is_left_alone():
 @pytest.mark.parametrize("network", state.choices("train_network"))
 @pytest.mark.parametrize("model", state.choices("train_model"))
 def test_the_plan_counts_what_is_built(model, network):
-    config = TrainConfig(model=model, network=network, latent_dim=5, likelihood="gaussian-pixel", batch_size=512)
+    likelihood = "gaussian-shared" if network == "linear" else "gaussian-pixel"
+    config = TrainConfig(model=model, network=network, latent_dim=5, likelihood=likelihood, batch_size=512)
     ahead, built = plan.plan(config), build(config)
     assert ahead.parameters == sum(weight.numel() for weight in built.parameters())
     assert ahead.decoder.split("-")[0] == str(built.decoder[0].in_features)

@@ -4,6 +4,7 @@
     small     784-128-E      and  D-128-K              ReLU
     deep      784-512-512-E  and  D-512-512-512-K      GELU (the exact one, with erf)
     fourier   784-512-512-E  and  D-512-512-512-K      GELU, but the decoder's first layer is a sine
+    linear    784-E          and  D-K                  none; the outputs are the pixel means, not their logits
 
 E is D outputs for an autoencoder and 2 D (mean, log_std) for a variational one; K is 784 logits, or 1568 with a sigma
 per pixel. A conditional network has one more input for each class, the one-hot label, after the others. A model that
@@ -31,8 +32,9 @@ _HIDDEN: dict[str, dict[Part, tuple[int, ...]]] = {
     "small": {"encoder": (128,), "decoder": (128,)},
     "deep": {"encoder": (512, 512), "decoder": (512, 512, 512)},
     "fourier": {"encoder": (512, 512), "decoder": (512, 512, 512)},
+    "linear": {"encoder": (), "decoder": ()},
 }
-_ACTIVATION = {"tutorial": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu"}
+_ACTIVATION = {"tutorial": "relu", "small": "relu", "deep": "gelu", "fourier": "gelu", "linear": "identity"}
 
 
 class DenseLayer(NamedTuple):
@@ -82,6 +84,11 @@ def activations(network: str, part: Part) -> list[str]:
     return names
 
 
+def mean_activation(network: str) -> str:
+    """What makes pixel means of the decoder's outputs: the sigmoid, or under `linear` the identity."""
+    return "identity" if network == "linear" else "sigmoid"
+
+
 def shapes(config: TrainConfig, classes: int = CLASSES) -> dict[str, tuple[int, ...]]:
     """The shape of each weight of a model, by its name.
 
@@ -101,15 +108,15 @@ def dense_layers(weights: Mapping[str, Any], network: str, part: Part = "decoder
     """The layers of a network, in order.
 
     Those of a decoder take a latent point (for a CVAE: the point, then the label) to the 784 pixel means: the last ends
-    in the sigmoid, and keeps only the rows of the means where the decoder gives a sigma per pixel as well. So anything
-    that can multiply matrices can decode.
+    in `mean_activation`, and keeps only the rows of the means where the decoder gives a sigma per pixel as well. So
+    anything that can multiply matrices can decode.
 
     Args:
         weights: arrays or tensors by the names that PyTorch gives them.
         network: a value of `TrainConfig.network`.
         part: encoder or decoder.
     """
-    after = [*activations(network, part), "identity" if part == "encoder" else "sigmoid"]
+    after = [*activations(network, part), "identity" if part == "encoder" else mean_activation(network)]
     named = ((f"{part}.{2 * rank}.weight", f"{part}.{2 * rank}.bias") for rank in range(len(after)))
     *layers, last = (DenseLayer(weights[w], weights[b], name) for (w, b), name in zip(named, after, strict=True))
     rows = len(last.bias) if part == "encoder" else PIXELS

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MNIST = "mnist"
 LARGEST = 1e30  # of a setting: float32 holds it, and products with it
+LINEAR_LIKELIHOODS = ("gaussian", "gaussian-shared")  # whose mean may be any number, and whose sigma is one
 OLD_VALUES = {"network": {"seed": "tutorial"}}  # of a setting: what a value is called now, by its former name
 
 
@@ -28,8 +29,10 @@ class TrainConfig:
         MNIST, "mnist, fashion-mnist, kmnist, emnist-digits, or a folder with one subfolder of images for each class"
     )
     model: Literal["ae", "vae", "cvae"] = _setting("vae", "autoencoder, variational, or variational given the label")
-    network: Literal["tutorial", "small", "deep", "fourier"] = _setting(
-        "tutorial", "784-512-D and back; the same with 128; two and three layers; or three that begin with waves of z"
+    network: Literal["tutorial", "small", "deep", "fourier", "linear"] = _setting(
+        "tutorial",
+        "784-512-D and back; the same with 128; two and three layers; three that begin with waves of z; or one layer "
+        "each way, whose outputs are the pixel means themselves",
     )
     latent_dim: int = _setting(2, "dimensions of the latent space, D", least=1, most=1_024)
     likelihood: Literal["gaussian", "gaussian-shared", "gaussian-pixel", "bernoulli-grey", "bernoulli"] = _setting(
@@ -96,6 +99,9 @@ class TrainConfig:
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
         if self.objective == "exact" and self.latent_dim > 2:
             raise ValueError(f"objective exact needs latent_dim 1 or 2, got {self.latent_dim}")
+        if self.network == "linear" and self.likelihood not in LINEAR_LIKELIHOODS:
+            known = " or ".join(LINEAR_LIKELIHOODS)
+            raise ValueError(f"network linear needs likelihood {known}, got {self.likelihood}")
 
     @property
     def has_prior(self) -> bool:

@@ -3,6 +3,7 @@
     prior       p(z)   = N(0, I)
     posterior   q(z|x) = N(mean(x), diag(exp(log_std(x))^2))
     likelihood  p(x|z) = Gaussian or Bernoulli pixels around pixel_means(z) = sigmoid(logits(z))
+                         (of a linear decoder, Gaussian pixels around what it gives)
 
 All are `torch.distributions` objects whose `log_prob` is in nats per image: the sum over pixels or latent dimensions is
 part of the distribution, because those are its event dimensions.
@@ -125,18 +126,21 @@ class GreyBernoulli(Bernoulli):
 class PixelLikelihood(nn.Module):
     """From the decoder's outputs (B, outputs_per_pixel * 784) to p(x|z) over images (B, 1, 28, 28).
 
-    The first 784 outputs are the logits of the pixel means. A learned sigma is sqrt(SIGMA_FLOOR^2 + exp(log_sigma)^2),
-    with one log_sigma for all pixels (`gaussian-shared`) or the other 784 outputs as log_sigma (`gaussian-pixel`).
+    The first 784 outputs are the logits of the pixel means, or, of a linear decoder, those means themselves. A learned
+    sigma is sqrt(SIGMA_FLOOR^2 + exp(log_sigma)^2), with one log_sigma for all pixels (`gaussian-shared`) or the other
+    784 outputs as log_sigma (`gaussian-pixel`).
 
     Args:
         name: a value of `TrainConfig.likelihood`.
         sigma: of `gaussian`, in units of the pixel range.
+        activation: from outputs to the means of Gaussian pixels, sigmoid or identity.
     """
 
-    def __init__(self, name: str, sigma: float) -> None:
+    def __init__(self, name: str, sigma: float, activation: str = "sigmoid") -> None:
         super().__init__()
         self.name = name
         self.sigma = sigma
+        self.activation = activation
         self.outputs_per_pixel = 2 if name == "gaussian-pixel" else 1
         self.log_sigma = nn.Parameter(torch.zeros(())) if name == "gaussian-shared" else None
 
@@ -156,11 +160,14 @@ class PixelLikelihood(nn.Module):
                 pixels = GreyBernoulli(logits=logits, validate_args=False)
             case "gaussian":
                 sigma = logits.new_full((), self.sigma)  # a number would be sent to the device at each call
-                pixels = Normal(logits.sigmoid(), sigma, validate_args=False)
+                pixels = Normal(self._means(logits), sigma, validate_args=False)
             case _:  # a sigma that is learned, for all pixels or for each
                 log_sigma = images[:, 1] if self.log_sigma is None else self.log_sigma
-                pixels = Normal(logits.sigmoid(), _floored(log_sigma), validate_args=False)
+                pixels = Normal(self._means(logits), _floored(log_sigma), validate_args=False)
         return Pixels(pixels, 3, validate_args=False)
+
+    def _means(self, outputs: Tensor) -> Tensor:
+        return outputs if self.activation == "identity" else outputs.sigmoid()
 
 
 def _floored(log_sigma: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from vae import networks, objectives
-from vae.architecture import CLASSES, PIXELS, Part, activations, widths
+from vae.architecture import CLASSES, PIXELS, Part, activations, mean_activation, widths
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, PixelLikelihood, Pixels
 from vae.inference.decoded_lattice import DecodedLattice
@@ -42,7 +42,7 @@ class LatentModel(nn.Module):
         self.config = config
         self.latent_dim = config.latent_dim
         self.classes = classes
-        self.head = PixelLikelihood(config.likelihood, config.sigma)
+        self.head = PixelLikelihood(config.likelihood, config.sigma, mean_activation(config.network))
         self.encoder = self._network("encoder") if config.has_encoder else None
         self.decoder = self._network("decoder")
         self._autocast = torch.float32
@@ -87,7 +87,7 @@ class LatentModel(nn.Module):
         return self.unchecked_likelihood(z, self._labels(y, fractional=True))
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """The mean of p(x|z), (B, 1, 28, 28) in [0, 1].
+        """The mean of p(x|z), (B, 1, 28, 28) in [0, 1]; the network `linear` may leave that range.
 
         Args:
             z: (B, D).
@@ -127,7 +127,7 @@ class LatentModel(nn.Module):
         """Adapt first weights to images x (N, 1, 28, 28).
 
         What the encoder would make of (x - m) / s, it then makes of x, where m is the mean image and s^2 the mean over
-        pixels of their variance. Where the decoder gave 0.5, it then gives m.
+        pixels of their variance. Where the decoder gave 0.5, or if it is linear 0, it then gives m.
         """
         m = x.flatten(1).mean(0)
         s = (x.flatten(1) - m).square().mean().sqrt().clamp(min=LEAST_MEAN)
@@ -136,7 +136,9 @@ class LatentModel(nn.Module):
             first.weight[:, :PIXELS] /= s
             first.bias.sub_(first.weight[:, :PIXELS] @ m)
         last = _linear(self.decoder[-1])
-        last.bias[:PIXELS] += m.clamp(LEAST_MEAN, 1 - LEAST_MEAN).logit()
+        if self.head.activation == "sigmoid":
+            m = m.clamp(LEAST_MEAN, 1 - LEAST_MEAN).logit()
+        last.bias[:PIXELS] += m
 
     def _codes(self, x: Tensor, labels: Tensor | None) -> Tensor:
         assert self.encoder is not None  # the callers have asked

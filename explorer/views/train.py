@@ -18,6 +18,7 @@ NETWORK_NAMES = {
     "small": "small, one layer of 128",
     "deep": "deep, layers of 512",
     "fourier": "fourier, deep, on sines of z",
+    "linear": "linear, one layer, as in PCA",
 }
 KL_NAMES = {"closed": "by formula", "monte-carlo": "at the drawn z"}
 FORM_WIDTH = 230
@@ -81,7 +82,11 @@ def choose_number(setting: str, title: str, step: float = 1) -> None:
 def offer_start() -> None:
     """The name and the button, with what a click would do, or why it cannot."""
     state = session.current()
-    config = plan.config_of(state)
+    try:
+        config = plan.config_of(state)
+    except ValueError as error:
+        st.warning(f"These do not go together: {error}.")
+        return
     free = jobs.free_name(checkpoints.FOLDER, state.train_model)
     name = st.text_input("Name", placeholder=free, key=NAME).strip() or free
     taken, refused = jobs.why_not(checkpoints.FOLDER, name), trainings.taken_refusal()
