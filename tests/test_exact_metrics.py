@@ -147,6 +147,16 @@ def test_cas_tells_samples_of_the_right_class_from_samples_of_another(digits, mo
     assert exact_metrics.classification_accuracy_score(Bars(lambda y: (y + 1) % 10), digits) < 0.1
 
 
+def test_cas_takes_what_is_beyond_black_and_white_for_black_and_white(digits, monkeypatch):
+    """A linear decoder may leave the range of the pixels."""
+    monkeypatch.setattr(exact_metrics, "SAMPLES_PER_CLASS", 100)
+    monkeypatch.setattr(classifier, "_shift", lambda x, _: x)
+    bars = Bars(lambda y: y)
+    usual = bars.decode
+    monkeypatch.setattr(bars, "decode", lambda z, y: 3 * usual(z, y) - 1)
+    assert exact_metrics.classification_accuracy_score(bars, digits) > 0.95
+
+
 def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):
     config = TrainConfig(latent_dim=3, likelihood="bernoulli")
     found = evaluate.measure(build(config), config, digits, image_classifier=None, thorough=True)

@@ -8,6 +8,8 @@ import torch
 
 from explorer.cache import checkpoints, results
 from explorer.quantities import decode, points
+from vae.config import TrainConfig
+from vae.models import build
 from vae.storage.checkpoint import read
 
 CHECKPOINTS = "checkpoints"
@@ -111,3 +113,12 @@ def test_every_class_is_its_single_decodes():
     table = decode.every_class(model, z)
     for digit in range(10):
         assert np.abs(table[digit].astype(int) - decode.at(model, z, digit)).max() <= 1
+
+
+def test_what_is_darker_than_black_or_brighter_than_white_is_black_or_white():
+    model = build(TrainConfig(network="linear")).requires_grad_(False)
+    model.decoder[0].weight.zero_()
+    model.decoder[0].bias.copy_(torch.linspace(-2, 3, 784))
+    (image,) = decode.at(model, np.zeros((1, 2)))
+    expected = np.rint(255 * np.linspace(-2, 3, 784).clip(0, 1)).reshape(28, 28)
+    assert np.abs(image - expected).max() <= 1  # rounding of float32

@@ -266,7 +266,7 @@ def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
     z = torch.randn(len(asked), model.latent_dim, generator=_generator())
     with torch.no_grad():
         means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
-    images = (torch.cat(means)[:, 0] * 255).round().to(torch.uint8)
+    images = (torch.cat(means)[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
     trained = classifier.train(data._replace(train_images=images, train_labels=asked))
     return classifier.accuracy(trained, data.test_images, data.test_labels)
 

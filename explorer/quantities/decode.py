@@ -17,8 +17,8 @@ def variational(checkpoint: Checkpoint) -> VAE:
 
 
 def grey_levels(pixels: Tensor) -> np.ndarray:
-    """Pixels (B, 1, 28, 28) in [0, 1] as grey levels (B, 28, 28) uint8, rounded to the nearest."""
-    return (pixels[:, 0] * 255).round().to(torch.uint8).numpy()
+    """Pixels (B, 1, 28, 28) as grey levels (B, 28, 28) uint8, the nearest: below 0 is black too, and above 1 white."""
+    return (pixels[:, 0] * 255).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def labels(model: LatentModel, label: int, count: int = 1) -> Tensor | None:
