@@ -99,8 +99,8 @@ def test_the_browser_is_left_to_find_what_it_can(own_folder):
     assert errors(app) == []
     left, right = (pad(app)["sides"][side] for side in ("left", "right"))
     assert left["encoder"] is None
-    assert left["likelihood"] == {"bernoulli": True, "sigma": None}
-    assert right["likelihood"] == {"bernoulli": False, "sigma": pytest.approx(0.5**0.5)}
+    assert left["likelihood"] == {"bernoulli": True, "sigma": None, "linear": False}
+    assert right["likelihood"] == {"bernoulli": False, "sigma": pytest.approx(0.5**0.5), "linear": False}
     assert "code" not in left
     assert pad(app)["classes"] is None
 

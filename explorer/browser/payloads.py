@@ -91,6 +91,7 @@ class Likelihood(TypedDict):
 
     bernoulli: bool  # else Gaussian
     sigma: float | None  # None where each pixel has its own, which the browser does not have
+    linear: bool  # whether the decoder gives the means of the pixels, and not their logits
 
 
 class Shades(TypedDict):

@@ -385,7 +385,11 @@ def close_payload(model: BoundModel, image: BoundImage, analysis: Analysis) -> p
         "subject": image.key,
         "label": image.label,
         "image": images.data_url(image.pixels),
-        "likelihood": {"bernoulli": config.likelihood.startswith("bernoulli"), "sigma": sigma},
+        "likelihood": {
+            "bernoulli": config.likelihood.startswith("bernoulli"),
+            "sigma": sigma,
+            "linear": config.network == "linear",
+        },
         "q": payloads.Normal(mean=analysis.q.mean, std=analysis.q.std),
         "best": payloads.Normal(mean=analysis.best.mean, std=analysis.best.std),
         "posterior": [

@@ -32,7 +32,9 @@ def likelihood(model: Opened) -> payloads.Likelihood | None:
     if not config.has_prior or config.likelihood == "gaussian-pixel":
         return None
     return payloads.Likelihood(
-        bernoulli=config.likelihood.startswith("bernoulli"), sigma=shared_sigma(model.checkpoint)
+        bernoulli=config.likelihood.startswith("bernoulli"),
+        sigma=shared_sigma(model.checkpoint),
+        linear=config.network == "linear",
     )
 
 

@@ -2,7 +2,7 @@
 // point. The pixels are an exponential family, log p(x | z) = x . eta(z) - A(z) + h(x), as in `pairwise_log_prob` of
 // `vae/distributions.py`: eta are the logits, or for a Gaussian the pixel means over sigma^2.
 
-import { GREYS, LOG_2PI } from "./likelihood.js";
+import { GREYS, LOG_2PI, pixelMean } from "./likelihood.js";
 import { PIXELS } from "./network.js";
 
 const REACH = 6; // of the lattice along each axis
@@ -115,7 +115,7 @@ export class DecodedLattice {
       if (bernoulli) {
         total += Math.max(eta[i], 0) + Math.log1p(Math.exp(-Math.abs(eta[i])));
       } else {
-        const mean = 1 / (1 + Math.exp(-eta[i]));
+        const mean = pixelMean(eta[i], this.likelihood);
         total += (mean / sigma) ** 2 / 2;
         eta[i] = mean / sigma ** 2;
       }

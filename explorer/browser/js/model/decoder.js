@@ -1,4 +1,5 @@
-// A decoder: from a point of the plane, and a class for a conditional model, to 784 logits and pixel means.
+// A decoder: from a point of the plane, and a class for a conditional model, to 784 pixel means and what they
+// are made of: their logits, or in a linear decoder they themselves.
 
 import { ACTIVATIONS, runLayer, runLayerOnFour } from "./network.js";
 
@@ -16,22 +17,23 @@ export class Decoder {
     }));
   }
 
-  // Pixel means in [0, 1] at z; `label` is a class or a list of weights, one a class, and counts only for a conditional model.
+  // Pixel means at z, in [0, 1] unless the decoder is linear; `label` is a class or a list of weights, one a class, and
+  // counts only for a conditional model.
   decode(z, label) {
-    return this.run(z, label, ACTIVATIONS.sigmoid);
+    return this.run(z, label);
   }
 
-  // The same before the sigmoid.
+  // The same before the sigmoid, where there is one.
   logits(z, label) {
     return this.run(z, label, ACTIVATIONS.identity);
   }
 
   // Pixel means at four points, in little more than half of the time.
   decodeFour(points, label) {
-    return this.runFour(points, label, ACTIVATIONS.sigmoid);
+    return this.runFour(points, label);
   }
 
-  // The same before the sigmoid.
+  // The same before the sigmoid, where there is one.
   logitsOfFour(points, label) {
     return this.runFour(points, label, ACTIVATIONS.identity);
   }
@@ -47,7 +49,7 @@ export class Decoder {
     return this.layers.reduce((values, layer, rank) => runLayer(layer, values, act[rank]), this.inputs(z, label));
   }
 
-  activations(last) {
+  activations(last = this.layers[this.layers.length - 1].activation) {
     return [...this.layers.slice(0, -1).map(({ activation }) => activation), last];
   }
 

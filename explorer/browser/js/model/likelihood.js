@@ -9,8 +9,12 @@ function normal() {
 export const LOG_2PI = Math.log(2 * Math.PI);
 export const GREYS = 255; // an image has whole grey levels from 0 to this
 
+// The mean of a Gaussian pixel from its logit, which in a linear decoder is the mean itself.
+export const pixelMean = (logit, { linear }) => (linear ? logit : 1 / (1 + Math.exp(-logit)));
+
 // log p(x|z) in nats, from pixels x and the logits of their means; of the pixels that are `seen`, if not all are.
-export function logLikelihood(x, logits, { bernoulli, sigma }, seen = null) {
+export function logLikelihood(x, logits, likelihood, seen = null) {
+  const { bernoulli, sigma } = likelihood;
   let [sum, count] = [0, 0];
   for (let i = 0; i < x.length; i++) {
     if (seen && !seen[i]) continue;
@@ -19,7 +23,7 @@ export function logLikelihood(x, logits, { bernoulli, sigma }, seen = null) {
     if (bernoulli) {
       sum += x[i] * logit - Math.max(logit, 0) - Math.log1p(Math.exp(-Math.abs(logit)));
     } else {
-      const off = x[i] - 1 / (1 + Math.exp(-logit));
+      const off = x[i] - pixelMean(logit, likelihood);
       sum -= (off * off) / (2 * sigma * sigma);
     }
   }

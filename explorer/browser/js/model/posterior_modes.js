@@ -3,7 +3,7 @@
 // be given up for a newer image.
 
 import { logSum } from "./decoded_lattice.js";
-import { LOG_2PI, logLikelihood } from "./likelihood.js";
+import { LOG_2PI, logLikelihood, pixelMean } from "./likelihood.js";
 import { PIXELS } from "./network.js";
 
 const STEP = 1e-3; // of the finite differences
@@ -48,15 +48,15 @@ export class Sight {
   // log p(x, z) at z with its gradient and its expected curvature J^T diag(1 / variance) J + I, the Fisher matrix as
   // [11, 12, 22]; from three decodes.
   expand(z) {
-    const { bernoulli, sigma } = this.likelihood;
+    const { bernoulli, sigma, linear } = this.likelihood;
     const places = [z, [z[0] + STEP, z[1]], [z[0], z[1] + STEP], z];
     const [logits, right, up] = this.decoder.logitsOfFour(places, this.label);
     const gradient = [-z[0], -z[1]];
     const fisher = [1, 0, 1];
     for (let i = 0; i < PIXELS; i++) {
       if (this.seen && !this.seen[i]) continue;
-      const mean = 1 / (1 + Math.exp(-logits[i]));
-      const slope = mean * (1 - mean);
+      const mean = pixelMean(logits[i], this.likelihood);
+      const slope = linear ? 1 : mean * (1 - mean);
       const [pull, weight] = bernoulli ? [1, slope] : [slope / sigma ** 2, (slope / sigma) ** 2];
       const [j1, j2] = [(right[i] - logits[i]) / STEP, (up[i] - logits[i]) / STEP];
       const off = (this.x[i] - mean) * pull;
