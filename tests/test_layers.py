@@ -99,6 +99,7 @@ VAE_ARROWS = {
     "networks": set(),
     "objectives": {"distributions"},
     "observers": {"config", "models", "objectives", "storage.checkpoint", "storage.file_pair"},
+    "ppca": {"config", "distributions", "models"},
     "protocols": {"distributions"},
     "quasi_random": set(),
     "snapshots": {

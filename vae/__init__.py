@@ -9,7 +9,7 @@
 An AE has only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
 gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature`, `estimators` and
-`DecodedLattice` work on such a model.
+`DecodedLattice` work on such a model. Of the linear one `ppca` has closed forms.
 """
 
 import sys
@@ -31,6 +31,7 @@ _MODULES = {
     "geometry": "geometry",
     "interpolation": "interpolation",
     "load": "storage.checkpoint",
+    "ppca": "ppca",
     "quadrature": "inference.quadrature",
     "read": "storage.checkpoint",
     "to_pixels": "images.tensors",
