@@ -255,7 +255,7 @@ def _number(test: Metrics, key: str, form: str) -> str:
     if key not in test:
         return ""
     error = test.get(f"{key}_se") if key in OF_SOME_IMAGES else None
-    return format(test[key], form) + ("" if error is None else f" ± {error:{form}}")
+    return format(test[key], f"z{form}") + ("" if error is None else f" ± {error:{form}}")
 
 
 def _row(cells: list[str]) -> str:
