@@ -15,7 +15,7 @@ from vae.storage.checkpoint import from_stored
 from vae.storage.stored_checkpoint import read
 
 
-@pytest.fixture(scope="module", params=["ae", "vae", "cvae"])
+@pytest.fixture(scope="module", params=["ae", "vae", "cvae", "ppca"])
 def found(request):
     return read(f"checkpoints/{request.param}")
 
@@ -35,7 +35,11 @@ def test_the_packed_bytes_decode_as_the_model_does(found):
     shown = np.stack(np.meshgrid(*(np.linspace(*ends, 40) for ends in window)), -1).reshape(-1, 2)
     z = np.concatenate([np.random.default_rng(0).uniform(-3, 3, (50, 2)), shown]).astype(np.float32)
     values = np.concatenate([z, np.eye(10)[np.full(len(z), 4)]], axis=1) if header["conditional"] else z
-    act = {"relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 0.5 * (1 + np.tanh(v / 2))}
+    act = {
+        "relu": lambda v: np.maximum(v, 0),
+        "sigmoid": lambda v: 0.5 * (1 + np.tanh(v / 2)),
+        "identity": lambda v: v,
+    }
     for i, layer in enumerate(header["layers"]):
         shape = (layer["outputs"], layer["inputs"])
         kind = "<f2" if layer["half"] else "<f4"
@@ -48,7 +52,8 @@ def test_the_packed_bytes_decode_as_the_model_does(found):
     off = np.abs(values - decoded).max(axis=1)
     assert off[:50].max() < 5e-3
     assert off.max() < 0.025
-    assert decoder_name(found.config) == f"{12 if header['conditional'] else 2}-512-784"
+    hidden = "" if found.name == "ppca" else "512-"
+    assert decoder_name(found.config) == f"{12 if header['conditional'] else 2}-{hidden}784"
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1e-5, 1.0, 1e7, 1e12])

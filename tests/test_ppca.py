@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from chromium import ROOT
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from vae import ppca, train
@@ -11,6 +12,7 @@ from vae.inference import estimators, inference_gap, quadrature
 from vae.inference.decoded_lattice import DecodedLattice
 from vae.models import build
 from vae.ppca import ProbabilisticPCA
+from vae.storage import checkpoint
 
 LINEAR = {"network": "linear", "likelihood": "gaussian-shared"}
 
@@ -165,6 +167,20 @@ def test_another_model_has_no_closed_form(config):
 def of_mnist(mnist):
     """Of all training images, with test images spread over the set."""
     return ppca.fit(to_pixels(mnist.train_images)), to_pixels(mnist.test_images[::200])
+
+
+@pytest.mark.mnist
+def test_the_shipped_model_is_as_good_as_the_closed_form(of_mnist, mnist):
+    exact, shipped = of_mnist[0], checkpoint.read(ROOT / "checkpoints" / "ppca")
+    assert shipped.config == TrainConfig(**LINEAR, batch_size=200, epochs=120)
+    found, train_images, x = ppca.of_model(shipped.model), to_pixels(mnist.train_images), to_pixels(mnist.test_images)
+    assert 0 < exact.log_px(train_images).mean() - found.log_px(train_images).mean() < 0.002
+    recorded = shipped.record["test"]
+    assert recorded["log_px_nats"] == pytest.approx(found.log_px(x).mean().item(), abs=1e-3)
+    assert recorded["gap_nats"] == pytest.approx(gap_of(shipped.model, found, x).mean().item(), abs=2e-3)
+    assert recorded["gap_nats"] < 0.005
+    assert found.sigma == pytest.approx(exact.sigma, rel=1e-3)
+    torch.testing.assert_close(shipped.codes.double(), found.posterior(x).mean, rtol=0, atol=0.1)
 
 
 @pytest.mark.mnist

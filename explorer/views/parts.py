@@ -23,6 +23,7 @@ NAMES = {
     "cvae": "Conditional VAE",
     "vae-best": "Best VAE",
     "cvae-best": "Best conditional VAE",
+    "ppca": "Probabilistic PCA",
 }
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
