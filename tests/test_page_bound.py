@@ -18,7 +18,9 @@ from PIL import Image
 from explorer.cache import checkpoints, results
 from explorer.markup import images
 from explorer.quantities import bound, noise
+from vae import ppca
 from vae.images import sources
+from vae.images.tensors import to_pixels
 from vae.inference import adaptive, gauss_hermite
 from vae.storage import checkpoint
 
@@ -36,6 +38,18 @@ def test_bound_shows_what_is_found_of_the_image(mnist):
     assert found.terms.log_px == pytest.approx(payload(app, part="close")["log_px"])
     assert len(app.latex) >= 12
     assert any(f"{found.terms.amortization_gap:.2f}" in latex.value for latex in app.latex)
+
+
+@pytest.mark.mnist
+def test_bound_has_no_gap_under_probabilistic_pca_whose_log_p_is_the_closed_form(mnist):
+    app = run_page("bound", {"image": 18}, bound_model="ppca")
+    assert errors(app) == []
+    close, x = payload(app, part="close"), to_pixels(mnist.test_images[18:19])
+    exact = ppca.of_model(checkpoint.read(ROOT / "checkpoints" / "ppca").model)
+    assert close["likelihood"] == {"bernoulli": False, "sigma": pytest.approx(exact.sigma, rel=1e-6), "linear": True}
+    assert close["log_px"] == pytest.approx(exact.log_px(x).item(), abs=1e-3)
+    assert close["q"]["mean"] == pytest.approx(exact.posterior(x).mean[0].tolist(), abs=0.02)
+    assert close["q"]["std"] == pytest.approx(close["best"]["std"], rel=0.05)
 
 
 @pytest.mark.mnist
