@@ -163,6 +163,7 @@ VAE_ARROWS = {
     "inference.elbo_climb": {"inference.gauss_hermite"},
     "inference.estimators": {"distributions", "protocols", "inference.joint"},
     "inference.gauss_hermite": {"grids"},
+    "inference.gradient_estimators": {"distributions", "protocols", "inference.joint"},
     "inference.inference_gap": {
         "distributions",
         "grids",

@@ -58,12 +58,13 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
     monkeypatch.setattr(sources, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found["z"], found["q"].mean)
     assert found["given_z"].mean() > found["exact"].mean()  # an image is likelier at its code than over the prior
     assert found["bound"].mean() < found["exact"].mean()
     assert found["near"].mean.shape == (8, 2)
+    assert (found["by_values"].by_mean.var(1) > found["by_slopes"].by_mean.var(1)).all()
     assert (found["error"] < 1).all()
     closed_form = found["pca"].posterior(found["x"]).mean
     torch.testing.assert_close(found["linear"].encode(found["x"]).double(), closed_form, atol=1e-5, rtol=0)

@@ -8,8 +8,8 @@
 
 An AE has only the code and the likelihood; a VAE maximises the ELBO; a CVAE does so given the label. See `models` for
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
-gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature`, `estimators` and
-`DecodedLattice` work on such a model. Of the linear one `ppca` has closed forms.
+gives a trained model, `read` its codes and metrics as well; `interpolation`, `geometry`, `quadrature`, `estimators`,
+`gradient_estimators` and `DecodedLattice` work on such a model. Of the linear one `ppca` has closed forms.
 """
 
 import sys
@@ -29,6 +29,7 @@ _MODULES = {
     "estimators": "inference.estimators",
     "geodesics": "geodesics",
     "geometry": "geometry",
+    "gradient_estimators": "inference.gradient_estimators",
     "interpolation": "interpolation",
     "load": "storage.checkpoint",
     "ppca": "ppca",

@@ -4,14 +4,14 @@ A decoder is the expensive part, so points are decoded once for all images that 
 images share what is decoded only if they have the same label.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 from torch.distributions import Independent
 
 from vae.distributions import pairwise_log_prob
-from vae.protocols import LatentVariableModel
+from vae.protocols import Decoder, LatentVariableModel
 
 POINTS_TOGETHER = 4_096  # latent points that are decoded together
 
@@ -52,14 +52,37 @@ def log_joint(model: LatentVariableModel, x: Tensor, z: Tensor, y: Tensor | None
         z: (N, K, D) points.
         y: (N,) int64 labels, for a conditional model.
     """
-    count, points = z.shape[0] * z.shape[1], z.flatten(0, 1)
+    return log_likelihood(model, x, z, y).add_(model.prior().log_prob(z))
+
+
+@torch.no_grad()
+def log_likelihood(model: Decoder, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+    """log p(x_n|z_nk) in nats, (N, K) float64, where each image has points of its own.
+
+    Args:
+        model: whose decoder is asked.
+        x: (N, 1, 28, 28) images.
+        z: (N, K, D) points.
+        y: (N,) int64 labels, for a conditional model.
+    """
+    blocks = images_with_points(x, z, y)
+    values = [model.likelihood(points, labels).log_prob(images).double() for images, points, labels in blocks]
+    return torch.cat(values).view(z.shape[:2])
+
+
+def images_with_points(x: Tensor, z: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Blocks of an image (B, 1, 28, 28), one of its own points (B, D) and its label (B,), until all N K have come.
+
+    Args:
+        x: (N, 1, 28, 28) images.
+        z: (N, K, D) points.
+        y: (N,) int64 labels; None for a model that takes none.
+    """
+    points = z.flatten(0, 1)
     image = torch.arange(len(x), device=x.device).repeat_interleave(z.shape[1])
-    values = torch.empty(count, dtype=torch.float64, device=z.device)
-    for rows in torch.arange(count, device=z.device).split(POINTS_TOGETHER):
+    for rows in torch.arange(len(points), device=z.device).split(POINTS_TOGETHER):
         of = image[rows]
-        likelihood = model.likelihood(points[rows], None if y is None else y[of])
-        values[rows] = likelihood.log_prob(x[of]).double() + model.prior().log_prob(points[rows]).double()
-    return values.unflatten(0, z.shape[:2])
+        yield x[of], points[rows], None if y is None else y[of]
 
 
 def labels_of(model: LatentVariableModel, y: Tensor | None, rows: Tensor) -> Tensor | None:
