@@ -561,7 +561,10 @@ def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     shipped = checkpoint.read(SHIPPED / name)
     model = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
     found = evaluate.measure(shipped.model, shipped.config, mnist, model)
-    assert found == pytest.approx({name: shipped.record["test"][name] for name in found}, rel=1e-3)
+    recorded = shipped.record["test"]
+    assert recorded.keys() >= {"squared_error", "knn5_accuracy"}
+    for figure in found.keys() & recorded.keys():  # it may have been recorded before others were measured
+        assert found[figure] == pytest.approx(recorded[figure], rel=1e-3), figure
     codes = metrics.encode(shipped.model, mnist.test_images, mnist.test_labels)
     torch.testing.assert_close(codes, shipped.codes, rtol=1e-4, atol=1e-4)
     assert torch.equal(mnist.test_labels, shipped.labels.long())

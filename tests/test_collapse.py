@@ -17,7 +17,7 @@ from explorer.quantities import decode, paths, points
 from explorer.state import coordinate
 from explorer.views import export_menu
 from vae import snapshots
-from vae.collapse import used_dimensions
+from vae.collapse import active_units, used_dimensions
 from vae.snapshots import Recorder, Snapshot
 from vae.storage.checkpoint import read
 
@@ -237,6 +237,14 @@ def test_a_prior_gives_the_scale_below_which_a_dimension_has_collapsed(angle):
     codes = CODES.double().numpy()
     for spread, used in (([1, 1], 2), ([1, 0.2], 2), ([1, 0.05], 1), ([0.05, 0.05], 0), ([0, 0], 0)):
         assert used_dimensions(turned(codes * spread, angle), prior=True) == used
+
+
+@pytest.mark.parametrize(("spread", "active"), [([1, 1], 2), ([1, 0.2], 2), ([0.05, 1], 1), ([0.05, 0], 0)])
+def test_units_are_active_along_the_axes_of_the_latent_space(spread, active):
+    """As many as the dimensions that codes use, unless the codes lie across the axes."""
+    codes = CODES.double().numpy() * spread + [100, -7]
+    assert active_units(codes) == used_dimensions(codes, prior=True) == active
+    assert active_units(turned(codes, math.pi / 4)) == (2 if active else 0)
 
 
 @pytest.mark.parametrize("shipped", ["ae", "vae", "cvae", "vae-best", "cvae-best"])

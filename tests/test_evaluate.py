@@ -1,6 +1,7 @@
 """Laws of the reported figures."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -60,10 +61,42 @@ def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     error = (images - model.decode(codes, digits.test_labels)[:, 0]).square().sum((1, 2)).mean().item()
     assert first["squared_error_at_code"] == pytest.approx(error, rel=1e-5)
     if kind != "ae":
+        assert sum(first["kl_by_dimension_nats"]) == pytest.approx(first["kl_nats"])
+        near = 4 * first["mutual_information_error_nats"]
+        assert -near < first["mutual_information_nats"] < min(first["kl_nats"], math.log(first["n"])) + near
         assert first["squared_error_plus_kl"] == pytest.approx(first["squared_error"] + first["kl_nats"])
         assert first["elbo_nats"] == pytest.approx(first["log_likelihood_nats"] - first["kl_nats"])
     elif likelihood != "bernoulli":
         assert first["squared_error"] == pytest.approx(error, rel=1e-5)
+
+
+def given_up(model, axes):
+    """The model after its encoder has given up some axes of the latent space; the others tell images apart."""
+    last = model.encoder[-1].requires_grad_(False)
+    last.weight[: model.latent_dim] *= 30
+    last.bias[model.latent_dim :] -= 3
+    for axis in axes:
+        for row in (axis, model.latent_dim + axis):
+            last.weight[row] = last.bias[row] = 0
+    return model
+
+
+@pytest.mark.parametrize("axes", [[], [0], [1, 2], [0, 1, 2]])
+def test_an_axis_that_the_encoder_gives_up_is_seen_in_all_that_tells_a_collapse(axes, digits):
+    config = TrainConfig(network="small", latent_dim=3)
+    found = evaluate.measure(given_up(build(config), axes), config, digits, image_classifier=None)
+    assert found["active_units"] == found["used_dimensions"] == 3 - len(axes)
+    assert [i for i, kl in enumerate(found["kl_by_dimension_nats"]) if kl == 0] == axes
+    assert (found["mutual_information_nats"] < 1e-9) == (len(axes) == 3)
+
+
+def test_of_many_images_some_tell_how_much_codes_tell(digits, monkeypatch):
+    config = TrainConfig(network="small")
+    model = given_up(build(config), [])
+    monkeypatch.setattr(evaluate, "INFORMATION_IMAGES", 7)
+    found = evaluate.measure(model, config, digits, image_classifier=None)
+    assert found["mutual_information_n"] == 7
+    assert 1 < found["mutual_information_nats"] <= math.log(7) + 1e-9
 
 
 @pytest.fixture
@@ -105,7 +138,9 @@ def test_the_tables_are_narrow_and_say_what_each_column_is(folder, capsys):
 def test_the_command_measures_what_was_recorded(folder, capsys):
     evaluate.main([str(folder / "two"), "--quick", "--json", str(folder / "figures")])
     found = json.loads((folder / "figures").read_text(encoding="utf-8"))
-    assert found == {"two": pytest.approx(checkpoint.read(folder / "two").record["test"])}
+    recorded = checkpoint.read(folder / "two").record["test"]
+    assert found["two"].keys() == recorded.keys()
+    assert all(found["two"][name] == pytest.approx(value) for name, value in recorded.items())
     assert f"{found['two']['kl_nats']:.4f}" in capsys.readouterr().out
 
 

@@ -55,6 +55,7 @@ VAE_ARROWS = {
         "collapse",
         "commands",
         "config",
+        "distributions",
         "exact_metrics",
         "flags",
         "matmul_precision",
@@ -65,6 +66,7 @@ VAE_ARROWS = {
         "images.sources",
         "images.tensors",
         "inference.aggregate",
+        "inference.mutual_information",
         "storage.checkpoint",
         "storage.file_pair",
         "storage.stored_checkpoint",
@@ -175,6 +177,7 @@ VAE_ARROWS = {
         "inference.quadrature",
     },
     "inference.joint": {"distributions", "protocols"},
+    "inference.mutual_information": {"distributions"},
     "inference.peak_normals": {
         "distributions",
         "forward_mode",

@@ -10,6 +10,7 @@ from vae.distributions import DiagonalNormal, Pixels
 from vae.objectives import (
     Terms,
     importance_bound,
+    kl_by_dimension,
     kl_closed_form,
     kl_monte_carlo,
     loss,
@@ -33,6 +34,11 @@ def centred(posterior, variance):
 
 def test_kl_is_that_of_torch(posterior):
     torch.testing.assert_close(kl_closed_form(posterior), kl_divergence(posterior, centred(posterior, 1)))
+
+
+def test_the_kl_of_a_dimension_is_that_of_its_own_normal(posterior):
+    single = kl_divergence(posterior.base_dist, Normal(torch.zeros_like(posterior.mean), 1.0))
+    torch.testing.assert_close(kl_by_dimension(posterior), single)
 
 
 def test_kl_and_its_gradient_vanish_at_the_prior(device):

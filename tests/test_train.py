@@ -323,7 +323,8 @@ def broken(*_, **__):
 
 
 DEAR = [(metrics, name) for name in ("nearest_labels", "squared_error_at_code", "class_agreement")]
-DEAR += [(evaluate, name) for name in ("used_dimensions", "_of_objective", "_of_codes")]
+DEAR += [(evaluate, name) for name in ("used_dimensions", "_of_objective", "_of_codes", "mutual_information")]
+DEAR += [(metrics, "posteriors")]
 DEAR += [(estimators, "importance"), (exact_metrics, "gap")]
 DEAR += [(quadrature, "log_evidence"), (aggregate, "aggregate_posterior"), (aggregate, "kl_excess_nats")]
 DEAR += [(exact_metrics, "code_bits"), (exact_metrics, "summed_out")]
@@ -400,6 +401,7 @@ def test_few_images_of_one_class_make_a_model(kind, objective, thorough, train_c
     test = train.train(config, one_class, thorough=thorough).record["test"]
     assert test["n"] == test_count
     assert test["knn5_accuracy"] == 1
+    assert ("mutual_information_nats" in test) == (kind != "ae" and objective == "elbo")  # where there is an encoder
     assert all(math.isfinite(value) for value in test.values() if isinstance(value, float))
 
 

@@ -10,6 +10,11 @@
     class_agreement         share of a CVAE's samples in which a classifier sees the class that was asked for
     classifier_accuracy     share of real test images that it gets right: about the most that CAS could be
     used_dimensions         the number of directions in which the codes vary, see `collapse`; less than D: a collapse
+    active_units            the number of axes of the latent space along which q's mean varies, see `collapse`
+    kl_by_dimension_nats    the part of kl_nats of each axis
+    mutual_information_nats what a draw of q(z|x) tells of which image x is, see `mutual_information`; _error_nats of
+                            the draws. It is at most log n and kl_nats; what it is short of kl_nats is the KL of all q
+                            together to the prior
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. `exact_metrics`
@@ -29,11 +34,13 @@ import torch
 from torch import Tensor, nn
 
 from vae import classifier, commands, exact_metrics, flags, metrics, objectives
-from vae.collapse import used_dimensions
+from vae.collapse import active_units, used_dimensions
 from vae.config import TrainConfig
+from vae.distributions import DiagonalNormal
 from vae.images.sources import MNIST, load_dataset
 from vae.images.tensors import DataError, ImageSet, fingerprint
 from vae.inference import aggregate
+from vae.inference.mutual_information import mutual_information
 from vae.matmul_precision import use_fast_float32
 from vae.measured import Measured, Metrics
 from vae.models import CVAE, VAE, Model
@@ -43,6 +50,7 @@ from vae.storage.file_pair import CheckpointError, bare, expanded, locked
 
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # distance of two pixel values, where x has a code
 OF_SOME_IMAGES = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")
+INFORMATION_IMAGES = 10_000  # the time grows with their square
 NEIGHBOURS = (1, 5)  # that vote for a label
 
 
@@ -72,6 +80,8 @@ def measure(
     measured.take("objective", lambda: _of_objective(model, config, data))
     on_objective(dict(measured.metrics))
     measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
+    if isinstance(model, VAE) and config.has_encoder:
+        measured.attempt("the encoder's q", lambda: _of_posteriors(model, config, data, measured))
     if isinstance(model, CVAE) and image_classifier is not None:
         measured.take("class agreement", lambda: _class_agreement(model, image_classifier, data))
     if thorough and isinstance(model, VAE):
@@ -96,6 +106,25 @@ def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measu
     measured.take("errors at the codes", lambda: _error_at_code(model, data, test_codes))
     if not model.has_prior and model.latent_dim == 2:
         measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
+
+
+def _of_posteriors(model: VAE, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
+    """Keep what q(z|x) of the test images says of a collapse."""
+    q = metrics.posteriors(model, config, data.test_images, data.test_labels)
+    kl = objectives.kl_by_dimension(q).double().mean(0)
+    measured.keep({"active_units": active_units(q.mean.numpy()), "kl_by_dimension_nats": kl.tolist()})
+    measured.take("mutual information of image and code", lambda: _information(q))
+
+
+def _information(q: DiagonalNormal) -> Metrics:
+    some = exact_metrics.spread(len(q.mean), INFORMATION_IMAGES)
+    q = DiagonalNormal(q.mean[some], q.log_std[some])
+    information = mutual_information(q, torch.Generator().manual_seed(metrics.SEED))
+    return {
+        "mutual_information_nats": information.nats,
+        "mutual_information_error_nats": information.error_nats,
+        "mutual_information_n": len(some),
+    }
 
 
 def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> Metrics:
@@ -180,6 +209,12 @@ TABLES = {  # subject: its metrics
         "refined_elbo_nats": Column("ELBO, best q", ".2f", "with the best diagonal normal found for each image"),
         "iw500_nats": Column("IW-500", ".2f", "the importance-weighted bound of 500 draws of that q"),
         "log_px_summed_nats": Column("label summed out", ".2f", "of a CVAE: log p(x), each class as likely as another"),
+    },
+    "What codes tell of images": {
+        "mutual_information_nats": Column(
+            "information", ".2f", "nats that a draw of the encoder's q tells of which image it is of, at most the KL"
+        ),
+        "active_units": Column("active units", "g", "axes of the latent space along which the codes vary"),
     },
     "Without an encoder": {
         "lattice_gap_nats": Column("gap", ".3f", "log p(x) less the ELBO of one diagonal normal for each image"),
@@ -333,13 +368,19 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
             measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
         for name, value in measured.items():
-            print(f"  {name:28}{value:>12.4f}" if isinstance(value, float) else f"  {name:28}{value!s:>12}")
+            print(f"  {name:30}{_written(value):>12}")
         if given.record:
             codes = each.codes
             if not given.lattice:
                 codes = metrics.encode(each.model, data.test_images, data.test_labels)
             checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": measured}))
     return measured
+
+
+def _written(value: float | int | list[int] | list[float]) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _of_lattice(each: Checkpoint, data: ImageSet) -> Metrics:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from vae.commands import sentence
 
-Metrics = dict[str, float | int | list[int]]
+Metrics = dict[str, float | int | list[int] | list[float]]
 T = TypeVar("T")
 
 
@@ -36,7 +36,7 @@ class Measured:
     def keep(self, metrics: Metrics) -> None:
         """Keep the metrics that are finite."""
         for name, value in metrics.items():
-            if isinstance(value, float) and not math.isfinite(value):
+            if not all(map(math.isfinite, value if isinstance(value, list) else [value])):
                 _leave_out(f"{name} (it is {value})")
             else:
                 self.metrics[name] = value

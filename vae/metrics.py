@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from vae.config import TrainConfig
-from vae.distributions import squared_error
+from vae.distributions import DiagonalNormal, squared_error
 from vae.images.tensors import binarize, to_pixels
-from vae.models import CVAE, Model
+from vae.models import CVAE, VAE, Model
 from vae.objectives import Terms
 
 SEED = 0
@@ -64,6 +64,20 @@ def encode(model: Model, images: Tensor, labels: Tensor) -> Tensor:
     """
     pairs = zip(images.split(_BLOCK), labels.split(_BLOCK), strict=True)
     return torch.cat([model.encode(to_pixels(block), y) for block, y in pairs])
+
+
+@torch.no_grad()
+def posteriors(model: VAE, config: TrainConfig, images: Tensor, labels: Tensor) -> DiagonalNormal:
+    """q(z|x) of images as the likelihood takes them, over (N, D).
+
+    Args:
+        model: VAE or CVAE.
+        config: of the model.
+        images: (N, 28, 28) uint8.
+        labels: (N,) int64, which only a CVAE uses.
+    """
+    blocks = [model.posterior(x, y) for x, y in likelihood_inputs(config, images, labels)]
+    return DiagonalNormal(torch.cat([q.mean for q in blocks]), torch.cat([q.log_std for q in blocks]))
 
 
 @torch.inference_mode()

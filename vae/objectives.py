@@ -65,8 +65,13 @@ def kl_closed_form(posterior: DiagonalNormal) -> Tensor:
 
     Kingma and Welling, Auto-encoding variational Bayes, 2013, appendix B.
     """
+    return kl_by_dimension(posterior).sum(-1)
+
+
+def kl_by_dimension(posterior: DiagonalNormal) -> Tensor:
+    """What each latent dimension adds to that KL, in nats, (B, D); none is below 0."""
     mean, log_std = posterior.mean, posterior.log_std
-    return (0.5 * ((2 * log_std).exp() + mean.square() - 1) - log_std).sum(-1)
+    return 0.5 * ((2 * log_std).exp() + mean.square() - 1) - log_std
 
 
 def kl_monte_carlo(posterior: Distribution, prior: Distribution, z: Tensor) -> Tensor:

@@ -68,6 +68,8 @@ class Metrics(msgspec.Struct):
     lattice_ms: Metric = UNSET
     lattice_seconds: Metric = UNSET
     holes: Metric = UNSET
+    mutual_information_nats: Metric = UNSET
+    active_units: Metric = UNSET
     knn5_accuracy: Metric = UNSET
     bayes_accuracy: Metric = UNSET
     bayes_accuracy_se: Metric = UNSET
