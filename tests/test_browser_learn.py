@@ -160,7 +160,7 @@ def test_the_elbo_of_any_q_and_the_best_are_those_of_python(lesson_page, mnist, 
     for move, stretch in ((0, 1), (0.1, 0.5), (-0.2, 1.5)):
         mean, std = q.mean + move, q.stddev * stretch
         took = {"mean": mean[0].tolist(), "std": std[0].tolist()}
-        elbo = lesson_page.evaluate(f"(q) => {FIGURE}.elbo(q)", took)
+        elbo = lesson_page.evaluate(f"(q) => {{ {FIGURE}.take(q); return {FIGURE}.elbo; }}", took)
         kl = kl_divergence(Normal(mean, std), Normal(0.0, 1.0)).sum().item()
         expected = (mass * log_likelihood(vae.model, x, mean + std * noise)).sum().item()
         assert elbo == pytest.approx(expected - kl, abs=0.2)
@@ -183,6 +183,75 @@ def test_the_kl_is_the_formulas_and_the_draws_come_to_it(lesson_page):
         assert lesson_page.evaluate(f"{FIGURE}.averages.at(-1)") == pytest.approx(exact, abs=0.1)
     right, lowest = measured(lesson_page)
     assert lowest == pytest.approx(math.sqrt(0.5), abs=2e-3)
+    assert right == 1
+
+
+def test_new_images_are_decoded_where_they_lie_and_a_draw_has_the_noise_of_its_pixels(lesson_page, vae):
+    go(lesson_page, "from_nothing")
+    for source in ("0", "1"):
+        lesson_page.locator(".latent-select").first.select_option(source)
+        places = np.array(lesson_page.evaluate(f"{FIGURE}.places"), np.float32)
+        shown = lesson_page.evaluate(f"{FIGURE}.tiles.map((c) => Array.from(c.getImageData(0, 0, 28, 28).data))")
+        greys = np.array(shown).reshape(16, 28, 28, 4)[..., 0]
+        assert np.abs(greys - decode.at(vae.model, places).astype(int)).max() <= 3
+        assert np.abs(places).max() < 5
+    right, noise = measured(lesson_page)
+    assert noise == pytest.approx(784 * vae.config.sigma**2, rel=0.05)
+    assert right == 2
+    lesson_page.locator(".latent-select").last.select_option("1")
+    drawn = lesson_page.evaluate(f"Array.from({FIGURE}.tiles[0].getImageData(0, 0, 28, 28).data)")
+    assert np.abs(np.array(drawn).reshape(28, 28, 4)[..., 0] - greys[0]).mean() > 50
+
+
+def test_the_gap_has_the_parts_of_python_and_a_linear_model_has_none(lesson_page, mnist, vae):
+    go(lesson_page, "gap")
+    x, _ = image(lesson_page, mnist)
+    right, linear = measured(lesson_page)
+    assert abs(linear) < 0.05
+    assert right == 0
+    lesson_page.wait_for_function(f"{FIGURE}.sides.vae.parts")
+    parts = lesson_page.evaluate(f"{FIGURE}.sides.vae.parts")
+    exact = inference_gap.gap(vae.model, x)
+    assert parts["gap"] == pytest.approx(exact.gap_nats.item(), abs=0.3)
+    assert parts["approximation"] == pytest.approx(exact.approximation_gap_nats.item(), abs=0.15)
+    assert parts["amortization"] == pytest.approx(exact.amortization_gap_nats.item(), abs=0.3)
+
+
+def votes(name):
+    """The share of every twentieth code whose class is that of most of its 5 nearest other codes."""
+    stored = checkpoints.resource(name).stored
+    codes, labels = torch.tensor(stored.codes).float(), torch.tensor(stored.labels).long()
+    asked = torch.arange(0, len(codes), 20)
+    away = torch.cdist(codes[asked], codes)
+    away[torch.arange(len(asked)), asked] = torch.inf
+    near = labels[away.topk(5, largest=False).indices]
+    counts = torch.nn.functional.one_hot(near, 10).sum(1)
+    return (counts.argmax(1) == labels[asked]).float().mean().item()
+
+
+def test_the_class_is_gone_from_the_code_of_a_model_that_is_told_it(lesson_page):
+    go(lesson_page, "told_class")
+    right, share = measured(lesson_page)
+    assert share == pytest.approx(votes("cvae"), abs=0.01)
+    assert right == 2
+    z = [[-0.8, 1.1]]
+    lesson_page.evaluate(f"{FIGURE}.look({z[0]})")
+    model = read(ROOT / "checkpoints" / "cvae").model
+    shown = lesson_page.evaluate(f"{FIGURE}.tiles.map((c) => Array.from(c.getImageData(0, 0, 28, 28).data))")
+    greys = np.array(shown).reshape(10, 28, 28, 4)[..., 0]
+    assert np.abs(greys - decode.every_class(model, np.array(z, np.float32))[:, 0].astype(int)).max() <= 3
+
+
+def test_what_each_makes_of_two_numbers_is_what_python_says(lesson_page, mnist):
+    go(lesson_page, "two_numbers")
+    x = to_pixels(mnist.test_images[np.arange(300) * 33])
+    for rank, name in enumerate(("ppca", "ae", "vae")):
+        model = read(ROOT / "checkpoints" / name).model
+        error = (model.decode(model.encode(x)) - x).square().sum().item() / 300
+        side = f"{FIGURE}.sides[{rank}]"
+        assert lesson_page.evaluate(f"{side}.error") == pytest.approx(error, rel=2e-3)
+        assert lesson_page.evaluate(f"{side}.share") == pytest.approx(votes(name), abs=0.01)
+    right, _ = measured(lesson_page)
     assert right == 1
 
 

@@ -176,7 +176,7 @@ class LessonModel(TypedDict):
     """A model of the lesson."""
 
     bank: str
-    encoder: str  # its id
+    encoder: str | None  # its id; None where no image is encoded
     radius: float  # the distance within which codes are near
     likelihood: Likelihood | None  # None of an autoencoder
 

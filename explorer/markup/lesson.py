@@ -134,6 +134,57 @@ STEPS = (
         "bound",
         {"bound_model": "vae", "image_bound": ""},
     ),
+    Step(
+        "from_nothing",
+        "Something from nothing",
+        "To make new images no encoder is needed: draw z and decode it. From the prior, some draws fall where no codes "
+        "lie; from where codes really lie, the blobs of all images together, fewer do. What is shown as a sample is "
+        "mostly the mean of p(x | z). A true draw has the noise of each pixel as well.",
+        f"z ~ {part('prior', 'p(z)')}, x ~ N(x̂(z), {part('σ of a pixel', 'σ²')})",
+        "What does a true draw from p(x | z) look like beside its mean?",
+        ("almost the same", "a little grainy", "mostly noise"),
+        "maps",
+        {"right": "vae", "manifold": True},
+    ),
+    Step(
+        "gap",
+        "The gap",
+        f"The ELBO misses log p(x) by the {term('gap')}. Where the posterior is no Gaussian, a part of it is left even "
+        f"by the {term('best Gaussian', 'best q')}: {term('approximation')}. The rest comes from one encoder for all "
+        f"images: {term('amortization')}. There is a case without any gap: encoder and decoder of one layer each, with "
+        "Gaussian pixels. Then the posterior is a Gaussian, and but for its place the same one for all images.",
+        f"{part('gap', 'log p(x) − ELBO')} = {part('approximation', 'KL(q* ‖ p(z | x))')} + "
+        f"{part('amortization', 'ELBO(q*) − ELBO(q)')}",
+        "How wide is the gap of the linear model?",
+        ("nothing, whatever the image", "less than the VAE's, but not nothing", "wider than the VAE's"),
+        "bound",
+        {"bound_model": "vae", "image_bound": ""},
+    ),
+    Step(
+        "told_class",
+        "Told the class",
+        "A code says above all which digit it is. A conditional VAE is told the class, both when it encodes and when "
+        f"it decodes, so the code need not say it again: what is left is the {term('style')}. Move over the map: one "
+        "style in all ten digits. Between two labels the decoder was never trained, yet it makes something of that "
+        "too.",
+        f"log p(x | y) ≥ E<sub>q</sub>[log p(x | z, y)] − {part('KL', 'KL(q(z | x, y) ‖ p(z))')}",
+        "How often do its 5 nearest codes say the class of a code now?",
+        ("nearly always", "in a third of the cases", "about as often as chance, one in ten"),
+        "classes",
+        {"style": "cvae"},
+    ),
+    Step(
+        "two_numbers",
+        "Two numbers for 784",
+        "To find two numbers that say most of an image is older than neural networks. Principal component analysis "
+        "does it by one affine layer each way: it is what the best linear VAE comes to. Choose an image, and compare "
+        "what each of the three makes of it.",
+        f"PCA: x̂ = W z + b. {part('5-NN', '5-NN')}: the class by the 5 nearest codes",
+        "Which of the three rebuilds images with the smallest squared error?",
+        ("PCA", "AE", "VAE"),
+        "maps",
+        {"left": "ppca", "middle": "ae", "right": "vae"},
+    ),
 )
 
 

@@ -9,13 +9,15 @@ from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
+from explorer.cache.results import Blob
 from explorer.markup import lesson
 from explorer.memory import memory
 from explorer.state import TEST_IMAGES, limits, whole, within
 from explorer.views import completion, parts
 from vae.storage.file_pair import CheckpointError
 
-MODELS = ("ae", "vae")
+MODELS = ("ae", "vae", "cvae", "ppca")
+ENCODING = ("ae", "vae", "ppca")  # of these, those that have an image to encode
 
 
 def render() -> None:
@@ -26,20 +28,20 @@ def render() -> None:
     try:
         models = {name: checkpoints.resource(name) for name in MODELS}
     except (CheckpointError, ValueError) as error:
-        st.error(f"The lesson needs the models {' and '.join(MODELS)}. {parts.sentence(error)}")
+        st.error(f"The lesson needs the models {', '.join(MODELS)}. {parts.sentence(error)}")
         return
     sheet = results.test_sheet(models["vae"].checkpoint)
     if not sheet:
         st.error("The lesson needs the test images of MNIST. Restore vae/images/mnist-test.png.")
         return
-    encoders = {name: results.encoder(name) for name in models}
+    encoders = {name: results.encoder(name) for name in ENCODING}
     blobs = [*models.values(), *encoders.values(), sheet]
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
     data = payloads.Lesson(
         step=session.current().step,
         image=session.current().image_learn,
         steps=[told(step) for step in lesson.STEPS],
-        models={name: model_payload(model) for name, model in models.items()},
+        models={name: model_payload(model, encoders.get(name)) for name, model in models.items()},
         sheet=sheet.id,
     )
     browser.bridge("learn", data, picked)
@@ -58,12 +60,11 @@ def told(step: lesson.Step) -> payloads.LessonStep:
     )
 
 
-def model_payload(model: Resource) -> payloads.LessonModel:
+def model_payload(model: Resource, encoder: Blob | None) -> payloads.LessonModel:
     """What the lesson needs of a model."""
-    encoder = results.encoder(model.checkpoint.name)
     return payloads.LessonModel(
         bank=model.id,
-        encoder=encoder.id if encoder else "",
+        encoder=encoder and encoder.id,
         radius=results.radius(model),
         likelihood=completion.likelihood(model),
     )

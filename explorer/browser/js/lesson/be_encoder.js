@@ -4,9 +4,10 @@
 import { button, element, exactInk, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
-import { elboOf, Sight } from "../model/posterior_modes.js";
+import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
 import { drawDot, drawEllipses } from "../plane/marks.js";
+import { bestNear, elboAt, klToPrior } from "./normals.js";
 import { CodesMap, imageRow } from "./pieces.js";
 
 const AROUND = 0.8; // of the plane, from the encoder's mean to the edge of the map
@@ -14,8 +15,6 @@ const HANDLE = 2; // standard deviations from the mean
 const HOLD = 20; // pixels from a handle
 const SIGMAS = [0.005, 2]; // that a q can have
 const SLIDER = 1000; // steps of a slider, even in log sigma
-const FIRST_STEP = 0.3; // of the climb to the best q, in standard deviations and in log sigma
-const LAST_STEP = 0.01;
 const NAT = 9; // pixels
 const MOST_NATS = 14; // that a bar shows
 
@@ -76,7 +75,7 @@ export class BeEncoder {
       },
       guess: (found) => {
         this.logPx = found.logPx;
-        this.best = this.climb(found.q);
+        this.best = bestNear(this.sight, found.q);
         this.toBest.disabled = false;
         this.say();
       },
@@ -109,38 +108,10 @@ export class BeEncoder {
     return near(mean) ? { move: (z) => this.take({ ...this.q, mean: z }), drop: () => {} } : null;
   }
 
-  elbo(q) {
-    const steps = elboOf(this.sight, q);
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
-  }
-
-  // The best q near one, along one of its four numbers after the other.
-  climb(from) {
-    let best = { q: from, elbo: this.elbo(from) };
-    for (let size = FIRST_STEP; size > LAST_STEP; ) {
-      const before = best.elbo;
-      for (const axis of [0, 1]) {
-        for (const way of [-size, size]) {
-          const { mean, std } = best.q;
-          for (const q of [
-            { mean: mean.with(axis, mean[axis] + way * std[axis]), std },
-            { mean, std: std.with(axis, std[axis] * Math.exp(way)) },
-          ]) {
-            const elbo = this.elbo(q);
-            if (elbo > best.elbo) best = { q, elbo };
-          }
-        }
-      }
-      if (best.elbo - before < 1e-4) size /= 2;
-    }
-    return best.q;
-  }
-
   say() {
     const { logPx, q } = this;
-    const elbo = this.elbo(q);
+    const elbo = elboAt(this.sight, q);
+    this.elbo = elbo;
     const kl = klToPrior(q);
     const gap = logPx === null ? null : logPx - elbo;
     [elbo + kl, kl, elbo, gap, logPx].forEach((value, row) => {
@@ -149,7 +120,7 @@ export class BeEncoder {
       this.rows[row].bar.style.width = `${NAT * Math.min(nats, MOST_NATS)}px`;
     });
     if (logPx === null) return;
-    const gaps = [q, this.encoded, this.best].map((each) => shortNumber(logPx - this.elbo(each), 2));
+    const gaps = [q, this.encoded, this.best].map((each) => shortNumber(logPx - elboAt(this.sight, each), 2));
     this.score.textContent = `gap: yours ${gaps[0]}, the encoder's ${gaps[1]}, the best ${gaps[2]} nats`;
   }
 
@@ -164,7 +135,7 @@ export class BeEncoder {
   measured() {
     if (!this.best)
       return { right: null, said: "The lattice is still being decoded: ask again in a moment.", value: null };
-    const gap = this.logPx - this.elbo(this.best);
+    const gap = this.logPx - elboAt(this.sight, this.best);
     const right = gap < 0.1 ? 0 : gap < 1 ? 1 : 2;
     return { right, said: `The best q misses ${shortNumber(gap, 2)} nats.`, value: gap };
   }
@@ -178,7 +149,3 @@ const handleOf = ({ mean, std }, axis) => mean.with(axis, mean[axis] + HANDLE * 
 const FACTOR = SIGMAS[1] / SIGMAS[0];
 const sigmaAt = (step) => SIGMAS[0] * FACTOR ** (step / SLIDER);
 const stepOf = (sigma) => Math.round((SLIDER * Math.log(sigma / SIGMAS[0])) / Math.log(FACTOR));
-
-// In nats, by the formula.
-const klToPrior = ({ mean, std }) =>
-  std.reduce((sum, each, axis) => sum + (each ** 2 + mean[axis] ** 2 - 1) / 2 - Math.log(each), 0);

@@ -2,11 +2,15 @@
 
 import { BeEncoder } from "./be_encoder.js";
 import { EncodedBlob } from "./blob.js";
+import { FromNothing } from "./from_nothing.js";
+import { TheGap } from "./gap.js";
 import { Gradients } from "./gradients.js";
 import { Holes } from "./holes.js";
 import { Price } from "./price.js";
 import { PriorDraws } from "./prior_draws.js";
 import { Squeeze } from "./squeeze.js";
+import { ToldClass } from "./told_class.js";
+import { TwoNumbers } from "./two_numbers.js";
 
 /**
  * @typedef {object} Figure
@@ -24,4 +28,8 @@ export const FIGURES = {
   gradients: Gradients,
   encoder: BeEncoder,
   price: Price,
+  from_nothing: FromNothing,
+  gap: TheGap,
+  told_class: ToldClass,
+  two_numbers: TwoNumbers,
 };

@@ -47,6 +47,7 @@ export class Gradients {
     const lines = [
       `exact (${this.exact.map((value) => shortNumber(value, 1)).join(", ")}) nats`,
       `score function: σ ${longNumber(Math.sqrt(variance(this.clouds.score)))}`,
+      `the same with a baseline: σ ${longNumber(Math.sqrt(variance(withBaseline(this.clouds))))}`,
       `reparameterization: σ ${longNumber(Math.sqrt(variance(this.clouds.path)))}`,
       `variances: ${Math.round(ratio).toLocaleString("en")} to 1`,
     ];
@@ -61,17 +62,19 @@ export class Gradients {
     return { value: value - prior, gradient: gradient.map((part, axis) => part + z[axis]) };
   }
 
-  // Both estimates of each of some draws: { score: [[g1, g2], ...], path: the same }.
+  // Both estimates of each of some draws, { score: [[g1, g2], ...], path: the same }, and what the first is the product of.
   drawn(many) {
     const { mean, std } = this.q;
-    const [score, path] = [[], []];
+    const [score, path, values, scores] = [[], [], [], []];
     for (let i = 0; i < many; i++) {
       const noise = normalPair(this.uniform);
       const { value, gradient } = this.at(mean.map((middle, axis) => middle + std[axis] * noise[axis]));
-      score.push(noise.map((part, axis) => (value * part) / std[axis]));
+      values.push(value);
+      scores.push(noise.map((part, axis) => part / std[axis]));
+      score.push(scores[i].map((part) => value * part));
       path.push(gradient);
     }
-    return { score, path };
+    return { score, path, values, scores };
   }
 
   // The exact gradient: its average over an even grid, which errs by next to nothing under a normal.
@@ -159,6 +162,13 @@ export class Gradients {
   stop() {
     this.resized.disconnect();
   }
+}
+
+// The score function's estimates, where each draw counts by how much better it did than the others on average.
+function withBaseline({ values, scores }) {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  const others = (value) => (total - value) / (values.length - 1);
+  return scores.map((pair, i) => pair.map((part) => (values[i] - others(values[i])) * part));
 }
 
 // Of pairs, both axes together.

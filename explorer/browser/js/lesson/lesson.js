@@ -8,10 +8,10 @@ export class Lesson {
   // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
   // chosen(index): the person at the screen has chosen another image
   constructor({ models, sheet, chosen }) {
-    Object.assign(this, { models: {}, sheet, chosen, waiting: new Map() });
+    Object.assign(this, { models: {}, sheet, chosen, waiting: new Map(), planes: new Map() });
     this.context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
     for (const [name, model] of Object.entries(models)) {
-      const encoder = new Encoder(model.encoder);
+      const encoder = model.encoder && new Encoder(model.encoder);
       this.models[name] = { ...model, encode: (x) => encoder.see(x).encode(0) };
     }
     this.lattices = new Lattices((answer) => this.hear(answer));
@@ -52,7 +52,8 @@ export class Lesson {
   ask(name, takers) {
     const { bank, likelihood } = this.models[name];
     this.waiting.set(name, { takers, index: this.image.index });
-    this.lattices.show([{ key: name, bank, label: 0, likelihood }]);
+    this.planes.set(name, { key: name, bank, label: 0, likelihood });
+    this.lattices.show([...this.planes.values()]);
     this.lattices.see(name, this.image.levels.slice()); // a list that is known already is not looked at again
   }
 
@@ -64,6 +65,7 @@ export class Lesson {
   // No longer tell anyone what the lattices say.
   forget() {
     this.waiting.clear();
+    this.planes.clear();
   }
 
   stop() {

@@ -7,6 +7,8 @@ import { drawCodes } from "../plane/cloud.js";
 import { drawPrior } from "../plane/marks.js";
 
 const LESSON_DOT = 3; // pixels
+const NEIGHBOURS_ASKED = 5;
+const VOTED = 500; // codes
 const OUTSIDE = 0.01; // of the codes along each axis, which lie outside the box on either side
 const MAP_ROOM = 0.08; // of the box's width, around it
 
@@ -98,6 +100,21 @@ export function normalPair(uniform) {
   const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
   const angle = 2 * Math.PI * uniform();
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+// The share of codes whose class is that of most of the 5 nearest other codes, of some hundreds of them.
+export function shareByNeighbours(bank) {
+  const step = Math.ceil(bank.count / VOTED);
+  let [right, count] = [0, 0];
+  for (let index = 0; index < bank.count; index += step) {
+    const votes = bank.classes.map(() => 0);
+    for (const near of bank.around(bank.code(index), 0, NEIGHBOURS_ASKED + 1).nearest) {
+      if (near !== index) votes[bank.labels[near]] += 1;
+    }
+    right += votes.indexOf(Math.max(...votes)) === bank.labels[index];
+    count += 1;
+  }
+  return right / count;
 }
 
 export const squaredError = (one, other) => one.reduce((sum, value, i) => sum + (value - other[i]) ** 2, 0);

@@ -34,8 +34,8 @@ export class Learn {
     this.tell = tell;
     if (!this.lesson) {
       const opened = Object.entries(data.models).map(async ([name, model]) => {
-        const [bank, encoder] = await Promise.all([bankOf(model.bank), bankOf(model.encoder)]);
-        return [name, { ...model, bank, encoder }];
+        const encoder = model.encoder && bankOf(model.encoder);
+        return [name, { ...model, bank: await bankOf(model.bank), encoder: await encoder }];
       });
       const [sheet, ...models] = await Promise.all([bankOf(data.sheet), ...opened]);
       await sheet.opened;

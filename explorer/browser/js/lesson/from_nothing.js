@@ -1,0 +1,97 @@
+// Step: new images without an encoder: z from the prior or from where codes lie, and the mean of p(x | z) beside a draw.
+
+import { button, element } from "../base/dom.js";
+import { shortNumber } from "../base/format.js";
+import { drawPixels, imageCanvas } from "../base/images.js";
+import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
+import { CodesMap, normalPair, seededRandom, squaredError } from "./pieces.js";
+
+const NEW_ONES = 16;
+const NOISY_PIXELS = 50; // images, of which the noise is measured
+
+export class FromNothing {
+  constructor(root, lesson) {
+    Object.assign(this, { lesson, model: lesson.models.vae, uniform: seededRandom(1), pointed: -1 });
+    const side = element("div", "latent-lesson-side", root);
+    this.source = choice(side, "z from", ["the prior", "where codes lie"], () => this.show());
+    this.pixels = choice(side, "shown is", ["the mean of p(x | z)", "a draw from p(x | z)"], () => this.paintTiles());
+    button(side, "Sixteen others", () => this.show());
+    const tiles = element("div", "latent-lesson-tiles latent-lesson-new", side);
+    this.tiles = Array.from({ length: NEW_ONES }, (_, rank) => {
+      const context = imageCanvas(tiles);
+      context.canvas.onpointerenter = () => this.point(rank);
+      context.canvas.onpointerleave = () => this.point(-1);
+      return context;
+    });
+    this.map = new CodesMap("lesson_map", element("div", "latent-plane", root), this.model.bank, {
+      about: `, with ${NEW_ONES} new places`,
+      paint: (context, { view }) => {
+        for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
+        if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
+      },
+      pick: () => null,
+    });
+    this.show();
+  }
+
+  show() {
+    const fromCodes = this.source.value === "1";
+    this.places = Array.from({ length: NEW_ONES }, () => (fromCodes ? this.fromCodes() : normalPair(this.uniform)));
+    this.paintTiles();
+    this.map.requestOver();
+  }
+
+  // A draw from the blob of any test image: the aggregate posterior.
+  fromCodes() {
+    const { x } = this.lesson.imageAt(Math.floor(this.uniform() * this.lesson.count));
+    const { mean, std } = this.model.encode(x).q;
+    return normalPair(this.uniform).map((noise, axis) => mean[axis] + std[axis] * noise);
+  }
+
+  paintTiles() {
+    const drawn = this.pixels.value === "1";
+    this.tiles.forEach((context, rank) => {
+      const mean = this.model.bank.decode(this.places[rank], 0);
+      drawPixels(context, drawn ? this.draw(mean) : mean);
+    });
+  }
+
+  // A draw from p(x | z): the noise of the Gaussian likelihood on each pixel.
+  draw(mean) {
+    const { sigma } = this.model.likelihood;
+    return mean.map((value) => value + sigma * normalPair(this.uniform)[0]);
+  }
+
+  point(rank) {
+    this.pointed = rank;
+    this.map.requestOver();
+  }
+
+  // How far a draw is from its mean, beside how far the mean of a reconstruction is from its image.
+  measured() {
+    const { lesson, model } = this;
+    let [noise, error] = [0, 0];
+    for (let i = 0; i < NOISY_PIXELS; i++) {
+      const { x } = lesson.imageAt(i);
+      const mean = model.bank.decode(model.encode(x).code, 0).slice();
+      noise += squaredError(this.draw(mean), mean) / NOISY_PIXELS;
+      error += squaredError(x, mean) / NOISY_PIXELS;
+    }
+    const right = noise < error / 4 ? 0 : noise < 2 * error ? 1 : 2;
+    const said = `A draw is off its mean by ${shortNumber(noise, 0)}, in squares; a reconstruction off its image by ${shortNumber(error, 0)}.`;
+    return { right, said, value: noise };
+  }
+
+  stop() {
+    this.map.detach();
+  }
+}
+
+// A choice of one of some words.
+function choice(parent, name, words, changed) {
+  const line = element("label", "latent-line", parent, { textContent: name });
+  const select = element("select", "latent-select", line);
+  select.replaceChildren(...words.map((word, i) => new Option(word, i)));
+  select.onchange = changed;
+  return select;
+}

@@ -1,0 +1,41 @@
+// Normals q with a sigma for each axis: what they are worth, and the best of them.
+
+import { elboOf } from "../model/posterior_modes.js";
+
+const FIRST_STEP = 0.3; // of the climb, in standard deviations and in log sigma
+const LAST_STEP = 0.01;
+const LEAST_GAIN = 1e-4; // nats, for which it is worth to go on with steps of one size
+
+// In nats, by the formula.
+export const klToPrior = ({ mean, std }) =>
+  std.reduce((sum, each, axis) => sum + (each ** 2 + mean[axis] ** 2 - 1) / 2 - Math.log(each), 0);
+
+// The ELBO of q for the image of a `Sight`, in nats.
+export function elboAt(sight, q) {
+  const steps = elboOf(sight, q);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+}
+
+// The best q near one, by steps along one of its four numbers after the other.
+export function bestNear(sight, from) {
+  let best = { q: from, elbo: elboAt(sight, from) };
+  for (let size = FIRST_STEP; size > LAST_STEP; ) {
+    const before = best.elbo;
+    for (const axis of [0, 1]) {
+      for (const way of [-size, size]) {
+        const { mean, std } = best.q;
+        for (const q of [
+          { mean: mean.with(axis, mean[axis] + way * std[axis]), std },
+          { mean, std: std.with(axis, std[axis] * Math.exp(way)) },
+        ]) {
+          const elbo = elboAt(sight, q);
+          if (elbo > best.elbo) best = { q, elbo };
+        }
+      }
+    }
+    if (best.elbo - before < LEAST_GAIN) size /= 2;
+  }
+  return best.q;
+}

@@ -1,0 +1,67 @@
+// Step: the same images squeezed into two numbers by PCA, by the AE and by the VAE.
+
+import { element } from "../base/dom.js";
+import { shortNumber } from "../base/format.js";
+import { drawDot, SMALL_DOT } from "../plane/marks.js";
+import { CodesMap, imageRow, Picture, shareByNeighbours, squaredError } from "./pieces.js";
+
+const JUDGED_BY = 300; // images
+const KINDS = { ppca: "PCA", ae: "AE", vae: "VAE" };
+
+export class TwoNumbers {
+  constructor(root, lesson) {
+    this.lesson = lesson;
+    this.mark = imageRow(root, lesson);
+    const all = element("div", "latent-lesson-pair latent-lesson-three", root);
+    this.sides = Object.entries(KINDS).map(([name, title]) => {
+      const model = lesson.models[name];
+      const side = element("div", "latent-lesson-side", all);
+      element("div", "latent-heading", side, { textContent: title });
+      const made = { model, title };
+      made.map = new CodesMap(`lesson_${name}`, element("div", "latent-plane", side), model.bank, {
+        about: ", with the code of the image",
+        paint: (context, { view }) => drawDot(context, view, made.code, SMALL_DOT + 1),
+        pick: () => null,
+      });
+      made.decoded = new Picture(element("div", "strip", side), "");
+      made.said = element("div", "latent-said", side);
+      return made;
+    });
+    this.judge();
+    this.show();
+  }
+
+  show() {
+    this.mark();
+    const { x } = this.lesson.image;
+    for (const side of this.sides) {
+      side.code = side.model.encode(x).code;
+      const decoded = side.model.bank.decode(side.code, 0);
+      side.decoded.show(decoded, `squared error ${shortNumber(squaredError(x, decoded), 1)}`);
+      side.map.requestOver();
+    }
+  }
+
+  // What each makes of many images.
+  judge() {
+    const step = Math.floor(this.lesson.count / JUDGED_BY);
+    const images = Array.from({ length: JUDGED_BY }, (_, i) => this.lesson.imageAt(i * step).x);
+    for (const side of this.sides) {
+      const { bank, encode } = side.model;
+      side.error = images.reduce((sum, x) => sum + squaredError(x, bank.decode(encode(x).code, 0)), 0) / JUDGED_BY;
+      side.share = shareByNeighbours(bank);
+      side.said.textContent = `error ${shortNumber(side.error, 1)} on ${JUDGED_BY} images, 5-NN ${Math.round(100 * side.share)} %`;
+    }
+  }
+
+  measured() {
+    const errors = this.sides.map(({ error }) => error);
+    const right = errors.indexOf(Math.min(...errors));
+    const said = this.sides.map(({ title, error }) => `${title} ${shortNumber(error, 1)}`).join(", ");
+    return { right, said: `Squared error: ${said}.`, value: errors[right] };
+  }
+
+  stop() {
+    for (const { map } of this.sides) map.detach();
+  }
+}
