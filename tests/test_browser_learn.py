@@ -297,8 +297,9 @@ def test_every_step_has_its_figure_at_once_and_fits_the_window(new_tab, address,
         page.wait_for_selector(f".latent-{step.figure} canvas")
         assert page.evaluate("performance.now()") - start < 3_000  # 1 s on a quiet machine
         ready(page)
-        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert over <= 0, step.figure
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width, step.figure
+        forward = page.get_by_role("button", name="Next", exact=True).bounding_box()
+        assert forward["x"] + forward["width"] <= width
         shown = page.locator(".latent-lesson-figure canvas").evaluate_all(
             "all => all.filter((each) => each.clientWidth >= 28).length"
         )
