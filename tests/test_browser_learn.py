@@ -186,6 +186,22 @@ def test_the_kl_is_the_formulas_and_the_draws_come_to_it(lesson_page):
     assert right == 1
 
 
+def test_the_trainings_are_those_of_the_replays(lesson_page):
+    go(lesson_page, "training")
+    right, half = measured(lesson_page)
+    replays = {side: results.replay(name) for side, name in (("left", "ae"), ("right", "vae"))}
+    error, epochs = np.array(replays["left"].metrics["squared_error"]), replays["left"].epochs
+    assert half == pytest.approx(np.interp(-(error[0] + error[-1]) / 2, -error, epochs), rel=1e-6)
+    assert right == 0
+    lesson_page.locator(".latent-training .latent-curves").focus()
+    for key, epoch in (("End", 60), ("Home", 0)):
+        lesson_page.keyboard.press(key)
+        assert lesson_page.evaluate(f"{FIGURE}.epoch") == epoch
+    lesson_page.get_by_role("button", name="Play", exact=True).click()
+    lesson_page.wait_for_function(f"{FIGURE}.epoch > 1")
+    lesson_page.get_by_role("button", name="Pause").click()
+
+
 def test_new_images_are_decoded_where_they_lie_and_a_draw_has_the_noise_of_its_pixels(lesson_page, vae):
     go(lesson_page, "from_nothing")
     for source in ("0", "1"):

@@ -358,6 +358,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "markup.lesson",
         "views.completion",
         "views.parts",
+        "views.replay",
     },
     "views.maps": {
         "browser",
@@ -453,7 +454,7 @@ SCRIPTS = ROOT / "explorer" / "browser" / "js"
 SCRIPT_ARROWS = {  # a room of JavaScript: the others that its modules import from
     "base": set(),
     "model": {"base"},
-    "lesson": {"base", "model", "plane"},
+    "lesson": {"base", "model", "plane", "widgets"},
     "plane": {"base"},
     "widgets": {"base", "model"},
     "export": {"base", "plane"},

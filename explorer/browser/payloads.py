@@ -181,6 +181,22 @@ class LessonModel(TypedDict):
     likelihood: Likelihood | None  # None of an autoencoder
 
 
+class LessonFilm(TypedDict):
+    """The codes of a training at all its snapshots."""
+
+    codes: str  # their address
+    views: Sequence[Box]  # the part of the plane that holds the codes of each snapshot
+    prior: bool
+
+
+class LessonFilms(TypedDict):
+    """The trainings that the lesson shows, without curves where they are missing."""
+
+    part: Literal["films"]
+    sides: Mapping[Side, LessonFilm]
+    curves: Sequence["ReplayCurve"]
+
+
 class Lesson(TypedDict):
     """The page Learn."""
 
@@ -333,6 +349,7 @@ Payload = (
     | BoundClose
     | CompletionPanel
     | Lesson
+    | LessonFilms
     | CompletionEraser
     | DrawPart
     | DrawPad

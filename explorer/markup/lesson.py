@@ -135,6 +135,20 @@ STEPS = (
         {"bound_model": "vae", "image_bound": ""},
     ),
     Step(
+        "training",
+        "Training",
+        "Both networks begin with random weights and see the images again and again, in small batches. The AE makes "
+        f"the {term('squared error')} small, the VAE this and the {term('KL')} together: its {term('loss')} is the "
+        "negative ELBO. Play, or drag over the curves, and watch the codes part. Time is on a logarithmic axis, since "
+        "most happens at first.",
+        f"{part('loss', 'loss')} = {part('squared error', 'Σ (x − x̂)²')} + {part('KL', 'KL(q(z | x) ‖ p(z))')}, "
+        "at σ² = ½ and but for a constant",
+        "When has half of the fall of the AE's squared error gone?",
+        ("within the first epoch", "in the first half of training", "in its second half"),
+        "replay",
+        {"replay_left": "ae", "replay_right": "vae"},
+    ),
+    Step(
         "from_nothing",
         "Something from nothing",
         "To make new images no encoder is needed: draw z and decode it. From the prior, some draws fall where no codes "

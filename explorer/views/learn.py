@@ -9,13 +9,14 @@ from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
-from explorer.cache.results import Blob
+from explorer.cache.results import Blob, PackedReplay
 from explorer.markup import lesson
 from explorer.memory import memory
-from explorer.state import TEST_IMAGES, limits, whole, within
-from explorer.views import completion, parts
+from explorer.state import TEST_IMAGES, Side, limits, whole, within
+from explorer.views import completion, parts, replay
 from vae.storage.file_pair import CheckpointError
 
+FILMS: dict[Side, str] = {"left": "ae", "right": "vae"}
 MODELS = ("ae", "vae", "cvae", "ppca")
 ENCODING = ("ae", "vae", "ppca")  # of these, those that have an image to encode
 
@@ -45,6 +46,22 @@ def render() -> None:
         sheet=sheet.id,
     )
     browser.bridge("learn", data, picked)
+    browser.bridge("learn", films(), part="_films")
+
+
+def films() -> payloads.LessonFilms:
+    """The trainings of the AE and the VAE; opening their replays takes a moment, and what is above is there before."""
+    try:
+        replays: dict[Side, PackedReplay] = {side: results.replay(name) for side, name in FILMS.items()}
+    except CheckpointError:
+        return payloads.LessonFilms(part="films", sides={}, curves=[])
+    sides: dict[Side, payloads.LessonFilm] = {
+        side: payloads.LessonFilm(
+            codes=replay.addresses_of(each)["codes"], views=each.views, prior=each.checkpoint.config.has_prior
+        )
+        for side, each in replays.items()
+    }
+    return payloads.LessonFilms(part="films", sides=sides, curves=replay.curves(replays))
 
 
 def told(step: lesson.Step) -> payloads.LessonStep:

@@ -10,6 +10,7 @@ import { Price } from "./price.js";
 import { PriorDraws } from "./prior_draws.js";
 import { Squeeze } from "./squeeze.js";
 import { ToldClass } from "./told_class.js";
+import { Training } from "./training.js";
 import { TwoNumbers } from "./two_numbers.js";
 
 /**
@@ -28,6 +29,7 @@ export const FIGURES = {
   gradients: Gradients,
   encoder: BeEncoder,
   price: Price,
+  training: Training,
   from_nothing: FromNothing,
   gap: TheGap,
   told_class: ToldClass,

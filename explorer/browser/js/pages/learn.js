@@ -3,14 +3,18 @@
 
 import { announce } from "../base/announce.js";
 import { button, element } from "../base/dom.js";
+import { fetched } from "../base/fetched.js";
+import { pending } from "../base/pending.js";
 import { FIGURES } from "../lesson/figures.js";
 import { Lesson } from "../lesson/lesson.js";
 import { bankOf } from "../model/banks.js";
+import { Film } from "../model/film.js";
 
 export class Learn {
-  constructor(parent) {
+  constructor() {
+    this.films = pending();
+    this.parents = new Set();
     this.told = []; // the steps and images that the server has not answered yet
-    this.build(parent);
     this.listening = new AbortController();
     addEventListener("keydown", (event) => this.keyPressed(event), { signal: this.listening.signal });
   }
@@ -29,8 +33,11 @@ export class Learn {
     this.asked.setAttribute("aria-label", "Question");
   }
 
-  // data: Lesson of `payloads.py`
-  async update(data, { tell, mounted }) {
+  // data: Lesson or LessonFilms of `payloads.py`
+  async update(data, { tell, parentElement, mounted }) {
+    this.parents.add(parentElement);
+    if (data.part === "films") return this.openFilms(data);
+    if (!this.root) this.build(parentElement);
     this.tell = tell;
     if (!this.lesson) {
       const opened = Object.entries(data.models).map(async ([name, model]) => {
@@ -41,7 +48,7 @@ export class Learn {
       await sheet.opened;
       if (!mounted() || this.lesson) return;
       const chosen = (image) => this.chose(image);
-      this.lesson = new Lesson({ models: Object.fromEntries(models), sheet, chosen });
+      this.lesson = new Lesson({ models: Object.fromEntries(models), sheet, films: this.films.promise, chosen });
       this.showDots(data.steps);
     }
     const own = this.told.indexOf(`${data.step} ${data.image}`);
@@ -52,6 +59,16 @@ export class Learn {
     this.lesson.look(data.image % this.lesson.count);
     if (data.step === this.step) this.figure.show();
     else this.show(data.step);
+  }
+
+  // The trainings come after the rest, since it takes the server a while to open them.
+  async openFilms({ sides, curves }) {
+    if (!curves.length) return this.films.open(null);
+    const opened = Object.entries(sides).map(async ([side, { codes, views, prior }]) => {
+      const film = new Film(await fetched(codes), [], () => {});
+      return [side, { film, views, prior }];
+    });
+    this.films.open({ sides: Object.fromEntries(await Promise.all(opened)), curves });
   }
 
   showDots(steps) {
@@ -132,7 +149,9 @@ export class Learn {
     this.measured.textContent = judged + said;
   }
 
-  unmount() {
+  unmount(parent) {
+    this.parents.delete(parent);
+    if (this.parents.size) return;
     this.listening.abort();
     this.figure?.stop();
     this.lesson?.stop();
