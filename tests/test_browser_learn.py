@@ -233,6 +233,28 @@ def test_the_gap_has_the_parts_of_python_and_a_linear_model_has_none(lesson_page
     assert parts["amortization"] == pytest.approx(exact.amortization_gap_nats.item(), abs=0.3)
 
 
+def test_the_knob_shows_the_codes_of_each_sigma_and_what_its_record_says(lesson_page, mnist):
+    go(lesson_page, "knob")
+    lesson_page.wait_for_selector(".latent-knob .latent-range")
+    right, ratio = measured(lesson_page)
+    names = checkpoints.family().sigmas
+    kls = [results.bound_model(name).stored.record["test"]["kl_nats"] for name in names.values()]
+    assert ratio == pytest.approx(kls[0] / kls[-1])
+    assert right == 2
+    _, index = image(lesson_page, mnist)
+    for rank, name in ((0, names[0.1]), (len(names) - 1, names[1.0])):
+        lesson_page.locator(".latent-knob .latent-range").fill(str(rank))
+        model = results.bound_model(name).checkpoint
+        code = model.codes[index].numpy()
+        lesson_page.wait_for_function(
+            f"(z) => Math.hypot(...{FIGURE}.bank.code({index}).map((value, i) => value - z[i])) < 1e-2",
+            arg=code.tolist(),
+        )
+        ready(lesson_page)
+        shown = canvas_pixels(lesson_page, ".latent-knob .column:nth-child(2) canvas")
+        assert np.abs(shown - decode.at(model.model, code[None])[0]).max() <= 3
+
+
 def votes(name):
     """The share of every twentieth code whose class is that of most of its 5 nearest other codes."""
     stored = checkpoints.resource(name).stored

@@ -189,12 +189,22 @@ class LessonFilm(TypedDict):
     prior: bool
 
 
-class LessonFilms(TypedDict):
-    """The trainings that the lesson shows, without curves where they are missing."""
+class LessonMember(TypedDict):
+    """A VAE that differs from others in the sigma of a pixel alone."""
 
-    part: Literal["films"]
+    sigma: float
+    address: str  # of its bank
+    kl: float  # nats, on the test images
+    error: float  # squared error on the test images
+
+
+class LessonTrainings(TypedDict):
+    """The trainings that the lesson shows; what is missing here is empty."""
+
+    part: Literal["trainings"]
     sides: Mapping[Side, LessonFilm]
     curves: Sequence["ReplayCurve"]
+    family: Sequence[LessonMember]  # from the smallest sigma to the largest
 
 
 class Lesson(TypedDict):
@@ -349,7 +359,7 @@ Payload = (
     | BoundClose
     | CompletionPanel
     | Lesson
-    | LessonFilms
+    | LessonTrainings
     | CompletionEraser
     | DrawPart
     | DrawPad

@@ -175,6 +175,19 @@ STEPS = (
         {"bound_model": "vae", "image_bound": ""},
     ),
     Step(
+        "knob",
+        "The knob",
+        f"How exact must a pixel be? That is {term('σ of a pixel', 'σ')}, the noise of p(x | z), and it is a knob. A "
+        "small σ asks for sharp images, so the code must say much, and the blobs are small; a large one forgives, and "
+        "the KL weighs more: β = 2σ². If it weighs too much the code says nothing any more: it collapses, and the KL "
+        "is 0. Black-and-white pixels have no σ, and so no such knob.",
+        f"−log p(x | z) = Σ (x − x̂)² / (2{part('σ as a knob', 'σ²')}) + 784 log σ + a constant",
+        "By how much does the KL grow from σ = 1 to σ = 0.1?",
+        ("hardly", "about two times", "about five times"),
+        "bound",
+        {"bound_model": "family", "image_bound": ""},
+    ),
+    Step(
         "told_class",
         "Told the class",
         "A code says above all which digit it is. A conditional VAE is told the class, both when it encodes and when "

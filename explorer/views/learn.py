@@ -1,5 +1,6 @@
 """Learn: the lesson, one step at a time, each with a live figure. All that moves is computed in the browser."""
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -46,22 +47,33 @@ def render() -> None:
         sheet=sheet.id,
     )
     browser.bridge("learn", data, picked)
-    browser.bridge("learn", films(), part="_films")
+    browser.bridge("learn", trainings(), part="_trainings")
 
 
-def films() -> payloads.LessonFilms:
-    """The trainings of the AE and the VAE; opening their replays takes a moment, and what is above is there before."""
-    try:
+def trainings() -> payloads.LessonTrainings:
+    """The trainings of the AE and the VAE, and the VAEs along sigma; to open them all takes a moment."""
+    sides: dict[Side, payloads.LessonFilm] = {}
+    curves: list[payloads.ReplayCurve] = []
+    with suppress(CheckpointError):
         replays: dict[Side, PackedReplay] = {side: results.replay(name) for side, name in FILMS.items()}
-    except CheckpointError:
-        return payloads.LessonFilms(part="films", sides={}, curves=[])
-    sides: dict[Side, payloads.LessonFilm] = {
-        side: payloads.LessonFilm(
-            codes=replay.addresses_of(each)["codes"], views=each.views, prior=each.checkpoint.config.has_prior
-        )
-        for side, each in replays.items()
-    }
-    return payloads.LessonFilms(part="films", sides=sides, curves=replay.curves(replays))
+        for side, each in replays.items():
+            codes, prior = replay.addresses_of(each)["codes"], each.checkpoint.config.has_prior
+            sides[side] = payloads.LessonFilm(codes=codes, views=each.views, prior=prior)
+        curves = replay.curves(replays)
+    return payloads.LessonTrainings(part="trainings", sides=sides, curves=curves, family=family())
+
+
+def family() -> list[payloads.LessonMember]:
+    """The VAEs along sigma that can be read."""
+    members = []
+    for sigma, name in checkpoints.family().sigmas.items():
+        with suppress(CheckpointError):
+            model = results.bound_model(name)
+            test, address = model.stored.record["test"], browser.served({model.id: model.blob}).get(model.id, "")
+            members.append(
+                payloads.LessonMember(sigma=sigma, address=address, kl=test["kl_nats"], error=test["squared_error"])
+            )
+    return members
 
 
 def told(step: lesson.Step) -> payloads.LessonStep:

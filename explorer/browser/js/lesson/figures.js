@@ -6,6 +6,7 @@ import { FromNothing } from "./from_nothing.js";
 import { TheGap } from "./gap.js";
 import { Gradients } from "./gradients.js";
 import { Holes } from "./holes.js";
+import { Knob } from "./knob.js";
 import { Price } from "./price.js";
 import { PriorDraws } from "./prior_draws.js";
 import { Squeeze } from "./squeeze.js";
@@ -32,6 +33,7 @@ export const FIGURES = {
   training: Training,
   from_nothing: FromNothing,
   gap: TheGap,
+  knob: Knob,
   told_class: ToldClass,
   two_numbers: TwoNumbers,
 };

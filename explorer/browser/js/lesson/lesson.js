@@ -5,11 +5,11 @@ import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 
 export class Lesson {
-  // films: a promise of the trainings, see `Training`
+  // trainings: a promise of other trainings, { sides, curves, family }, see `Training` and `Knob`
   // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
   // chosen(index): the person at the screen has chosen another image
-  constructor({ models, sheet, films, chosen }) {
-    Object.assign(this, { models: {}, sheet, films, chosen, waiting: new Map(), planes: new Map() });
+  constructor({ models, sheet, trainings, chosen }) {
+    Object.assign(this, { models: {}, sheet, trainings, chosen, waiting: new Map(), planes: new Map() });
     this.context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
     for (const [name, model] of Object.entries(models)) {
       const encoder = model.encoder && new Encoder(model.encoder);

@@ -14,14 +14,14 @@ export class Training {
   constructor(root, lesson) {
     this.root = root;
     this.waiting = element("div", "latent-said", root, { textContent: "Opening the replays …" });
-    lesson.films.then((films) => !this.stopped && this.open(films));
+    lesson.trainings.then((found) => !this.stopped && this.open(found));
   }
 
   show() {}
 
-  // films: { sides: { left, right: { film, views, prior } }, curves }, or null where there is no replay
+  // films: { sides: { left, right: { film, views, prior } }, curves }, without curves where there is no replay
   open(films) {
-    if (!films) {
+    if (!films.curves.length) {
       this.waiting.textContent = "There is no replay here of the training of ae and vae.";
       return;
     }

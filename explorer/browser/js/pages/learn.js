@@ -7,12 +7,12 @@ import { fetched } from "../base/fetched.js";
 import { pending } from "../base/pending.js";
 import { FIGURES } from "../lesson/figures.js";
 import { Lesson } from "../lesson/lesson.js";
-import { bankOf } from "../model/banks.js";
+import { addBank, bankOf } from "../model/banks.js";
 import { Film } from "../model/film.js";
 
 export class Learn {
   constructor() {
-    this.films = pending();
+    this.trainings = pending();
     this.parents = new Set();
     this.told = []; // the steps and images that the server has not answered yet
     this.listening = new AbortController();
@@ -33,10 +33,10 @@ export class Learn {
     this.asked.setAttribute("aria-label", "Question");
   }
 
-  // data: Lesson or LessonFilms of `payloads.py`
+  // data: Lesson or LessonTrainings of `payloads.py`
   async update(data, { tell, parentElement, mounted }) {
     this.parents.add(parentElement);
-    if (data.part === "films") return this.openFilms(data);
+    if (data.part === "trainings") return this.openTrainings(data);
     if (!this.root) this.build(parentElement);
     this.tell = tell;
     if (!this.lesson) {
@@ -48,7 +48,12 @@ export class Learn {
       await sheet.opened;
       if (!mounted() || this.lesson) return;
       const chosen = (image) => this.chose(image);
-      this.lesson = new Lesson({ models: Object.fromEntries(models), sheet, films: this.films.promise, chosen });
+      this.lesson = new Lesson({
+        models: Object.fromEntries(models),
+        sheet,
+        trainings: this.trainings.promise,
+        chosen,
+      });
       this.showDots(data.steps);
     }
     const own = this.told.indexOf(`${data.step} ${data.image}`);
@@ -61,14 +66,21 @@ export class Learn {
     else this.show(data.step);
   }
 
-  // The trainings come after the rest, since it takes the server a while to open them.
-  async openFilms({ sides, curves }) {
-    if (!curves.length) return this.films.open(null);
+  // They come after the rest, since it takes the server a while to open them.
+  async openTrainings({ sides, curves, family }) {
     const opened = Object.entries(sides).map(async ([side, { codes, views, prior }]) => {
       const film = new Film(await fetched(codes), [], () => {});
       return [side, { film, views, prior }];
     });
-    this.films.open({ sides: Object.fromEntries(await Promise.all(opened)), curves });
+    const banks = new Map();
+    const members = family.map(({ address, ...member }) => {
+      const open = () => {
+        if (!banks.has(address)) banks.set(address, fetched(address).then(addBank));
+        return banks.get(address);
+      };
+      return { ...member, open };
+    });
+    this.trainings.open({ sides: Object.fromEntries(await Promise.all(opened)), curves, family: members });
   }
 
   showDots(steps) {
