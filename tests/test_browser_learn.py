@@ -255,6 +255,25 @@ def test_the_knob_shows_the_codes_of_each_sigma_and_what_its_record_says(lesson_
         assert np.abs(shown - decode.at(model.model, code[None])[0]).max() <= 3
 
 
+def test_the_message_is_as_long_as_the_best_vae_says(lesson_page):
+    go(lesson_page, "bits")
+    lesson_page.wait_for_selector(".latent-bits")
+    right, share = measured(lesson_page)
+    assert right == 2
+    lesson_page.wait_for_function(f"{FIGURE}.found && {FIGURE}.lesson.lattices.images.get('best')")
+    found = lesson_page.evaluate(f"{FIGURE}.found")
+    levels = lesson_page.evaluate(f"Array.from({FIGURE}.lesson.lattices.images.get('best').levels)")
+    assert set(levels) == {0, 255}
+    x = to_pixels(torch.tensor(levels, dtype=torch.uint8).view(1, 28, 28))
+    model = read(ROOT / "checkpoints" / "vae-best").model
+    exact = quadrature.log_evidence(model, x).log_px_nats.item()
+    assert found["exact"] == pytest.approx(-exact / math.log(2), abs=1)
+    assert found["exact"] <= found["code"] + found["pixels"] < found["exact"] + 10  # from a coarse lattice more
+    assert share == pytest.approx((found["code"] + found["pixels"]) / 784)
+    assert found["pixels"] < found["alone"] < 784
+    assert 5 < found["code"] < 25
+
+
 def votes(name):
     """The share of every twentieth code whose class is that of most of its 5 nearest other codes."""
     stored = checkpoints.resource(name).stored

@@ -198,6 +198,13 @@ class LessonMember(TypedDict):
     error: float  # squared error on the test images
 
 
+class LessonBest(TypedDict):
+    """The best VAE of black-and-white pixels."""
+
+    address: str  # of its bank
+    likelihood: Likelihood | None
+
+
 class LessonTrainings(TypedDict):
     """The trainings that the lesson shows; what is missing here is empty."""
 
@@ -205,6 +212,7 @@ class LessonTrainings(TypedDict):
     sides: Mapping[Side, LessonFilm]
     curves: Sequence["ReplayCurve"]
     family: Sequence[LessonMember]  # from the smallest sigma to the largest
+    best: LessonBest | None
 
 
 class Lesson(TypedDict):

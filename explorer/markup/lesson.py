@@ -175,6 +175,19 @@ STEPS = (
         {"bound_model": "vae", "image_bound": ""},
     ),
     Step(
+        "bits",
+        "Bits",
+        "A model that makes an image likely can write it short. The message has two parts: first the code, which costs "
+        f"what it tells beyond the prior, the {term('KL')}; then the pixels, which cost little once the code is known. "
+        "Together they are −ELBO, in bits. With the exact posterior for q the message would be −log p(x) bits long: "
+        f"the {term('gap')} is what a worse q costs. Here each pixel is black or white.",
+        f"bits = ({KL_OF_Q} − {EXPECTED}) / log 2",
+        "Raw, the image takes 784 bits. How long is the message in two parts?",
+        ("nearly as long", "about half as long", "a third of that, or less"),
+        "bound",
+        {"bound_model": "vae-best", "image_bound": "", "unit": "bits"},
+    ),
+    Step(
         "knob",
         "The knob",
         f"How exact must a pixel be? That is {term('σ of a pixel', 'σ')}, the noise of p(x | z), and it is a knob. A "

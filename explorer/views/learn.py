@@ -10,13 +10,14 @@ from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
-from explorer.cache.results import Blob, PackedReplay
+from explorer.cache.results import Blob, BoundModel, PackedReplay
 from explorer.markup import lesson
 from explorer.memory import memory
 from explorer.state import TEST_IMAGES, Side, limits, whole, within
 from explorer.views import completion, parts, replay
 from vae.storage.file_pair import CheckpointError
 
+BEST = "vae-best"
 FILMS: dict[Side, str] = {"left": "ae", "right": "vae"}
 MODELS = ("ae", "vae", "cvae", "ppca")
 ENCODING = ("ae", "vae", "ppca")  # of these, those that have an image to encode
@@ -60,7 +61,7 @@ def trainings() -> payloads.LessonTrainings:
             codes, prior = replay.addresses_of(each)["codes"], each.checkpoint.config.has_prior
             sides[side] = payloads.LessonFilm(codes=codes, views=each.views, prior=prior)
         curves = replay.curves(replays)
-    return payloads.LessonTrainings(part="trainings", sides=sides, curves=curves, family=family())
+    return payloads.LessonTrainings(part="trainings", sides=sides, curves=curves, family=family(), best=best())
 
 
 def family() -> list[payloads.LessonMember]:
@@ -69,11 +70,24 @@ def family() -> list[payloads.LessonMember]:
     for sigma, name in checkpoints.family().sigmas.items():
         with suppress(CheckpointError):
             model = results.bound_model(name)
-            test, address = model.stored.record["test"], browser.served({model.id: model.blob}).get(model.id, "")
+            test, address = model.stored.record["test"], address_of(model)
             members.append(
                 payloads.LessonMember(sigma=sigma, address=address, kl=test["kl_nats"], error=test["squared_error"])
             )
     return members
+
+
+def best() -> payloads.LessonBest | None:
+    """The best VAE, if it can be read."""
+    with suppress(CheckpointError):
+        model = checkpoints.resource(BEST)
+        return payloads.LessonBest(address=address_of(model), likelihood=completion.likelihood(model))
+    return None
+
+
+def address_of(model: BoundModel | Resource) -> str:
+    """Where the browser finds a model; "" without a server."""
+    return browser.served({model.id: model.blob}).get(model.id, "")
 
 
 def told(step: lesson.Step) -> payloads.LessonStep:

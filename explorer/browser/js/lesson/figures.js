@@ -1,6 +1,7 @@
 // The live figures of the lesson, by the names by which steps call them.
 
 import { BeEncoder } from "./be_encoder.js";
+import { Bits } from "./bits.js";
 import { EncodedBlob } from "./blob.js";
 import { FromNothing } from "./from_nothing.js";
 import { TheGap } from "./gap.js";
@@ -33,6 +34,7 @@ export const FIGURES = {
   training: Training,
   from_nothing: FromNothing,
   gap: TheGap,
+  bits: Bits,
   knob: Knob,
   told_class: ToldClass,
   two_numbers: TwoNumbers,

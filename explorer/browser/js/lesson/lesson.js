@@ -5,7 +5,8 @@ import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 
 export class Lesson {
-  // trainings: a promise of other trainings, { sides, curves, family }, see `Training` and `Knob`
+  // trainings: a promise of other trainings, { sides, curves, family, best }, see
+  // `Training`, `Knob` and `Bits`
   // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
   // chosen(index): the person at the screen has chosen another image
   constructor({ models, sheet, trainings, chosen }) {
@@ -49,13 +50,13 @@ export class Lesson {
   }
 
   // Have a lattice say what a model makes of the image: takers.guess({ logPx, elbo, q }) and takers.heat({ logJoint, size,
-  // serial }), each of which may be called more than once.
-  ask(name, takers) {
-    const { bank, likelihood } = this.models[name];
+  // serial }), each of which may be called more than once. Where it is about another model or other pixels than those of
+  // the lesson, they are given.
+  ask(name, takers, { bank, likelihood, levels = this.image.levels } = this.models[name]) {
     this.waiting.set(name, { takers, index: this.image.index });
     this.planes.set(name, { key: name, bank, label: 0, likelihood });
     this.lattices.show([...this.planes.values()]);
-    this.lattices.see(name, this.image.levels.slice()); // a list that is known already is not looked at again
+    this.lattices.see(name, levels.slice()); // a list that is known already is not looked at again
   }
 
   hear({ key, kind, ...answer }) {

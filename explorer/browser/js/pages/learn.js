@@ -67,20 +67,25 @@ export class Learn {
   }
 
   // They come after the rest, since it takes the server a while to open them.
-  async openTrainings({ sides, curves, family }) {
+  async openTrainings({ sides, curves, family, best }) {
     const opened = Object.entries(sides).map(async ([side, { codes, views, prior }]) => {
       const film = new Film(await fetched(codes), [], () => {});
       return [side, { film, views, prior }];
     });
     const banks = new Map();
-    const members = family.map(({ address, ...member }) => {
+    const opener = ({ address, ...facts }) => {
       const open = () => {
         if (!banks.has(address)) banks.set(address, fetched(address).then(addBank));
         return banks.get(address);
       };
-      return { ...member, open };
+      return { ...facts, open };
+    };
+    this.trainings.open({
+      sides: Object.fromEntries(await Promise.all(opened)),
+      curves,
+      family: family.map(opener),
+      best: best && opener(best),
     });
-    this.trainings.open({ sides: Object.fromEntries(await Promise.all(opened)), curves, family: members });
   }
 
   showDots(steps) {
