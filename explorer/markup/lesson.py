@@ -46,7 +46,7 @@ STEPS = (
         f"An autoencoder is two networks. The encoder squeezes the 784 pixels of an image into two numbers, the "
         f"image's {term('code')}. The decoder makes 784 pixels of these two again. Both are trained together to bring "
         "back what went in. Each dot of the plane is the code of one test image. Drag the cross: the decoder answers "
-        "at every place, also at those where no image was ever put.",
+        "at every place, also where no image was ever put.",
         f"x → {part('code', 'z')} → x̂, {part('squared error', 'Σ (x − x̂)²')} as small as can be",
         "How much of what tells images apart comes back from two numbers?",
         ("about a tenth", "about a half", "nearly all"),
@@ -58,7 +58,7 @@ STEPS = (
         "Holes",
         "To make new images, choose a place at random and decode it. An autoencoder was never asked where its codes "
         f"may lie: they spread as they like, and between them are {term('hole', 'holes')}. A variational autoencoder "
-        f"is trained to put its codes where a {term('prior')} expects them, close together around 0. A red frame marks "
+        f"is trained to put its codes where a {term('prior')} expects them, close together around 0. A frame marks "
         "places where no code is near.",
         f"AE: z from anywhere. VAE: z ~ {part('prior', 'p(z) = N(0, 1)')}",
         "Of places chosen at random on the AE's plane, how many lie where no code is near?",
@@ -139,8 +139,8 @@ STEPS = (
         "Training",
         "Both networks begin with random weights and see the images again and again, in small batches. The AE makes "
         f"the {term('squared error')} small, the VAE this and the {term('KL')} together: its {term('loss')} is the "
-        "negative ELBO. Play, or drag over the curves, and watch the codes part. Time is on a logarithmic axis, since "
-        "most happens at first.",
+        "negative ELBO. Play, or drag over the curves, and watch the classes part. Time is on a logarithmic axis, "
+        "since most happens at first.",
         f"{part('loss', 'loss')} = {part('squared error', 'Σ (x − x̂)²')} + {part('KL', 'KL(q(z | x) ‖ p(z))')}, "
         "at σ² = ½ and but for a constant",
         "When has half of the fall of the AE's squared error gone?",

@@ -1,6 +1,7 @@
 // Normals q with a sigma for each axis: what they are worth, and the best of them.
 
 import { elboOf } from "../model/posterior_modes.js";
+import { finish } from "./pieces.js";
 
 const FIRST_STEP = 0.3; // of the climb, in standard deviations and in log sigma
 const LAST_STEP = 0.01;
@@ -12,10 +13,7 @@ export const klToPrior = ({ mean, std }) =>
 
 // The ELBO of q for the image of a `Sight`, in nats.
 export function elboAt(sight, q) {
-  const steps = elboOf(sight, q);
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  return step.value;
+  return finish(elboOf(sight, q));
 }
 
 // The best q near one, by steps along one of its four numbers after the other.

@@ -3,7 +3,7 @@
 import { element } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { drawPin } from "../plane/marks.js";
-import { CodesMap, shareByNeighbours } from "./pieces.js";
+import { CodesMap, finish, shareByNeighbours } from "./pieces.js";
 
 const START = [0.5, -0.5];
 const MIDDLE = 0.5; // of the way from one class to the next
@@ -60,7 +60,7 @@ export class ToldClass {
   }
 
   measured() {
-    const [told, not] = [this.model, this.other].map(({ bank }) => shareByNeighbours(bank));
+    const [told, not] = [this.model, this.other].map(({ bank }) => finish(shareByNeighbours(bank)));
     const right = told > 0.5 ? 0 : told > 0.2 ? 1 : 2;
     const percent = (share) => `${Math.round(100 * share)} %`;
     const said = `By the 5 nearest other codes: CVAE ${percent(told)}, VAE ${percent(not)}.`;

@@ -3,7 +3,7 @@
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { drawDot, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, imageRow, Picture, shareByNeighbours, squaredError } from "./pieces.js";
+import { CodesMap, imageRow, inSlices, Picture, shareByNeighbours, squaredError } from "./pieces.js";
 
 const JUDGED_BY = 300; // images
 const KINDS = { ppca: "PCA", ae: "AE", vae: "VAE" };
@@ -27,8 +27,8 @@ export class TwoNumbers {
       made.said = element("div", "latent-said", side);
       return made;
     });
-    this.judge();
     this.show();
+    inSlices(this.judge(), () => !this.stopped);
   }
 
   show() {
@@ -43,25 +43,33 @@ export class TwoNumbers {
   }
 
   // What each makes of many images.
-  judge() {
+  *judge() {
     const step = Math.floor(this.lesson.count / JUDGED_BY);
-    const images = Array.from({ length: JUDGED_BY }, (_, i) => this.lesson.imageAt(i * step).x);
     for (const side of this.sides) {
       const { bank, encode } = side.model;
-      side.error = images.reduce((sum, x) => sum + squaredError(x, bank.decode(encode(x).code, 0)), 0) / JUDGED_BY;
-      side.share = shareByNeighbours(bank);
+      let sum = 0;
+      for (let i = 0; i < JUDGED_BY; i++) {
+        const { x } = this.lesson.imageAt(i * step);
+        sum += squaredError(x, bank.decode(encode(x).code, 0));
+        yield;
+      }
+      side.share = yield* shareByNeighbours(bank);
+      side.error = sum / JUDGED_BY;
       side.said.textContent = `error ${shortNumber(side.error, 1)} on ${JUDGED_BY} images, 5-NN ${Math.round(100 * side.share)} %`;
     }
   }
 
   measured() {
     const errors = this.sides.map(({ error }) => error);
+    if (errors.includes(undefined))
+      return { right: null, said: "Still measuring: ask again in a moment.", value: null };
     const right = errors.indexOf(Math.min(...errors));
     const said = this.sides.map(({ title, error }) => `${title} ${shortNumber(error, 1)}`).join(", ");
     return { right, said: `Squared error: ${said}.`, value: errors[right] };
   }
 
   stop() {
+    this.stopped = true;
     for (const { map } of this.sides) map.detach();
   }
 }
