@@ -136,7 +136,7 @@ def tab(context, width: int = 1400, height: int = 900, **media) -> Iterator:
         page.emulate_media(**media)
     try:
         yield page
-        assert errors == []
+        assert errors == [], errors
     finally:
         context.set_offline(False)
         if page.url.startswith("http"):

@@ -343,6 +343,18 @@ def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(ne
     page.wait_for_url("**/interpolate?*image_a=0*")
 
 
+def test_a_step_takes_the_colours_of_another_theme_and_keeps_what_was_done(new_tab, address):
+    page = new_tab()
+    visit(page, f"{address}/learn?step={STEP['encoder']}")
+    page.wait_for_function(f"{FIGURE}?.heat && {FIGURE}.best")
+    page.evaluate(f"{FIGURE}.take({{ mean: [0.3, -0.2], std: [0.2, 0.1] }})")
+    light = page.evaluate("latentExplorer.controllerOf('learn').lesson.ink")
+    page.emulate_media(color_scheme="dark")
+    settle(page, f"latentExplorer.controllerOf('learn').lesson.ink !== '{light}'")
+    assert page.evaluate(f"{FIGURE}.q") == {"mean": [0.3, -0.2], "std": [0.2, 0.1]}
+    assert page.evaluate(f"{FIGURE}.heat.colour") == page.evaluate("latentExplorer.controllerOf('learn').lesson.ink")
+
+
 @pytest.mark.parametrize(("width", "height"), [(1400, 900), (900, 700), (390, 844)])
 def test_every_step_has_its_figure_at_once_and_fits_the_window(new_tab, address, width, height):
     page = new_tab(width=width, height=height)

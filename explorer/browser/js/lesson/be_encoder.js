@@ -1,7 +1,7 @@
 // Step: q under the hand, over the exact posterior: its reconstruction, KL and ELBO under log p(x), beside the scores of
 // the encoder and of the best such q.
 
-import { button, element, exactInk, theme } from "../base/dom.js";
+import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
 import { Sight } from "../model/posterior_modes.js";
@@ -51,10 +51,6 @@ export class BeEncoder {
         this.take({ ...before, mean: z });
         return () => this.take(before);
       },
-    });
-    exactInk().then((ink) => {
-      this.ink = ink;
-      this.map.requestOver();
     });
     this.show();
   }
@@ -126,7 +122,7 @@ export class BeEncoder {
 
   paint(context, view) {
     const colours = theme();
-    if (this.heat && this.ink) this.heat.paint(context, view, this.ink);
+    this.heat?.paint(context, view, this.lesson.ink);
     drawEllipses(context, view, this.encoded, colours, { dash: [4, 3], bare: true });
     drawEllipses(context, view, this.q, colours);
     for (const z of [this.q.mean, handleOf(this.q, 0), handleOf(this.q, 1)]) drawDot(context, view, z, 4.5);

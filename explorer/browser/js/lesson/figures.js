@@ -21,6 +21,7 @@ import { TwoNumbers } from "./two_numbers.js";
  * @property {() => void} show  shows the lesson's image, which is another one
  * @property {() => { right: number, said: string, value: number }} measured  measures what the step asks: which of the
  *   answers is right (null as long as that is not known), in words, and the number
+ * @property {() => void} [repaint]  paints what is no map again, in the colours of another theme
  * @property {() => void} stop  lets go of all that lies outside of `root`
  */
 export const FIGURES = {

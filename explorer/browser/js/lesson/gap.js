@@ -1,7 +1,7 @@
 // Step: one image under the VAE and under a linear model: exact posterior, the encoder's q and the best one, and the gap
 // in its two parts.
 
-import { element, exactInk, theme } from "../base/dom.js";
+import { element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
 import { Sight } from "../model/posterior_modes.js";
@@ -19,7 +19,7 @@ class UnderModel {
     element("div", "latent-heading", side, { textContent: title });
     this.map = new CodesMap(`lesson_${name}`, element("div", "latent-plane", side), this.model.bank, {
       about: ", with the exact posterior of the image and two q",
-      paint: (context, { view, ink }) => this.paint(context, view, ink),
+      paint: (context, { view }) => this.paint(context, view),
       pick: () => null,
     });
     this.said = element("div", "latent-said", side);
@@ -56,7 +56,7 @@ class UnderModel {
 
   paint(context, view) {
     const colours = theme();
-    if (this.heat && this.ink) this.heat.paint(context, view, this.ink, this.known);
+    this.heat?.paint(context, view, this.lesson.ink, this.known);
     if (this.best) drawEllipses(context, view, this.best, colours, { dash: [4, 3], bare: true });
     drawEllipses(context, view, this.q, colours);
   }
@@ -72,9 +72,6 @@ export class TheGap {
       ppca: new UnderModel(both, { lesson, name: "ppca", title: "Linear model" }),
     };
     element("div", "latent-said", root, { textContent: "Line: the encoder's q. Dashed: the best q." });
-    exactInk().then((ink) => {
-      for (const side of Object.values(this.sides)) side.ink = ink;
-    });
     this.show();
   }
 

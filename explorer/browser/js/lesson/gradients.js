@@ -1,6 +1,6 @@
 // Step: how the blob should move, by two estimators from the same draws: both clouds around the exact arrow.
 
-import { button, clearedInType, element, exactInk, theme } from "../base/dom.js";
+import { button, clearedInType, element, theme } from "../base/dom.js";
 import { longNumber, shortNumber } from "../base/format.js";
 import { Sight } from "../model/posterior_modes.js";
 import { imageRow, normalPair, Picture, seededRandom } from "./pieces.js";
@@ -21,12 +21,8 @@ export class Gradients {
     this.said = element("div", "latent-said", side);
     this.canvas = element("canvas", "latent-lesson-plot", root);
     this.canvas.setAttribute("role", "img");
-    this.resized = new ResizeObserver(() => this.paint());
+    this.resized = new ResizeObserver(() => this.repaint());
     this.resized.observe(this.canvas);
-    exactInk().then((ink) => {
-      this.exactInk = ink;
-      this.paint();
-    });
     this.show();
   }
 
@@ -52,7 +48,7 @@ export class Gradients {
       `variances: ${Math.round(ratio).toLocaleString("en")} to 1`,
     ];
     this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
-    this.paint();
+    this.repaint();
   }
 
   // The gradient of log p(x | z) at z, and log p(x | z), from the image's point of view.
@@ -93,7 +89,7 @@ export class Gradients {
     return sum.map((part) => part / total);
   }
 
-  paint() {
+  repaint() {
     if (!this.clouds || !this.canvas.clientWidth) return;
     const { context, width, height } = clearedInType(this.canvas);
     const side = Math.min(width / 2 - 8, height - ROOM);
@@ -140,7 +136,7 @@ export class Gradients {
     context.moveTo(x0, y0);
     context.lineTo(...tip);
     context.lineWidth = 3;
-    context.strokeStyle = context.fillStyle = this.exactInk ?? ink;
+    context.strokeStyle = context.fillStyle = this.lesson.ink;
     context.stroke();
     context.beginPath();
     context.arc(...tip, 5, 0, 2 * Math.PI);

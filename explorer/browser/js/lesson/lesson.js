@@ -5,8 +5,7 @@ import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 
 export class Lesson {
-  // trainings: a promise of other trainings, { sides, curves, family, best }, see
-  // `Training`, `Knob` and `Bits`
+  // trainings: a promise of other trainings, { sides, curves, family, best }, see `Training`, `Knob` and `Bits`
   // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
   // chosen(index): the person at the screen has chosen another image
   constructor({ models, sheet, trainings, chosen }) {

@@ -1,7 +1,7 @@
 // Step: the KL to the prior in one direction: by its formula, by draws, and another formula that tutorials have instead.
 
 import { drawLevels } from "../base/axes.js";
-import { button, clearedInType, element, exactInk, theme } from "../base/dom.js";
+import { button, clearedInType, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { roundTicks } from "../base/ticks.js";
 import { imageRow, normalPair, seededRandom } from "./pieces.js";
@@ -41,12 +41,8 @@ export class Price {
       canvas.setAttribute("role", "img");
       return canvas;
     });
-    this.resized = new ResizeObserver(() => this.paint());
+    this.resized = new ResizeObserver(() => this.repaint());
     this.resized.observe(plots);
-    exactInk().then((ink) => {
-      this.ink = ink;
-      this.paint();
-    });
     this.show();
   }
 
@@ -74,7 +70,7 @@ export class Price {
       this.averages.push(this.sum / (this.averages.length + 1));
     }
     this.say();
-    this.paint();
+    this.repaint();
   }
 
   say() {
@@ -91,7 +87,7 @@ export class Price {
     this.running.setAttribute("aria-label", `The average over draws, coming to the KL. ${lines.join(", ")}`);
   }
 
-  paint() {
+  repaint() {
     if (!this.curves.clientWidth) return;
     this.paintCurves();
     this.paintRunning();
@@ -111,7 +107,7 @@ export class Price {
       const lowest = lowestOf(of, mean);
       dot(context, [x(lowest), y(of(mean, lowest))], colour);
     };
-    curve(klOf, this.ink ?? ink, []);
+    curve(klOf, this.lesson.ink, []);
     curve(aroundOf, ink, [5, 4]);
     context.beginPath();
     context.moveTo(x(sigma), y(0));
@@ -140,7 +136,7 @@ export class Price {
         [1, exact],
         [Math.max(count, 2), exact],
       ],
-      this.ink ?? ink,
+      this.lesson.ink,
       2,
     );
     line(

@@ -86,6 +86,11 @@ export class Training {
     this.timeline.paint(epoch);
   }
 
+  // In the colours of another theme.
+  repaint() {
+    this.timeline?.paint();
+  }
+
   // When half of what the AE's error falls by has gone.
   measured() {
     if (!this.films) return { right: null, said: "The replays are not here yet: ask again in a moment.", value: null };

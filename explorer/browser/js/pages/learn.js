@@ -2,13 +2,14 @@
 // first by the reader and then by the figure.
 
 import { announce } from "../base/announce.js";
-import { button, element } from "../base/dom.js";
+import { button, element, exactInk } from "../base/dom.js";
 import { fetched } from "../base/fetched.js";
 import { pending } from "../base/pending.js";
 import { FIGURES } from "../lesson/figures.js";
 import { Lesson } from "../lesson/lesson.js";
 import { addBank, bankOf } from "../model/banks.js";
 import { Film } from "../model/film.js";
+import { Chart } from "../plane/chart.js";
 
 export class Learn {
   constructor() {
@@ -39,6 +40,8 @@ export class Learn {
     if (data.part === "trainings") return this.openTrainings(data);
     if (!this.root) this.build(parentElement);
     this.tell = tell;
+    const ink = await exactInk();
+    if (!mounted()) return;
     if (!this.lesson) {
       const opened = Object.entries(data.models).map(async ([name, model]) => {
         const encoder = model.encoder && bankOf(model.encoder);
@@ -60,10 +63,17 @@ export class Learn {
     this.told.splice(0, own + 1);
     const came = own < 0 && (data.step !== this.data?.step || data.image !== this.data?.image);
     this.data = data;
-    if (!came) return;
+    this.lesson.ink = ink;
+    if (!came) return this.repaint();
     this.lesson.look(data.image % this.lesson.count);
     if (data.step === this.step) this.figure.show();
     else this.show(data.step);
+  }
+
+  // In the colours of another theme.
+  repaint() {
+    for (const chart of Chart.attached.values()) chart.request();
+    this.figure.repaint?.();
   }
 
   // They come after the rest, since it takes the server a while to open them.
