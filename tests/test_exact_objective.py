@@ -44,7 +44,7 @@ def y(y):
     return y[:4].flip(0)
 
 
-def log_px(model, x, y, per_axis=240):
+def log_px(model, x, y, per_axis=80):
     """By the midpoint rule."""
     axis = 6 * ((torch.arange(per_axis, device=x.device) + 0.5) * 2 / per_axis - 1).double()
     z = torch.cartesian_prod(*[axis] * model.latent_dim).view(-1, model.latent_dim)

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 
 from vae import datasets
-from vae.images import sheet, sources
-from vae.images.tensors import DataError, Split
+from vae.images import grey, sheet, sources
+from vae.images.tensors import DataError
 
 PICTURE = sources.PICTURES["mnist"]
 
@@ -38,18 +38,19 @@ def test_the_set_itself_goes_before_the_picture(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("change", ["a pixel", "a label", "a row less", "no picture", "another"])
 def test_a_picture_of_anything_else_is_refused(change, tmp_path, monkeypatch):
-    file, split = tmp_path / "other.png", sheet.read(PICTURE)
-    images, labels = split.images.clone(), split.labels.clone()
+    file, levels = tmp_path / "other.png", grey.read(PICTURE).copy()
     if change == "a pixel":
-        images[77, 3, 4] += 1
+        levels[3, 77 * sheet.SIDE + 4] += 1
     if change == "a label":
-        labels[77] = (labels[77] + 1) % 10
-    kept = 9_900 if change == "a row less" else 10_000
-    sheet.write(file, Split(images[:kept], labels[:kept]))
+        levels[-4, 77] = (levels[-4, 77] + 1) % 10
+    if change == "a row less":
+        levels = levels[sheet.SIDE :]
+    Image.fromarray(levels).save(file, compress_level=1)
     if change == "no picture":
         file.write_bytes(b"no")
     if change == "another":
         Image.new("L", (30, 30)).save(file)
+    assert (len(sheet.read(PICTURE).labels), grey.read(PICTURE)[-4, :3].tolist()) == (10_000, [7, 2, 1])
     monkeypatch.setattr(sources, "PICTURES", {"mnist": file})
     with pytest.raises(DataError, match=r"other\.png"):
         sources.load_test_split("mnist", tmp_path)

@@ -123,6 +123,8 @@ def _crossing(thin: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     middles = np.array([block.mean() for block in blocks]) - (width - 1) / 2
     ends = max(len(blocks) // 20, 1)
     lines = np.full(thin.shape, False)
+    if not (seen[:, :ends].any() and seen[:, -ends:].any()):
+        return lines
     across = np.arange(width) - (width - 1) / 2
     for tilt in _RULE_TILTS if width > 100 else (0.0,):
         at = np.arange(height)[:, None] + np.round(tilt * middles).astype(int)
