@@ -194,7 +194,7 @@ def test_of_a_shipped_model_it_misses_little_of_log_px(name, most, mnist):
     """And no image is worse than with the encoder."""
     shipped = checkpoint.read(ROOT / "checkpoints" / name)
     model = shipped.model
-    rows = torch.arange(0, 10_000, 1_250 if model.conditional else 2_500)
+    rows = torch.arange(3, 10_000, 1_250 if model.conditional else 2_500)
     x, y = to_pixels(mnist.test_images[rows]), mnist.test_labels[rows]
     if shipped.config.likelihood == "bernoulli":
         x = binarize(x, torch.Generator().manual_seed(3))

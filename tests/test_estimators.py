@@ -115,11 +115,11 @@ def test_a_label_is_its_own_model(device, estimate, generator):
 def test_how_the_work_is_cut_does_not_matter(wrong, estimate, generator, monkeypatch):
     """The blocks change the draws, so that the two differ by chance alone, and that chance is what they say it is."""
     x = wrong.images(5, generator)
-    whole = estimate(wrong, x, 6_000, generator)
+    whole = estimate(wrong, x, 1_500, generator)
     for module in (estimators, joint):
         monkeypatch.setattr(module, "POINTS_TOGETHER", 7)
     monkeypatch.setattr(estimators, "_MOST_VALUES", 90)
-    cut = estimate(wrong, x, 6_000, generator)
+    cut = estimate(wrong, x, 1_500, generator)
     error = (whole.standard_error.square() + cut.standard_error.square()).sqrt()
     assert ((whole.nats - cut.nats).abs() < 5 * error).all()
     torch.testing.assert_close(whole.standard_error, cut.standard_error, rtol=0.3, atol=0)

@@ -212,6 +212,7 @@ def test_the_error_bounds_the_true_one_and_both_fall_with_the_tolerance(kinked):
 @pytest.mark.parametrize("most", [17_000, 20_000])
 def test_what_takes_too_much_ends_with_an_error_that_says_so(kinked, most, monkeypatch):
     model, x = kinked
+    x = x[:8]
     exact, settled = brute_force(model, x, 300), log_evidence(model, x)
     monkeypatch.setattr(adaptive, "MOST_POINTS", most)
     found = log_evidence(model, x)
@@ -239,7 +240,7 @@ def test_a_decoder_of_which_no_grid_is_fine_enough_takes_no_more_than_is_allowed
     assert found.points <= 70_000
     assert found.error_nats.item() > 0.01
     assert seen[-1] == (found.points, 1)
-    whole = posterior(model, x[0])
+    whole = posterior(model, x[0], size=20)
     assert whole.error_nats == found.error_nats.item()
     assert all(part.isfinite().all() for part in whole[:6])
 
@@ -289,7 +290,7 @@ def test_the_default_window_holds_the_mass(device, generator):
     x = model.likelihood(torch.tensor([[-1.9837, 0.3]], device=device).double()).mean
     for given, image in ((model, x), (checkpoint.load("checkpoints/vae").to(device), None)):
         image = given.decode(torch.tensor([[0.8, -1.1]], device=device)) if image is None else image
-        found = posterior(given, image[0], size=400)
+        found = posterior(given, image[0], size=200)
         cells = found.log_density_nats.exp() * (found.z1[1] - found.z1[0]) * (found.z2[1] - found.z2[0])
         assert 0.99 < cells.sum() < 1.01
         mean = torch.stack([cells.sum(0) @ found.z1, cells.sum(1) @ found.z2])
@@ -311,14 +312,14 @@ def test_kl_to_the_posterior_is_that_of_the_closed_form(linear, generator):
 @pytest.mark.parametrize("name", ["vae", "cvae"])
 def test_on_a_trained_model_the_gap_is_the_kl_to_the_posterior(name, device, generator):
     model = checkpoint.load(f"checkpoints/{name}").to(device)
-    z = 1.5 * torch.randn(6, 2, generator=generator, device=device)
-    y = torch.arange(6, device=device)
+    z = 1.5 * torch.randn(4, 2, generator=generator, device=device)
+    y = torch.tensor([3, 8, 3, 8], device=device)
     x = model.decode(z, y)
     x = (x + 0.2 * torch.randn(x.shape, generator=generator, device=device)).clamp(0, 1)
     draws, q = 4_000, model.posterior(x, y)
-    points = q.rsample((draws,), generator=generator).transpose(0, 1)  # (6, draws, 2)
+    points = q.rsample((draws,), generator=generator).transpose(0, 1)  # (4, draws, 2)
     terms = torch.stack(
-        [pairwise_log_prob(model.likelihood(points[n], y[n].expand(draws)), x[n : n + 1])[0].double() for n in range(6)]
+        [pairwise_log_prob(model.likelihood(points[n], y[n].expand(draws)), x[n : n + 1])[0].double() for n in range(4)]
     )
     elbo, error = terms.mean(1) - kl_closed_form(q), terms.std(1) / math.sqrt(draws)
     gap = log_evidence(model, x, y).log_px_nats - elbo.cpu()

@@ -36,7 +36,7 @@ def computations(models):
         yield f"grid {name}", partial(paths.geodesics.graph, surface, *torch.tensor(((-2.0, -2.0), (2.0, 2.0))), 12)
         yield f"point {name}", partial(points.describe, model, (0.1, 0.2), 3, 0.5)
         yield f"drawing {name}", partial(own_image.own_code, model, image, 3)
-        yield f"density {name}", partial(points.log_density, model.codes.numpy(), model.config.has_prior)
+        yield f"density {name}", partial(points.log_density, model.codes[:2_000].numpy(), model.config.has_prior)
         if name != "ae":
             yield f"bound {name}", partial(bound.analyse, model, image, 3)
             yield f"draws {name}", partial(bound.draws, model, image, 3, bound.Gaussian((0.0, 0.0), (1.0, 1.0)))
