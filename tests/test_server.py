@@ -58,7 +58,7 @@ def memory(process):
 )
 def test_its_settings_hold_from_whatever_directory_it_is_started(folder, script, tmp_path):
     with app(tmp_path / "log", folder or tmp_path, script) as (address, _):
-        said = visited(address, opened).session
+        said = visited(address, lambda crowd: opened(crowd, "learn")).session
         port = int(address.rsplit(":", 1)[1])
         with socket.socket() as other:
             other.settimeout(5)
@@ -73,7 +73,7 @@ def test_flags_and_the_environment_outrank_them(tmp_path, monkeypatch):
     monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
     settings = ["--theme.dark.backgroundColor", "#123456"]
     with app(tmp_path / "log", tmp_path, str(ROOT / "explorer" / "app.py"), settings=settings) as (address, _):
-        said = visited(address, opened).session
+        said = visited(address, lambda crowd: opened(crowd, "learn")).session
     assert said.config.gather_usage_stats
     assert said.custom_theme.dark.background_color == "#123456"
 
