@@ -273,6 +273,8 @@ def test_a_chain_parts_the_legends_and_ties_them_again_and_a_link_keeps_that(pag
         settle(page, HIDES.format(side=side, hidden=hidden))
     page.locator(".st-key-map_right .latent-stage").focus()
     page.keyboard.press("l")
+    for side in ("left", "right"):
+        settle(page, HIDES.format(side=side, hidden=9))
     assert [legend(page, side) for side in ("left", "right")] == [without[9], without[9]]
     settle(page, "location.hash === '#hidden=9'")
 

