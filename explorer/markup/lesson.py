@@ -5,10 +5,9 @@ variational Bayes (2014).
 """
 
 from collections.abc import Mapping
-from html import escape
 from typing import NamedTuple
 
-from explorer.markup.terms import GLOSSARY, term
+from explorer.markup.terms import part, term
 
 
 class Step(NamedTuple):
@@ -22,18 +21,6 @@ class Step(NamedTuple):
     answers: tuple[str, str, str]  # of which the figure says which one is right
     page: str  # where the same view is
     choices: Mapping[str, object]  # fields of the state there; "" stands for the image that is shown
-
-
-def part(name: str, html: str) -> str:
-    """A part of a formula that explains itself.
-
-    Args:
-        name: Its term, as the glossary has it.
-        html: The part.
-    """
-    if name not in GLOSSARY:
-        raise KeyError(f"{name} is not in the glossary")
-    return f'<button type="button" class="latent-explained" data-term="{escape(name)}">{html}</button>'
 
 
 KL_OF_Q = part("KL", "KL(q(z | x) ‖ p(z))")

@@ -183,9 +183,19 @@ def term(name: str, text: str = "") -> str:
         name: The term, as the glossary has it.
         text: What stands on the page for it, if that is another word.
     """
+    return part(name, escape(text or name))
+
+
+def part(name: str, html: str) -> str:
+    """A part of a formula that explains itself, as HTML.
+
+    Args:
+        name: Its term, as the glossary has it.
+        html: The part.
+    """
     if name not in GLOSSARY:
         raise KeyError(f"{name} is not in the glossary")
-    return f'<button type="button" class="latent-explained" data-term="{escape(name)}">{escape(text or name)}</button>'
+    return f'<button type="button" class="latent-explained" data-term="{escape(name)}">{html}</button>'
 
 
 def explained(word: str) -> str:

@@ -23,6 +23,9 @@ export function drawUnseen(context, pixels, seen, rgb) {
   context.putImageData(shade, 0, 0);
 }
 
+// Grey levels as numbers in [0, 1].
+export const fromGreys = (levels) => Float32Array.from(levels, (level) => level / 255);
+
 // A new canvas for one image, by its context.
 export function imageCanvas(parent, className = "") {
   const name = className ? `latent-image ${className}` : "latent-image";

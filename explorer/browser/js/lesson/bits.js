@@ -3,8 +3,9 @@
 
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
+import { seededRandom } from "../base/random.js";
 import { klToPrior } from "./normals.js";
-import { imageRow, Picture, seededRandom } from "./pieces.js";
+import { imageRow, Picture } from "./pieces.js";
 
 const LN2 = Math.log(2);
 const LEARNED_FROM = 500; // images, from which the share of white is known at each pixel

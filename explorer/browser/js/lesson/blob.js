@@ -2,8 +2,9 @@
 
 import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { drawDot, drawEllipses, drawPin } from "../plane/marks.js";
-import { CodesMap, imageRow, normalPair, Picture, seededRandom, squaredError } from "./pieces.js";
+import { CodesMap, imageRow, Picture, squaredError } from "./pieces.js";
 
 const BLOB_REACH = 8; // standard deviations of the wider axis, from the mean to the edge of the map
 const MOST_NOISE = 3; // of the noise, under a slider

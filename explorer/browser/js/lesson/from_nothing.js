@@ -3,8 +3,9 @@
 import { button, element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, normalPair, seededRandom, squaredError } from "./pieces.js";
+import { CodesMap, squaredError } from "./pieces.js";
 
 const NEW_ONES = 16;
 const NOISY_PIXELS = 50; // images, of which the noise is measured

@@ -2,8 +2,9 @@
 
 import { button, clearedInType, element, theme } from "../base/dom.js";
 import { longNumber, shortNumber } from "../base/format.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { Sight } from "../model/posterior_modes.js";
-import { imageRow, normalPair, Picture, seededRandom } from "./pieces.js";
+import { imageRow, Picture } from "./pieces.js";
 
 const SHOWN = 100; // draws
 const JUDGED = 500; // draws

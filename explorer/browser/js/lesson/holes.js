@@ -2,8 +2,9 @@
 
 import { button, element } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
-import { boxOfCodes, CodesMap, normalPair, seededRandom } from "./pieces.js";
+import { boxOfCodes, CodesMap } from "./pieces.js";
 
 const SIXTEEN = 16;
 const PLACES_MEASURED = 4000; // places

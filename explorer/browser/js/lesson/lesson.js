@@ -1,6 +1,6 @@
 // What all steps of the lesson share: the models, the test images, and the one that is looked at.
 
-import { SIDE } from "../base/images.js";
+import { fromGreys, SIDE } from "../base/images.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 
@@ -44,7 +44,7 @@ export class Lesson {
       index,
       levels,
       name: bank.classes[bank.labels[index]],
-      x: Float32Array.from(levels, (level) => level / 255),
+      x: fromGreys(levels),
     };
   }
 

@@ -3,8 +3,9 @@
 import { drawLevels } from "../base/axes.js";
 import { button, clearedInType, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { roundTicks } from "../base/ticks.js";
-import { imageRow, normalPair, seededRandom } from "./pieces.js";
+import { imageRow } from "./pieces.js";
 
 const SIGMA_RANGE = [0.05, 2];
 const FARTHEST_MEAN = 3;

@@ -2,10 +2,11 @@
 
 import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
+import { normalPair, seededRandom } from "../base/random.js";
 import { logSum } from "../model/decoded_lattice.js";
 import { logLikelihood } from "../model/likelihood.js";
 import { drawDot, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, imageRow, normalPair, Picture, seededRandom } from "./pieces.js";
+import { CodesMap, imageRow, Picture } from "./pieces.js";
 
 const AT_ONCE = [100, 1000];
 const DRAWS_MEASURED = 1000;

@@ -2,6 +2,7 @@
 // point. The pixels are an exponential family, log p(x | z) = x . eta(z) - A(z) + h(x), as in `pairwise_log_prob` of
 // `vae/distributions.py`: eta are the logits, or for a Gaussian the pixel means over sigma^2.
 
+import { seededRandom } from "../base/random.js";
 import { GREYS, LOG_2PI, pixelMean } from "./likelihood.js";
 import { PIXELS } from "./network.js";
 
@@ -24,16 +25,10 @@ export function latticeAxis(size) {
   return { coordinates, shares, along };
 }
 
-// The largest of log masses with this noise is a draw from them: the Gumbel-max trick. Numbers from mulberry32, seed 1.
+// The largest of log masses with this noise is a draw from them: the Gumbel-max trick.
 function gumbelNoise(count) {
-  let state = 1;
-  return Float32Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    const uniform = (((t ^ (t >>> 14)) >>> 0) + 0.5) / 2 ** 32;
-    return -Math.log(-Math.log(uniform));
-  });
+  const uniform = seededRandom(1);
+  return Float32Array.from({ length: count }, () => -Math.log(-Math.log(uniform())));
 }
 
 // log(1 + exp(x)) and its derivative, to 2e-6, from a table: both are asked for at millions of points.

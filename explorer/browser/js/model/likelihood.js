@@ -1,10 +1,6 @@
 // The likelihood of an image, and draws for one: log p(x|z), z ~ q(z|x), and their log-weights.
 
-function normal() {
-  const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
-  const angle = 2 * Math.PI * Math.random();
-  return [radius * Math.cos(angle), radius * Math.sin(angle)];
-}
+import { normalPair } from "../base/random.js";
 
 export const LOG_2PI = Math.log(2 * Math.PI);
 export const GREYS = 255; // an image has whole grey levels from 0 to this
@@ -45,7 +41,7 @@ export class Sampler {
 
   // z ~ q(z|x), and log p(z) - log q(z|x) there.
   encode() {
-    const noise = normal();
+    const noise = normalPair(Math.random);
     const z = noise.map((value, axis) => this.q.mean[axis] + value * this.q.std[axis]);
     const ratios = z.map((value, axis) => (noise[axis] ** 2 - value ** 2) / 2 + Math.log(this.q.std[axis]));
     return { z, logRatio: ratios[0] + ratios[1] };
@@ -55,6 +51,6 @@ export class Sampler {
   weigh(rank) {
     if (this.drawn) return this.drawn.map((values) => values[rank]);
     const { z, logRatio } = this.encode();
-    return [this.logLikelihood(z) + logRatio, this.logLikelihood(normal())];
+    return [this.logLikelihood(z) + logRatio, this.logLikelihood(normalPair(Math.random))];
   }
 }

@@ -6,6 +6,7 @@ import { fromBase64, toBase64 } from "../base/bytes.js";
 import { clipped, exactInk } from "../base/dom.js";
 import { greyLevels } from "../base/images.js";
 import { probe } from "../base/probe.js";
+import { Told } from "../base/told.js";
 import { bankOf } from "../model/banks.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
 import { Lattices } from "../model/lattices.js";
@@ -22,7 +23,7 @@ export class Completion {
     this.parents = new Map();
     this.lens = new Lens();
     this.lattices = new Lattices((answer) => this.hear(answer));
-    this.told = []; // of what was erased, what the server has not answered yet
+    this.told = new Told(); // what was erased
     this.map = new Chart("complete_map", {
       about: () => `Map of ${this.bank.inWords}, posterior of what is seen of the image`,
       paintUnder: (chart) => this.paintUnder(chart),
@@ -57,12 +58,10 @@ export class Completion {
     const { label, likelihood, erased } = data;
     const key = `${data.bank} ${label}`;
     if (key !== this.key) Object.assign(this, { key, heat: null, found: null });
-    const answered = this.told.indexOf(erased);
-    this.told.splice(0, answered + 1);
-    const own = answered >= 0 || erased === this.data?.erased; // else it came with a link, or by going back
+    const news = this.told.isNews(erased);
     Object.assign(this, { data, bank, levels });
     this.lattices.show([{ key, bank, label, likelihood }]);
-    this.eraser.load(levels, own ? this.eraser.erased : fromBase64(erased));
+    this.eraser.load(levels, news ? fromBase64(erased) : this.eraser.erased);
     this.ask();
   }
 
@@ -85,7 +84,7 @@ export class Completion {
 
   send() {
     const erased = toBase64(this.eraser.erased);
-    this.told.push(erased);
+    this.told.add(erased);
     this.tell({ erased });
   }
 

@@ -8,7 +8,7 @@
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { button, element, exactInk, rgbOf, theme } from "../base/dom.js";
-import { blank, drawPixels, drawUnseen, imageCanvas } from "../base/images.js";
+import { blank, drawPixels, drawUnseen, fromGreys, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
@@ -25,7 +25,6 @@ import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
 const TEN_MS = 4; // of a frame, for the ten digits
-const numbers = (form) => Float32Array.from(form, (grey) => grey / 255);
 function softmax(values) {
   const highest = Math.max(...values);
   const weights = values.map((value) => Math.exp(value - highest));
@@ -133,7 +132,7 @@ export class Draw {
     if (!this.data || (kind !== wanted && ["completion", "guess"].includes(kind))) return; // it was asked before a turn
     if (kind === "classes") {
       this.bayes[key] = answer;
-      if (this.choices && this.note) this.showTen(this.pixels && numbers(this.pixels));
+      if (this.choices && this.note) this.showTen(this.pixels && fromGreys(this.pixels));
       return;
     }
     if (kind === wanted) this.guesses[key] = answer;
@@ -142,7 +141,7 @@ export class Draw {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();
       if (kind === "guess" && of.encoder) this.panels[side]?.showEvidence(answer);
-      else if (kind === wanted) this.showSide(side, this.pixels && numbers(this.pixels));
+      else if (kind === wanted) this.showSide(side, this.pixels && fromGreys(this.pixels));
     }
   }
 
@@ -249,12 +248,12 @@ export class Draw {
 
   show() {
     if (!this.data) return;
-    if (this.pixels) drawPixels(this.form, numbers(this.pixels), 0, 0, this.seen);
+    if (this.pixels) drawPixels(this.form, fromGreys(this.pixels), 0, 0, this.seen);
     else blank(this.form);
     this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
     this.form.canvas.classList.toggle("latent-partly", Boolean(this.seen));
     if (!this.seen) blank(this.pad.ghost);
-    const x = this.pixels && numbers(this.pixels);
+    const x = this.pixels && fromGreys(this.pixels);
     for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
     if (this.choices && this.note && this.data.style) this.showTen(x);
   }

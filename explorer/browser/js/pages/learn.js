@@ -5,6 +5,7 @@ import { announce } from "../base/announce.js";
 import { button, element, exactInk } from "../base/dom.js";
 import { fetched } from "../base/fetched.js";
 import { pending } from "../base/pending.js";
+import { Told } from "../base/told.js";
 import { FIGURES } from "../lesson/figures.js";
 import { Lesson } from "../lesson/lesson.js";
 import { addBank, bankOf } from "../model/banks.js";
@@ -15,7 +16,7 @@ export class Learn {
   constructor() {
     this.trainings = pending();
     this.parents = new Set();
-    this.told = []; // the steps and images that the server has not answered yet
+    this.told = new Told(); // the steps and images
     this.listening = new AbortController();
     addEventListener("keydown", (event) => this.keyPressed(event), { signal: this.listening.signal });
   }
@@ -59,12 +60,10 @@ export class Learn {
       });
       this.showDots(data.steps);
     }
-    const own = this.told.indexOf(`${data.step} ${data.image}`);
-    this.told.splice(0, own + 1);
-    const came = own < 0 && (data.step !== this.data?.step || data.image !== this.data?.image);
+    const news = this.told.isNews(`${data.step} ${data.image}`);
     this.data = data;
     this.lesson.ink = ink;
-    if (!came) return this.repaint();
+    if (!news) return this.repaint();
     this.lesson.look(data.image % this.lesson.count);
     if (data.step === this.step) this.figure.show();
     else this.show(data.step);
@@ -132,7 +131,7 @@ export class Learn {
   send(open = false) {
     const { step } = this;
     const image = this.lesson.image.index;
-    this.told.push(`${step} ${image}`);
+    this.told.add(`${step} ${image}`);
     this.tell({ step, image, open });
   }
 

@@ -3,7 +3,7 @@
 
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
-import { drawPixels, imageCanvas } from "../base/images.js";
+import { drawPixels, fromGreys, imageCanvas } from "../base/images.js";
 import { term } from "./terms.js";
 
 const DRAWS = 8;
@@ -43,10 +43,7 @@ export class CompletionPanel {
   // `logPx`; unit: in which it is told
   show(found, levels, logPx, unit) {
     drawPixels(this.expected, found.expected);
-    drawPixels(
-      this.whole,
-      Float32Array.from(levels, (level) => level / 255),
-    );
+    drawPixels(this.whole, fromGreys(levels));
     this.draws.forEach((context, rank) => drawPixels(context, found.samples[rank]));
     const values = [found.logPx, logPx - found.logPx, logPx];
     this.numbers.forEach((cell, row) => {

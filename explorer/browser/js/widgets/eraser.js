@@ -2,7 +2,7 @@
 // back.
 
 import { button, element } from "../base/dom.js";
-import { drawPixels, imageCanvas, SIDE } from "../base/images.js";
+import { drawPixels, fromGreys, imageCanvas, SIDE } from "../base/images.js";
 
 const BRUSH = 2.2; // pixels of the image, its radius
 const HALF = SIDE / 2;
@@ -54,13 +54,7 @@ export class Eraser {
 
   show() {
     const { levels, erased, seen } = this;
-    drawPixels(
-      this.context,
-      Float32Array.from(levels, (level) => level / 255),
-      0,
-      0,
-      seen,
-    );
+    drawPixels(this.context, fromGreys(levels), 0, 0, seen);
     const count = erased.reduce((sum, each) => sum + (each ? 1 : 0), 0);
     const share = `${Math.round((100 * count) / erased.length)} % erased`;
     this.canvas.setAttribute("aria-label", `The image, ${share}. Drag to erase or to give back.`);
