@@ -206,8 +206,10 @@ def test_new_images_are_decoded_where_they_lie_and_a_draw_has_the_noise_of_its_p
     go(lesson_page, "from_nothing")
     for source in ("0", "1"):
         lesson_page.locator(".latent-select").first.select_option(source)
-        places = np.array(lesson_page.evaluate(f"{FIGURE}.places"), np.float32)
-        shown = lesson_page.evaluate(f"{FIGURE}.tiles.map((c) => Array.from(c.getImageData(0, 0, 28, 28).data))")
+        places = np.array(lesson_page.evaluate(f"{FIGURE}.decoded.places"), np.float32)
+        shown = lesson_page.evaluate(
+            f"{FIGURE}.decoded.tiles.map((c) => Array.from(c.getImageData(0, 0, 28, 28).data))"
+        )
         greys = np.array(shown).reshape(16, 28, 28, 4)[..., 0]
         assert np.abs(greys - decode.at(vae.model, places).astype(int)).max() <= 3
         assert np.abs(places).max() < 5
@@ -215,7 +217,7 @@ def test_new_images_are_decoded_where_they_lie_and_a_draw_has_the_noise_of_its_p
     assert noise == pytest.approx(784 * vae.config.sigma**2, rel=0.05)
     assert right == 2
     lesson_page.locator(".latent-select").last.select_option("1")
-    drawn = lesson_page.evaluate(f"Array.from({FIGURE}.tiles[0].getImageData(0, 0, 28, 28).data)")
+    drawn = lesson_page.evaluate(f"Array.from({FIGURE}.decoded.tiles[0].getImageData(0, 0, 28, 28).data)")
     assert np.abs(np.array(drawn).reshape(28, 28, 4)[..., 0] - greys[0]).mean() > 50
 
 
@@ -247,7 +249,8 @@ def test_the_knob_shows_the_codes_of_each_sigma_and_what_its_record_says(lesson_
         model = results.bound_model(name).checkpoint
         code = model.codes[index].numpy()
         lesson_page.wait_for_function(
-            f"(z) => Math.hypot(...{FIGURE}.bank.code({index}).map((value, i) => value - z[i])) < 1e-2",
+            f"(z) => {FIGURE}.bank"
+            f" && Math.hypot(...{FIGURE}.bank.code({index}).map((value, i) => value - z[i])) < 1e-2",
             arg=code.tolist(),
         )
         ready(lesson_page)

@@ -10,7 +10,7 @@ from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
-from explorer.cache.results import Blob, BoundModel, PackedReplay
+from explorer.cache.results import Blob, PackedReplay
 from explorer.markup import lesson
 from explorer.memory import memory
 from explorer.state import TEST_IMAGES, Side, limits, whole, within
@@ -24,10 +24,7 @@ ENCODING = ("ae", "vae", "ppca")  # of these, those that have an image to encode
 
 
 def render() -> None:
-    """Draw the page, or go where its step leads."""
-    page, memory().leave_for = memory().leave_for, ""
-    if page:
-        session.go(st.Page(import_module(f"explorer.views.{page}").render, url_path="" if page == "maps" else page))
+    """Draw the page."""
     try:
         models = {name: checkpoints.resource(name) for name in MODELS}
     except (CheckpointError, ValueError) as error:
@@ -40,15 +37,24 @@ def render() -> None:
     encoders = {name: results.encoder(name) for name in ENCODING}
     blobs = [*models.values(), *encoders.values(), sheet]
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
+    show_lesson(models, encoders, sheet.id)
+    browser.bridge("learn", trainings(), part="_trainings")
+
+
+@session.fragment
+def show_lesson(models: dict[str, Resource], encoders: dict[str, Blob | None], sheet: str) -> None:
+    """The step that is chosen, or the page where it leads; the models stay as they are."""
+    page, memory().leave_for = memory().leave_for, ""
+    if page:
+        session.go(st.Page(import_module(f"explorer.views.{page}").render, url_path="" if page == "maps" else page))
     data = payloads.Lesson(
         step=session.current().step,
         image=session.current().image_learn,
         steps=[told(step) for step in lesson.STEPS],
         models={name: model_payload(model, encoders.get(name)) for name, model in models.items()},
-        sheet=sheet.id,
+        sheet=sheet,
     )
     browser.bridge("learn", data, picked)
-    browser.bridge("learn", trainings(), part="_trainings")
 
 
 def trainings() -> payloads.LessonTrainings:
@@ -58,7 +64,7 @@ def trainings() -> payloads.LessonTrainings:
     with suppress(CheckpointError):
         replays: dict[Side, PackedReplay] = {side: results.replay(name) for side, name in FILMS.items()}
         for side, each in replays.items():
-            codes, prior = replay.addresses_of(each)["codes"], each.checkpoint.config.has_prior
+            codes, prior = address_of(f"{each.id}-codes", each.codes), each.checkpoint.config.has_prior
             sides[side] = payloads.LessonFilm(codes=codes, views=each.views, prior=prior)
         curves = replay.curves(replays)
     return payloads.LessonTrainings(part="trainings", sides=sides, curves=curves, family=family(), best=best())
@@ -70,7 +76,7 @@ def family() -> list[payloads.LessonMember]:
     for sigma, name in checkpoints.family().sigmas.items():
         with suppress(CheckpointError):
             model = results.bound_model(name)
-            test, address = model.stored.record["test"], address_of(model)
+            test, address = model.stored.record["test"], address_of(model.id, model.blob)
             members.append(
                 payloads.LessonMember(sigma=sigma, address=address, kl=test["kl_nats"], error=test["squared_error"])
             )
@@ -81,13 +87,13 @@ def best() -> payloads.LessonBest | None:
     """The best VAE, if it can be read."""
     with suppress(CheckpointError):
         model = checkpoints.resource(BEST)
-        return payloads.LessonBest(address=address_of(model), likelihood=completion.likelihood(model))
+        return payloads.LessonBest(address=address_of(model.id, model.blob), likelihood=completion.likelihood(model))
     return None
 
 
-def address_of(model: BoundModel | Resource) -> str:
-    """Where the browser finds a model; "" without a server."""
-    return browser.served({model.id: model.blob}).get(model.id, "")
+def address_of(identity: str, blob: bytes) -> str:
+    """Where the browser finds a blob, by its id; "" without a server."""
+    return browser.served({identity: blob}).get(identity, "")
 
 
 def told(step: lesson.Step) -> payloads.LessonStep:

@@ -39,8 +39,8 @@ export class BeEncoder {
       return { value, bar };
     });
     const line = element("div", "latent-line", side);
-    button(line, "The encoder's", () => this.take(this.encoded));
-    this.toBest = button(line, "The best", () => this.take(this.best));
+    button(line, "The encoder's", () => this.take(this.encoded.q));
+    this.toBest = button(line, "The best", () => this.take(this.best.q));
     this.score = element("div", "latent-said", side);
     this.map = new CodesMap("lesson_map", element("div", "latent-plane", root), this.model.bank, {
       about: ", with the exact posterior of the image and your q",
@@ -61,7 +61,8 @@ export class BeEncoder {
     const { image } = this.lesson;
     const { q } = this.model.encode(image.x);
     this.sight = new Sight(this.model.bank, 0, this.model.likelihood, image.x, null);
-    Object.assign(this, { encoded: q, best: null, logPx: null, heat: null });
+    const encoded = { q, elbo: elboAt(this.sight, q) };
+    Object.assign(this, { encoded, best: null, logPx: null, heat: null });
     this.toBest.disabled = true;
     this.map.view.follow(q.mean.map((value) => [value - AROUND, value + AROUND]));
     this.lesson.ask("vae", {
@@ -106,8 +107,8 @@ export class BeEncoder {
 
   say() {
     const { logPx, q } = this;
-    const elbo = elboAt(this.sight, q);
-    this.elbo = elbo;
+    this.elbo = elboAt(this.sight, q);
+    const { elbo } = this;
     const kl = klToPrior(q);
     const gap = logPx === null ? null : logPx - elbo;
     [elbo + kl, kl, elbo, gap, logPx].forEach((value, row) => {
@@ -116,14 +117,14 @@ export class BeEncoder {
       this.rows[row].bar.style.width = `${NAT * Math.min(nats, MOST_NATS)}px`;
     });
     if (logPx === null) return;
-    const gaps = [q, this.encoded, this.best].map((each) => shortNumber(logPx - elboAt(this.sight, each), 2));
+    const gaps = [elbo, this.encoded.elbo, this.best.elbo].map((each) => shortNumber(logPx - each, 2));
     this.score.textContent = `gap: yours ${gaps[0]}, the encoder's ${gaps[1]}, the best ${gaps[2]} nats`;
   }
 
   paint(context, view) {
     const colours = theme();
     this.heat?.paint(context, view, this.lesson.ink);
-    drawEllipses(context, view, this.encoded, colours, { dash: [4, 3], bare: true });
+    drawEllipses(context, view, this.encoded.q, colours, { dash: [4, 3], bare: true });
     drawEllipses(context, view, this.q, colours);
     for (const z of [this.q.mean, handleOf(this.q, 0), handleOf(this.q, 1)]) drawDot(context, view, z, 4.5);
   }
@@ -131,7 +132,7 @@ export class BeEncoder {
   measured() {
     if (!this.best)
       return { right: null, said: "The lattice is still being decoded: ask again in a moment.", value: null };
-    const gap = this.logPx - elboAt(this.sight, this.best);
+    const gap = this.logPx - this.best.elbo;
     const right = gap < 0.1 ? 0 : gap < 1 ? 1 : 2;
     return { right, said: `The best q misses ${shortNumber(gap, 2)} nats.`, value: gap };
   }

@@ -52,9 +52,10 @@ export class Bits {
 
   // How often each pixel is white, with one image of each kind more, so that nothing is impossible.
   shares() {
-    const step = Math.floor(this.lesson.count / LEARNED_FROM);
     const sums = new Float64Array(784).fill(1);
-    for (let i = 0; i < LEARNED_FROM; i++) this.binary(i * step).forEach((value, at) => (sums[at] += value));
+    for (const index of this.lesson.spread(LEARNED_FROM)) {
+      this.binary(index).forEach((value, at) => (sums[at] += value));
+    }
     return sums.map((sum) => sum / (LEARNED_FROM + 2));
   }
 

@@ -4,7 +4,7 @@ import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { drawDot, drawEllipses, drawPin } from "../plane/marks.js";
-import { CodesMap, imageRow, Picture, squaredError } from "./pieces.js";
+import { CodesMap, imageRow, Picture, sayLines, squaredError } from "./pieces.js";
 
 const BLOB_REACH = 8; // standard deviations of the wider axis, from the mean to the edge of the map
 const MOST_NOISE = 3; // of the noise, under a slider
@@ -66,9 +66,6 @@ export class EncodedBlob {
   again() {
     const noise = normalPair(this.uniform);
     this.draws = [...this.draws, this.at(noise)].slice(-DOTS_KEPT);
-    this.sliders.forEach((slider, axis) => {
-      slider.value = noise[axis];
-    });
     this.move(noise);
   }
 
@@ -84,7 +81,7 @@ export class EncodedBlob {
     this.decoded.show(this.model.bank.decode(this.z, 0));
     const numbers = (pair) => `(${pair.map((value) => shortNumber(value)).join(", ")})`;
     const lines = [`z = ${numbers(this.q.mean)} + ${numbers(this.q.std)} · ${numbers(noise)}`, `= ${numbers(this.z)}`];
-    this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+    sayLines(this.said, lines);
     this.map.requestOver();
   }
 

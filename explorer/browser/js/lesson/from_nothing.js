@@ -2,34 +2,24 @@
 
 import { button, element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
-import { drawPixels, imageCanvas } from "../base/images.js";
+import { drawPixels } from "../base/images.js";
 import { normalPair, seededRandom } from "../base/random.js";
-import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, squaredError } from "./pieces.js";
+import { CodesMap, DecodedPlaces, squaredError } from "./pieces.js";
 
 const NEW_ONES = 16;
 const NOISY_PIXELS = 50; // images, of which the noise is measured
 
 export class FromNothing {
   constructor(root, lesson) {
-    Object.assign(this, { lesson, model: lesson.models.vae, uniform: seededRandom(1), pointed: -1 });
+    Object.assign(this, { lesson, model: lesson.models.vae, uniform: seededRandom(1) });
     const side = element("div", "latent-lesson-side", root);
     this.source = choice(side, "z from", ["the prior", "where codes lie"], () => this.show());
     this.pixels = choice(side, "shown is", ["the mean of p(x | z)", "a draw from p(x | z)"], () => this.paintTiles());
     button(side, "Sixteen others", () => this.show());
-    const tiles = element("div", "latent-lesson-tiles latent-lesson-new", side);
-    this.tiles = Array.from({ length: NEW_ONES }, (_, rank) => {
-      const context = imageCanvas(tiles);
-      context.canvas.onpointerenter = () => this.point(rank);
-      context.canvas.onpointerleave = () => this.point(-1);
-      return context;
-    });
+    this.decoded = new DecodedPlaces(side, "latent-lesson-new", NEW_ONES, () => this.map.requestOver());
     this.map = new CodesMap("lesson_map", element("div", "latent-plane", root), this.model.bank, {
       about: `, with ${NEW_ONES} new places`,
-      paint: (context, { view }) => {
-        for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
-        if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
-      },
+      paint: (context, { view }) => this.decoded.paint(context, view),
       pick: () => null,
     });
     this.show();
@@ -37,7 +27,9 @@ export class FromNothing {
 
   show() {
     const fromCodes = this.source.value === "1";
-    this.places = Array.from({ length: NEW_ONES }, () => (fromCodes ? this.fromCodes() : normalPair(this.uniform)));
+    this.decoded.places = Array.from({ length: NEW_ONES }, () =>
+      fromCodes ? this.fromCodes() : normalPair(this.uniform),
+    );
     this.paintTiles();
     this.map.requestOver();
   }
@@ -51,8 +43,9 @@ export class FromNothing {
 
   paintTiles() {
     const drawn = this.pixels.value === "1";
-    this.tiles.forEach((context, rank) => {
-      const mean = this.model.bank.decode(this.places[rank], 0);
+    const { places, tiles } = this.decoded;
+    tiles.forEach((context, rank) => {
+      const mean = this.model.bank.decode(places[rank], 0);
       drawPixels(context, drawn ? this.draw(mean) : mean);
     });
   }
@@ -61,11 +54,6 @@ export class FromNothing {
   draw(mean) {
     const { sigma } = this.model.likelihood;
     return mean.map((value) => value + sigma * normalPair(this.uniform)[0]);
-  }
-
-  point(rank) {
-    this.pointed = rank;
-    this.map.requestOver();
   }
 
   // How far a draw is from its mean, beside how far the mean of a reconstruction is from its image.

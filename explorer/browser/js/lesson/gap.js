@@ -8,7 +8,7 @@ import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
 import { drawEllipses } from "../plane/marks.js";
 import { bestNear, elboAt } from "./normals.js";
-import { CodesMap, imageRow } from "./pieces.js";
+import { CodesMap, imageRow, sayLines } from "./pieces.js";
 
 const LINEAR_GAP = 0.05; // nats: below it a gap is nothing, as well as the browser can tell
 
@@ -42,14 +42,15 @@ class UnderModel {
     },
     guess: ({ logPx, q, narrow, serial }) => {
       this.known = { narrow, serial };
-      this.best = bestNear(this.sight, q);
-      const [encoder, best] = [this.q, this.best].map((each) => elboAt(this.sight, each));
-      this.parts = { gap: logPx - encoder, approximation: logPx - best, amortization: best - encoder };
+      const best = bestNear(this.sight, q);
+      const encoder = elboAt(this.sight, this.q);
+      this.best = best.q;
+      this.parts = { gap: logPx - encoder, approximation: logPx - best.elbo, amortization: best.elbo - encoder };
       const lines = [
         `log p(x) ${shortNumber(logPx, 2)}, ELBO ${shortNumber(encoder, 2)} nats`,
         `gap ${shortNumber(this.parts.gap, 2)} = approximation ${shortNumber(this.parts.approximation, 2)} + amortization ${shortNumber(this.parts.amortization, 2)}`,
       ];
-      this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+      sayLines(this.said, lines);
       this.map.requestOver();
     },
   };

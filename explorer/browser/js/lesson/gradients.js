@@ -3,8 +3,9 @@
 import { button, clearedInType, element, theme } from "../base/dom.js";
 import { longNumber, shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
+import { LOG_2PI } from "../model/likelihood.js";
 import { Sight } from "../model/posterior_modes.js";
-import { imageRow, Picture } from "./pieces.js";
+import { imageRow, Picture, sayLines } from "./pieces.js";
 
 const SHOWN = 100; // draws
 const JUDGED = 500; // draws
@@ -48,14 +49,14 @@ export class Gradients {
       `reparameterization: σ ${longNumber(Math.sqrt(variance(this.clouds.path)))}`,
       `variances: ${Math.round(ratio).toLocaleString("en")} to 1`,
     ];
-    this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+    sayLines(this.said, lines);
     this.repaint();
   }
 
   // The gradient of log p(x | z) at z, and log p(x | z), from the image's point of view.
   at(z) {
     const { value, gradient } = this.sight.expand(z);
-    const prior = -(z[0] ** 2 + z[1] ** 2) / 2 - Math.log(2 * Math.PI);
+    const prior = -(z[0] ** 2 + z[1] ** 2) / 2 - LOG_2PI;
     return { value: value - prior, gradient: gradient.map((part, axis) => part + z[axis]) };
   }
 

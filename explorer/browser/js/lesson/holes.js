@@ -1,50 +1,38 @@
 // Step: sixteen places of the autoencoder's plane at random, beside sixteen draws from the VAE's prior, all decoded.
 
 import { button, element } from "../base/dom.js";
-import { drawPixels, imageCanvas } from "../base/images.js";
+import { drawPixels } from "../base/images.js";
 import { normalPair, seededRandom } from "../base/random.js";
-import { drawDot, drawRing, SMALL_DOT } from "../plane/marks.js";
-import { boxOfCodes, CodesMap } from "./pieces.js";
+import { boxOfCodes, CodesMap, DecodedPlaces } from "./pieces.js";
 
 const SIXTEEN = 16;
 const PLACES_MEASURED = 4000; // places
 
 class RandomPlaces {
-  constructor(root, { model, key, title, draw }) {
-    Object.assign(this, { model, draw, pointed: -1 });
+  constructor(root, { model, key, title, home, draw }) {
+    Object.assign(this, { model, draw });
     const side = element("div", "latent-lesson-side", root);
     element("div", "latent-heading", side, { textContent: title });
     this.map = new CodesMap(key, element("div", "latent-plane", side), model.bank, {
+      home,
       about: `, with ${SIXTEEN} random places`,
-      paint: (context, { view }) => {
-        for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
-        if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
-      },
+      paint: (context, { view }) => this.decoded.paint(context, view),
       pick: () => null,
     });
-    const tiles = element("div", "latent-lesson-tiles", side);
-    this.tiles = Array.from({ length: SIXTEEN }, (_, rank) => {
-      const context = imageCanvas(tiles);
-      context.canvas.onpointerenter = () => this.point(rank);
-      context.canvas.onpointerleave = () => this.point(-1);
-      return context;
-    });
+    this.decoded = new DecodedPlaces(side, "", SIXTEEN, () => this.map.requestOver());
     this.said = element("div", "latent-said", side);
-  }
-
-  point(rank) {
-    this.pointed = rank;
-    this.map.requestOver();
   }
 
   show() {
     const { bank, radius } = this.model;
-    this.places = Array.from({ length: SIXTEEN }, this.draw);
+    const { decoded } = this;
+    decoded.places = Array.from({ length: SIXTEEN }, this.draw);
     let far = 0;
-    this.tiles.forEach((context, rank) => {
-      const lonely = bank.lonely(this.places[rank], radius);
+    decoded.tiles.forEach((context, rank) => {
+      const z = decoded.places[rank];
+      const lonely = bank.lonely(z, radius);
       far += lonely;
-      drawPixels(context, bank.decode(this.places[rank], 0));
+      drawPixels(context, bank.decode(z, 0));
       context.canvas.classList.toggle("latent-far", lonely);
       context.canvas.title = lonely ? "no code is near" : "";
     });
@@ -68,7 +56,13 @@ export class Holes {
     const anywhere = () => box.map(([low, high]) => low + this.uniform() * (high - low));
     const both = element("div", "latent-lesson-pair", root);
     this.sides = [
-      new RandomPlaces(both, { model: ae, key: "lesson_ae", title: "AE, anywhere on its plane", draw: anywhere }),
+      new RandomPlaces(both, {
+        model: ae,
+        key: "lesson_ae",
+        title: "AE, anywhere on its plane",
+        home: box,
+        draw: anywhere,
+      }),
       new RandomPlaces(both, {
         model: vae,
         key: "lesson_vae",

@@ -3,7 +3,7 @@
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { drawDot } from "../plane/marks.js";
-import { boxOfCodes, CodesMap, imageRow, Picture } from "./pieces.js";
+import { boxOfCodes, CodesMap, imageRow, Picture, sayLines } from "./pieces.js";
 
 export class Knob {
   constructor(root, lesson) {
@@ -46,13 +46,15 @@ export class Knob {
     const bank = await this.family[rank].open();
     if (this.stopped || rank !== this.slider.valueAsNumber) return;
     this.bank = bank;
+    const home = boxOfCodes(bank);
     this.map ??= new CodesMap("lesson_map", this.place, bank, {
+      home,
       about: ", with the code of the image",
       paint: (context, { view }) => drawDot(context, view, this.bank.code(this.lesson.image.index), 4),
       pick: () => null,
     });
     this.map.bank = bank;
-    this.map.view.follow(boxOfCodes(bank));
+    this.map.view.follow(home);
     this.map.request();
     this.show();
   }
@@ -65,7 +67,7 @@ export class Knob {
       `KL ${shortNumber(kl, 1)} nats`,
       `squared error ${shortNumber(error, 1)}`,
     ];
-    this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+    sayLines(this.said, lines);
   }
 
   show() {

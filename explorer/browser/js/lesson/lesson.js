@@ -24,6 +24,12 @@ export class Lesson {
     return this.models.vae.bank.count;
   }
 
+  // The indices of some test images, evenly among all.
+  spread(count) {
+    const step = Math.floor(this.count / count);
+    return Array.from({ length: count }, (_, i) => i * step);
+  }
+
   // Look at a test image.
   look(index) {
     this.image = this.imageAt(index);

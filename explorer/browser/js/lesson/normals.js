@@ -7,16 +7,16 @@ const FIRST_STEP = 0.3; // of the climb, in standard deviations and in log sigma
 const LAST_STEP = 0.01;
 const LEAST_GAIN = 1e-4; // nats, for which it is worth to go on with steps of one size
 
-// In nats, by the formula.
-export const klToPrior = ({ mean, std }) =>
-  std.reduce((sum, each, axis) => sum + (each ** 2 + mean[axis] ** 2 - 1) / 2 - Math.log(each), 0);
+// KL to the prior in nats, by the formula: in one direction, and in all.
+export const klOf = (mean, sigma) => (sigma ** 2 + mean ** 2 - 1) / 2 - Math.log(sigma);
+export const klToPrior = ({ mean, std }) => std.reduce((sum, sigma, axis) => sum + klOf(mean[axis], sigma), 0);
 
 // The ELBO of q for the image of a `Sight`, in nats.
 export function elboAt(sight, q) {
   return finish(elboOf(sight, q));
 }
 
-// The best q near one, by steps along one of its four numbers after the other.
+// The best q near one and its ELBO, { q, elbo }, by steps along one of its four numbers after the other.
 export function bestNear(sight, from) {
   let best = { q: from, elbo: elboAt(sight, from) };
   for (let size = FIRST_STEP; size > LAST_STEP; ) {
@@ -35,5 +35,5 @@ export function bestNear(sight, from) {
     }
     if (best.elbo - before < LEAST_GAIN) size /= 2;
   }
-  return best.q;
+  return best;
 }

@@ -4,7 +4,7 @@ import { button, element, theme } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
-import { drawPrior } from "../plane/marks.js";
+import { drawDot, drawPrior, drawRing, SMALL_DOT } from "../plane/marks.js";
 
 const LESSON_DOT = 3; // pixels
 const NEIGHBOURS_ASKED = 5;
@@ -47,6 +47,36 @@ export function imageRow(parent, lesson) {
   };
 }
 
+// Say something in lines.
+export function sayLines(node, lines) {
+  node.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+}
+
+// Images decoded at places of a map, each of which is ringed there while its image is pointed at.
+export class DecodedPlaces {
+  // moved(): another place is pointed at
+  constructor(parent, className, count, moved) {
+    Object.assign(this, { places: [], pointed: -1 });
+    const tiles = element("div", `latent-lesson-tiles ${className}`, parent);
+    this.tiles = Array.from({ length: count }, (_, rank) => {
+      const context = imageCanvas(tiles);
+      const point = (at) => () => {
+        this.pointed = at;
+        moved();
+      };
+      context.canvas.onpointerenter = point(rank);
+      context.canvas.onpointerleave = point(-1);
+      return context;
+    });
+  }
+
+  // On the map.
+  paint(context, view) {
+    for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
+    if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
+  }
+}
+
 // The map of a model's codes.
 export class CodesMap extends CloseUp {
   // over: the handlers of `Chart` but for `about` and `paintUnder`; under(context, view): painted above the codes
@@ -56,7 +86,7 @@ export class CodesMap extends CloseUp {
       parent,
       {
         ...over,
-        about: () => `Map of ${bank.inWords}${about}`,
+        about: () => `Map of ${this.bank.inWords}${about}`,
         paintUnder: () => this.paintCodes(under),
       },
       { className: "latent-window", pans: true },

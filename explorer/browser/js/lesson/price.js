@@ -5,7 +5,8 @@ import { button, clearedInType, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { roundTicks } from "../base/ticks.js";
-import { imageRow } from "./pieces.js";
+import { klOf } from "./normals.js";
+import { imageRow, sayLines } from "./pieces.js";
 
 const SIGMA_RANGE = [0.05, 2];
 const FARTHEST_MEAN = 3;
@@ -16,7 +17,6 @@ const HIGHEST = 4; // nats, of the curves
 const CURVES_TITLE = "nats, over σ";
 const CURVES_LEGEND = "— KL   - - the other formula   ● lowest point";
 
-const klOf = (mean, sigma) => (sigma ** 2 + mean ** 2 - 1) / 2 - Math.log(sigma);
 const aroundOf = (mean, sigma) => sigma ** 2 + mean ** 2 - Math.log(sigma) - 1 / 2;
 
 export class Price {
@@ -83,7 +83,7 @@ export class Price {
       `by ${count.toLocaleString("en")} draws ${shortNumber(this.averages.at(-1), 3)}`,
       `the other formula ${shortNumber(aroundOf(mean, sigma), 3)}`,
     ];
-    this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+    sayLines(this.said, lines);
     this.curves.setAttribute("aria-label", `KL and the other formula, over σ. ${lines.join(", ")}`);
     this.running.setAttribute("aria-label", `The average over draws, coming to the KL. ${lines.join(", ")}`);
   }

@@ -6,7 +6,7 @@ import { normalPair, seededRandom } from "../base/random.js";
 import { logSum } from "../model/decoded_lattice.js";
 import { logLikelihood } from "../model/likelihood.js";
 import { drawDot, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, imageRow, Picture } from "./pieces.js";
+import { CodesMap, imageRow, Picture, sayLines } from "./pieces.js";
 
 const AT_ONCE = [100, 1000];
 const DRAWS_MEASURED = 1000;
@@ -76,7 +76,7 @@ export class PriorDraws {
       `estimate of log p(x) ${shortNumber(estimate, 2)}`,
       exact === null ? "exact …" : `exact ${shortNumber(exact, 2)} nats`,
     ];
-    this.said.replaceChildren(...lines.map((textContent) => element("div", "", null, { textContent })));
+    sayLines(this.said, lines);
   }
 
   paintDraws(context, view) {

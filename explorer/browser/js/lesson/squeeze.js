@@ -59,8 +59,7 @@ export class Squeeze {
   // Of the squared differences between images and their mean, the share that the reconstruction has too.
   measured() {
     const { lesson, model } = this;
-    const step = Math.floor(lesson.count / COMPARED);
-    const images = Array.from({ length: COMPARED }, (_, i) => lesson.imageAt(i * step).x);
+    const images = lesson.spread(COMPARED).map((index) => lesson.imageAt(index).x);
     const mean = images[0].map((_, i) => images.reduce((sum, x) => sum + x[i], 0) / COMPARED);
     const spread = images.reduce((sum, x) => sum + squaredError(x, mean), 0);
     const errors = images.map((x) => squaredError(x, model.bank.decode(model.encode(x).code, 0)));

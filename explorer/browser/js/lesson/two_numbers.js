@@ -44,12 +44,11 @@ export class TwoNumbers {
 
   // What each makes of many images.
   *judge() {
-    const step = Math.floor(this.lesson.count / JUDGED_BY);
     for (const side of this.sides) {
       const { bank, encode } = side.model;
       let sum = 0;
-      for (let i = 0; i < JUDGED_BY; i++) {
-        const { x } = this.lesson.imageAt(i * step);
+      for (const index of this.lesson.spread(JUDGED_BY)) {
+        const { x } = this.lesson.imageAt(index);
         sum += squaredError(x, bank.decode(encode(x).code, 0));
         yield;
       }
