@@ -3,8 +3,15 @@
 
 const WRITING_MS = 300; // between two writings: browsers allow few in a second
 
-const kept = new Map(new URLSearchParams(location.hash.slice(1)));
+const kept = new Map();
 let writing = 0;
+
+// Take what the address says now.
+export function readAddress() {
+  kept.clear();
+  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) kept.set(name, value);
+}
+readAddress();
 
 // What the link that was opened, or the visitor since then, has for a name; null where that is nothing.
 export const recalled = (name) => kept.get(name) ?? null;
@@ -21,7 +28,7 @@ export function keep(name, value) {
   if (value === null) kept.delete(name);
   else kept.set(name, value);
   clearTimeout(writing);
-  writing = setTimeout(() => history.replaceState(history.state, "", location.href), WRITING_MS);
+  writing = setTimeout(() => history.replaceState(history.state, "", withView(location)), WRITING_MS);
 }
 
 // The same for numbers, in a list of six digits each.

@@ -4,10 +4,10 @@
 import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
+import { bestNear, elboAt, klToPrior } from "../model/normals.js";
 import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
 import { drawDot, drawEllipses } from "../plane/marks.js";
-import { bestNear, elboAt, klToPrior } from "./normals.js";
 import { CodesMap, imageRow } from "./pieces.js";
 
 const AROUND = 0.8; // of the plane, from the encoder's mean to the edge of the map

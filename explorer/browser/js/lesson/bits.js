@@ -4,7 +4,7 @@
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { seededRandom } from "../base/random.js";
-import { klToPrior } from "./normals.js";
+import { klToPrior } from "../model/normals.js";
 import { imageRow, Picture } from "./pieces.js";
 
 const LN2 = Math.log(2);

@@ -4,10 +4,10 @@
 import { element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
+import { bestNear, elboAt } from "../model/normals.js";
 import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
 import { drawEllipses } from "../plane/marks.js";
-import { bestNear, elboAt } from "./normals.js";
 import { CodesMap, imageRow, sayLines } from "./pieces.js";
 
 const LINEAR_GAP = 0.05; // nats: below it a gap is nothing, as well as the browser can tell

@@ -9,7 +9,6 @@ import { drawDot, drawPrior, drawRing, SMALL_DOT } from "../plane/marks.js";
 const LESSON_DOT = 3; // pixels
 const NEIGHBOURS_ASKED = 5;
 const VOTED = 500; // codes
-const PIECE_MS = 12;
 const OUTSIDE = 0.01; // of the codes along each axis, which lie outside the box on either side
 const MAP_ROOM = 0.08; // of the box's width, around it
 
@@ -113,26 +112,6 @@ export function boxOfCodes({ codes }) {
     const [low, high] = [OUTSIDE, 1 - OUTSIDE].map((share) => values[Math.floor(share * (values.length - 1))]);
     return [low - MAP_ROOM * (high - low), high + MAP_ROOM * (high - low)];
   });
-}
-
-// What a generator comes to.
-export function finish(steps) {
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  return step.value;
-}
-
-// The same in slices, between which the page has its frames; null once it is not wanted any more.
-export async function inSlices(steps, wanted) {
-  let until = performance.now() + PIECE_MS;
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    if (performance.now() < until) continue;
-    await new Promise((resolve) => setTimeout(resolve));
-    if (!wanted()) return null;
-    until = performance.now() + PIECE_MS;
-  }
 }
 
 // The share of codes whose class is that of most of the 5 nearest other codes, of some hundreds of them.

@@ -5,7 +5,7 @@ import { button, clearedInType, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { roundTicks } from "../base/ticks.js";
-import { klOf } from "./normals.js";
+import { klOf } from "../model/normals.js";
 import { imageRow, sayLines } from "./pieces.js";
 
 const SIGMA_RANGE = [0.05, 2];

@@ -2,8 +2,9 @@
 
 import { element } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
+import { finish } from "../base/steps.js";
 import { drawPin } from "../plane/marks.js";
-import { CodesMap, finish, shareByNeighbours } from "./pieces.js";
+import { CodesMap, shareByNeighbours } from "./pieces.js";
 
 const START = [0.5, -0.5];
 const MIDDLE = 0.5; // of the way from one class to the next

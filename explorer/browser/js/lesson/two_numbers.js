@@ -2,8 +2,9 @@
 
 import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
+import { inSlices } from "../base/steps.js";
 import { drawDot, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, imageRow, inSlices, Picture, shareByNeighbours, squaredError } from "./pieces.js";
+import { CodesMap, imageRow, Picture, shareByNeighbours, squaredError } from "./pieces.js";
 
 const JUDGED_BY = 300; // images
 const KINDS = { ppca: "PCA", ae: "AE", vae: "VAE" };

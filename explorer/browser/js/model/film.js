@@ -2,7 +2,7 @@
 // Between two snapshots codes and weights are interpolated linearly, in the logarithm of time.
 
 import { floatsFromHalves, unpack } from "../base/bytes.js";
-import { fetched } from "../base/fetched.js";
+import { fileAt } from "../base/files.js";
 import { between } from "../base/motion.js";
 import { Bank } from "./bank.js";
 import { addBank } from "./banks.js";
@@ -49,7 +49,7 @@ export class Film {
   // Fetch the decoder of a snapshot, once.
   want(k) {
     if (this.asked[k] || k > this.last || !this.decoders[k]) return;
-    this.asked[k] = fetched(this.decoders[k]).then(
+    this.asked[k] = fileAt(this.decoders[k]).then(
       (bytes) => {
         this.banks[k] = addBank(bytes);
         this.mixed = null;

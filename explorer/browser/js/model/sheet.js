@@ -1,14 +1,8 @@
 // Many images in one picture, as `packing.pack_sheet` wrote it.
 
 import { unpack } from "../base/bytes.js";
+import { fileAt } from "../base/files.js";
 import { SIDE } from "../base/images.js";
-
-let bytesAt = null;
-
-// Say how the bytes at an address are found: way(address) -> promise.
-export function findSheetsBy(way) {
-  bytesAt = way;
-}
 
 const sheets = new Map(); // by address: what can be drawn, and until then who waits for it
 
@@ -25,7 +19,7 @@ export function sheetAt(address, arrived) {
 }
 
 async function fetchSheet(address) {
-  const sheet = new Sheet(await bytesAt(address));
+  const sheet = new Sheet(await fileAt(address));
   await sheet.opened;
   const entry = sheets.get(address);
   entry.sheet = sheet;

@@ -3,7 +3,7 @@
 
 import { announce } from "../base/announce.js";
 import { button, element, exactInk } from "../base/dom.js";
-import { fetched } from "../base/fetched.js";
+import { fileAt } from "../base/files.js";
 import { pending } from "../base/pending.js";
 import { Told } from "../base/told.js";
 import { FIGURES } from "../lesson/figures.js";
@@ -78,13 +78,13 @@ export class Learn {
   // They come after the rest, since it takes the server a while to open them.
   async openTrainings({ sides, curves, family, best }) {
     const opened = Object.entries(sides).map(async ([side, { codes, views, prior }]) => {
-      const film = new Film(await fetched(codes), [], () => {});
+      const film = new Film(await fileAt(codes), [], () => {});
       return [side, { film, views, prior }];
     });
     const banks = new Map();
     const opener = ({ address, ...facts }) => {
       const open = () => {
-        if (!banks.has(address)) banks.set(address, fetched(address).then(addBank));
+        if (!banks.has(address)) banks.set(address, fileAt(address).then(addBank));
         return banks.get(address);
       };
       return { ...facts, open };

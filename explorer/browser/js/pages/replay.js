@@ -3,7 +3,7 @@
 
 import { announce } from "../base/announce.js";
 import { clipped, element, wait } from "../base/dom.js";
-import { fetched } from "../base/fetched.js";
+import { fileAt } from "../base/files.js";
 import { exact, FARTHEST } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
 import { probe } from "../base/probe.js";
@@ -121,7 +121,7 @@ export class Replay {
       const arrived = (error) => (error ? this.complain(error) : this.redraw());
       this.opened.set(
         id,
-        fetched(codes).then((bytes) => new Film(bytes, decoders, arrived)),
+        fileAt(codes).then((bytes) => new Film(bytes, decoders, arrived)),
       );
     }
     return this.opened.get(id);

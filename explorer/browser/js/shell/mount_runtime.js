@@ -2,13 +2,12 @@
 // It is mounted once.
 
 import { announce } from "../base/announce.js";
-import { fetched } from "../base/fetched.js";
+import { findFilesBy } from "../base/files.js";
 import { reveal } from "../base/probe.js";
 import { addBank, bankIds, bankOf } from "../model/banks.js";
 import { Encoder } from "../model/encoder.js";
 import { decodeLatticesBy } from "../model/lattices.js";
 import { mnistForm } from "../model/mnist_form.js";
-import { findSheetsBy } from "../model/sheet.js";
 import { Bound } from "../pages/bound.js";
 import { Classes } from "../pages/classes.js";
 import { Completion } from "../pages/completion.js";
@@ -28,6 +27,7 @@ import { offerViewTools } from "../widgets/view_tools.js";
 import { joinEntries, watchConnection } from "./connection.js";
 import { controllerOf, serve } from "./controllers.js";
 import { door } from "./door.js";
+import { fetched } from "./fetched.js";
 import { bridge } from "./picks.js";
 
 serve({
@@ -44,7 +44,7 @@ serve({
   train: Train,
 });
 findViewportsBy(plotlyViewport);
-findSheetsBy(fetched);
+findFilesBy(fetched);
 door().open({ addBank, bridge });
 reveal({
   bankIds,

@@ -1,7 +1,7 @@
 // Normals q with a sigma for each axis: what they are worth, and the best of them.
 
-import { elboOf } from "../model/posterior_modes.js";
-import { finish } from "./pieces.js";
+import { finish } from "../base/steps.js";
+import { elboOf } from "./posterior_modes.js";
 
 const FIRST_STEP = 0.3; // of the climb, in standard deviations and in log sigma
 const LAST_STEP = 0.01;
