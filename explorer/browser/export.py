@@ -2,14 +2,14 @@
 
 The HTML file holds what the app hands the browser, unchanged: each checkpoint as `packing.pack` packs it, and the app's
 own scripts. It does without Plotly, which is 4.8 MB: a small canvas of our own gives the scripts the little that they
-ask of a chart. A map of the tutorial's network then takes 1.1 MB, and one of the largest network 2.4 MB.
+ask of a chart.
 """
 
 import gzip
 import io
 import json
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from base64 import b85encode
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,21 +31,11 @@ class Codes(NamedTuple):
     log_density: np.ndarray  # (N,) float64, natural logarithm
 
 
-class Plane(NamedTuple):
-    """One map of an HTML file."""
+class Contents(NamedTuple):
+    """What is in an HTML file."""
 
-    title: str  # the checkpoint's name as a person reads it
-    facts: str  # the line under the map
-    id: str  # names the blob
-    blob: bytes  # see `packing.pack`
-    classes: Sequence[str]  # the name of each
-    x: tuple[float, float]  # the ranges that are shown first
-    y: tuple[float, float]
-    dot: float  # the size of a code's mark
-    radius: float  # the distance within which codes are near
-    near: int  # how many codes a typical one has near
-    z: tuple[float, float]  # the pinned point
-    label: int  # the class asked of a conditional model
+    spec: Mapping[str, Any]  # models, pages, first state, lesson and replays, in the form that `alone/file.js` reads
+    blobs: Mapping[str, bytes]  # decoders with codes, encoders and pictures, by the ids that `spec` has for them
 
 
 def csv(codes: Codes) -> bytes:
@@ -67,31 +57,40 @@ def npz(codes: Codes) -> bytes:
     return file.getvalue()
 
 
-def html(planes: Mapping[str, Plane], view: Mapping[str, Any], script: str, styles: str) -> bytes:
+def html(contents: Contents, script: str, worker: str, styles: str) -> bytes:
     """The explorer as one file.
 
     Args:
-        planes: Its maps by side; two sides may share a checkpoint.
-        view: What the page starts with: the switches by their names in `ExplorerState`, and the `ends` of paths, unless
-            those are test images.
-        script: The app's own, see `browser.standalone`.
+        contents: What is in it.
+        script: The file's own, see `browser.standalone`.
+        worker: The script of the worker that decodes lattices.
         styles: The colours of the classes, see `figures.class_styles`.
     """
-    blobs = {plane.id: plane.blob for plane in planes.values()}
-    packed = {identity: b64encode(gzip.compress(blob, 6, mtime=0)).decode() for identity, blob in blobs.items()}
-    sides = {side: {k: v for k, v in plane._asdict().items() if k != "blob"} for side, plane in planes.items()}
-    names = " and ".join(dict.fromkeys(plane.title for plane in planes.values()))
-    spec = {"shown": {"planes": sides, **view}, "terms": terms.told(), "explained": terms.OF_FACTS}
+    spec = {**contents.spec, "terms": terms.told(), "explained": terms.OF_FACTS}
     parts = {
-        "TITLE": escape(f"{names} · Latent Space Explorer"),
+        "TITLE": escape(contents.spec["title"]),
         "STYLE": "\n".join([*(file.read_text(encoding="utf-8") for file in STYLES), styles]),
         "SPEC": _inert(json.dumps(spec)),
-        "BANKS": _inert(json.dumps(packed)),
+        "BLOBS": "\n".join(_blob_element(name, blob) for name, blob in contents.blobs.items()),
+        "WORKER": worker,
         "SCRIPT": script,
     }
     return "".join(
         parts.get(part, part) for part in (HERE / "standalone.html").read_text(encoding="utf-8").split("@@")
     ).encode()
+
+
+def packed(blob: bytes) -> str:
+    """A blob as it stands in the file: compressed, in the base 85 of RFC 1924.
+
+    Numbers of two bytes are compressed better when their first bytes stand apart from their second ones.
+    """
+    halves = np.frombuffer(blob + b"\0" * (len(blob) % 2), np.uint8)
+    return b85encode(gzip.compress(halves[0::2].tobytes() + halves[1::2].tobytes(), 9, mtime=0)).decode()
+
+
+def _blob_element(name: str, blob: bytes) -> str:
+    return f'<script type="text/plain" id="{escape("blob " + name)}">{packed(blob)}</script>'
 
 
 def _inert(text: str) -> str:

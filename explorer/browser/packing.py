@@ -83,15 +83,17 @@ def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
     return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
 
 
-def pack_codes(replay: "Replay", labels: np.ndarray, identity: str) -> bytes:
+def pack_codes(replay: "Replay", labels: np.ndarray, identity: str, every: int = 1) -> bytes:
     """The codes of all snapshots of a replay, float16 (K, N, 2) in one unit, and the labels, in the form of `pack`.
 
     Args:
         replay: Has K snapshots.
         labels: (N,) uint8.
         identity: The name by which pages refer to it.
+        every: Of the N images only every so manieth is packed.
     """
-    codes = np.stack([snapshot.codes.float().numpy() for snapshot in replay.snapshots])
+    codes = np.stack([snapshot.codes.float().numpy()[::every] for snapshot in replay.snapshots])
+    labels = labels[::every]
     unit = 2.0 ** np.frexp(np.abs(codes).max())[1]  # a power of 2, so that no digit is lost
     facts = {"count": len(labels), "unit": unit, "epochs": [snapshot.epoch for snapshot in replay.snapshots]}
     return _blob(identity, facts, [(codes / unit).astype("<f2"), labels])

@@ -39,6 +39,7 @@ from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, suffixed
 
 SHEET_COLUMNS = 100  # images in a row of the sheet of test images
+LESSON_SHARE = 5  # of so many images of a replay, the lesson shows one
 
 
 class Blob(NamedTuple):
@@ -137,6 +138,7 @@ class PackedReplay(NamedTuple):
     checkpoint: Checkpoint
     id: str
     codes: bytes  # of all snapshots, see `packing.pack_codes`
+    few_codes: bytes  # the same of fewer images, for the lesson
     decoders: list[bytes]  # one a snapshot, see `packing.pack_snapshot`
     epochs: list[float]  # of the snapshots
     metrics: dict[str, list[float]]  # on the test images, by name, one a snapshot
@@ -165,6 +167,7 @@ def replay(name: str) -> PackedReplay:
         checkpoint=model.checkpoint,
         id=identity,
         codes=packing.pack_codes(recorded, stored.labels, f"{identity}-codes"),
+        few_codes=packing.pack_codes(recorded, stored.labels, f"{identity}-few-codes", LESSON_SHARE),
         decoders=[packing.pack_snapshot(recorded, rank, stored, f"{identity}-{rank}") for rank in range(len(codes))],
         epochs=[snapshot.epoch for snapshot in recorded.snapshots],
         metrics={

@@ -9,21 +9,18 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
-from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import browser, figures, session
+from explorer import browser, session
 from explorer.browser import export
-from explorer.browser.export import Codes, Plane
+from explorer.browser.export import Codes
 from explorer.cache.checkpoints import Opened, Resource
-from explorer.extent import Point
 from explorer.markup import images
 from explorer.memory import memory
-from explorer.state import ExplorerState, Side
 from explorer.views import parts
 
 if TYPE_CHECKING:
@@ -32,18 +29,6 @@ if TYPE_CHECKING:
 SCALE = 10
 # Of files, by how their names end.
 KINDS = {"csv": "text/csv", "npz": None, "png": "image/png", "gif": "image/gif", "html": "text/html"}
-# Of the state, which an HTML file starts with.
-FIELDS = (
-    "manifold",
-    "prior",
-    "shapes",
-    "path",
-    "snap",
-    "image_a",
-    "image_b",
-)
-
-Pins = Mapping[Side, tuple[Point, int]]
 
 
 class File(NamedTuple):
@@ -121,30 +106,6 @@ def offer_more(key: str, name: str, files: Sequence[File]) -> None:
         offer_file(kind.upper(), f"{file.end.replace('.', '_')}_{key}", file.made, f"{name}-{file.end}")
 
 
-def offer_page(shown: Mapping[Side, Resource], pins: Pins) -> None:
-    """The explorer as one HTML file, with these models and what is pinned on each."""
-    state = session.current()
-    view = {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state)}
-    planes = {side: plane_of(resource, *pins[side]) for side, resource in shown.items()}
-    st.html('<div class="latent-said"><strong>All of it</strong> in one file that needs no server and no network</div>')
-
-    def made() -> bytes:
-        return export.html(planes, view, browser.standalone(), figures.class_styles())
-
-    name = "-".join(["latent-space", *dict.fromkeys(resource.checkpoint.name for resource in shown.values())])
-    offer_file("Explorer as HTML", "html", made, f"{name}.html")
-
-
-def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
-    """The ends of paths that are not test images, by side and by end."""
-    apart: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
-    for side, end in product(apart, "ab"):
-        z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
-        if None not in z:
-            apart[side][end] = z
-    return apart
-
-
 def offer_file(label: str, key: str, made: Callable[[], bytes], name: str) -> None:
     """A button that makes a file when it is pressed; if that fails, `show_problems` says why."""
     kept = memory().file_problems
@@ -198,24 +159,3 @@ def table_file(columns: Mapping[str, Sequence[object]]) -> bytes:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return file.getvalue().encode()
-
-
-def plane_of(resource: Resource, z: Point, label: int) -> Plane:
-    """A model's map as an HTML file holds it."""
-    from explorer.cache import results
-
-    x, y = figures.box(resource.figure)
-    return Plane(
-        title=parts.label(resource.checkpoint.name),
-        facts=parts.facts(resource),
-        id=resource.id,
-        blob=resource.blob,
-        classes=[figures.short(name) for name in resource.stored.class_names],
-        x=x,
-        y=y,
-        dot=figures.dot(len(resource.stored.codes)),
-        radius=results.radius(resource),
-        near=results.typically_near(resource),
-        z=z,
-        label=label,
-    )

@@ -1,5 +1,6 @@
 """Learn: the lesson, one step at a time, each with a live figure. All that moves is computed in the browser."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -38,7 +39,7 @@ def render() -> None:
     blobs = [*models.values(), *encoders.values(), sheet]
     browser.banks({blob.id: blob.blob for blob in blobs if blob})
     show_lesson(models, encoders, sheet.id)
-    browser.bridge("learn", trainings(), part="_trainings")
+    browser.bridge("learn", trainings(address_of), part="_trainings")
 
 
 @session.fragment
@@ -57,37 +58,43 @@ def show_lesson(models: dict[str, Resource], encoders: dict[str, Blob | None], s
     browser.bridge("learn", data, picked)
 
 
-def trainings() -> payloads.LessonTrainings:
-    """The trainings of the AE and the VAE, and the VAEs along sigma; to open them all takes a moment."""
+def trainings(place: Callable[[str, bytes], str]) -> payloads.LessonTrainings:
+    """The trainings of the AE and the VAE, and the VAEs along sigma; to open them all takes a moment.
+
+    Args:
+        place: Puts a blob where the browser finds it, given its id, and says where that is.
+    """
     sides: dict[Side, payloads.LessonFilm] = {}
     curves: list[payloads.ReplayCurve] = []
     with suppress(CheckpointError):
         replays: dict[Side, PackedReplay] = {side: results.replay(name) for side, name in FILMS.items()}
         for side, each in replays.items():
-            codes, prior = address_of(f"{each.id}-codes", each.codes), each.checkpoint.config.has_prior
+            codes, prior = place(f"{each.id}-few-codes", each.few_codes), each.checkpoint.config.has_prior
             sides[side] = payloads.LessonFilm(codes=codes, views=each.views, prior=prior)
         curves = replay.curves(replays)
-    return payloads.LessonTrainings(part="trainings", sides=sides, curves=curves, family=family(), best=best())
+    return payloads.LessonTrainings(
+        part="trainings", sides=sides, curves=curves, family=family(place), best=best(place)
+    )
 
 
-def family() -> list[payloads.LessonMember]:
-    """The VAEs along sigma that can be read."""
+def family(place: Callable[[str, bytes], str]) -> list[payloads.LessonMember]:
+    """The VAEs along sigma that can be read; `place` as of `trainings`."""
     members = []
     for sigma, name in checkpoints.family().sigmas.items():
         with suppress(CheckpointError):
-            model = results.bound_model(name)
-            test, address = model.stored.record["test"], address_of(model.id, model.blob)
+            model = checkpoints.resource(name)
+            test, address = model.stored.record["test"], place(model.id, model.blob)
             members.append(
                 payloads.LessonMember(sigma=sigma, address=address, kl=test["kl_nats"], error=test["squared_error"])
             )
     return members
 
 
-def best() -> payloads.LessonBest | None:
-    """The best VAE, if it can be read."""
+def best(place: Callable[[str, bytes], str]) -> payloads.LessonBest | None:
+    """The best VAE, if it can be read; `place` as of `trainings`."""
     with suppress(CheckpointError):
         model = checkpoints.resource(BEST)
-        return payloads.LessonBest(address=address_of(model.id, model.blob), likelihood=completion.likelihood(model))
+        return payloads.LessonBest(address=place(model.id, model.blob), likelihood=completion.likelihood(model))
     return None
 
 

@@ -115,7 +115,7 @@ def picked(value: Any) -> None:
 
 def offer_files(shown: dict[Side, Resource]) -> None:
     """The files of each map, among them its pinned image, and the whole view as one file."""
-    from explorer.views import pins
+    from explorer.views import pins, single_file
 
     state = session.current()
     charts = {f"map_{side}": resource for side, resource in shown.items()}
@@ -129,4 +129,4 @@ def offer_files(shown: dict[Side, Resource]) -> None:
         for side, resource in shown.items()
     }
     export_menu.offer_maps(charts, "map", pinned)
-    export_menu.offer_page(shown, kept)
+    single_file.offer([resource.checkpoint.name for resource in shown.values()])

@@ -75,7 +75,12 @@ def show_magnification(side: Side, resource: Resource) -> bool:
 
 
 def show_character(resource: Resource) -> None:
-    """How a map differs from others: which classes overlap most, its widest hole, and its middle."""
+    """How a map differs from others, under it."""
+    st.html(f'<div class="latent-figures">{character(resource)}</div>')
+
+
+def character(resource: Resource) -> str:
+    """How a map differs from others: which classes overlap most, its widest hole, and its middle; as HTML."""
     conditional, names = resource.stored.config.conditional, resource.stored.class_names
     overlap, hole = results.largest_overlap(resource), results.hole(resource)
     if conditional:
@@ -88,7 +93,7 @@ def show_character(resource: Resource) -> None:
     size = f"Widest {terms.term('hole')} {hole.radius / results.radius(resource):.1f}" if hole else "No hole"
     near = results.near_middle(resource)
     middle = f"{near} {terms.term('codes near', 'code near' if near == 1 else 'codes near')} the middle"
-    st.html(f'<div class="latent-figures">{said} {size}, {middle}.</div>')
+    return f"{said} {size}, {middle}."
 
 
 @session.fragment

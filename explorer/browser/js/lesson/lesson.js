@@ -1,6 +1,6 @@
 // What all steps of the lesson share: the models, the test images, and the one that is looked at.
 
-import { fromGreys, SIDE } from "../base/images.js";
+import { fromGreys } from "../base/images.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 
@@ -10,7 +10,6 @@ export class Lesson {
   // chosen(index): the person at the screen has chosen another image
   constructor({ models, sheet, trainings, chosen }) {
     Object.assign(this, { models: {}, sheet, trainings, chosen, waiting: new Map(), planes: new Map() });
-    this.context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
     for (const [name, model] of Object.entries(models)) {
       const encoder = model.encoder && new Encoder(model.encoder);
       this.models[name] = { ...model, encode: (x) => encoder.see(x).encode(0) };
@@ -43,9 +42,7 @@ export class Lesson {
   // { index, name, levels, x }: the class, 784 grey levels, and these as numbers in [0, 1]
   imageAt(index) {
     const { bank } = this.models.vae;
-    this.sheet.draw(this.context, index);
-    const { data } = this.context.getImageData(0, 0, SIDE, SIDE);
-    const levels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+    const levels = this.sheet.levels(index);
     return {
       index,
       levels,

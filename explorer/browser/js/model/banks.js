@@ -12,7 +12,17 @@ function lobby(name) {
   return banks.get(name);
 }
 
-export const bankOf = (name) => lobby(name).promise;
+let bring = () => {};
+
+// Say what is done about a bank or sheet that is asked for and has not come: way(its id).
+export function bringBanksBy(way) {
+  bring = way;
+}
+
+export function bankOf(name) {
+  if (!banks.has(name)) bring(name);
+  return lobby(name).promise;
+}
 
 export const bankIds = () => [...banks.keys()];
 

@@ -1,6 +1,6 @@
 // The paths that the browser finds by itself: the line and the arc from one code to another.
 
-const PATH_POINTS = 121; // as in points.py
+export const PATH_POINTS = 121; // as in points.py
 
 const partWay = (z0, z1, t) => z0.map((value, axis) => (1 - t) * value + t * z1[axis]);
 

@@ -43,4 +43,12 @@ export class Sheet {
     context.drawImage(this.picture, x, y, SIDE, SIDE, 0, 0, SIDE, SIDE);
     return true;
   }
+
+  // The 784 grey levels of an image, once the picture is there.
+  levels(index) {
+    this.reader ??= new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
+    this.draw(this.reader, index);
+    const { data } = this.reader.getImageData(0, 0, SIDE, SIDE);
+    return Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+  }
 }

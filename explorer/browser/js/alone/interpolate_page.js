@@ -1,0 +1,97 @@
+// Interpolate: paths on two maps. Line and arc are there at once; a geodesic is looked for between the frames of the page.
+
+import { element } from "../base/dom.js";
+import { SIDES } from "../base/sides.js";
+import { inSlices } from "../base/steps.js";
+import { bankOf, banksOf } from "../model/banks.js";
+import { geodesic, PlaneGrid } from "../model/geodesic.js";
+import { along } from "../model/path.js";
+import { DecodedSurface } from "../model/surface.js";
+import { segments, toggle } from "./controls.js";
+import { Planes } from "./planes.js";
+
+const PATH_KINDS = ["line", "arc", "geodesic"];
+const GRID_MARGIN = 0.05; // of the first view, around it
+
+export class InterpolatePage {
+  constructor(file, root) {
+    Object.assign(this, { file, grids: new Map(), found: new Map() });
+    const line = element("div", "alone-line", root);
+    const help = "Drag A and B, or click near one. Below each frame: the codes near it.";
+    element("div", "latent-help", line, { textContent: help });
+    this.kinds = segments(line, "Path", PATH_KINDS, (path) => file.set({ path }));
+    this.snap = toggle(line, "snap", "Test images", (snap) => file.set({ snap }));
+    this.shapes = toggle(line, "shapes", "Shapes", (shapes) => file.set({ shapes }));
+    this.planes = new Planes(file, root, { charts: "path", sides: SIDES, names: file.names() });
+    this.note = element("div", "latent-said alone-note", root, { role: "status" });
+    this.mount = element("div", "", root);
+  }
+
+  async update() {
+    const { file, planes } = this;
+    planes.update();
+    const { path: chosen, snap, shapes, prior } = file.values;
+    const kind = PATH_KINDS.includes(chosen) ? chosen : PATH_KINDS[0];
+    this.kinds.show(kind);
+    this.snap.show(snap);
+    this.shapes.show(shapes);
+    const models = Object.fromEntries(SIDES.map((side) => [side, planes.model(side)]));
+    const asked = Object.fromEntries(SIDES.map((side) => [side, { bank: models[side].id }]));
+    const banks = await banksOf(asked);
+    const sides = {};
+    for (const side of SIDES) {
+      const [a, b] = this.ends(side, banks[side], snap);
+      const label = file.label(side, models[side]);
+      const known = kind === "geodesic" ? this.found.get(key(models[side], label, a, b)) : along(kind, a, b);
+      const path = known ?? along("line", a, b);
+      sides[side] = { bank: models[side].id, label, a, b, path, radius: models[side].radius, pale: !known };
+    }
+    if (!this.mount.isConnected) return;
+    file.tie("interpolate", { sides, kind, snap, prior }, this.mount, (picked) => this.take(picked));
+    if (kind === "geodesic") this.look(sides, models);
+  }
+
+  // A and B: the codes of the two chosen test images, unless free points are set.
+  ends(side, bank, snap) {
+    return ["a", "b"].map((end) => {
+      const image = bank.code(this.file.values[`image_${end}`] % bank.count);
+      return snap ? image : this.file.state.point([`${end}1_${side}`, `${end}2_${side}`], image);
+    });
+  }
+
+  take({ end, image, side, z, undo }) {
+    if (undo) this.file.undo();
+    else if (image !== undefined) this.file.set({ [`image_${end}`]: image });
+    else this.file.set({ [`${end}1_${side}`]: z[0], [`${end}2_${side}`]: z[1] });
+  }
+
+  // Look for the geodesics that are not known yet, one after the other, as long as they are wanted.
+  async look(sides, models) {
+    const search = (this.search = {});
+    const wanted = () => this.search === search && this.mount.isConnected;
+    for (const [side, { label, a, b, pale }] of Object.entries(sides)) {
+      if (!pale) continue;
+      this.note.textContent = `Looking for the geodesic of ${models[side].title} …`;
+      const grid = await this.grid(models[side], label);
+      const path = await inSlices(geodesic(grid, a, b), wanted);
+      if (!path) return;
+      this.found.set(key(models[side], label, a, b), path);
+    }
+    this.note.textContent = "";
+    if (Object.values(sides).some(({ pale }) => pale)) this.update();
+  }
+
+  async grid(model, label) {
+    const name = `${model.id} ${label}`;
+    if (!this.grids.has(name)) {
+      const box = [model.x, model.y].map(([low, high]) => {
+        const margin = GRID_MARGIN * (high - low);
+        return [low - margin, high + margin];
+      });
+      this.grids.set(name, new PlaneGrid(new DecodedSurface(await bankOf(model.id), label, model.surface), box));
+    }
+    return this.grids.get(name);
+  }
+}
+
+const key = ({ id }, label, a, b) => [id, label, ...a, ...b].join();

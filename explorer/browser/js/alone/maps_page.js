@@ -1,0 +1,122 @@
+// Maps: two planes or three side by side, and under each the pinned point.
+
+import { element } from "../base/dom.js";
+import { plural } from "../base/format.js";
+import { drawPixels, imageCanvas } from "../base/images.js";
+import { PLACES } from "../base/sides.js";
+import { bankOf } from "../model/banks.js";
+import { extrapolated, term, termsIn } from "../widgets/terms.js";
+import { pointFields, toggle } from "./controls.js";
+import { Planes } from "./planes.js";
+
+const NEAREST = 5;
+
+export class MapsPage {
+  constructor(file, root) {
+    this.file = file;
+    this.pins = {};
+    const line = element("div", "alone-line", root);
+    const help = "Move over a map to see the image at that point. Click to keep it.";
+    element("div", "latent-help", line, { textContent: help });
+    this.toggles = ["manifold", "prior", "shapes"].map((field) => {
+      const title = field[0].toUpperCase() + field.slice(1);
+      return { field, made: toggle(line, field, title, (on) => file.set({ [field]: on })) };
+    });
+    this.planes = new Planes(file, root, {
+      charts: "map",
+      sides: PLACES.filter((side) => file.values[side]),
+      names: file.names(),
+      build: (section, side, model) => this.build(section, side, model),
+    });
+  }
+
+  build(section, side, { facts, character }) {
+    const words = element("div", "latent-figures alone-facts", section);
+    termsIn(words, facts, ...this.file.spec.explained);
+    element("div", "latent-figures", section, { innerHTML: character });
+    const pin = element("div", "alone-pin", section);
+    const picture = element("div", "latent-picture", element("div", `st-key-decoded_${side}`, pin));
+    const context = imageCanvas(picture, "alone-decoded");
+    const said = element("div", "alone-usual", pin);
+    const fields = pointFields(said, side, (z) => this.keep(side, z));
+    const usual = element("div", "latent-said", said);
+    const near = element("div", "strip alone-near", pin);
+    this.pins[side] = { context, fields, usual, near, mount: element("div", "", pin, { hidden: true }) };
+  }
+
+  keep(side, [z1, z2]) {
+    this.file.set({ [`z1_${side}`]: z1, [`z2_${side}`]: z2 });
+  }
+
+  update() {
+    this.planes.update();
+    for (const { field, made } of this.toggles) made.show(this.file.values[field]);
+    for (const side of this.planes.sides) this.updateSide(side);
+  }
+
+  async updateSide(side) {
+    const { file, pins } = this;
+    const model = this.planes.model(side);
+    const { manifold, prior } = file.values;
+    const z = file.state.point([`z1_${side}`, `z2_${side}`], model.z);
+    const label = file.label(side, model);
+    const data = {
+      side,
+      bank: model.id,
+      label,
+      z,
+      radius: model.radius,
+      manifold,
+      prior,
+      said: "",
+      hole: null,
+      sheet: file.spec.sheet,
+    };
+    const pin = pins[side];
+    file.tie("maps", data, pin.mount, (picked) => this.keep(side, picked.z));
+    const [bank, sheet] = await Promise.all([bankOf(model.id), file.sheet()]);
+    if (pins[side] === pin && this.planes.shown[side].name === model.name)
+      this.say(pin, bank, sheet, { z, label, model });
+  }
+
+  say({ context, fields, usual, near }, bank, sheet, { z, label, model }) {
+    drawPixels(context, bank.decode(z, label));
+    context.canvas.title = `decoded at ${z.join(", ")}`;
+    fields.show(z);
+    const { near: count, nearest } = bank.around(z, model.radius, NEAREST);
+    usual.replaceChildren();
+    element("strong", "", usual, { textContent: count });
+    usual.append(" ");
+    term("codes near", usual, plural(count, "code near", "codes near"));
+    usual.append(` (typically ${model.near})`);
+    if (bank.prior) {
+      const away = Math.hypot(...z);
+      element("br", "", usual);
+      element("strong", "", usual, { textContent: away.toFixed(2) });
+      usual.append(" ");
+      term("σ of the prior", usual, "σ");
+      usual.append(` out, ${Math.round(100 * Math.exp((-away * away) / 2))}% of the prior beyond`);
+    }
+    if (count === 0) {
+      element("br", "", usual);
+      extrapolated(element("strong", "latent-warning", usual));
+    }
+    near.replaceChildren(...nearest.map((index) => neighbour(bank, sheet, index)));
+  }
+}
+
+// A test image over its reconstruction.
+function neighbour(bank, sheet, index) {
+  const figure = element("figure", "column");
+  const label = bank.labels[index];
+  if (sheet) {
+    const original = imageCanvas(figure);
+    sheet.draw(original, index);
+    original.canvas.title = `test image ${index}`;
+  }
+  const decoded = imageCanvas(figure);
+  drawPixels(decoded, bank.decode(bank.code(index), label));
+  decoded.canvas.title = `test image ${index}, reconstructed`;
+  element("figcaption", "", figure, { textContent: bank.classes[label] });
+  return figure;
+}
