@@ -9,9 +9,11 @@ from linear_gaussian import LinearGaussian
 from torch.distributions import MultivariateNormal
 
 from vae.config import TrainConfig
+from vae.distributions import DiagonalNormal
 from vae.images.tensors import binarize, to_pixels
-from vae.inference import decoded_lattice, joint, quadrature
+from vae.inference import decoded_lattice, joint, peak_normals, quadrature
 from vae.inference.decoded_lattice import DecodedLattice
+from vae.inference.elbo_climb import newton
 from vae.inference.inference_gap import expected_elbo
 from vae.models import build
 from vae.storage import checkpoint
@@ -186,6 +188,30 @@ def test_an_image_has_what_it_has_alone(together, x, y, monkeypatch):
         torch.testing.assert_close(q.mean[n], alone.mean[0])
         torch.testing.assert_close(q.stddev[n], alone.stddev[0])
         torch.testing.assert_close(evidence.log_px_nats[n], lattice.log_px(x[n : n + 1], y[n : n + 1]).log_px_nats[0])
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli"], indirect=True)
+def test_a_normal_is_raised_never_lowered_and_further_only_where_that_is_promised(untrained, x, generator, monkeypatch):
+    model, lattice = untrained
+    mean = 0.7 * torch.randn(len(x), 3, 2, generator=generator, device=x.device).double()
+    starts = torch.cat([mean, torch.full_like(mean, -1.5)], 2)
+    top = lattice.posterior(x[:4])
+    starts[:4] = torch.cat([top.mean, top.log_std], 1)[:, None]
+
+    def elbo(q):
+        return expected_elbo(model, x, DiagonalNormal(*q.chunk(2, 1))).nats
+
+    further = peak_normals.raised(model, x, None, starts)
+    monkeypatch.setattr(peak_normals, "WORTH_NATS", math.inf)
+    once = peak_normals.raised(model, x, None, starts)
+    rounding = 0.02
+    assert (elbo(once) > torch.stack([elbo(start) for start in starts.unbind(1)]).amax(0) - rounding).all()
+    assert (elbo(further) > elbo(once) - rounding).all()
+    unbounded = once.new_full((len(x), 1), math.inf)
+    promised = newton(peak_normals._shape(model, x, None, once[:, None]), once[:, None], unbounded)[1][:, 0]
+    moved = (further != once).any(1)
+    assert 0 < moved.sum() < len(x)
+    assert (promised[moved] > 0.01).all()
 
 
 @pytest.mark.mnist

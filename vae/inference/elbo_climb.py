@@ -32,21 +32,21 @@ def elbo_shape(log_joint: LogJoint, q: Tensor, order: int) -> Derivatives:
 
 
 def newton(shape: Derivatives, q: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
-    """The step (K, 2 D) of q towards the top, and the rise (K,) that it promises.
+    """The step (..., 2 D) of q towards the top, and the rise (...,) that it promises.
 
     Along an axis that curves upwards, Newton's own step leads down; there it is turned around.
 
     Args:
         shape: of the ELBO at q.
-        q: (K, 2 D) mean and log_std.
-        reach: (K,) how long the step may be in u.
+        q: (..., 2 D) mean and log_std.
+        reach: (...,) how long the step may be in u.
     """
-    d = q.shape[1] // 2
+    d = q.shape[-1] // 2
     values, axes = torch.linalg.eigh(shape.hessian)
     curvature = values.abs().clamp(min=_LEAST_CURVATURE)
     along = (axes.mT @ shape.gradient[..., None])[..., 0]
     step = along / curvature
-    step *= (reach / step.norm(dim=1)).clamp(max=1)[:, None]
-    gain = (along * step - 0.5 * curvature * step.square()).sum(1)
+    step *= (reach / step.norm(dim=-1)).clamp(max=1)[..., None]
+    gain = (along * step - 0.5 * curvature * step.square()).sum(-1)
     step = (axes @ step[..., None])[..., 0]
-    return torch.cat([step[:, :d] * q[:, d:].exp(), step[:, d:]], 1), gain
+    return torch.cat([step[..., :d] * q[..., d:].exp(), step[..., d:]], -1), gain

@@ -24,11 +24,12 @@ from vae.distributions import natural
 from vae.forward_mode import along_axes
 from vae.inference.elbo_climb import elbo_shape, newton
 from vae.inference.gauss_hermite import Derivatives, rule
-from vae.inference.joint import log_joint
+from vae.inference.joint import labels_of, log_joint
 from vae.protocols import LatentVariableModel
 
 MODES = 4  # peaks that are kept, the components of a mixture at most
-RAISES = 1  # Newton steps of `raised`
+FURTHER_STEPS = 3  # of `raised`
+WORTH_NATS = 0.01  # that a further step must promise
 
 _NODES, _FEW_NODES = 5, 3  # along an axis, of the rules that fit a normal and that compare normals
 _ROUNDING = 1e-6  # of a precision in float32, relative to its trace
@@ -174,7 +175,10 @@ def _fitted(
 
 
 def raised(model: LatentVariableModel, x: Tensor, y: Tensor | None, q: Tensor) -> Tensor:
-    """The best of some diagonal normals after RAISES Newton steps that raise the ELBO of each: (N, 2 D) float64.
+    """A diagonal normal for each image, (N, 2 D) float64: the best of some, raised by a few Newton steps of the ELBO.
+
+    Each takes a step, and the best of an image at most FURTHER_STEPS more, as long as they promise WORTH_NATS. A step
+    that does not raise the ELBO is not taken.
 
     Args:
         model: with a prior.
@@ -182,23 +186,42 @@ def raised(model: LatentVariableModel, x: Tensor, y: Tensor | None, q: Tensor) -
         y: (N,) int64 labels; None for a model that takes none.
         q: (N, K, 2 D) float64, mean and log_std of K normals for each image.
     """
-    n, k, _ = q.shape
-    q = q.flatten(0, 1)
+    reach = q.new_ones(q.shape[:2])
+    q, here, reach = _stepped(model, x, y, q, _shape(model, x, y, q), reach)
+    best = here.value.argmax(1)[:, None]
+    q, here, reach = taken(q, best), Derivatives(*(taken(part, best) for part in here)), taken(reach, best)
+    for _ in range(FURTHER_STEPS):
+        rows = (newton(here, q, reach)[1][:, 0] > WORTH_NATS).nonzero()[:, 0]
+        if not len(rows):
+            break
+        some = Derivatives(*(part[rows] for part in here))
+        labels = labels_of(model, y, rows)
+        q[rows], there, reach[rows] = _stepped(model, x[rows], labels, q[rows], some, reach[rows])
+        for part, new in zip(here, there, strict=True):
+            part[rows] = new
+    return q[:, 0]
+
+
+def _shape(model: LatentVariableModel, x: Tensor, y: Tensor | None, q: Tensor) -> Derivatives:
+    """The ELBO of normals q (N, K, 2 D), less its constant, with its derivatives."""
 
     def log_joint_at(z: Tensor) -> Tensor:
-        points = z.to(model.prior().mean).view(n, -1, z.shape[2])
-        return log_joint(model, x, points, y).view(n * k, -1).nan_to_num(_LEAST_NATS).clamp(min=_LEAST_NATS)
+        points = z.to(model.prior().mean).view(len(x), -1, z.shape[2])
+        return log_joint(model, x, points, y).view(z.shape[:2]).nan_to_num(_LEAST_NATS).clamp(min=_LEAST_NATS)
 
-    here = elbo_shape(log_joint_at, q, _NODES)
-    reach = q.new_ones(len(q))
-    for _ in range(RAISES):
-        step, _ = newton(here, q, reach)
-        there = elbo_shape(log_joint_at, q + step, _NODES)
-        better = there.value > here.value
-        q = q + step * better[:, None]
-        here = Derivatives(*(_where(better, new, old) for old, new in zip(here, there, strict=True)))
-        reach = reach * torch.where(better, 2.0, 0.25)
-    return taken(q.unflatten(0, (n, k)), here.value.view(n, k).argmax(1)[:, None])[:, 0]
+    return Derivatives(*(part.unflatten(0, q.shape[:2]) for part in elbo_shape(log_joint_at, q.flatten(0, 1), _NODES)))
+
+
+def _stepped(
+    model: LatentVariableModel, x: Tensor, y: Tensor | None, q: Tensor, here: Derivatives, reach: Tensor
+) -> tuple[Tensor, Derivatives, Tensor]:
+    """Normals q after a step of at most `reach` where that raises the ELBO, its shape there, and the next reach."""
+    step, _ = newton(here, q, reach)
+    there = _shape(model, x, y, q + step)
+    better = there.value > here.value
+    q = _where(better, q + step, q)
+    here = Derivatives(*(_where(better, new, old) for old, new in zip(here, there, strict=True)))
+    return q, here, reach * torch.where(better, 2.0, 0.25)
 
 
 def elbo_of(model: LatentVariableModel, x: Tensor, y: Tensor | None, mean: Tensor, root: Tensor) -> Tensor:
