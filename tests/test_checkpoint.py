@@ -42,7 +42,9 @@ def make(run_id="one", network="small", **settings):
     model = build(config)
     codes = torch.randn(12, config.latent_dim, generator=torch.Generator().manual_seed(0))
     record = {"run_id": run_id, "config": config.to_dict(), "history": [], "test": {}}
-    return Checkpoint(config.model, config, model, codes, torch.arange(12).to(torch.uint8) % 10, record)
+    labels = torch.arange(12).to(torch.uint8) % 10
+    image_metrics = {"kl_nats": codes.square().sum(1).half(), "classifier_label": 9 - labels}
+    return Checkpoint(config.model, config, model, codes, labels, record, image_metrics)
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ def test_what_is_loaded_is_what_was_saved(kind, likelihood, network, tmp_path, x
     assert found.config == saved.config
     assert torch.equal(found.codes, saved.codes)
     assert torch.equal(found.labels, saved.labels)
+    assert same(found.image_metrics, saved.image_metrics)
     assert torch.equal(found.model.encode(x, y), saved.model.encode(x, y))
     assert torch.equal(found.model.decode(z, y), saved.model.decode(z, y))
     assert torch.equal(found.model.likelihood(z, y).log_prob(x), saved.model.likelihood(z, y).log_prob(x))
@@ -75,6 +78,13 @@ def test_a_file_of_a_model_that_had_an_encoder_beside_the_objective_exact_is_rea
     assert found.model.encoder is None
     assert {name.partition(".")[0] for name in found.model.state_dict()} == {"decoder"}
     assert torch.equal(found.model.decoder[0].weight, make(likelihood="bernoulli").model.decoder[0].weight)
+
+
+def test_a_file_without_metrics_of_images_is_read_and_those_of_a_later_version_are_let_through(path):
+    repack(path, lambda tensors: tensors["image_metrics"].update(more="words"))
+    assert stored_checkpoint.read(path).image_metrics.keys() == {"kl_nats", "classifier_label"}
+    repack(path, lambda tensors: tensors.pop("image_metrics"))
+    assert stored_checkpoint.read(path).image_metrics == {}
 
 
 def test_names_are_those_of_models_and_of_what_cannot_be_read(path):
@@ -107,6 +117,10 @@ def repack(path, change):
     torch.save(tensors, f"{path}.pt")
 
 
+def of_images(tensors, change):
+    tensors["image_metrics"]["kl_nats"] = change(tensors["image_metrics"]["kl_nats"])
+
+
 class Bomb:
     def __reduce__(self):
         return (os.mkdir, ("exploded",))
@@ -133,6 +147,15 @@ SPOIL = {
     "codes cut": lambda path: repack(path, lambda tensors: tensors.update(codes=tensors["codes"][:5])),
     "codes not numbers": lambda path: repack(path, lambda tensors: tensors["codes"].fill_(float("nan"))),
     "labels too high": lambda path: repack(path, lambda tensors: tensors["labels"].fill_(10)),
+    "metrics of fewer images": lambda path: repack(path, lambda tensors: of_images(tensors, lambda kl: kl[:5])),
+    "metrics in a column": lambda path: repack(path, lambda tensors: of_images(tensors, lambda kl: kl[:, None])),
+    "metrics in another type": lambda path: repack(path, lambda tensors: of_images(tensors, torch.Tensor.float)),
+    "metrics not numbers": lambda path: repack(path, lambda tensors: of_images(tensors, lambda kl: kl / 0)),
+    "metrics no tensor": lambda path: repack(path, lambda tensors: of_images(tensors, torch.Tensor.tolist)),
+    "metrics in a list": lambda path: repack(path, lambda tensors: tensors.update(image_metrics=["kl_nats"])),
+    "a class seen that is none": lambda path: repack(
+        path, lambda tensors: tensors["image_metrics"]["classifier_label"].fill_(10)
+    ),
 }
 
 
@@ -373,6 +396,7 @@ def test_without_codes_there_is_no_model_and_with_one_there_is(path):
     def few(count):
         return lambda tensors: tensors.update(codes=tensors["codes"][:count], labels=tensors["labels"][:count])
 
+    repack(path, lambda tensors: tensors.pop("image_metrics"))
     repack(path, few(1))
     assert stored_checkpoint.read(path).codes.shape == (1, 2)
     repack(path, few(0))
@@ -560,7 +584,7 @@ def test_the_folder_is_small():
 def test_the_recorded_figures_are_those_of_the_shipped_weights(name, mnist):
     shipped = checkpoint.read(SHIPPED / name)
     model = classifier.load(SHIPPED / classifier.NAME) if name == "cvae" else None
-    found = evaluate.measure(shipped.model, shipped.config, mnist, model)
+    found = evaluate.measure(shipped.model, shipped.config, mnist, model).metrics
     recorded = shipped.record["test"]
     assert recorded.keys() >= {"squared_error", "knn5_accuracy"}
     for figure in found.keys() & recorded.keys():  # it may have been recorded before others were measured

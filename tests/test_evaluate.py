@@ -11,7 +11,7 @@ import torch
 from vae import evaluate, metrics, train
 from vae.config import TrainConfig
 from vae.models import build
-from vae.storage import checkpoint
+from vae.storage import checkpoint, stored_checkpoint
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 9])
@@ -50,16 +50,29 @@ def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_on
     assert metrics.class_agreement(Pixels(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1
 
 
+def brightest(x):
+    """Logits of ten classes of images (B, 1, 28, 28): how bright each of ten bands is."""
+    return x[:, 0, :20].reshape(-1, 10, 56).sum(2)
+
+
 def test_a_measurement_repeats_and_adds_up(kind, likelihood, digits):
     config = TrainConfig(model=kind, likelihood=likelihood)
     model = build(config)
-    first, again = (evaluate.measure(model, config, digits, image_classifier=None) for _ in range(2))
+    measured, repeated = (evaluate.measure(model, config, digits, image_classifier=brightest) for _ in range(2))
+    first, again = measured.metrics, repeated.metrics
     assert first == again
     assert first["n"] == len(digits.test_images)
     codes = metrics.encode(model, digits.test_images, digits.test_labels)
     images = digits.test_images.float() / 255
     error = (images - model.decode(codes, digits.test_labels)[:, 0]).square().sum((1, 2)).mean().item()
     assert first["squared_error_at_code"] == pytest.approx(error, rel=1e-5)
+    of_images = measured.of_images
+    assert of_images.keys() - {"kl_nats"} == {"squared_error_at_code", "classifier_label"}
+    seen = brightest(model.decode(codes, digits.test_labels)).argmax(1)
+    assert torch.equal(of_images["classifier_label"], seen.to(torch.uint8))
+    for name in of_images.keys() & first.keys():
+        assert of_images[name].double().mean().item() == pytest.approx(first[name], rel=2**-11)
+    assert ("kl_nats" in of_images) == (kind != "ae")
     if kind != "ae":
         assert sum(first["kl_by_dimension_nats"]) == pytest.approx(first["kl_nats"])
         near = 4 * first["mutual_information_error_nats"]
@@ -84,7 +97,7 @@ def given_up(model, axes):
 @pytest.mark.parametrize("axes", [[], [0], [1, 2], [0, 1, 2]])
 def test_an_axis_that_the_encoder_gives_up_is_seen_in_all_that_tells_a_collapse(axes, digits):
     config = TrainConfig(network="small", latent_dim=3)
-    found = evaluate.measure(given_up(build(config), axes), config, digits, image_classifier=None)
+    found = evaluate.measure(given_up(build(config), axes), config, digits, image_classifier=None).metrics
     assert found["active_units"] == found["used_dimensions"] == 3 - len(axes)
     assert [i for i, kl in enumerate(found["kl_by_dimension_nats"]) if kl == 0] == axes
     assert (found["mutual_information_nats"] < 1e-9) == (len(axes) == 3)
@@ -94,7 +107,7 @@ def test_of_many_images_some_tell_how_much_codes_tell(digits, monkeypatch):
     config = TrainConfig(network="small")
     model = given_up(build(config), [])
     monkeypatch.setattr(evaluate, "INFORMATION_IMAGES", 7)
-    found = evaluate.measure(model, config, digits, image_classifier=None)
+    found = evaluate.measure(model, config, digits, image_classifier=None).metrics
     assert found["mutual_information_n"] == 7
     assert 1 < found["mutual_information_nats"] <= math.log(7) + 1e-9
 
@@ -153,6 +166,8 @@ def test_figures_are_recorded_only_when_asked_and_nothing_else_changes(folder):
     assert after.record["test"].keys() > before.record["test"].keys()
     assert {**after.record, "test": None} == {**before.record, "test": None}
     assert torch.equal(after.codes, before.codes)
+    assert after.image_metrics.keys() == stored_checkpoint.IMAGE_METRICS.keys()
+    assert all(torch.equal(after.image_metrics[name], kept) for name, kept in before.image_metrics.items())
     assert f"| {after.record['test']['log_px_nats']:.2f} |" in evaluate.table([after])
 
 
@@ -163,7 +178,12 @@ def test_codes_can_be_put_in_anew_and_nothing_else_changes(folder, capsys):
     after = checkpoint.read(folder / "two")
     assert torch.equal(after.codes, before.codes)
     assert after.record == before.record
-    assert f"{len(after.codes)} codes moved" in capsys.readouterr().out
+    assert before.image_metrics.keys() - after.image_metrics.keys() == {"squared_error_at_code"}
+    said = capsys.readouterr().out
+    assert f"{len(after.codes)} codes moved" in said
+    assert "squared_error_at_code of each image were of the old codes" in said
+    evaluate.main([str(folder / "two"), "--codes"])
+    assert checkpoint.read(folder / "two").image_metrics.keys() == after.image_metrics.keys()
 
 
 def test_the_figures_of_the_lattice_can_be_put_in_and_nothing_else_changes(folder):
@@ -175,6 +195,8 @@ def test_the_figures_of_the_lattice_can_be_put_in_and_nothing_else_changes(folde
     assert all(name.startswith("lattice_") for name in added)
     assert after.record == before.record | {"test": before.record["test"] | added}
     assert torch.equal(after.codes, before.codes)
+    assert before.image_metrics
+    assert all(torch.equal(after.image_metrics[name], kept) for name, kept in before.image_metrics.items())
 
 
 def test_a_missing_checkpoint_is_one_sentence(tmp_path):

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.distributions import kl_divergence
 
 from vae import classifier, evaluate, exact_metrics, metrics, train
 from vae.config import TrainConfig
 from vae.inference import estimators
 from vae.inference.decoded_lattice import DecodedLattice
 from vae.inference.inference_gap import expected_elbo
+from vae.inference.quadrature import kl_to_posterior
 from vae.measured import Measured
 from vae.models import build
 
@@ -32,12 +34,19 @@ def few(digits):
 
 
 @pytest.fixture(scope="module", params=["vae", "cvae"])
-def measured(request, few):
+def of_each(request, few):
+    """A trained model with all that is measured of it."""
     trained = train.train(TrainConfig(model=request.param, **SETTINGS), few)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_metrics, "classification_accuracy_score", lambda *_: 0.5)
         found = evaluate.measure(trained.model, trained.config, few, image_classifier=None, thorough=True)
     return trained, found
+
+
+@pytest.fixture(scope="module")
+def measured(of_each):
+    trained, found = of_each
+    return trained, found.metrics
 
 
 def images(trained, data):
@@ -58,6 +67,22 @@ def test_the_parts_add_up_to_log_p(measured, few):
     assert found["log_px_nats"] - found["gap_nats"] == pytest.approx(sampled.nats.mean().item(), abs=4 * error + 0.01)
     assert found["refined_elbo_nats"] > found["log_px_nats"] - found["gap_nats"] - 0.01
     assert found["log_px_error_nats"] < 0.01
+
+
+def test_what_is_kept_of_each_image_has_the_means_of_the_record(of_each, few):
+    """To half precision; the gap of each image is measured apart from that of some, which here are all."""
+    trained, found = of_each
+    kept, means = found.of_images, found.metrics
+    for name in ("log_px_nats", "kl_nats", "squared_error_at_code", "gap_nats"):
+        values = kept[name].double()
+        assert values.shape == (len(few.test_images),)
+        off = means["gap_error_nats"] if name == "gap_nats" else 1e-4  # of float32
+        assert abs(values.mean().item() - means[name]) <= values.abs().max().item() * 2**-11 + off
+    x, y = images(trained, few)
+    q = trained.model.posterior(x, y)
+    torch.testing.assert_close(kept["kl_nats"].float(), kl_divergence(q, trained.model.prior()), rtol=2**-10, atol=1e-4)
+    exact = kl_to_posterior(trained.model, x, y).nats
+    torch.testing.assert_close(kept["gap_nats"].double(), exact, rtol=2**-10, atol=0.02)
 
 
 def test_the_bounds_are_in_order(measured):
@@ -167,6 +192,6 @@ def test_cas_takes_what_is_beyond_black_and_white_for_black_and_white(digits, mo
 
 def test_with_more_than_two_dimensions_only_what_is_drawn_is_left(digits):
     config = TrainConfig(latent_dim=3, likelihood="bernoulli")
-    found = evaluate.measure(build(config), config, digits, image_classifier=None, thorough=True)
+    found = evaluate.measure(build(config), config, digits, image_classifier=None, thorough=True).metrics
     assert {"iw500_nats", "code_total_bits"} <= set(found)
     assert "log_px_nats" not in found

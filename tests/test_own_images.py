@@ -81,7 +81,8 @@ def test_the_theory_holds_with_three_classes(trained, monkeypatch):
     monkeypatch.setattr(exact_metrics, "GAP_IMAGES", 6)
     monkeypatch.setattr(classifier, "BATCH_SIZE", 16)
     found = checkpoint.read(trained / "checkpoints" / "pets-cvae")
-    figures = evaluate.measure(found.model, found.config, load_dataset(str(trained / "pets")), None, thorough=True)
+    pets = load_dataset(str(trained / "pets"))
+    figures = evaluate.measure(found.model, found.config, pets, None, thorough=True).metrics
     assert "class_agreement" not in figures  # there was no classifier
     # p(x) >= p(x|y) / 3 on each image, and the integrals know each other to this
     assert figures["log_px_summed_n"] == 6

@@ -18,7 +18,9 @@
     code_holes              of an AE: share of a normal with its codes' mean and covariance that no code covers
 
 All are means over the test set; with dynamic binarization, over binary images drawn once from the seed. `exact_metrics`
-has what takes minutes, above all log p(x) itself.
+has what takes minutes, above all log p(x) itself. What a map colours its points by is kept for each test image as well,
+see `stored_checkpoint.IMAGE_METRICS`; its means are those above, but for the gap of an image, of which the table has
+that of some images.
 """
 
 import argparse
@@ -50,6 +52,7 @@ from vae.storage.file_pair import CheckpointError, bare, expanded, locked
 
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # distance of two pixel values, where x has a code
 OF_SOME_IMAGES = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")
+AT_CODES = ("squared_error_at_code", "classifier_label")  # of each image
 INFORMATION_IMAGES = 10_000  # the time grows with their square
 NEIGHBOURS = (1, 5)  # that vote for a label
 
@@ -62,8 +65,8 @@ def measure(
     thorough: bool = False,
     announce: Callable[[str], object] = lambda what: None,
     on_objective: Callable[[Metrics], object] = lambda measured: None,
-) -> Metrics:
-    """The metrics of a model on the test set, on the CPU.
+) -> Measured:
+    """The metrics of a model on the test set, and of each image of it, on the CPU.
 
     A metric that cannot be measured is left out, and standard error says why.
 
@@ -71,39 +74,45 @@ def measure(
         model: in eval mode, on the CPU.
         config: of the model.
         data: the set on which it was trained.
-        image_classifier: for the class agreement of a CVAE; None leaves that out.
+        image_classifier: for the class agreement of a CVAE, and what it sees at each code; None leaves that out.
         thorough: those of `exact_metrics` as well, which take minutes.
         announce: is called with what is being measured.
         on_objective: is called with the first metrics, which take hardly any time or memory, before all others.
     """
     measured = Measured(announce)
-    measured.take("objective", lambda: _of_objective(model, config, data))
+    measured.take("objective", lambda: _of_objective(model, config, data, measured))
     on_objective(dict(measured.metrics))
-    measured.attempt("codes", lambda: _of_codes(model, config, data, measured))
+    measured.attempt("codes", lambda: _of_codes(model, image_classifier, data, measured))
     if isinstance(model, VAE) and config.has_encoder:
         measured.attempt("the encoder's q", lambda: _of_posteriors(model, config, data, measured))
     if isinstance(model, CVAE) and image_classifier is not None:
         measured.take("class agreement", lambda: _class_agreement(model, image_classifier, data))
     if thorough and isinstance(model, VAE):
         measured.attempt("the metrics that need integrals", lambda: _exact_metrics(model, config, data, measured))
-    return measured.metrics
+    return measured
 
 
-def _of_objective(model: Model, config: TrainConfig, data: ImageSet) -> Metrics:
+def _of_objective(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> Metrics:
     terms = metrics.objective_terms(model, config, data.test_images, data.test_labels)
     means = objectives.metrics(terms, config.beta)
     if model.has_prior:
         means["squared_error_plus_kl"] = means["squared_error"] + means["kl_nats"]
+        measured.keep_of_images("kl_nats", torch.cat([each.kl for each in terms if each.kl is not None]))
     return {"n": len(data.test_images), "seed": metrics.SEED, **means}
 
 
-def _of_codes(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
+def _of_codes(model: Model, image_classifier: nn.Module | None, data: ImageSet, measured: Measured) -> None:
     """Keep the metrics of the codes of training and test images."""
     codes = metrics.encode(model, data.train_images, data.train_labels)
     test_codes = metrics.encode(model, data.test_images, data.test_labels)
     measured.take("used dimensions", lambda: {"used_dimensions": used_dimensions(test_codes.numpy(), model.has_prior)})
     measured.take("neighbours", lambda: _knn(codes, data.train_labels, test_codes, data.test_labels))
-    measured.take("errors at the codes", lambda: _error_at_code(model, data, test_codes))
+    measured.take("errors at the codes", lambda: _error_at_code(model, data, test_codes, measured))
+    if image_classifier is not None:
+        measured.attempt(
+            "what the classifier sees at the codes",
+            lambda: _classifier_label(model, image_classifier, data, test_codes, measured),
+        )
     if not model.has_prior and model.latent_dim == 2:
         measured.take("holes between the codes", lambda: {"code_holes": aggregate.density_of_codes(codes).holes})
 
@@ -132,9 +141,19 @@ def _knn(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor)
     return {f"knn{k}_accuracy": metrics.knn_accuracy(nearest[:, :k], test_labels) for k in NEIGHBOURS}
 
 
-def _error_at_code(model: Model, data: ImageSet, test_codes: Tensor) -> Metrics:
+def _error_at_code(model: Model, data: ImageSet, test_codes: Tensor, measured: Measured) -> Metrics:
     error = metrics.squared_error_at_code(model, data.test_images, data.test_labels, test_codes)
-    return {"squared_error_at_code": error}
+    measured.keep_of_images("squared_error_at_code", error)
+    return {"squared_error_at_code": error.double().mean().item()}
+
+
+def _classifier_label(
+    model: Model, image_classifier: nn.Module, data: ImageSet, test_codes: Tensor, measured: Measured
+) -> None:
+    seen = metrics.classifier_label(model, image_classifier, data.test_labels, test_codes)
+    if seen.max() >= model.classes:
+        raise ValueError(f"the classifier knows more than the {model.classes} classes of the model")
+    measured.keep_of_images("classifier_label", seen)
 
 
 def _class_agreement(model: CVAE, image_classifier: nn.Module, data: ImageSet) -> Metrics:
@@ -311,7 +330,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint again")
     parser.add_argument("--lattice", action="store_true", help="only measure what the decoded lattice says of images")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
-    parser.add_argument("--record", action="store_true", help="put metrics and codes into the checkpoint as well")
+    parser.add_argument(
+        "--record", action="store_true", help="put metrics, of each image too, and codes into the checkpoint as well"
+    )
     flags.add_folder(parser, stored_checkpoint.FOLDER, "of models and classifier")
     flags.add_data_dir(parser)
     commands.run(parser, _run, arguments)
@@ -336,14 +357,21 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _coded(path: Path, sets: dict[str, ImageSet], data_dir: str | Path) -> Metrics:
-    """Put the codes of a model into its checkpoint again, and print how far they moved."""
+    """Put the codes of a model into its checkpoint again, and print how far they moved.
+
+    What was measured of each image at a code that has moved is no longer true, and goes.
+    """
     with locked(path):
         each = checkpoint.read(path)
         data = _data_of(each, sets, data_dir)
         codes = metrics.encode(each.model, data.test_images, data.test_labels)
         moved = (codes - each.codes).norm(dim=1)
-        checkpoint.write(path, replace(each, codes=codes))
+        gone = {name for name in AT_CODES if name in each.image_metrics and moved.any()}
+        kept = {name: values for name, values in each.image_metrics.items() if name not in gone}
+        checkpoint.write(path, replace(each, codes=codes, image_metrics=kept))
     print(f"{each.name}: {int((moved > 0).sum())} of {len(codes)} codes moved, by up to {moved.max():.4g}")
+    if gone:
+        print(f"  {' and '.join(sorted(gone))} of each image were of the old codes and are gone: measure with --record")
     return each.record["test"]
 
 
@@ -364,17 +392,17 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
         if given.lattice:
             measured = _of_lattice(each, data)
         else:
-            image_classifier = classifier_of(given.folder, each.config.dataset) if each.config.conditional else None
+            image_classifier = classifier_of(given.folder, each.config.dataset)
             measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
         print(f"{each.name}: {each.config.model}, likelihood {_likelihood(each.config)}{_of_data(each.config)}")
-        for name, value in measured.items():
+        for name, value in measured.metrics.items():
             print(f"  {name:30}{_written(value):>12}")
         if given.record:
-            codes = each.codes
+            new = replace(each, image_metrics=measured.of_images, record=each.record | {"test": measured.metrics})
             if not given.lattice:
-                codes = metrics.encode(each.model, data.test_images, data.test_labels)
-            checkpoint.write(path, replace(each, codes=codes, record=each.record | {"test": measured}))
-    return measured
+                new = replace(new, codes=metrics.encode(each.model, data.test_images, data.test_labels))
+            checkpoint.write(path, new)
+    return measured.metrics
 
 
 def _written(value: float | int | list[int] | list[float]) -> str:
@@ -383,14 +411,15 @@ def _written(value: float | int | list[int] | list[float]) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _of_lattice(each: Checkpoint, data: ImageSet) -> Metrics:
+def _of_lattice(each: Checkpoint, data: ImageSet) -> Measured:
     """The recorded metrics of a model with those of its decoded lattice measured anew; as they are, if it has none."""
     measured = Measured(_announce)
     measured.keep(each.record["test"])
+    measured.of_images |= each.image_metrics
     if isinstance(each.model, VAE):
         x, y = _whole(each.config, data.test_images, data.test_labels)
         _lattice_metrics(each.model, each.config, x, y, measured)
-    return measured.metrics
+    return measured
 
 
 def _lattice_metrics(model: VAE, config: TrainConfig, x: Tensor, y: Tensor, measured: Measured) -> None:
@@ -411,7 +440,7 @@ def classifier_of(folder: str | Path, dataset: str) -> classifier.Classifier | N
     try:
         return classifier.of_dataset(folder, dataset)
     except CheckpointError as error:
-        print(f"class agreement will not be measured: {error}", file=sys.stderr)
+        print(f"what a classifier says of images will not be measured: {error}", file=sys.stderr)
         return None
 
 

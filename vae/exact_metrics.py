@@ -63,7 +63,7 @@ _BLOCK = 1_000
 
 @torch.no_grad()
 def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measured) -> None:
-    """Measure what the integrals over z say of test images.
+    """Measure what the integrals over z say of test images; log p(x) and the gap of each are kept as well.
 
     Args:
         model: with a prior, on the CPU.
@@ -85,6 +85,10 @@ def of_images(model: LatentVariableModel, x: Tensor, y: Tensor, measured: Measur
     if evidence is not None:
         measured.keep(_mean("log_px_nats", evidence.log_px_nats))
         measured.keep({"log_px_error_nats": evidence.error_nats.mean().item(), "log_px_step": evidence.step})
+        measured.keep_of_images("log_px_nats", evidence.log_px_nats)
+        measured.attempt(
+            "the gap of each image", lambda: _gap_of_images(model, x, labels, evidence.log_px_nats, measured)
+        )
     if evidence is not None and iw is not None:
         below = _mean("iw500_below_nats", evidence.log_px_nats[some] - iw)
         measured.keep(below | _less("iw500_nats", measured.metrics, below, "iw500_below_nats"))
@@ -116,6 +120,14 @@ def _gap(model: LatentVariableModel, x: Tensor, y: Tensor | None, rows: Tensor, 
     measured |= _less("refined_elbo_nats", before, measured, "approximation_gap_nats")
     measured["hardest"] = rows[parts.gap_nats.topk(min(HARDEST, len(rows))).indices].tolist()
     return measured
+
+
+def _gap_of_images(
+    model: LatentVariableModel, x: Tensor, y: Tensor | None, log_px_nats: Tensor, measured: Measured
+) -> None:
+    """Keep log p(x) - ELBO of the model's own q for each image."""
+    elbo = expected_elbo(model, x, model.posterior(x, y), y).nats
+    measured.keep_of_images("gap_nats", log_px_nats.to(elbo) - elbo)
 
 
 @torch.no_grad()

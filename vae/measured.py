@@ -1,9 +1,14 @@
-"""Collects the metrics of a model: one that fails is left out with a note why, and the others stay."""
+"""Collects the metrics of a model: one that fails is left out with a note why, and the others stay.
+
+Some metrics are kept for each test image besides their mean, under the same name: `stored_checkpoint.IMAGE_METRICS`.
+"""
 
 import math
 import sys
 from collections.abc import Callable
 from typing import TypeVar
+
+from torch import Tensor
 
 from vae.commands import sentence
 
@@ -17,6 +22,7 @@ class Measured:
     def __init__(self, announce: Callable[[str], object] = lambda what: None) -> None:
         """No metrics yet; `announce` is called with what is being measured."""
         self.metrics: Metrics = {}
+        self.of_images: dict[str, Tensor] = {}  # (N,) each, float16, or uint8 for a label
         self._announce = announce
 
     def attempt(self, what: str, work: Callable[[], T]) -> T | None:
@@ -40,6 +46,19 @@ class Measured:
                 _leave_out(f"{name} (it is {value})")
             else:
                 self.metrics[name] = value
+
+    def keep_of_images(self, name: str, values: Tensor) -> None:
+        """Keep a metric of each image in half precision, or a label; not if a value is not finite then.
+
+        Args:
+            name: of the metric.
+            values: (N,) floating point, or uint8 labels.
+        """
+        kept = values.half() if values.is_floating_point() else values
+        if kept.isfinite().all():
+            self.of_images[name] = kept
+        else:
+            _leave_out(f"{name} of each image (one is not finite in half precision)")
 
     def take(self, what: str, measure: Callable[[], Metrics]) -> None:
         """Measure something, and keep its metrics that are finite.

@@ -1,7 +1,8 @@
 """What is measured of any model with its networks alone: terms of the objective, codes, errors, neighbours.
 
-All are means over a set of images. With dynamic binarization they are over binary images, which are drawn once from the
-seed. `exact_metrics` has what takes integrals over the latent space; `evaluate` puts all of them into one table.
+All are means over a set of images, or of each image where that is said. With dynamic binarization they are of binary
+images, which are drawn once from the seed. `exact_metrics` has what takes integrals over the latent space; `evaluate`
+puts all of them into one table.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,8 +82,8 @@ def posteriors(model: VAE, config: TrainConfig, images: Tensor, labels: Tensor) 
 
 
 @torch.inference_mode()
-def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: Tensor) -> float:
-    """The squared error between an image and what its code decodes to, summed over pixels, mean over images.
+def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: Tensor) -> Tensor:
+    """The squared error between an image and what its code decodes to, summed over pixels, (N,).
 
     Args:
         model: any of the family.
@@ -91,8 +92,24 @@ def squared_error_at_code(model: Model, images: Tensor, labels: Tensor, codes: T
         codes: (N, D), as `encode` gives them.
     """
     blocks = zip(images.split(_BLOCK), labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
-    errors = [squared_error(to_pixels(block), model.decode(z, y)) for block, y, z in blocks]
-    return torch.cat(errors).double().mean().item()
+    return torch.cat([squared_error(to_pixels(block), model.decode(z, y)) for block, y, z in blocks])
+
+
+@torch.inference_mode()
+def classifier_label(
+    model: Model, image_classifier: Callable[[Tensor], Tensor], labels: Tensor, codes: Tensor
+) -> Tensor:
+    """The class that a classifier sees in what each code decodes to, (N,) uint8.
+
+    Args:
+        model: any of the family.
+        image_classifier: images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+        labels: (N,) int64, which only a CVAE uses.
+        codes: (N, D), as `encode` gives them.
+    """
+    blocks = zip(labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
+    seen = [image_classifier(model.decode(z, y).clamp(0, 1)).argmax(1) for y, z in blocks]
+    return torch.cat(seen).to(torch.uint8)
 
 
 def nearest_labels(codes: Tensor, labels: Tensor, test_codes: Tensor, k: int) -> Tensor:

@@ -35,7 +35,7 @@ from vae.observers import Beginning, Broadcast, Observer, ProgressBar, StoryFile
 from vae.snapshots import Recorder
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
-from vae.storage.file_pair import checked_name, expanded, locked, read_tensors, suffixed, write_atomically, write_record
+from vae.storage.file_pair import checked_name, expanded, locked, read_tensors, suffixed, write_atomically
 
 RISE = 0.1  # share of the steps in which the step size rises
 IMAGES_FOR_SCALE = 10_000  # enough to know the mean image and the deviation from it
@@ -208,7 +208,7 @@ def train(
             state of the run.
         resume_file: where the state is written after each epoch.
         resume: go on from the state in that file.
-        image_classifier: for the class agreement of a CVAE; None leaves that out.
+        image_classifier: for the class agreement of a CVAE, and what it sees at each code; None leaves that out.
         thorough: measure what `exact_metrics` has as well, which takes minutes.
 
     Raises:
@@ -235,8 +235,9 @@ def train(
         announce=observer.measuring,
         on_objective=lambda measured: observer.trained(with_metrics(measured)),
     )
-    observer.done(with_metrics(measured))
-    return with_metrics(measured)
+    result = replace(with_metrics(measured.metrics), image_metrics=measured.of_images)
+    observer.done(result)
+    return result
 
 
 def _optimise(run: Run, data: ImageSet, observer: Observer, resume_file: Path | None) -> None:
@@ -364,7 +365,7 @@ def _run(given: argparse.Namespace) -> None:
 
 
 class _Writer(Observer):
-    """Writes the checkpoint and its replay, and when all metrics are there, its record again."""
+    """Writes the checkpoint and its replay, and when all metrics are there, the checkpoint again."""
 
     def __init__(self, path: Path, recorder: Recorder, resume_file: Path) -> None:
         self._path, self._recorder, self._resume_file = path, recorder, resume_file
@@ -374,14 +375,14 @@ class _Writer(Observer):
         snapshots.write(self._path, result, self._recorder)
 
     def done(self, result: Checkpoint) -> None:
-        write_record(self._path, result.record)
+        checkpoint.write(self._path, result)
         self._resume_file.unlink()
 
 
 def _train(config: TrainConfig, path: Path, recorder: Recorder, given: argparse.Namespace) -> None:
     """Train, write the checkpoint and its replay, and print the metrics of the last epoch."""
     resume_file = suffixed(path, ".resume.pt")
-    image_classifier = evaluate.classifier_of(path.parent, config.dataset) if config.conditional else None
+    image_classifier = evaluate.classifier_of(path.parent, config.dataset)
     use_fast_float32(given.device)
     data = load_dataset(config.dataset, given.data_dir, given.device)
     with ExitStack() as stack:

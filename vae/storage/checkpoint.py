@@ -1,6 +1,6 @@
 """A trained model with its networks in PyTorch, read from its two files and written to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Checkpoint(RecordedData[Tensor]):
     codes: Tensor  # (N, D) float32, the posterior means of the test images; for an AE their codes
     labels: Tensor  # (N,) uint8, the test labels
     record: dict[str, Any]  # the JSON
+    image_metrics: dict[str, Tensor] = field(default_factory=dict)  # as of `Stored.image_metrics`
 
 
 def load(path: str | Path) -> Model:
@@ -44,7 +45,9 @@ def from_stored(stored: Stored) -> Checkpoint:
     model = build_empty(stored.config, len(stored.class_names))
     model.load_state_dict({name: torch.from_numpy(weight) for name, weight in stored.weights.items()}, assign=True)
     codes, labels = torch.from_numpy(stored.codes), torch.from_numpy(stored.labels)
-    return Checkpoint(stored.name, stored.config, model.eval().requires_grad_(False), codes, labels, stored.record)
+    model = model.eval().requires_grad_(False)
+    image_metrics = {name: torch.from_numpy(values) for name, values in stored.image_metrics.items()}
+    return Checkpoint(stored.name, stored.config, model, codes, labels, stored.record, image_metrics)
 
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -56,4 +59,6 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
     """
     weights = {name: value.detach().cpu() for name, value in checkpoint.model.state_dict().items()}
     tensors = {"weights": weights, "codes": checkpoint.codes, "labels": checkpoint.labels}
+    if checkpoint.image_metrics:
+        tensors["image_metrics"] = checkpoint.image_metrics
     write_pair(path, tensors, checkpoint.record)

@@ -1,6 +1,7 @@
 """A trained model on the disk, read without PyTorch: everything that a map shows.
 
-    <name>.pt     weights, and the codes and labels of the test set, so that a map needs no data set
+    <name>.pt     weights; codes and labels of the test set, so that a map needs no data set; and, since 2026-11-27,
+                  metrics of each of its images: `IMAGE_METRICS`
     <name>.json   format, run id, configuration, class names, versions, device, seconds, history per epoch, test metrics
 
 The JSON alone decides the architecture; the weights are read by a reader that runs no code. The configuration names
@@ -12,7 +13,7 @@ import os
 import re
 import shlex
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
@@ -39,6 +40,21 @@ from vae.storage.file_pair import (
 FOLDER = "checkpoints"
 MNIST_TEST_SHA256 = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"  # as of `tensors.fingerprint`
 FARTHEST = 1e12  # the largest distance of a code from 0; no map is drawn beyond
+
+IMAGE_METRICS: dict[str, type[np.generic]] = {
+    "log_px_nats": np.float16,  # log p(x), for a CVAE log p(x|y); D <= 2
+    "gap_nats": np.float16,  # log p(x) less the ELBO of the model's own q; D <= 2
+    "kl_nats": np.float16,  # of that q to the prior
+    "squared_error_at_code": np.float16,  # of the grey image, summed over the 784 pixels
+    "classifier_label": np.uint8,  # the class that a classifier sees in what the code decodes to
+}
+"""What may be kept of each test image, under the name of its mean in the record, and its type.
+
+float16 has 11 binary digits. So a log p(x) between -64 and -128 nats is kept to 1/32 nat, one between -256 and -512, as
+of Gaussian pixels, to 1/8, which is enough for a colour: images of a set differ by a hundred nats. Two models must not
+be compared by the difference of two such numbers; the gap, which is a small difference of large ones, is therefore
+kept itself. The mean of 10,000 rounded numbers is that of the exact ones to a hundredth of this or better.
+"""
 
 Metric = float | UnsetType
 Name = Annotated[str, Meta(pattern=r"\S")]
@@ -143,6 +159,7 @@ class Stored(RecordedData[np.ndarray]):
     codes: np.ndarray  # (N, D) float32, the posterior means of the test images; for an AE their codes
     labels: np.ndarray  # (N,) uint8, the test labels
     record: dict[str, Any]
+    image_metrics: dict[str, np.ndarray] = field(default_factory=dict)  # some of `IMAGE_METRICS`, (N,) each
 
     def layers(self, part: Part = "decoder") -> list[DenseLayer]:
         """The layers of encoder or decoder, as `architecture.dense_layers` has them."""
@@ -154,8 +171,8 @@ def read(path: str | Path) -> Stored:
 
     Raises:
         CheckpointError: in one sentence that names the file and the way out, if a file is missing, damaged or foreign,
-            if the two are of different runs, if the JSON is not a `Record`, or if weights, codes and labels do not fit
-            its configuration.
+            if the two are of different runs, if the JSON is not a `Record`, or if weights, codes, labels and metrics of
+            images do not fit its configuration.
     """
     path = bare(path)
     content, record = read_pair(path, partial(cure, path))
@@ -170,13 +187,14 @@ def read(path: str | Path) -> Stored:
         if not config.has_encoder:  # but before 2026-11-26 such a model had one, of no use
             weights = {name: weight for name, weight in weights.items() if not name.startswith("encoder.")}
         _check(weights, codes, labels, config, facts)
+        image_metrics = _image_metrics(content.get("image_metrics", {}), len(labels), len(facts.class_names))
     except KeyError as error:
         raise CheckpointError(f"{suffixed(path, '.pt')} has no {error.args[0]}: {cure(path, record)}") from error
     except (TypeError, AttributeError, ValueError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it does not hold a model"
         said = f"{suffixed(path, '.pt')} does not fit its configuration ({reason})"
         raise CheckpointError(f"{said}: {cure(path, record)}") from error
-    return Stored(path.name, config, weights, codes, labels, record)
+    return Stored(path.name, config, weights, codes, labels, record, image_metrics)
 
 
 def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
@@ -309,3 +327,18 @@ def _check(
         raise ValueError("a label has no class")
     if max(facts.test.hardest, default=0) >= len(codes):
         raise ValueError("its hardest images are not all test images")
+
+
+def _image_metrics(content: Any, n: int, classes: int) -> dict[str, np.ndarray]:
+    """Those of `IMAGE_METRICS` that there are; raises unless each is n finite numbers of its type, or n classes."""
+    if not isinstance(content, dict):
+        raise TypeError
+    image_metrics = {name: content[name] for name in IMAGE_METRICS if name in content}
+    for name, values in image_metrics.items():
+        if values.shape != (n,) or values.dtype != IMAGE_METRICS[name]:
+            raise ValueError(f"{name} of each image has a wrong shape or type")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} of an image is not finite")
+        if name == "classifier_label" and (values >= classes).any():
+            raise ValueError(f"{name} of an image has no class")
+    return image_metrics
