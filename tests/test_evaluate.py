@@ -12,6 +12,7 @@ from vae import evaluate, metrics, train
 from vae.config import TrainConfig
 from vae.models import build
 from vae.storage import checkpoint, stored_checkpoint
+from vae.storage.file_pair import write_record
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 9])
@@ -197,6 +198,18 @@ def test_the_figures_of_the_lattice_can_be_put_in_and_nothing_else_changes(folde
     assert torch.equal(after.codes, before.codes)
     assert before.image_metrics
     assert all(torch.equal(after.image_metrics[name], kept) for name, kept in before.image_metrics.items())
+
+
+def test_the_error_from_noisy_images_can_be_put_in_and_nothing_else_changes(folder):
+    before = checkpoint.read(folder / "two")
+    measured = dict(before.record["test"])
+    without = {name: measured[name] for name in measured if name not in ("squared_error_from_noisy", "noise_share")}
+    assert len(without) == len(measured) - 2
+    write_record(folder / "two", before.record | {"test": without})
+    evaluate.main([str(folder / "two"), "--noisy", "--record"])
+    after = checkpoint.read(folder / "two")
+    assert after.record == before.record
+    assert f"| {measured['squared_error_from_noisy']:.2f} |" in evaluate.table([after])
 
 
 def test_a_missing_checkpoint_is_one_sentence(tmp_path):

@@ -58,14 +58,19 @@ class Apart(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def corrupted(kind, objective):
+    """The encoder of a model that has one sees images with noise, in either way."""
+    return {"corruption": 0.0 if objective == "exact" else 0.3, "corruption_kind": "flip" if kind == "ae" else "drop"}
+
+
 SAMPLED = [("ae", "elbo"), ("vae", "exact"), *itertools.product(("vae", "cvae"), ("elbo", "importance"))]
 
 
 @pytest.mark.parametrize(("kind", "objective"), SAMPLED)  # an exact CVAE asks the device which labels a batch has
 def test_no_step_waits_for_the_device(kind, likelihood, objective, digits, device, monkeypatch):
     here = digits.to(device)
-    config = TrainConfig(model=kind, likelihood=likelihood, objective=objective, network="small", batch_size=64)
-    run = train.Run(config, device, here)
+    settings = {"network": "small", "batch_size": 64, **corrupted(kind, objective)}
+    run = train.Run(TrainConfig(model=kind, likelihood=likelihood, objective=objective, **settings), device, here)
     monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})  # once an epoch, and that waits
     with Apart():
         run.epoch(here.train_images, here.train_labels, lambda step, terms: None)
@@ -87,7 +92,8 @@ def test_no_tensor_of_a_step_is_left_on_the_processor(kind, likelihood, objectiv
         torch.ones(2, device="meta") * torch.ones(2)
     monkeypatch.setattr(torch, "Generator", Anywhere)
     monkeypatch.setattr(train.objectives, "metrics", lambda parts, beta: {})
-    config = TrainConfig(model=kind, likelihood=likelihood, objective=objective, batch_size=64, points=64)
+    settings = {"batch_size": 64, "points": 64, **corrupted(kind, objective)}
+    config = TrainConfig(model=kind, likelihood=likelihood, objective=objective, **settings)
     run, steps = train.Run(config, "meta", digits), []
     monkeypatch.setattr(run.optimizer, "step", lambda: steps.append(1))  # PyTorch's own, which has none for "meta"
     run.epoch(digits.train_images.to("meta"), digits.train_labels.to("meta"), lambda step, terms: None)
@@ -147,7 +153,7 @@ def test_a_run_is_its_configurations_alone(kind, likelihood, digits, device):
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-shared", "bernoulli"], indirect=True)
 def test_a_resumed_run_ends_as_one_that_was_never_cut(kind, likelihood, digits, tmp_path):
-    config = TrainConfig(model=kind, likelihood=likelihood, kl="monte-carlo", **QUICK)
+    config = TrainConfig(model=kind, likelihood=likelihood, kl="monte-carlo", corruption=0.2, **QUICK)
     file = tmp_path / "some.resume.pt"
 
     def cut(row):
@@ -241,7 +247,9 @@ def test_a_run_that_was_cut_before_a_setting_was_added_goes_on(digits, device):
     config = TrainConfig(**QUICK)
     run, other = train.Run(config, device, digits), train.Run(config, device, digits)
     state = run.state()
-    state["config"] = {name: value for name, value in config.to_dict().items() if name != "precision"}
+    later = ("precision", "corruption", "corruption_kind")
+    state["config"] = {name: value for name, value in config.to_dict().items() if name not in later}
+    del state["generators"]["corruption"]
     other.restore(state)
     assert other.run_id == run.run_id
     with pytest.raises(TrainingError, match="precision is 'float32', not 'bfloat16'"):
@@ -402,6 +410,7 @@ def test_few_images_of_one_class_make_a_model(kind, objective, thorough, train_c
     assert test["n"] == test_count
     assert test["knn5_accuracy"] == 1
     assert ("mutual_information_nats" in test) == (kind != "ae" and objective == "elbo")  # where there is an encoder
+    assert ("squared_error_from_noisy" in test) == (objective == "elbo")
     assert all(math.isfinite(value) for value in test.values() if isinstance(value, float))
 
 

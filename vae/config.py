@@ -63,6 +63,14 @@ class TrainConfig:
     )
     refresh: int = _setting(1, "steps after which that lattice is decoded again", least=1, most=1_000_000)
     kl: Literal["closed", "monte-carlo"] = _setting("closed", "KL to the prior by formula, or at the sampled z")
+    corruption: float = _setting(
+        0.0,
+        "share of the pixels that are changed, anew in each step, in the image that the encoder sees; the one that is "
+        "to be reconstructed stays clean, as in a denoising autoencoder",
+        least=0,
+        below=1,
+    )
+    corruption_kind: Literal["drop", "flip"] = _setting("drop", "these pixels become 0, or 1 - x")
     epochs: int = _setting(60, "passes over the training images", least=1, most=1_000_000)
     batch_size: int = _setting(128, "images in a step", least=1, most=1_000_000)
     learning_rate: float = _setting(
@@ -99,6 +107,8 @@ class TrainConfig:
             raise ValueError(f"objective {self.objective} needs a model with a prior, and beta 1")
         if self.objective == "exact" and self.latent_dim > 2:
             raise ValueError(f"objective exact needs latent_dim 1 or 2, got {self.latent_dim}")
+        if self.corruption and not self.has_encoder:
+            raise ValueError(f"corruption needs an encoder, which objective {self.objective} has not: choose another")
         if self.network == "linear" and self.likelihood not in LINEAR_LIKELIHOODS:
             known = " or ".join(LINEAR_LIKELIHOODS)
             raise ValueError(f"network linear needs likelihood {known}, got {self.likelihood}")

@@ -2,6 +2,9 @@
 
     squared_error           sum over pixels of (x - E[x|z])^2, at z ~ q(z|x) as in training; an AE: at its code
     squared_error_at_code   the same of the grey image at the code that the maps show, the mean of q
+    squared_error_from_noisy
+                            of a model with an encoder: the same, of the clean image, at the code of that image with
+                            noise_share of its pixels dropped; the noise is the same for every model
     kl_nats                 KL(q(z|x) || N(0, I)), closed form
     squared_error_plus_kl   the objective under a Gaussian of variance 1/2, less its constant
     log_likelihood_nats     log p(x|z) at the drawn z; it compares with that of no other likelihood
@@ -48,7 +51,7 @@ from vae.measured import Measured, Metrics
 from vae.models import CVAE, VAE, Model
 from vae.storage import checkpoint, stored_checkpoint
 from vae.storage.checkpoint import Checkpoint
-from vae.storage.file_pair import CheckpointError, bare, expanded, locked
+from vae.storage.file_pair import CheckpointError, bare, expanded, locked, write_record
 
 CODE_STEPS = {"bernoulli": 1.0, "gaussian": 1 / 255}  # distance of two pixel values, where x has a code
 OF_SOME_IMAGES = ("refined_elbo_nats", "iw500_nats", "log_px_summed_nats", "bayes_accuracy")
@@ -83,6 +86,7 @@ def measure(
     measured.take("objective", lambda: _of_objective(model, config, data, measured))
     on_objective(dict(measured.metrics))
     measured.attempt("codes", lambda: _of_codes(model, image_classifier, data, measured))
+    _noise_metrics(model, config, data, measured)
     if isinstance(model, VAE) and config.has_encoder:
         measured.attempt("the encoder's q", lambda: _of_posteriors(model, config, data, measured))
     if isinstance(model, CVAE) and image_classifier is not None:
@@ -156,6 +160,17 @@ def _classifier_label(
     measured.keep_of_images("classifier_label", seen)
 
 
+def _noise_metrics(model: Model, config: TrainConfig, data: ImageSet, measured: Measured) -> None:
+    """Keep the error from noisy images of a model that encodes them."""
+    if config.has_encoder:
+        measured.take("errors from noisy images", lambda: _error_from_noisy(model, data))
+
+
+def _error_from_noisy(model: Model, data: ImageSet) -> Metrics:
+    error = metrics.squared_error_from_noisy(model, data.test_images, data.test_labels)
+    return {"squared_error_from_noisy": error, "noise_share": metrics.NOISE_SHARE}
+
+
 def _class_agreement(model: CVAE, image_classifier: nn.Module, data: ImageSet) -> Metrics:
     return {
         "class_agreement": metrics.class_agreement(model, image_classifier),
@@ -219,6 +234,12 @@ TABLES = {  # subject: its metrics
     "Images at their codes": {
         "squared_error": Column("squared error", ".2f", "summed over the 784 pixels, at a z drawn from q(z|x)"),
         "squared_error_at_code": Column("at the code", ".2f", "the same of the grey image, decoded at its code"),
+        "squared_error_from_noisy": Column(
+            "from noisy",
+            ".2f",
+            f"the same to the grey image, decoded at the code of that image with {metrics.NOISE_SHARE:.0%} of its "
+            "pixels dropped",
+        ),
         "knn5_accuracy": Column("5-NN", ".1%", "test codes whose 5 nearest training codes vote for their class"),
     },
     "Likelihood": {
@@ -329,6 +350,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="only what takes seconds: no integral over z, no CAS")
     parser.add_argument("--codes", action="store_true", help="only put the codes into the checkpoint again")
     parser.add_argument("--lattice", action="store_true", help="only measure what the decoded lattice says of images")
+    parser.add_argument("--noisy", action="store_true", help="only measure the error from noisy images")
     parser.add_argument("--json", type=expanded, metavar="FILE", help="also write the measured metrics here")
     parser.add_argument(
         "--record", action="store_true", help="put metrics, of each image too, and codes into the checkpoint as well"
@@ -389,8 +411,9 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
     with locked(path) if given.record else nullcontext():  # so that no other process replaces it meanwhile
         each = checkpoint.read(path)
         data = _data_of(each, sets, given.data_dir)
-        if given.lattice:
-            measured = _of_lattice(each, data)
+        some = given.lattice or given.noisy
+        if some:
+            measured = _with_some_anew(each, data, given)
         else:
             image_classifier = classifier_of(given.folder, each.config.dataset)
             measured = measure(each.model, each.config, data, image_classifier, not given.quick, _announce)
@@ -398,10 +421,12 @@ def _measured(path: Path, sets: dict[str, ImageSet], given: argparse.Namespace) 
         for name, value in measured.metrics.items():
             print(f"  {name:30}{_written(value):>12}")
         if given.record:
-            new = replace(each, image_metrics=measured.of_images, record=each.record | {"test": measured.metrics})
-            if not given.lattice:
-                new = replace(new, codes=metrics.encode(each.model, data.test_images, data.test_labels))
-            checkpoint.write(path, new)
+            record = each.record | {"test": measured.metrics}
+            if some:
+                write_record(path, record)
+            else:
+                codes = metrics.encode(each.model, data.test_images, data.test_labels)
+                checkpoint.write(path, replace(each, codes=codes, record=record, image_metrics=measured.of_images))
     return measured.metrics
 
 
@@ -411,12 +436,13 @@ def _written(value: float | int | list[int] | list[float]) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _of_lattice(each: Checkpoint, data: ImageSet) -> Measured:
-    """The recorded metrics of a model with those of its decoded lattice measured anew; as they are, if it has none."""
+def _with_some_anew(each: Checkpoint, data: ImageSet, given: argparse.Namespace) -> Measured:
+    """The recorded metrics of a model, and anew those that are asked for, as far as it has them."""
     measured = Measured(_announce)
     measured.keep(each.record["test"])
-    measured.of_images |= each.image_metrics
-    if isinstance(each.model, VAE):
+    if given.noisy:
+        _noise_metrics(each.model, each.config, data, measured)
+    if given.lattice and isinstance(each.model, VAE):
         x, y = _whole(each.config, data.test_images, data.test_labels)
         _lattice_metrics(each.model, each.config, x, y, measured)
     return measured

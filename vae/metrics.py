@@ -13,12 +13,14 @@ from torch.nn.functional import one_hot
 
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, squared_error
+from vae.images.corruption import corrupt
 from vae.images.tensors import binarize, to_pixels
 from vae.models import CVAE, VAE, Model
 from vae.objectives import Terms
 
 SEED = 0
 SAMPLES_PER_CLASS = 1_000  # for the class agreement
+NOISE_SHARE = 0.25  # of the pixels, which are dropped before a noisy image is encoded
 _BLOCK = 1_000  # images that go through a network together
 _TREE_DIMENSIONS = 3  # up to which a tree finds neighbours a hundred times faster than all distances do
 
@@ -110,6 +112,21 @@ def classifier_label(
     blocks = zip(labels.split(_BLOCK), codes.split(_BLOCK), strict=True)
     seen = [image_classifier(model.decode(z, y).clamp(0, 1)).argmax(1) for y, z in blocks]
     return torch.cat(seen).to(torch.uint8)
+
+
+def squared_error_from_noisy(model: Model, images: Tensor, labels: Tensor) -> float:
+    """The squared error between an image and what the code of a noisy image of it decodes to, mean over images.
+
+    `NOISE_SHARE` of the pixels are dropped, and the noise is the same for every model.
+
+    Args:
+        model: with an encoder.
+        images: (N, 28, 28) uint8, clean.
+        labels: (N,) int64, which only a CVAE uses.
+    """
+    noise = torch.Generator(images.device).manual_seed(SEED + 2)  # other draws than those above
+    noisy = corrupt(images, NOISE_SHARE, "drop", noise)
+    return squared_error_at_code(model, images, labels, encode(model, noisy, labels)).double().mean().item()
 
 
 def nearest_labels(codes: Tensor, labels: Tensor, test_codes: Tensor, k: int) -> Tensor:

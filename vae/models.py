@@ -99,7 +99,12 @@ class LatentModel(nn.Module):
         return self.likelihood(z, y).mean
 
     def terms(
-        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: torch.Generator,
+        kl: str = "closed",
+        seen: Tensor | None = None,
     ) -> objectives.Terms:
         """The parts of the ELBO at one z for each image; of an autoencoder, those that it has.
 
@@ -110,6 +115,7 @@ class LatentModel(nn.Module):
             labels: (B, C) one-hot for a CVAE, else None.
             generator: of the noise of z.
             kl: the KL to the prior by formula ("closed") or at the sampled z ("monte-carlo").
+            seen: (B, 1, 28, 28) what the encoder sees, x unless it is given; the likelihood is that of x always.
         """
         raise NotImplementedError
 
@@ -173,13 +179,19 @@ class AE(LatentModel):
     """Autoencoder: one code for an image, and no distribution of the codes."""
 
     def terms(
-        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: torch.Generator,
+        kl: str = "closed",
+        seen: Tensor | None = None,
     ) -> objectives.Terms:
         """log p(x|z) at z = encoder(x), which draws nothing; arguments as of `LatentModel.terms`.
 
         With the fixed sigma 1/sqrt(2) that is minus the squared error, less a constant.
         """
-        return objectives.terms(x, self.unchecked_likelihood(self._codes(x, labels), labels), kl=None)
+        z = self._codes(x if seen is None else seen, labels)
+        return objectives.terms(x, self.unchecked_likelihood(z, labels), kl=None)
 
 
 class VAE(LatentModel):
@@ -215,13 +227,18 @@ class VAE(LatentModel):
         return DiagonalNormal.standard(next(self.decoder.parameters()).new_zeros(self.latent_dim))
 
     def terms(
-        self, x: Tensor, labels: Tensor | None, generator: torch.Generator, kl: str = "closed"
+        self,
+        x: Tensor,
+        labels: Tensor | None,
+        generator: torch.Generator,
+        kl: str = "closed",
+        seen: Tensor | None = None,
     ) -> objectives.Terms:
         """The parts of the ELBO at one z ~ q(z|x) for each image; arguments as of `LatentModel.terms`.
 
         They are unbiased for the ELBO, and so low for log p(x) on average.
         """
-        posterior = self.unchecked_posterior(x, labels)
+        posterior = self.unchecked_posterior(x if seen is None else seen, labels)
         z = posterior.rsample(generator=generator)
         if kl == "closed":
             divergence = objectives.kl_closed_form(posterior)
@@ -230,7 +247,7 @@ class VAE(LatentModel):
         return objectives.terms(x, self.unchecked_likelihood(z, labels), divergence)
 
     def importance_terms(
-        self, x: Tensor, labels: Tensor | None, samples: int, generator: torch.Generator
+        self, x: Tensor, labels: Tensor | None, samples: int, generator: torch.Generator, seen: Tensor | None = None
     ) -> objectives.Terms:
         """The importance-weighted bound of each image, low for log p(x) on average.
 
@@ -239,8 +256,9 @@ class VAE(LatentModel):
             labels: (B, C) one-hot for a CVAE, else None.
             samples: K, draws of z for each image.
             generator: of these draws.
+            seen: as of `LatentModel.terms`.
         """
-        posterior = self.unchecked_posterior(x, labels)
+        posterior = self.unchecked_posterior(x if seen is None else seen, labels)
         z = posterior.rsample((samples,), generator=generator)  # (K, B, D)
         bound = objectives.importance_bound(self.log_weights(x, labels, z, posterior.log_prob(z)))
         return objectives.Terms(log_px=bound)

@@ -11,6 +11,10 @@ All are estimates from draws, and all err downwards on average (Jensen). The obj
 draws from where a decoded lattice says that the posterior lies, and not from an encoder's q: see `exact_objective`.
 `quadrature.log_evidence` gives log p(x) itself.
 
+They are bounds with any q, so also with the q(z|x~) of an encoder that sees a corrupted image x~ (`images.corruption`):
+with the log p(x|z) of the clean x, the ELBO is below log p(x) by KL(q(z|x~) || p(z|x)), and so it is on average over x~
+(Im, Ahn, Memisevic and Bengio, Denoising criterion for variational auto-encoding framework, 2017).
+
 The one reduction rule: sum over pixels and over latent dimensions, mean over images. With a Gaussian likelihood of
 variance 1/2, -log p(x|z) is the summed squared error plus the constant 392 log(pi), so error and KL stand on one scale
 and there is no hidden weight between them.

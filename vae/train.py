@@ -2,9 +2,9 @@
 
 A step takes one batch: the loss is minus the objective of the configuration (see `objectives`), and AdamW moves the
 weights. The data stay on the device. Every draw comes from a generator of its own (the order of the images, the noise
-of z, the binarization), and the step size is a function of the step's number alone. So the state after an epoch is
-small and complete. It is written to `<name>.resume.pt`, from which a run that was cut goes on; on a CPU it ends with
-the same weights, bit for bit, as a run that was never cut.
+of z, the binarization, the corruption), and the step size is a function of the step's number alone. So the state after
+an epoch is small and complete. It is written to `<name>.resume.pt`, from which a run that was cut goes on; on a CPU it
+ends with the same weights, bit for bit, as a run that was never cut.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from vae import __version__, commands, evaluate, flags, metrics, objectives, sna
 from vae.classifier import Classifier
 from vae.config import TrainConfig
 from vae.exact_objective import ExactObjective
+from vae.images.corruption import corrupt
 from vae.images.sources import load_dataset
 from vae.images.tensors import ImageSet, batches, binarize, fingerprint, split_validation, to_pixels
 from vae.matmul_precision import products_in_tf32, use_fast_float32
@@ -87,8 +88,8 @@ class Run:
         self.model.to(self.device)
         adam = {"betas": (0.9, config.adam_beta2), "weight_decay": config.weight_decay}
         self.optimizer = torch.optim.AdamW(self.model.parameters(), **adam, fused=True)
-        seeds = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(config.seed)).tolist()
-        names = ("order", "noise", "binarization")
+        seeds = torch.randint(2**62, (4,), generator=torch.Generator().manual_seed(config.seed)).tolist()
+        names = ("order", "noise", "binarization", "corruption")
         self.generators = {n: torch.Generator(self.device).manual_seed(s) for n, s in zip(names, seeds, strict=True)}
         self.exact = self._exact()
         self.history: list[dict[str, float]] = []
@@ -132,10 +133,13 @@ class Run:
         config, noise, model = self.config, self.generators["noise"], self.model
         if self.exact:
             return self.exact.terms(x, condition)
+        seen = x
+        if config.corruption:
+            seen = corrupt(x, config.corruption, config.corruption_kind, self.generators["corruption"])
         if config.objective == "elbo":
-            return model.terms(x, condition, noise, config.kl)
+            return model.terms(x, condition, noise, config.kl, seen)
         assert isinstance(model, VAE)  # TrainConfig refuses the other objectives to an autoencoder
-        return model.importance_terms(x, condition, config.samples, noise)
+        return model.importance_terms(x, condition, config.samples, noise, seen)
 
     def _exact(self) -> ExactObjective | None:
         """What the steps share under the objective exact; None under another one."""
@@ -182,8 +186,8 @@ class Run:
         self.run_id, self.history, self.seconds = state["run_id"], state["history"], state["seconds"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for name, generator in self.generators.items():
-            generator.set_state(state["generators"][name])
+        for name, drawn in state["generators"].items():  # a run of before there was corruption draws none
+            self.generators[name].set_state(drawn)
         self.recorder.restore(kept["taken"])
         torch.set_float32_matmul_precision(state.get("matmul_precision", torch.get_float32_matmul_precision()))
 

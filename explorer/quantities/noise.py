@@ -1,10 +1,14 @@
 """Noise on an image, and how far from the clean image it and what comes out of the model are.
 
 A code of two numbers has no room for noise: what is decoded from the code of a noisy image is near the images that the
-model was trained on. An autoencoder that is trained to do this on purpose is a denoising one (Vincent et al., 2008).
+model was trained on. An autoencoder that is trained to do this on purpose is a denoising one (Vincent et al., 2008):
+`vae.train --corruption` trains one.
 """
 
 import numpy as np
+import torch
+
+from vae.images.corruption import corrupt
 
 SEED = 0
 
@@ -18,10 +22,9 @@ def noisy(image: np.ndarray, amount: float, flips: bool, seed: int = SEED) -> np
         flips: Which of the two.
         seed: Of the draws; the same seed gives the same noise.
     """
-    draws = np.random.default_rng(seed)
     if flips:
-        return np.where(draws.random(image.shape) < amount, 255 - image, image)
-    grey = image / 255 + amount * draws.standard_normal(image.shape)
+        return corrupt(torch.tensor(image), amount, "flip", torch.Generator().manual_seed(seed)).numpy()
+    grey = image / 255 + amount * np.random.default_rng(seed).standard_normal(image.shape)
     return np.rint(255 * grey.clip(0, 1)).astype(np.uint8)
 
 
