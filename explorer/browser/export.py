@@ -19,7 +19,7 @@ import numpy as np
 from explorer.markup import terms
 
 HERE = Path(__file__).parent
-STYLES = (HERE.parent / "style.css", HERE / "standalone.css")
+STYLES = (HERE.parent / "style.css", HERE.parent / "layout.css", HERE / "standalone.css")
 
 
 class Codes(NamedTuple):

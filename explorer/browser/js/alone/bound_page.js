@@ -8,9 +8,9 @@ import { bankOf } from "../model/banks.js";
 import { blackOrWhite } from "../model/binary_images.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
-import { bestNear, elboAt, klToPrior } from "../model/normals.js";
+import { climb, elboAt, klToPrior } from "../model/normals.js";
 import { fromAfar, posteriorOn, windowsOf } from "../model/posterior_grid.js";
-import { Sight } from "../model/posterior_modes.js";
+import { elboOf, Sight } from "../model/posterior_modes.js";
 import { dropDown, numberField, segments, toggle } from "./controls.js";
 import { plotOn } from "./planes.js";
 import { showTerms } from "./terms_line.js";
@@ -19,7 +19,9 @@ const SHOWN_REACH = 3.8; // of the plane that is shown, which holds 3 sigma of t
 const UNITS = { nats: 1, bits: Math.log(2) };
 const SHADES_A_NAT = 16;
 const SIGMAS_IN_VIEW = 2.4; // of the ellipses that a view holds
+const CLIMBS = 2; // normals that are made better
 const DRAWS_OF_EACH = 4096;
+const MISSED_NATS = 0.02; // by which a lattice must say more than was found
 const LEAST_ERROR = 1e-3; // nats, of what has so many digits
 
 export class BoundPage {
@@ -109,7 +111,8 @@ export class BoundPage {
     const right = element("section", "", row);
     const box = [-SHOWN_REACH, SHOWN_REACH];
     plotOn(middle, complete ? "complete_map" : "bound_map", { classes: model.classes, x: box, y: box, dot: model.dot });
-    this.pictures = complete ? null : ["the image", "decoded at q's mean"].map((text) => imageOver(seen, text));
+    const pair = complete ? null : element("div", "alone-pair", seen);
+    this.pictures = pair && ["the image", "decoded at q's mean"].map((text) => imageOver(pair, text));
     this.mounts = Object.fromEntries(
       (complete ? ["eraser", "panel"] : ["again", "close"]).map((part, rank) => [
         part,
@@ -122,34 +125,48 @@ export class BoundPage {
 
   hear({ key, kind, ...answer }) {
     const { subject } = this;
-    if (key !== subject?.key || !this.there) return this.there || this.lattices.stop();
+    if (!this.there) return this.lattices.stop();
+    if (key !== subject?.key) return;
     if (kind === "heat") subject.heat = answer;
-    if (kind === "guess") this.analyse(subject, answer);
+    if (kind === "guess") this.analyse(subject, { ...answer, heat: subject.heat });
   }
 
-  // Find all that is shown of the image; as often as the lattice has become finer.
-  async analyse(subject, { narrow, q: mode, serial }) {
-    const { sight, heat, model } = subject;
-    const search = (subject.search = {});
-    const wanted = () => this.there && this.subject === subject && subject.search === search;
-    if (heat.serial !== serial) return;
-    const windows = windowsOf(narrow, heat.logJoint, heat.size);
-    const found = await inSlices(posteriorOn(windows, sight), wanted);
-    if (!found) return;
-    const best = bestNear(sight, mode);
+  // Find all that is shown of the image; again if a finer lattice knows of a part of the posterior that was missed.
+  async analyse(subject, guess) {
+    subject.latest = guess;
+    if (subject.busy) return;
+    const known = subject.analysis?.terms.logPx ?? -Infinity;
+    if (known > guess.logPx - MISSED_NATS) return;
+    subject.busy = true;
+    const { sight } = subject;
+    const wanted = () => this.there && this.subject === subject;
+    const { narrow, q: mode, heat } = guess;
+    const found = await inSlices(posteriorOn(windowsOf(narrow, heat.logJoint, heat.size), sight), wanted);
+    if (found) this.take(subject, found, { q: mode, elbo: elboAt(sight, mode) });
+    const starts = found && [mode, ...found.grids.flatMap((grid) => grid.normals())];
+    const best = found && (await inSlices(bestOf(sight, starts), wanted));
+    subject.busy = false;
+    if (!best) return;
+    this.take(subject, found, best);
+    if (subject.latest !== guess) this.analyse(subject, subject.latest);
+  }
+
+  // found: the posterior; best: the best normal so far with its ELBO, { q, elbo }
+  take(subject, found, best) {
     const q = subject.q ?? best.q;
-    const elbo = subject.q ? elboAt(sight, q) : best.elbo;
-    const logPx = Math.max(found.logPx, best.elbo);
-    const error = Math.max(found.error, LEAST_ERROR);
+    const elbo = subject.q ? (subject.elbo ??= elboAt(subject.sight, q)) : best.elbo;
+    const logPx = Math.max(found.logPx, best.elbo, elbo);
+    const top = best.elbo > elbo ? best : { q, elbo };
     const terms = {
       logPx,
-      error,
+      error: Math.max(found.error, LEAST_ERROR),
       elbo,
       kl: klToPrior(q),
-      approximation: logPx - best.elbo,
-      amortization: best.elbo - elbo,
+      approximation: logPx - top.elbo,
+      amortization: top.elbo - elbo,
+      perfect: perfect(subject.model.likelihood),
     };
-    subject.analysis = { ...found, q, best: best.q, terms: { ...terms, perfect: perfect(model.likelihood) } };
+    subject.analysis = { ...found, q, best: top.q, terms };
     this.show();
   }
 
@@ -161,6 +178,7 @@ export class BoundPage {
     if (complete) return this.showCompletion(subject, unit);
     for (const part of ["again", "live"]) file.tie("bound", { part }, mounts[part]);
     drawPixels(this.pictures[0], subject.sight.x);
+    if (subject.q) drawPixels(this.pictures[1], subject.bank.decode(subject.q.mean, subject.label));
     if (!analysis) return void (this.terms.textContent = "Integrating over the plane …");
     const { q, best, grids, terms } = analysis;
     drawPixels(this.pictures[1], subject.bank.decode(q.mean, subject.label));
@@ -189,7 +207,7 @@ export class BoundPage {
       dot: 1,
       pick: "image",
     };
-    file.tie("bound", data, mounts.close, (picked) => this.take(picked));
+    file.tie("bound", data, mounts.close, (picked) => this.picked(picked));
     showTerms(this.terms, terms, unit, subject.model.conditional);
   }
 
@@ -213,14 +231,27 @@ export class BoundPage {
       dot: 1,
       prior,
     };
-    file.tie("completion", data, mounts.eraser, (picked) => this.take(picked));
+    file.tie("completion", data, mounts.eraser, (picked) => this.picked(picked));
   }
 
-  take({ undo, image, erased }) {
+  picked({ undo, image, erased }) {
     if (undo) this.file.undo();
     else if (image !== undefined) this.go(image);
     else this.file.set({ erased });
   }
+}
+
+// The best normal that is found from the best of some.
+function* bestOf(sight, starts) {
+  const worth = [];
+  for (const start of starts) worth.push({ start, elbo: yield* elboOf(sight, start) });
+  worth.sort((one, other) => other.elbo - one.elbo);
+  let best = null;
+  for (const { start } of worth.slice(0, CLIMBS)) {
+    const found = yield* climb(sight, start);
+    if (!best || found.elbo > best.elbo) best = found;
+  }
+  return best;
 }
 
 function imageOver(parent, caption) {

@@ -63,7 +63,7 @@ export class SingleFile {
   open() {
     const name = this.spec.pages.includes(this.values.page) ? this.values.page : this.spec.pages[0];
     this.main?.remove();
-    this.main = element("main", `alone-page alone-${name}`, document.body);
+    this.main = element("main", `alone-page alone-page-${name}`, document.body);
     element("h1", "latent-unseen", this.main, { textContent: titleOf(name) });
     document.title = `${titleOf(name)} · ${this.spec.title}`;
     this.tabs.forEach((tab, rank) => {

@@ -11,7 +11,8 @@ export class LearnPage {
 
   update() {
     const { file } = this;
-    const { steps, models, sheet, trainings } = file.spec.lesson;
+    const { steps, models, trainings } = file.spec.lesson;
+    const { sheet } = file.spec;
     const { step, image_learn: image } = file.values;
     const tell = (picked) => {
       file.state.set({ step: picked.step, image_learn: picked.image });

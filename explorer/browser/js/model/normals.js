@@ -16,9 +16,14 @@ export function elboAt(sight, q) {
   return finish(elboOf(sight, q));
 }
 
-// The best q near one and its ELBO, { q, elbo }, by steps along one of its four numbers after the other.
+// The best q near one and its ELBO, { q, elbo }.
 export function bestNear(sight, from) {
-  let best = { q: from, elbo: elboAt(sight, from) };
+  return finish(climb(sight, from));
+}
+
+// The same as a generator, by steps along one of the four numbers after the other.
+export function* climb(sight, from) {
+  let best = { q: from, elbo: yield* elboOf(sight, from) };
   for (let size = FIRST_STEP; size > LAST_STEP; ) {
     const before = best.elbo;
     for (const axis of [0, 1]) {
@@ -28,7 +33,7 @@ export function bestNear(sight, from) {
           { mean: mean.with(axis, mean[axis] + way * std[axis]), std },
           { mean, std: std.with(axis, std[axis] * Math.exp(way)) },
         ]) {
-          const elbo = elboAt(sight, q);
+          const elbo = yield* elboOf(sight, q);
           if (elbo > best.elbo) best = { q, elbo };
         }
       }

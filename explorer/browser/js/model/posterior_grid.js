@@ -3,8 +3,13 @@
 
 import { latticeAxis, logSum } from "./decoded_lattice.js";
 
-const WINDOW_CELLS = 48; // along a side of a window
+const WINDOW_CELLS = 40; // along a side of a window
 const WINDOW_SIGMAS = 4.5; // from the middle of a mode to the edge of its window
+const EDGE_NATS = 8; // below the peak: what is higher than that at the edge of a window makes it wider
+const WIDER_BY = 0.4; // of its width, on a side
+const MOST_ROUNDS = 5;
+const PEAK_NATS = 5; // below the highest cell: a peak that is lower is the middle of no good normal
+const MOST_PEAKS = 3;
 const NEGLIGIBLE_NATS = 10; // below the peak, from where on nothing is left to see or to add
 const MASSES = [1 - Math.exp(-0.5), 1 - Math.exp(-2)]; // within the two lines, as of a normal's 1 and 2 sigma
 
@@ -76,18 +81,58 @@ export class PosteriorGrid {
     this.values = yield* sight.logJoints(middles);
   }
 
-  // log of the mass in the window, and how far that of every second row and column is from it.
+  get highest() {
+    return this.values.reduce((one, other) => Math.max(one, other), -Infinity);
+  }
+
+  // The window, wider on each side on whose edge a cell is above a level.
+  widened(level) {
+    const edges = [0, 1].map(() => [-Infinity, -Infinity]);
+    this.values.forEach((value, number) => {
+      const at = [number % WINDOW_CELLS, WINDOW_CELLS - 1 - Math.floor(number / WINDOW_CELLS)];
+      at.forEach((place, axis) => {
+        const end = [0, WINDOW_CELLS - 1].indexOf(place);
+        if (end >= 0) edges[axis][end] = Math.max(edges[axis][end], value);
+      });
+    });
+    if (!edges.flat().some((edge) => edge > level)) return this.window;
+    return this.window.map(([low, high], axis) => {
+      const more = (high - low) * WIDER_BY;
+      return [edges[axis][0] > level ? low - more : low, edges[axis][1] > level ? high + more : high];
+    });
+  }
+
+  // log of the mass in the window, and how far that of every second cell, as on a draughts board, is from it.
   logMass() {
     const whole = logSum(this.values) + Math.log(this.area);
-    const half = this.values.filter(
-      (_, number) => (number % WINDOW_CELLS) % 2 && Math.floor(number / WINDOW_CELLS) % 2,
-    );
-    return { whole, error: Math.abs(logSum(half) + Math.log(4 * this.area) - whole) };
+    const half = this.values.filter((_, number) => (number + Math.floor(number / WINDOW_CELLS)) % 2);
+    return { whole, error: Math.abs(logSum(half) + Math.log(2 * this.area) - whole) };
+  }
+
+  // Normals about the cells that are higher than all around them, the highest first, as wide as the posterior is there.
+  normals() {
+    const { values } = this;
+    const steps = this.window.map(([low, high]) => (high - low) / WINDOW_CELLS);
+    const tops = [...values.keys()].filter((number) => {
+      const column = number % WINDOW_CELLS;
+      if (values[number] < this.highest - PEAK_NATS || column === 0 || column === WINDOW_CELLS - 1) return false;
+      return [-1, 0, 1].every((down) =>
+        [-1, 0, 1].every((right) => !(values[number + down * WINDOW_CELLS + right] > values[number])),
+      );
+    });
+    tops.sort((one, other) => values[other] - values[one]);
+    return tops.slice(0, MOST_PEAKS).map((number) => {
+      const bend = [1, WINDOW_CELLS].map(
+        (next) => 2 * values[number] - (values[number + next] ?? -Infinity) - (values[number - next] ?? -Infinity),
+      );
+      const std = bend.map((value, axis) => steps[axis] / Math.sqrt(Math.min(Math.max(value, 1e-3), 1)));
+      return { mean: this.middle(number), std };
+    });
   }
 
   // Nats below the highest cell, and the levels of the two lines.
   shades() {
-    const highest = this.values.reduce((one, other) => Math.max(one, other), -Infinity);
+    const { highest } = this;
     const below = this.values.map((value) => highest - value);
     const sorted = below.toSorted((one, other) => one - other);
     const total = sorted.reduce((sum, nats) => sum + Math.exp(-nats), 0);
@@ -99,10 +144,20 @@ export class PosteriorGrid {
   }
 }
 
-// log p(x) in nats with its error, and the grids, that of the most mass first.
+// log p(x) in nats with its error, and the grids, that of the most mass first. A window at whose edge there is something
+// left is made wider.
 export function* posteriorOn(windows, sight) {
-  const grids = windows.map((window) => new PosteriorGrid(window));
-  for (const grid of grids) yield* grid.measure(sight);
+  let grids = [];
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const measured = grids;
+    grids = apart(windows).map(
+      (window) => measured.find((grid) => grid.window === window) ?? new PosteriorGrid(window),
+    );
+    for (const grid of grids) if (!grid.values) yield* grid.measure(sight);
+    const highest = Math.max(...grids.map((grid) => grid.highest));
+    windows = grids.map((grid) => grid.widened(highest - EDGE_NATS));
+    if (windows.every((window, i) => window === grids[i].window)) break;
+  }
   const masses = new Map(grids.map((grid) => [grid, grid.logMass()]));
   grids.sort((one, other) => masses.get(other).whole - masses.get(one).whole);
   const logPx = logSum([...masses.values()].map(({ whole }) => whole));
