@@ -300,6 +300,8 @@ class ExplorerState:
     train_epochs: int = _setting("epochs", 20, most=10_000)
     train_batch_size: int = _setting("batch_size", most=10_000)
     train_learning_rate: float = _setting("learning_rate", least=1e-6, most=LIMIT)
+    train_corruption: float = _setting("corruption", most=0.95)
+    train_corruption_kind: str = _setting("corruption_kind")
     train_seed: int = _setting("seed", most=SEEDS - 1)
     replay_left: str = _model("ae")
     replay_right: str = _model("vae")

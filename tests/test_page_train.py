@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,8 @@ def sent(app, part):
 
 
 def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
-    app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3")
+    app = visit(**QUICK, train_epochs="2", train_model="vae", train_seed="3", train_corruption="0.25")
+    fine(app.selectbox("train_corruption_kind").set_value("flip").run())
     assert "of your training, its map" in html(app)
     press(app, "Train vae-1")
     assert dict(app.query_params)["training"] == "vae-1"
@@ -63,7 +65,10 @@ def test_what_is_chosen_is_trained_and_is_then_in_every_selector(folder):
     fine(app.run())
     assert bar(app) == "Trained: 2 of 2 epochs"
     made = checkpoint.read(folder / "vae-1")
-    assert made.config == TrainConfig(network="small", batch_size=32, epochs=2, seed=3, sigma=0.7071)
+    usual = TrainConfig(network="small", batch_size=32, epochs=2, seed=3, sigma=0.7071)
+    assert made.config == replace(usual, corruption=0.25, corruption_kind="flip")
+    assert "25% of pixels inverted" in html(app)
+    assert f"from noisy images {made.record['test']['squared_error_from_noisy']:.1f}" in html(app)
     curves = {curve["title"]: curve["rows"] for curve in sent(app, "curves")["curves"]}
     assert curves["loss"] == [[row["epoch"], round(row["loss_nats"], 3)] for row in made.record["history"]]
     assert curves["KL"][-1][1] == pytest.approx(made.record["history"][-1]["kl_nats"], abs=1e-3)

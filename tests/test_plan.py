@@ -28,16 +28,17 @@ def test_every_choice_reaches_the_configuration():
     chosen = ExplorerState(
         train_model="cvae", train_network="deep", train_sigma=0.25, train_beta=2.0, train_kl="monte-carlo",
         train_latent_dim=3, train_epochs=7, train_batch_size=64, train_learning_rate=1e-3, train_seed=5,
+        train_corruption=0.1, train_corruption_kind="flip",
     )  # fmt: skip
     assert plan.config_of(chosen) == TrainConfig(
         model="cvae", network="deep", sigma=0.25, beta=2.0, kl="monte-carlo", latent_dim=3, epochs=7, batch_size=64,
-        learning_rate=1e-3, seed=5,
+        learning_rate=1e-3, seed=5, corruption=0.1, corruption_kind="flip",
     )  # fmt: skip
     assert set(plan.SETTINGS) <= {field.name for field in dataclasses.fields(TrainConfig)}
 
 
 def test_what_a_model_has_no_use_for_is_left_alone():
-    idle = {"train_sigma": 0.1, "train_beta": 3.0, "train_kl": "monte-carlo"}
+    idle = {"train_sigma": 0.1, "train_beta": 3.0, "train_kl": "monte-carlo", "train_corruption_kind": "flip"}
     autoencoder = plan.config_of(ExplorerState(train_model="ae", **idle))
     assert autoencoder == TrainConfig(model="ae", epochs=autoencoder.epochs)
     bernoulli = plan.config_of(ExplorerState(train_likelihood="bernoulli", **idle))

@@ -129,6 +129,10 @@ GLOSSARY: Mapping[str, Meaning] = {
         "Pixels that are flipped, or moved at random. Two numbers have no room for it: what is decoded shows none of "
         "it, though it may have become another image."
     ),
+    "corruption": Meaning(
+        "Pixels that are changed, others in each step, in the image that the encoder sees. The image to reconstruct "
+        "stays clean, so the model learns to undo the noise, as a denoising autoencoder."
+    ),
     "squared error": SQUARED_ERROR,
     "error": SQUARED_ERROR,
     "decoder": Meaning(
@@ -173,6 +177,7 @@ WIDGETS: Mapping[str, str] = {
     "train_beta": "β",
     "train_kl": "KL",
     "train_latent_dim": "latent size",
+    "train_corruption": "corruption",
 }
 
 

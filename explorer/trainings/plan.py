@@ -24,9 +24,10 @@ class Plan(NamedTuple):
 
 
 def config_of(state: ExplorerState) -> TrainConfig:
-    """The configuration that is chosen; a setting that the model or the likelihood does not use keeps its default."""
+    """The configuration that is chosen; a setting that makes no difference to it keeps its default."""
     chosen = {name: getattr(state, PREFIX + name) for name in SETTINGS}
     idle = [*(() if has_prior(state) else VARIATIONAL), *(() if has_sigma(state) else ("sigma",))]
+    idle += () if state.train_corruption else ("corruption_kind",)
     return TrainConfig(**{name: value for name, value in chosen.items() if name not in idle})
 
 

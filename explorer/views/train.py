@@ -10,7 +10,7 @@ from explorer.memory import memory
 from explorer.state import choices, limits
 from explorer.trainings import jobs, plan
 from explorer.views import export_menu, parts, trainings
-from explorer.views.trainings import KIND_NAMES, LIKELIHOOD_NAMES
+from explorer.views.trainings import CORRUPTION_NAMES, KIND_NAMES, LIKELIHOOD_NAMES
 
 HELP = "Choose a model and train it. Training goes on when you leave, and the model is then in every list of models."
 NETWORK_NAMES = {
@@ -63,6 +63,9 @@ def show_form() -> None:
     with st.expander("More"):
         choose_number("batch_size", "Batch size")
         choose_number("learning_rate", "Learning rate", 0.001)
+        choose_number("corruption", "Share of pixels corrupted", 0.05)
+        if state.train_corruption:
+            choose("corruption_kind", CORRUPTION_NAMES, "These pixels are")
         choose_number("seed", "Seed")
     offer_start()
 

@@ -33,6 +33,7 @@ LIKELIHOOD_NAMES = {
     "bernoulli-grey": "Bernoulli, grey pixels",
     "bernoulli": "Bernoulli, black or white",
 }
+CORRUPTION_NAMES = {"drop": "set to black", "flip": "inverted"}
 FLAGS = {"--learning-rate": "the learning rate (under More)", "--sigma": "σ"}  # and what the page calls them
 POINTS = 300  # of a curve, at most
 INVITATION = (
@@ -179,6 +180,8 @@ def summary(training: Training) -> str:
         facts[-1] = f"Gaussian, σ {config.sigma:.4g}"
     facts += [f"β {config.beta:g}"] if config.beta != 1 else []
     facts += [f"{config.latent_dim}-dimensional"] if config.latent_dim != 2 else []
+    if config.corruption:
+        facts.append(f"{100 * config.corruption:.3g}% of pixels {CORRUPTION_NAMES[config.corruption_kind]}")
     return " · ".join(facts)
 
 
@@ -312,6 +315,7 @@ def metrics_line(test: Mapping[str, Any]) -> str:
     """The metrics of a model on the test images, in one line."""
     shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
+    shown |= {"squared_error_from_noisy": ("from noisy images", ".1f", "")}
     return " · ".join(parts.metrics_of(test, shown)) or "no figures"
 
 
