@@ -51,16 +51,16 @@ def class_styles() -> str:
 
 def step(figure: Figure) -> float:
     """By how much keys move a point on a map: a power of ten."""
-    return 10.0 ** math.floor(math.log10(_size(figure) / STEPS))
+    return 10.0 ** math.floor(math.log10(_size(box(figure)) / STEPS))
 
 
-def fine(figure: Figure) -> float:
-    """The smallest length that one can see or point at on a map: half the width of a code's mark."""
-    return _size(figure) / FINE
+def fine(shown: Box) -> float:
+    """The smallest length that one can see or point at on a map of these ranges: half the width of a code's mark."""
+    return _size(shown) / FINE
 
 
-def _size(figure: Figure) -> float:
-    return max(high - low for low, high in box(figure))
+def _size(shown: Box) -> float:
+    return max(high - low for low, high in shown)
 
 
 def box(figure: Figure) -> Box:

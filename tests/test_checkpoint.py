@@ -13,7 +13,6 @@ import time
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -24,7 +23,8 @@ from hypothesis import strategies as st
 
 import vae
 from explorer import figures
-from explorer.views import bound, parts, trainings
+from explorer.markup.facts import facts
+from explorer.views import bound, trainings
 from vae import classifier, evaluate, flags, metrics
 from vae.config import TrainConfig
 from vae.inference import quadrature
@@ -460,8 +460,7 @@ def test_whatever_a_json_says_it_is_refused_or_all_that_shows_it_can(pair, data,
         Path(f"{pair}.json").write_bytes(whole)
     assert evaluate.table([found])
     kept = stored_checkpoint.Stored("vae", found.config, {}, found.codes.numpy(), found.labels.numpy(), found.record)
-    resource = SimpleNamespace(stored=kept, dataset="", architecture="2-128-784", used_dimensions=2)
-    assert parts.facts(resource)
+    assert facts(kept)
     assert trainings.metrics_line(found.record["test"])
     assert all(0 <= image < 12 for image in bound.widest_gaps(found.record))
     assert figures.latent_map(kept.codes, kept.labels, kept.config.has_prior, kept.class_names)

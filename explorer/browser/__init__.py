@@ -4,33 +4,33 @@
 `bank` hands the browser one checkpoint's decoder and codes, once. `bridge` ties a page to its controller: its data say
 what to show, and its one state value, `picks`, says what the visitor did. A bridge is sent again with every change of
 its data, and so it holds no code of its own.
+
+Streamlit is imported when the first component is mounted: what makes files does without it, in a notebook too.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-from streamlit import runtime as server
-from streamlit.components import v2 as components
-
 from explorer.browser import modules
 from explorer.browser.payloads import Payload
 from explorer.markup import terms
-from explorer.memory import memory
 
 SHELL = Path(__file__).parent / "js" / "shell"
 
 
+@cache
 def _component(name: str) -> Callable[..., Any]:
     """One of the three; its styles are the page's."""
+    from streamlit.components import v2 as components
+
     script = modules.joined(SHELL / f"mount_{name}.js")
     return components.component(f"explorer_{name}", js=script, isolate_styles=False)
 
 
 LATTICE_WORKER = modules.joined(SHELL / "lattice_worker.js")  # the script of a worker, which has no imports either
-_runtime, _bank, _bridge = (_component(name) for name in ("runtime", "bank", "bridge"))
 
 
 def standalone() -> str:
@@ -41,7 +41,7 @@ def standalone() -> str:
 def runtime() -> None:
     """Mount what all pages share; it asks for a run when the browser is back after a lost connection."""
     data = {"terms": terms.told(), "lattice_worker": LATTICE_WORKER}
-    _runtime(key="runtime", data=data, on_reconnected_change=lambda: None)
+    _component("runtime")(key="runtime", data=data, on_reconnected_change=lambda: None)
 
 
 def banks(blobs: Mapping[str, bytes]) -> None:
@@ -50,7 +50,7 @@ def banks(blobs: Mapping[str, bytes]) -> None:
     The key is a hash, since an id contains a name and Streamlit refuses keys with `__` in them.
     """
     for identity, blob in blobs.items():
-        _bank(key=f"bank_{sha256(identity.encode()).hexdigest()[:16]}", data=blob)
+        _component("bank")(key=f"bank_{sha256(identity.encode()).hexdigest()[:16]}", data=blob)
 
 
 def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
@@ -58,6 +58,8 @@ def served(blobs: Mapping[str, bytes]) -> dict[str, str]:
 
     Streamlit keeps them as it keeps the images of a page: until the visitor leaves it. Empty without a server.
     """
+    from streamlit import runtime as server
+
     if not server.exists():
         return {}
     files = server.get_instance().media_file_mgr
@@ -77,6 +79,10 @@ def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, pa
         on_pick: Is called with each thing that the browser has sent, unchecked, in order, before the rerun.
         part: Names the part, with an underscore first; empty for a page that is one part.
     """
+    import streamlit as st
+
+    from explorer.memory import memory
+
     key = f"bridge_{page}{part}"
 
     def changed() -> None:
@@ -87,7 +93,7 @@ def bridge(page: str, data: Payload, on_pick: Callable[[Any], None] = ignore, pa
 
     state = memory().state
     shapes = bool(state and state.shapes)
-    _bridge(key=key, data={"page": page, "shapes": shapes, **data}, on_picks_change=changed)
+    _component("bridge")(key=key, data={"page": page, "shapes": shapes, **data}, on_picks_change=changed)
 
 
 def unseen(picks: Any, last: int) -> list[tuple[int, Any]]:

@@ -15,9 +15,9 @@ import streamlit as st
 from explorer import figures
 from explorer.browser import packing
 from explorer.cache.versions import Version, cached
+from explorer.markup.facts import facts
+from explorer.planes import check_plane
 from explorer.state import NAME
-from vae.architecture import decoder_name
-from vae.collapse import used_dimensions
 from vae.config import MNIST
 from vae.storage import file_pair, stored_checkpoint
 from vae.storage.file_pair import suffixed
@@ -54,9 +54,7 @@ class Opened:
 class Resource(Opened):
     """A checkpoint with a plane, and what every visitor sees of it."""
 
-    architecture: str
-    dataset: str  # as a person reads it, "" for MNIST
-    used_dimensions: int  # of two, see `vae.collapse`
+    facts: str  # the line under its map
     figure: figures.Figure
     blob: bytes  # what the browser needs, see `packing.pack`
     id: str  # names the blob in the browser
@@ -122,26 +120,15 @@ def resource(name: str) -> Resource:
     """A checkpoint with its map; raises what `stored_checkpoint.read` raises, and ValueError unless it is 2-D."""
     model = opened(name)
     version, stored, config = model.version, model.stored, model.stored.config
-    if config.latent_dim != 2:
-        raise ValueError(f"The maps show models with 2 latent dimensions, and {stored.name} has {config.latent_dim}.")
+    check_plane(stored)
     return Resource(
         version=version,
         stored=stored,
-        architecture=decoder_name(config, len(stored.class_names)),
-        dataset=_title(config.dataset),
-        used_dimensions=used_dimensions(stored.codes, config.has_prior),
+        facts=facts(stored),
         figure=figures.empty_map(stored.codes, config.has_prior, stored.class_names),
         blob=packing.pack(stored, version.id),
         id=version.id,
     )
-
-
-def _title(dataset: str) -> str:
-    if dataset == MNIST:
-        return ""
-    from vae.images import sources
-
-    return sources.title(dataset)
 
 
 def family() -> Family:

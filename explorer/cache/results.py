@@ -18,7 +18,7 @@ from explorer.browser import packing
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Opened, Resource, opened, resource, version
 from explorer.cache.versions import Version, cached
-from explorer.extent import Point, pair
+from explorer.extent import Point
 from explorer.markup import images
 from explorer.quantities import bound, magnification, noise, overlap, own_image, paths, points, training_preview
 from explorer.quantities.bound import Analysis
@@ -55,7 +55,7 @@ class Blob(NamedTuple):
 @cached()
 def radius(model: Resource) -> float:
     """The distance on a map within which codes are near, see `points.radius`."""
-    return points.radius(model.stored.codes, figures.fine(model.figure))
+    return points.radius(model.stored.codes, figures.fine(figures.box(model.figure)))
 
 
 @cached()
@@ -67,7 +67,7 @@ def typically_near(model: Resource) -> int:
 @cached()
 def start(model: Resource) -> Point:
     """The point of a map that is pinned at first: where its codes are densest, and it decodes to an image."""
-    return pair(points.rounded(points.densest(model.stored.codes, radius(model)), radius(model)))
+    return points.start(model.stored.codes, radius(model))
 
 
 @cached()

@@ -131,6 +131,16 @@ def densest(codes: np.ndarray, within: float) -> np.ndarray:
     return sample[codes_near(codes, sample, within).argmax()]
 
 
+def start(codes: np.ndarray, within: float) -> Point:
+    """The point of a map that is pinned at first: where its codes are densest, and it decodes to an image.
+
+    Args:
+        codes: (N, 2).
+        within: The radius within which a code is near.
+    """
+    return pair(rounded(densest(codes, within), within))
+
+
 class Hole(NamedTuple):
     """A place without codes in the midst of them."""
 

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,18 +13,10 @@ from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
 from explorer.markup import terms
+from explorer.markup.facts import label
 from explorer.memory import memory
 from explorer.state import FARTHEST, FIELDS, SIGNIFICANT, Side, coordinate
 from vae.storage.file_pair import CheckpointError
-
-NAMES = {
-    "ae": "Autoencoder",
-    "vae": "VAE",
-    "cvae": "Conditional VAE",
-    "vae-best": "Best VAE",
-    "cvae-best": "Best conditional VAE",
-    "ppca": "Probabilistic PCA",
-}
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
@@ -54,11 +46,6 @@ def offer_complete(help: str) -> None:
 def row(name: str) -> DeltaGenerator:
     """A row of widgets, as high as a widget even where it has none."""
     return st.container(horizontal=True, vertical_alignment="center", key=f"row_{name}")
-
-
-def label(name: str) -> str:
-    """A checkpoint's name as a person reads it."""
-    return f"{NAMES[name]} ({name})" if name in NAMES else name
 
 
 def choose(field: str, names: Sequence[str], label_field: str | None = None) -> Resource | None:
@@ -182,29 +169,6 @@ def say_misnamed() -> None:
 
 
 def show_facts(resource: Resource) -> None:
-    """`facts`, under a map."""
-    said = terms.mark(escape(facts(resource)), *terms.OF_FACTS)
+    """The line of facts under a map."""
+    said = terms.mark(escape(resource.facts), *terms.OF_FACTS)
     st.html(f'<div class="latent-figures">{said}</div>')
-
-
-def facts(resource: Resource) -> str:
-    """What a model is, and how it did on the test set, in one line."""
-    if resource.stored.config.has_encoder:
-        shown = {"squared_error": ("error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
-    else:  # it was trained on log p(x) itself; more does not fit beside two other maps
-        shown = {"log_px_nats": ("log p(x)", ".1f", " nats")}
-    shown |= {"knn5_accuracy": ("5-NN", ".1%", "")}
-    data = [resource.dataset] if resource.dataset else []
-    if resource.used_dimensions < 2:
-        data.append(f"collapsed: the codes use {resource.used_dimensions} of 2 dimensions")
-    how = metrics_of(resource.stored.record["test"], shown)
-    return " · ".join([*data, f"decoder {resource.architecture}", *how])
-
-
-def metrics_of(test: Mapping[str, Any], shown: Mapping[str, tuple[str, str, str]]) -> list[str]:
-    """The metrics of a record that are `shown`, which has the title, the format and the unit of each by its name."""
-    return [
-        f"{title} {format(test[name], form).replace('-', '−')}{unit}"
-        for name, (title, form, unit) in shown.items()
-        if name in test
-    ]

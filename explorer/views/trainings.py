@@ -16,6 +16,7 @@ from explorer.browser import payloads
 from explorer.browser.export import Codes
 from explorer.cache import checkpoints, results
 from explorer.markup import images, terms
+from explorer.markup.facts import metrics_of
 from explorer.memory import memory
 from explorer.quantities import training_preview
 from explorer.state import plane, to_query
@@ -316,7 +317,7 @@ def metrics_line(test: Mapping[str, Any]) -> str:
     shown = {"squared_error": ("squared error", ".1f", ""), "kl_nats": ("KL", ".2f", " nats")}
     shown |= {"elbo_nats": ("ELBO", ".1f", " nats"), "knn5_accuracy": ("5-NN", ".1%", "")}
     shown |= {"squared_error_from_noisy": ("from noisy images", ".1f", "")}
-    return " · ".join(parts.metrics_of(test, shown)) or "no figures"
+    return " · ".join(metrics_of(test, shown)) or "no figures"
 
 
 def links(training: Training) -> list[str]:
