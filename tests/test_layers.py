@@ -208,16 +208,30 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "extent": set(),
     "figures": {"extent"},
     "memory": {"state"},
+    "notebooks": {
+        "browser",
+        "extent",
+        "figures",
+        "planes",
+        "state",
+        "vae",
+        "browser.export",
+        "browser.packing",
+        "markup.facts",
+        "quantities.points",
+        "quantities.tabulated",
+    },
+    "planes": {"extent", "figures", "state", "vae", "browser.export"},
     "session": {"memory", "state"},
     "startup": {"memory"},
     "state": {"vae"},
     "browser": {"memory", "browser.modules", "browser.payloads", "markup.terms"},
     "browser.export": {"markup.terms"},
     "browser.modules": set(),
-    "browser.packing": {"vae"},
+    "browser.packing": {"vae", "quantities.tabulated"},
     "browser.payloads": {"state"},
     "cache": set(),
-    "cache.checkpoints": {"figures", "state", "vae", "browser.packing", "cache.versions"},
+    "cache.checkpoints": {"figures", "planes", "state", "vae", "browser.packing", "cache.versions", "markup.facts"},
     "cache.results": {
         "access",
         "extent",
@@ -240,6 +254,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "cache.versions": set(),
     "markup": set(),
     "markup.bars": {"markup.terms"},
+    "markup.facts": {"vae"},
     "markup.formulas": {"extent", "vae", "markup.bars", "quantities.bound", "quantities.posterior_map"},
     "markup.images": {"vae"},
     "markup.tables": {"markup.terms"},
@@ -255,6 +270,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
     "quantities.paths": {"extent", "vae", "quantities.points"},
     "quantities.points": {"extent", "vae", "quantities.decode"},
     "quantities.posterior_map": {"extent", "vae"},
+    "quantities.tabulated": {"extent", "vae"},
     "quantities.training_preview": {"extent", "vae", "quantities.decode", "quantities.points"},
     "trainings": set(),
     "trainings.jobs": {"access", "vae"},
@@ -375,7 +391,17 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "views.pins",
         "views.export_menu",
     },
-    "views.parts": {"browser", "figures", "memory", "session", "state", "vae", "cache.checkpoints", "markup.terms"},
+    "views.parts": {
+        "browser",
+        "figures",
+        "memory",
+        "session",
+        "state",
+        "vae",
+        "cache.checkpoints",
+        "markup.facts",
+        "markup.terms",
+    },
     "views.pins": {
         "browser",
         "extent",
@@ -410,6 +436,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "extent",
         "figures",
         "memory",
+        "planes",
         "session",
         "state",
         "browser.export",
@@ -443,6 +470,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "browser.payloads",
         "cache.checkpoints",
         "cache.results",
+        "markup.facts",
         "markup.images",
         "markup.terms",
         "quantities.training_preview",
@@ -474,7 +502,7 @@ LIBRARIES = {  # library: the rooms and modules that may import it
     },
     "torchvision": {"vae.images.sources"},
     "filelock": {"vae.images.sources", "vae.storage.file_pair"},
-    "tqdm": {"vae"},
+    "tqdm": {"vae", "explorer.quantities.tabulated"},
     "scipy": {"vae.images.ink", "vae.geodesics", "vae.metrics"},
     "pandas": {"explorer.figures"},
     "plotly": {"explorer.figures"},
@@ -495,6 +523,8 @@ LIBRARIES = {  # library: the rooms and modules that may import it
         "explorer.extent",
         "explorer.figures",
         "explorer.markup.images",
+        "explorer.notebooks",
+        "explorer.planes",
         "explorer.quantities",
         "explorer.views",
     },
@@ -523,6 +553,14 @@ def modules_used_by(path, package, modules):
 @pytest.mark.parametrize("module", VAE)
 def test_a_module_of_vae_uses_just_those_that_its_arrows_name(module):
     assert set(modules_used_by(VAE[module], "vae", VAE)) == VAE_ARROWS[module]
+
+
+def test_vae_knows_the_app_in_one_place_and_only_once_it_is_asked_for_it():
+    named = {module: {source.split(".")[0] for source, _ in imports(path)} for module, path in VAE.items()}
+    assert {module for module, sources in named.items() if "explorer" in sources} == {"__init__"}
+    at_once = [node for node in ast.parse(VAE["__init__"].read_text(encoding="utf-8")).body if hasattr(node, "names")]
+    assert at_once
+    assert "explorer" not in " ".join(map(ast.unparse, at_once))
 
 
 @pytest.mark.parametrize("module", EXPLORER)

@@ -11,6 +11,7 @@ from vae.architecture import DenseLayer
 from vae.storage.stored_checkpoint import Stored
 
 if TYPE_CHECKING:
+    from explorer.quantities.tabulated import Table
     from vae.snapshots import Replay
 
 
@@ -70,6 +71,33 @@ def _fits_half(weights: np.ndarray) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         lost = np.abs(weights.astype("<f2").astype("<f4") - weights).max()
     return bool(lost <= 1e-3 * np.abs(weights).max())
+
+
+def pack_table(
+    table: "Table", codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str], title: str, prior: bool
+) -> bytes:
+    """A decoder that is not ours in the form of `pack`, but with a table of its images in place of layers.
+
+    Args:
+        table: Of its images.
+        codes: (N, 2) float32.
+        labels: (N,) uint8.
+        class_names: The name of each class.
+        title: The decoder's, also the name by which pages refer to it.
+        prior: Whether N(0, I) is the prior.
+    """
+    facts = {
+        "name": title,
+        "count": len(codes),
+        "classes": list(class_names),
+        "test_set": title,
+        "conditional": False,
+        "prior": prior,
+        "layers": [],
+        "lines": len(table.across),
+    }
+    arrays = [codes.astype("<f4"), labels.astype("u1"), table.across.astype("<f4"), table.up.astype("<f4")]
+    return _blob(title, facts, [*arrays, table.levels])
 
 
 def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:

@@ -1,12 +1,12 @@
 // A checkpoint as `packing.pack` wrote it: codes, labels and the decoder's layers; or those of the encoder, for which
 // `logits` takes pixels and gives what the encoder gives.
 
-import { floatsFromHalves, unpack } from "../base/bytes.js";
+import { floatsFromHalves } from "../base/bytes.js";
 import { Decoder } from "./decoder.js";
 
 export class Bank extends Decoder {
-  constructor(bytes) {
-    const { buffer, facts, arrays } = unpack(bytes);
+  // A blob that was unpacked
+  constructor({ buffer, facts, arrays }) {
     const layers = facts.layers.map((layer, i) => {
       const weights = [buffer, arrays[2 + 2 * i], layer.inputs * layer.outputs];
       const weight = layer.half ? floatsFromHalves(new Uint16Array(...weights)) : new Float32Array(...weights);

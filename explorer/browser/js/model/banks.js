@@ -4,6 +4,7 @@ import { unpack } from "../base/bytes.js";
 import { pending } from "../base/pending.js";
 import { Bank } from "./bank.js";
 import { Sheet } from "./sheet.js";
+import { Tabulated } from "./tabulated.js";
 
 const banks = new Map();
 
@@ -32,7 +33,8 @@ export async function banksOf(sides) {
 }
 
 export function addBank(bytes) {
-  const bank = unpack(bytes).facts.sheet ? new Sheet(bytes) : new Bank(bytes);
+  const blob = unpack(bytes);
+  const bank = blob.facts.sheet ? new Sheet(bytes) : new (blob.facts.lines ? Tabulated : Bank)(blob);
   lobby(bank.id).open(bank);
   return bank;
 }
