@@ -9,10 +9,12 @@ import torch
 from chromium import ROOT, canvas_pixels, drawn, place, ranges, settle, visit
 from files import SVG, download, html_file, open_files
 from PIL import Image
+from strangers import CODES, LABELS, Convolutions
 
+import vae
 from explorer import figures
 from explorer.markup import terms
-from explorer.quantities import decode, points
+from explorer.quantities import decode, points, tabulated
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -222,6 +224,27 @@ def test_the_file_decodes_as_torch_does(alone, names):
             labels = torch.full((8,), 7) if model.conditional else None
             decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
         assert np.abs(drawn - decoded).max() < 5e-3
+
+
+def test_a_decoder_that_is_not_ours_is_read_from_its_table_as_python_reads_it(alone):
+    module, title = Convolutions(), "Not ours"
+    page = alone(vae.explore(module, CODES, LABELS, title=title, prior=True).html.encode())
+    table = tabulated.tabulate(module, CODES, prior=True)
+    z = np.concatenate([np.random.default_rng(0).uniform(-3, 3, size=(30, 2)), [[99, 0.3], [-99, -99], CODES[5]]])
+    script = "([id, z]) => latentExplorer.bankOf(id).then((b) => z.map((p) => Array.from(b.decode(p))))"
+    drawn = np.array(page.evaluate(script, [title, z.tolist()]))
+    assert np.abs(drawn - tabulated.between(table, z)).max() < 1e-5
+    with torch.no_grad():
+        own = module(torch.tensor(z, dtype=torch.float32)).flatten(1).numpy()
+    assert np.abs(drawn - own)[:30].max() < 0.02
+    assert own[:30].std(axis=0).max() > 0.1
+    said = page.locator("section").first.inner_text()
+    assert f"a pixel off by {table.error:.1g} on average, {table.largest_error:.1g} at most" in said
+    spot, there = at(page, "map_left", 0.55, 0.4)
+    page.mouse.move(*spot)
+    page.wait_for_selector(".st-key-map_left .latent-lens[style*='visible']")
+    lens = canvas_pixels(page, ".st-key-map_left .latent-lens canvas").astype(float)
+    assert np.abs(lens - 255 * tabulated.between(table, np.array([there]))[0].reshape(28, 28)).max() <= 3
 
 
 def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next_pin_as_the_app_does(

@@ -52,13 +52,14 @@ def test_its_python_runs_as_far_as_no_data_is_needed(elsewhere):
     assert found["digits"].shape == (2, 1, 28, 28)
     torch.testing.assert_close(found["film"], found["model"].decode(found["path"]))
     assert Path("map.html").stat().st_size > 1e6
+    assert Path("not-ours.html").read_text(encoding="utf-8") == found["page"].html
 
 
 @pytest.mark.mnist
 def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch):
     monkeypatch.setattr(sources, "load_dataset", lambda: mnist)
     found = run(EXAMPLES)
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 11
     torch.testing.assert_close(found["z"], found["codes"][:8], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found["z"], found["q"].mean)
     assert found["given_z"].mean() > found["exact"].mean()  # an image is likelier at its code than over the prior
