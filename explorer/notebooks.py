@@ -13,7 +13,7 @@ import numpy as np
 
 from explorer import browser, figures, planes
 from explorer.browser import export, packing
-from explorer.browser.export import Plane
+from explorer.browser.export import Contents
 from explorer.extent import extent
 from explorer.markup import facts
 from explorer.planes import Mapped
@@ -21,9 +21,11 @@ from explorer.quantities import points, tabulated
 from explorer.state import ExplorerState
 from vae.architecture import MOST_CLASSES
 from vae.storage import stored_checkpoint
+from vae.storage.stored_checkpoint import Stored
 
 HEIGHT = 800  # pixels of the frame: a map, and what is pinned on it
-PLACES = {1: ("left",), 2: ("left", "right"), 3: ("left", "middle", "right")}  # of so many maps
+MOST = 3  # maps side by side
+PAGES = ("maps", "interpolate")
 
 
 class Page:
@@ -61,9 +63,11 @@ def show(*paths: str | Path, height: int = HEIGHT) -> Page:
         CheckpointError: One cannot be read.
         ValueError: One has no plane, or there are none or too many.
     """
-    if len(paths) not in PLACES:
-        raise ValueError(f"show takes the paths of 1 to {len(PLACES)} checkpoints; it got {len(paths)}.")
-    return _page({side: _stored(path, side) for side, path in zip(PLACES[len(paths)], paths, strict=True)}, height)
+    if not 1 <= len(paths) <= MOST:
+        raise ValueError(f"show takes the paths of 1 to {MOST} checkpoints; it got {len(paths)}.")
+    stored = [stored_checkpoint.read(path) for path in paths]
+    names = [each.name if rank == 0 else f"{each.name} {rank + 1}" for rank, each in enumerate(stored)]
+    return _page({name: _mapped(each, name) for name, each in zip(names, stored, strict=True)}, height)
 
 
 def explore(
@@ -100,35 +104,44 @@ def explore(
         f"a pixel off by {table.error:.1g} on average, {table.largest_error:.1g} at most"
     )
     blob = packing.pack_table(table, z, classes, class_names, title, prior)
-    return _page({"left": _plane(Mapped(title, told, title, blob, z, class_names, prior))}, height)
+    return _page({title: Mapped(title, told, title, blob, z, class_names, prior)}, height)
 
 
-def _page(shown: dict[str, Plane], height: int) -> Page:
-    made = export.html(shown, planes.view(ExplorerState()), browser.standalone(), figures.class_styles())
+def _page(shown: dict[str, Mapped], height: int) -> Page:
+    """The page of some models, by their names in its address."""
+    left, *more = shown
+    *middle, right = more or [""]
+    state = ExplorerState(left=left, middle="".join(middle), right=right)
+    spec = {
+        "title": f"{' and '.join(mapped.title for mapped in shown.values())} · Latent Space Explorer",
+        "pages": list(PAGES),
+        "models": {name: _entry(mapped) for name, mapped in shown.items()},
+        "sheet": None,
+        **planes.view(state, list(shown)),
+    }
+    contents = Contents(spec, {mapped.id: mapped.blob for mapped in shown.values()})
+    made = export.html(contents, browser.standalone(), browser.LATTICE_WORKER, figures.class_styles())
     return Page(made.decode(), height)
 
 
-def _stored(path: str | Path, side: str) -> Plane:
+def _mapped(stored: Stored, identity: str) -> Mapped:
     """The map of a checkpoint."""
-    stored = stored_checkpoint.read(path)
     planes.check_plane(stored)
-    return _plane(
-        Mapped(
-            title=facts.label(stored.name),
-            facts=facts.facts(stored),
-            id=side,
-            blob=packing.pack(stored, side),
-            codes=stored.codes,
-            class_names=stored.class_names,
-            prior=stored.config.has_prior,
-        )
+    return Mapped(
+        title=facts.label(stored.name),
+        facts=facts.facts(stored),
+        id=identity,
+        blob=packing.pack(stored, identity),
+        codes=stored.codes,
+        class_names=stored.class_names,
+        prior=stored.config.has_prior,
     )
 
 
-def _plane(mapped: Mapped) -> Plane:
+def _entry(mapped: Mapped) -> dict[str, Any]:
     codes = mapped.codes
     radius = points.radius(codes, figures.fine(extent(codes, mapped.prior)))
-    return planes.plane(mapped, radius, points.typically_near(codes, radius), points.start(codes, radius))
+    return planes.entry(mapped, radius, points.typically_near(codes, radius), points.start(codes, radius))
 
 
 def _codes(codes: Any) -> np.ndarray:

@@ -1,27 +1,18 @@
-"""What an HTML file of maps starts with: its planes and its view, of plain values alone."""
+"""What an HTML file says of its models and shows first, of plain values alone."""
 
+import base64
 from collections.abc import Sequence
-from itertools import product
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from explorer import figures
-from explorer.browser.export import Plane
 from explorer.extent import Point, extent
-from explorer.state import ExplorerState
+from explorer.state import ExplorerState, plane, unpacked
 from vae.storage.stored_checkpoint import Stored
 
-# Of the state, which an HTML file starts with.
-FIELDS = (
-    "manifold",
-    "prior",
-    "shapes",
-    "path",
-    "snap",
-    "image_a",
-    "image_b",
-)
+MODELS = ("left", "right", "middle", "style", "bound_model", "replay_left", "replay_right")  # fields that name one
 
 
 class Mapped(NamedTuple):
@@ -43,43 +34,45 @@ def check_plane(stored: Stored) -> None:
         raise ValueError(f"The maps show models with 2 latent dimensions, and {stored.name} has {dimensions}.")
 
 
-def plane(mapped: Mapped, radius: float, near: int, z: Point, label: int = 0) -> Plane:
-    """One map of a file.
+def entry(mapped: Mapped, radius: float, near: int, z: Point, **more: Any) -> dict[str, Any]:
+    """A model as the pages of a file know it.
 
     Args:
-        mapped: What is on it.
+        mapped: What is on its map.
         radius: The distance within which codes are near.
         near: How many codes a typical one has near.
-        z: The pinned point.
-        label: The class asked of a conditional model.
+        z: The point that is pinned at first.
+        more: What only some models have: `character` (HTML, how its map differs from others), `conditional`, `encoder`
+            (the id of the blob), `likelihood` and `surface` (as `alone/` reads them).
     """
     x, y = extent(mapped.codes, mapped.prior)
-    return Plane(
-        title=mapped.title,
-        facts=mapped.facts,
-        id=mapped.id,
-        blob=mapped.blob,
-        classes=[figures.short(name) for name in mapped.class_names],
-        x=x,
-        y=y,
-        dot=figures.dot(len(mapped.codes)),
-        radius=radius,
-        near=near,
-        z=z,
-        label=label,
-    )
+    return {
+        "id": mapped.id,
+        "title": mapped.title,
+        "facts": mapped.facts,
+        "classes": [figures.short(name) for name in mapped.class_names],
+        "count": len(mapped.codes),
+        "x": x,
+        "y": y,
+        "dot": figures.dot(len(mapped.codes)),
+        "radius": radius,
+        "near": near,
+        "z": z,
+        **{"character": "", "conditional": False, "encoder": None, "likelihood": None, "surface": None, **more},
+    }
 
 
-def view(state: ExplorerState) -> dict[str, Any]:
-    """The view of a file that starts with what a state shows."""
-    return {field: getattr(state, field) for field in FIELDS} | {"ends": ends(state)}
+def view(state: ExplorerState, names: Sequence[str]) -> dict[str, Any]:
+    """What a file shows first: `state`, its fields, and `planes`, the fields of the points of each plane.
 
-
-def ends(state: ExplorerState) -> dict[str, dict[str, Point]]:
-    """The ends of paths that are not test images, by side and by end."""
-    apart: dict[str, dict[str, Point]] = {"left": {}, "right": {}}
-    for side, end in product(apart, "ab"):
-        z = getattr(state, f"{end}1_{side}"), getattr(state, f"{end}2_{side}")
-        if None not in z:
-            apart[side][end] = z
-    return apart
+    Args:
+        state: What is shown; where it names a model that the file lacks, another one takes its place.
+        names: Of the models in the file.
+    """
+    shown = {name: value for name, value in asdict(state).items() if not name.startswith("train")}
+    for rank, field in enumerate(MODELS):
+        if shown[field] and shown[field] not in names:
+            shown[field] = names[rank % len(names)] if field in ("left", "right") else ""
+    for field in ("drawing", "erased"):
+        shown[field] = base64.b64encode(unpacked(shown[field]) if shown[field] else b"").decode()
+    return {"state": {"page": "", **shown}, "planes": {field: list(plane(field)) for field in MODELS}}

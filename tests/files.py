@@ -1,25 +1,27 @@
 """Files that a visitor exports: made by the library, or fetched from a page in the browser."""
 
+from dataclasses import replace
 from typing import Any
 
 from chromium import ready
 
-from explorer import browser, figures
-from explorer.browser import export
-from explorer.browser.export import Plane
-from explorer.cache import checkpoints, results
-from explorer.views import export_menu
+from explorer.browser.export import Contents
+from explorer.state import ExplorerState
+from explorer.views import single_file
 
 SVG = "{http://www.w3.org/2000/svg}"  # before the name of each element
-VIEW = {"manifold": False, "prior": True, "shapes": False, "path": "line", "snap": True, "image_a": 2, "image_b": 7}
-VIEW |= {"ends": {"left": {}, "right": {}}}
+PAGES = ("maps", "interpolate")
 
 
-def html_file(**names: str) -> tuple[bytes, dict[str, Plane]]:
-    """An HTML file of these checkpoints, by side, and its planes."""
-    shown = {side: checkpoints.resource(name) for side, name in names.items()}
-    planes = {side: export_menu.plane_of(resource, results.start(resource), 7) for side, resource in shown.items()}
-    return export.html(planes, VIEW, browser.standalone(), figures.class_styles()), planes
+def contents(*names: str, pages: tuple[str, ...] = PAGES) -> Contents:
+    """What is in an HTML file of these checkpoints; the first two are on the maps."""
+    state = replace(ExplorerState(), left=names[0], right=names[min(1, len(names) - 1)])
+    return single_file.gather(list(dict.fromkeys(names)), pages, state)
+
+
+def html_file(*names: str, pages: tuple[str, ...] = PAGES) -> bytes:
+    """The file itself."""
+    return single_file.html(contents(*names, pages=pages))
 
 
 def open_files(page: Any) -> None:

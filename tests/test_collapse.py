@@ -10,6 +10,7 @@ import pytest
 import torch
 import written
 from app import errors, html, run_page
+from files import contents
 
 from explorer import figures
 from explorer.cache import checkpoints, results
@@ -135,8 +136,8 @@ def test_bound_and_classes_show_those_that_they_can(name):
 @pytest.mark.fault("weights or codes that cannot be drawn took a page down")
 def test_all_of_it_can_be_taken_away(name):
     resource = checkpoints.resource(name)
-    plane = export_menu.plane_of(resource, results.start(resource), 0)
-    assert all(low < high for low, high in (plane.x, plane.y))
+    model = contents(name).spec["models"][name]
+    assert all(low < high for low, high in (model["x"], model["y"]))
     for made in (export_menu.export.csv, export_menu.export.npz):
         assert made(export_menu.codes_of(resource))
 

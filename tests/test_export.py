@@ -10,13 +10,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from chromium import ROOT
-from files import VIEW, html_file
+from files import contents
 
-from explorer import browser, figures
+from explorer import export as export_command
 from explorer.browser import export
 from explorer.browser.export import Codes
 from explorer.cache import checkpoints
-from explorer.views import export_menu
+from explorer.views import export_menu, single_file
+from vae.commands import WRONG_ARGUMENT
 
 NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|@import|\burl\((?!#)")
 
@@ -79,44 +80,68 @@ class Scripts(HTMLParser):
         self.open = None
 
 
-def test_an_html_file_needs_no_network_and_stays_below_8_mb():
-    _, planes = html_file(left="cvae-best")
-    largest = planes["left"]
-    planes = {side: largest._replace(id=side) for side in ("left", "middle", "right")}  # three of the largest
-    made = export.html(planes, VIEW, browser.standalone(), figures.class_styles())
-    assert len(made) < 8e6
+def test_an_html_file_needs_no_network_and_gives_back_its_blobs():
+    inside = contents("ae", "vae", "cvae")
+    made = single_file.html(inside)
     parsed = Scripts(made.decode())
     assert not [
         attribute for _, attributes in parsed.elements for attribute in attributes if attribute in ("src", "href")
     ]
     policy = next(a["content"] for tag, a in parsed.elements if tag == "meta" and "http-equiv" in a)
     assert policy.startswith("default-src 'none'")
-    banks = json.loads(parsed.scripts["banks"])
-    assert {identity: gzip.decompress(base64.b64decode(text)) for identity, text in banks.items()} == {
-        plane.id: plane.blob for plane in planes.values()
-    }
-    rest = made.decode().replace(parsed.scripts["banks"], "").replace("http://www.w3.org/2000/svg", "")
+    written = {name.removeprefix("blob "): text for name, text in parsed.scripts.items() if name.startswith("blob ")}
+    assert {name: unpacked(text)[: len(inside.blobs[name])] for name, text in written.items()} == inside.blobs
+    rest = made.decode().replace("http://www.w3.org/2000/svg", "")
+    for text in written.values():
+        rest = rest.replace(text, "")
     assert not NETWORK.findall(rest)
 
 
-def test_the_readme_says_how_large_that_of_the_start_page_is():
-    megabytes = len(html_file(left="ae", right="vae")[0]) / 1e6
-    said = re.search(
-        r"is ([\d.]+) MB for the two models of the start page",
-        " ".join((ROOT / "explorer" / "README.md").read_text(encoding="utf-8").split()),
-    )
-    assert float(said[1]) == pytest.approx(megabytes, abs=0.1)
+def unpacked(text):
+    """What `export.packed` made of some bytes, with the byte that makes their number even."""
+    halves = np.frombuffer(gzip.decompress(base64.b85decode(text)), np.uint8)
+    return halves.reshape(2, -1).T.tobytes()
+
+
+def test_a_file_of_four_models_and_all_pages_but_replay_is_smaller_than_12_mb(tmp_path, capsys):
+    export_command.main(["--out", str(tmp_path / "explorer.html")])
+    size = (tmp_path / "explorer.html").stat().st_size / 1e6
+    assert size < 12
+    printed = capsys.readouterr().out
+    assert f"explorer.html: {size:.1f} MB" in printed
+    readme = " ".join((ROOT / "explorer" / "README.md").read_text(encoding="utf-8").split())
+    said = re.search(r"`python -m explorer.export` writes ([\d.]+) MB", readme)
+    assert float(said[1]) == pytest.approx(size, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--models", "vae", "--pages", "classes"], "without the page classes, which needs a conditional model"),
+        (["--models", "vae", "--pages", "learn"], "needs ae, cvae, ppca"),
+        (["--models", "ae", "--pages", "bound"], "needs a model with a prior"),
+        (["--models", "cvae", "--pages", "replay"], "needs a model with a replay"),
+        (["--models", "nobody"], "there is no model nobody"),
+        (["--pages", "atlas"], "there is no page atlas"),
+    ],
+)
+def test_what_no_file_can_have_is_said_in_one_sentence(tmp_path, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        export_command.main(["--out", str(tmp_path / "explorer.html"), *arguments])
+    assert ended.value.code == WRONG_ARGUMENT
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert said in line
+    assert not (tmp_path / "explorer.html").exists()
 
 
 def test_a_checkpoint_on_two_sides_is_packed_once():
-    one, two = (len(html_file(**sides)[0]) for sides in ({"left": "vae"}, {"left": "vae", "right": "vae"}))
-    assert two - one < 2_000
+    assert list(contents("vae", "vae").spec["models"]) == ["vae"]
 
 
 def test_what_a_name_says_is_never_run():
-    _, planes = html_file(left="vae")
+    inside = contents("vae")
     evil = "</script><script>alert(1)</script>"
-    planes = {"left": planes["left"]._replace(title=evil, facts=evil)}
-    parsed = Scripts(export.html(planes, VIEW, browser.standalone(), figures.class_styles()).decode())
-    assert sum(tag == "script" for tag, _ in parsed.elements) == 3
-    assert json.loads(parsed.scripts["spec"])["shown"]["planes"]["left"]["title"] == evil
+    inside.spec["models"]["vae"]["title"] = evil
+    parsed = Scripts(single_file.html(inside).decode())
+    assert sum(tag == "script" for tag, _ in parsed.elements) == 3 + len(inside.blobs)
+    assert json.loads(parsed.scripts["spec"])["models"]["vae"]["title"] == evil

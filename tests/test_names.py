@@ -9,10 +9,10 @@ import pytest
 import written
 from app import errors, fine, html, run, show
 from chromium import ROOT
+from files import contents
 
 from explorer.cache import checkpoints, results
 from explorer.state import ExplorerState, from_query
-from explorer.views import export_menu
 
 pytestmark = pytest.mark.usefixtures("coarse")
 
@@ -102,8 +102,7 @@ def test_no_class_name_is_taken_for_markup(folder, page):
 @pytest.mark.fault("a name was taken for markup, or written as if it were")
 def test_the_page_s_own_file_has_class_names_as_they_are(folder):
     written.write(folder / "vae", class_names=["<b>", "a & b"])
-    plane = export_menu.plane_of(checkpoints.resource("vae"), (0.0, 0.0), 0)
-    assert list(plane.classes) == ["<b>", "a & b"]
+    assert contents("vae").spec["models"]["vae"]["classes"] == ["<b>", "a & b"]
 
 
 @pytest.mark.fault("a name was taken for markup, or written as if it were")

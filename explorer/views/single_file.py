@@ -1,23 +1,22 @@
 """The explorer as one HTML file: what of the models, the lesson and the replays goes into it."""
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
-from explorer import browser, figures, session
+from explorer import browser, figures, planes, session
 from explorer.browser import export
 from explorer.browser.export import Contents
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
 from explorer.markup import lesson
-from explorer.state import ExplorerState, plane, unpacked
-from explorer.views import completion, export_menu, learn, parts, pins, replay
+from explorer.markup.facts import label
+from explorer.planes import Mapped
+from explorer.state import ExplorerState
+from explorer.views import completion, export_menu, learn, pins, replay
 
 PAGES = ("maps", "learn", "interpolate", "classes", "bound", "draw", "replay")
-PLANES = ("left", "middle", "right", "style", "bound_model", "replay_left", "replay_right")  # fields that name a model
 
 
 FAMILY_STEP = 3  # of the VAEs along sigma, the file has every third
@@ -96,8 +95,7 @@ def gather(
         "title": title,
         "models": {name: _model(model, blobs) for name, model in models.items()},
         "sheet": sheet and sheet.id,
-        "state": _state(state, names),
-        "planes": {field: list(plane(field)) for field in PLANES},
+        **planes.view(state, names),
         "pages": list(pages),
     }
     if "learn" in pages:
@@ -128,41 +126,31 @@ def lacking(names: Sequence[str], pages: Sequence[str]) -> dict[str, str]:
     return {page: ", ".join(lacks[page]) for page in pages if lacks.get(page)}
 
 
-def _state(state: ExplorerState, names: Sequence[str]) -> dict[str, Any]:
-    """The fields that a page of the file shows, with models that are in it, and images in base64."""
-    shown = {name: value for name, value in asdict(state).items() if not name.startswith("train")}
-    for rank, field in enumerate(("left", "right", "middle", "style", "bound_model", "replay_left", "replay_right")):
-        if shown[field] and shown[field] not in names:
-            shown[field] = names[rank % len(names)] if rank < 2 else ""
-    for field in ("drawing", "erased"):
-        shown[field] = base64.b64encode(unpacked(shown[field]) if shown[field] else b"").decode()
-    return {"page": "", **shown}
-
-
 def _model(model: Resource, blobs: _Blobs) -> dict[str, Any]:
     """A model as the file's pages know it."""
     blobs.place(model.id, model.blob)
     encoder = results.encoder(model.checkpoint.name)
     config = model.stored.config
-    x, y = figures.box(model.figure)
-    return {
-        "id": model.id,
-        "title": parts.label(model.checkpoint.name),
-        "facts": parts.facts(model),
-        "character": pins.character(model),
-        "classes": [figures.short(name) for name in model.stored.class_names],
-        "count": len(model.stored.codes),
-        "x": x,
-        "y": y,
-        "dot": figures.dot(len(model.stored.codes)),
-        "radius": results.radius(model),
-        "near": results.typically_near(model),
-        "z": results.start(model),
-        "conditional": config.conditional,
-        "encoder": encoder and blobs.place(encoder.id, encoder.blob),
-        "likelihood": completion.likelihood(model),
-        "surface": {"bernoulli": config.likelihood.startswith("bernoulli"), "linear": config.network == "linear"},
-    }
+    mapped = Mapped(
+        title=label(model.stored.name),
+        facts=model.facts,
+        id=model.id,
+        blob=model.blob,
+        codes=model.stored.codes,
+        class_names=model.stored.class_names,
+        prior=config.has_prior,
+    )
+    return planes.entry(
+        mapped,
+        results.radius(model),
+        results.typically_near(model),
+        results.start(model),
+        character=pins.character(model),
+        conditional=config.conditional,
+        encoder=encoder and blobs.place(encoder.id, encoder.blob),
+        likelihood=completion.likelihood(model),
+        surface={"bernoulli": config.likelihood.startswith("bernoulli"), "linear": config.network == "linear"},
+    )
 
 
 def _lesson(models: Mapping[str, Resource], blobs: _Blobs) -> dict[str, Any]:
@@ -175,10 +163,10 @@ def _lesson(models: Mapping[str, Resource], blobs: _Blobs) -> dict[str, Any]:
     all_of_them = _Blobs()
     trainings = learn.trainings(all_of_them.place)
     trainings["family"] = trainings["family"][::FAMILY_STEP]
-    for shown in (*trainings["sides"].values(), *trainings["family"], trainings["best"]):
-        if shown:
-            address = shown.get("codes") or shown["address"]
-            blobs.place(address, all_of_them[address])
+    best, members = trainings["best"], trainings["family"]
+    used = [film["codes"] for film in trainings["sides"].values()] + [member["address"] for member in members]
+    for address in [*used, *([best["address"]] if best else [])]:
+        blobs.place(address, all_of_them[address])
     return {"steps": steps, "models": told, "trainings": trainings}
 
 

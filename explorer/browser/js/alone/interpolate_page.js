@@ -16,13 +16,15 @@ const GRID_MARGIN = 0.05; // of the first view, around it
 export class InterpolatePage {
   constructor(file, root) {
     Object.assign(this, { file, grids: new Map(), found: new Map() });
+    this.sides = SIDES.filter((side) => file.values[side]);
+    const known = file.names().every((name) => file.models[name].surface);
     const line = element("div", "alone-line", root);
     const help = "Drag A and B, or click near one. Below each frame: the codes near it.";
     element("div", "latent-help", line, { textContent: help });
-    this.kinds = segments(line, "Path", PATH_KINDS, (path) => file.set({ path }));
+    this.kinds = segments(line, "Path", known ? PATH_KINDS : PATH_KINDS.slice(0, 2), (path) => file.set({ path }));
     this.snap = toggle(line, "snap", "Test images", (snap) => file.set({ snap }));
     this.shapes = toggle(line, "shapes", "Shapes", (shapes) => file.set({ shapes }));
-    this.planes = new Planes(file, root, { charts: "path", sides: SIDES, names: file.names() });
+    this.planes = new Planes(file, root, { charts: "path", sides: this.sides, names: file.names() });
     this.note = element("div", "latent-said alone-note", root, { role: "status" });
     this.mount = element("div", "", root);
   }
@@ -35,11 +37,11 @@ export class InterpolatePage {
     this.kinds.show(kind);
     this.snap.show(snap);
     this.shapes.show(shapes);
-    const models = Object.fromEntries(SIDES.map((side) => [side, planes.model(side)]));
-    const asked = Object.fromEntries(SIDES.map((side) => [side, { bank: models[side].id }]));
+    const models = Object.fromEntries(this.sides.map((side) => [side, planes.model(side)]));
+    const asked = Object.fromEntries(this.sides.map((side) => [side, { bank: models[side].id }]));
     const banks = await banksOf(asked);
     const sides = {};
-    for (const side of SIDES) {
+    for (const side of this.sides) {
       const [a, b] = this.ends(side, banks[side], snap);
       const label = file.label(side, models[side]);
       const known = kind === "geodesic" ? this.found.get(key(models[side], label, a, b)) : along(kind, a, b);

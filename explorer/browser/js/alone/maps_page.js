@@ -73,16 +73,16 @@ export class MapsPage {
       sheet: file.spec.sheet,
     };
     const pin = pins[side];
+    pin.fields.show(z);
     file.tie("maps", data, pin.mount, (picked) => this.keep(side, picked.z));
     const [bank, sheet] = await Promise.all([bankOf(model.id), file.sheet()]);
     if (pins[side] === pin && this.planes.shown[side].name === model.name)
       this.say(pin, bank, sheet, { z, label, model });
   }
 
-  say({ context, fields, usual, near }, bank, sheet, { z, label, model }) {
+  say({ context, usual, near }, bank, sheet, { z, label, model }) {
     drawPixels(context, bank.decode(z, label));
     context.canvas.title = `decoded at ${z.join(", ")}`;
-    fields.show(z);
     const { near: count, nearest } = bank.around(z, model.radius, NEAREST);
     usual.replaceChildren();
     element("strong", "", usual, { textContent: count });
