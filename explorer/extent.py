@@ -1,6 +1,7 @@
 """The part of the plane that a map shows: from the codes' own quantiles, so that outliers cannot shrink the rest."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,13 @@ LONGEST = 1.8  # the ratio of a map's sides at most: wide on a wide screen, tall
 Point = tuple[float, float]  # of the plane
 Range = tuple[float, float]  # of one axis
 Box = tuple[Range, Range]
+
+
+class Cells(NamedTuple):
+    """Square cells that cover a window of the plane, the first row at the top."""
+
+    window: Box
+    middles: np.ndarray  # (H, W, 2)
 
 
 def pair(values: Iterable[float]) -> tuple[float, float]:
@@ -42,3 +50,16 @@ def surroundings(codes: np.ndarray, prior: bool) -> Box:
     width, height = 1.2 * max(x1 - x0, LONGEST * (y1 - y0)), 1.2 * max(y1 - y0, LONGEST * (x1 - x0))
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     return (x - width / 2, x + width / 2), (y - height / 2, y + height / 2)
+
+
+def square_cells(window: Box, count: int) -> Cells:
+    """The cells that cover a window, of which the window is widened or narrowed to hold a whole number.
+
+    Args:
+        window: The ranges of both axes.
+        count: How many cells lie along the longer one.
+    """
+    side = max(high - low for low, high in window) / count
+    z1, z2 = (np.arange(low + side / 2, high, side) for low, high in window)
+    across, up = ((float(z[0] - side / 2), float(z[-1] + side / 2)) for z in (z1, z2))
+    return Cells((across, up), np.stack(np.meshgrid(z1, z2[::-1]), -1))

@@ -51,6 +51,7 @@ class Classifier(nn.Sequential):
             *(nn.Conv2d(32, 32, 3, padding=1), nn.GroupNorm(GROUPS, 32), nn.ReLU(), nn.Flatten()),  # (B, 1568)
             *(nn.Dropout(0.3), nn.Linear(1568, classes)),
         )
+        self.classes = classes
 
 
 def name(dataset: str) -> str:
@@ -101,7 +102,7 @@ def _filled(classes: int, arrays: dict[str, np.ndarray]) -> Classifier:
     """A classifier with these weights; raises unless they have its names, shapes and types and are finite."""
     with torch.device("meta"):
         model = Classifier(classes)
-    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    weights = {name: _channels_last(torch.from_numpy(array)) for name, array in arrays.items()}
     types = {name: weight.dtype for name, weight in model.state_dict().items()}
     if {name: weight.dtype for name, weight in weights.items()} != types:
         raise ValueError("weights have other names or types")
@@ -109,6 +110,11 @@ def _filled(classes: int, arrays: dict[str, np.ndarray]) -> Classifier:
         raise ValueError("a weight is not finite")
     model.load_state_dict(weights, assign=True)
     return model
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    """The same weight, that of a convolution in the order in which a CPU takes a third less time."""
+    return torch.empty_like(weight, memory_format=torch.channels_last).copy_(weight) if weight.dim() == 4 else weight
 
 
 def train(data: ImageSet, device: torch.device | str = "cpu", seed: int = 0) -> Classifier:

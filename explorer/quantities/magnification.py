@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from explorer.extent import Box, Range
+from explorer.extent import Box, square_cells
 from explorer.quantities.paths import surface
 from vae.geometry import Surface, volume
 from vae.storage.checkpoint import Checkpoint
@@ -35,23 +35,18 @@ def measure(checkpoint: Checkpoint, label: int, window: Box) -> Magnification:
         window: The ranges of both axes.
     """
     measured = surface(checkpoint, label)
-    side = max(high - low for low, high in window) / CELLS
-    z1, z2 = (np.arange(low + side / 2, high, side) for low, high in window)
-    z = torch.from_numpy(np.stack(np.meshgrid(z1, z2[::-1]), -1).reshape(-1, 2)).float()
+    cells = square_cells(window, CELLS)
+    z = torch.from_numpy(cells.middles).reshape(-1, 2).float()
     at_cells, at_codes = (_magnifications(measured, points) for points in (z, checkpoint.codes[::_STRIDE]))
     high = np.quantile(at_cells, 1 - _CLIPPED)
     low = min(max(np.quantile(at_codes, _CLIPPED), 1e-4 * high), 0.5 * high)
     shades = np.log(np.clip(at_cells, low, high) / low) / np.log(high / low) if high else np.zeros(len(at_cells))
     return Magnification(
-        window=(_range(z1, side), _range(z2, side)),
-        shades=(255 * shades).round().astype(np.uint8).reshape(len(z2), len(z1)),
+        window=cells.window,
+        shades=(255 * shades).round().astype(np.uint8).reshape(cells.middles.shape[:2]),
         low=float(low),
         high=float(high),
     )
-
-
-def _range(middles: np.ndarray, side: float) -> Range:
-    return float(middles[0] - side / 2), float(middles[-1] + side / 2)
 
 
 def _magnifications(measured: Surface, z: torch.Tensor) -> np.ndarray:
