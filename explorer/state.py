@@ -252,6 +252,7 @@ class ExplorerState:
     manifold: bool = _switch(False)
     prior: bool = _switch(True)
     magnification: bool = _switch(False)
+    regions: bool = _switch(False)
     shapes: bool = _switch(False)  # of the classes, for dots
     path: str = _choice("line", PATHS)
     snap: bool = _switch(True)

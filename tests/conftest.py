@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from synthetic import synthetic_digits
 
 from explorer.cache import checkpoints, results, versions
+from explorer.quantities import magnification, regions
 from vae import geodesics
 from vae.config import TrainConfig
 from vae.images.sources import load_dataset
@@ -80,9 +81,11 @@ def forgotten():
 
 @pytest.fixture(scope="module")
 def coarse():
-    """Pages look for geodesics on a grid of a sixteenth of the points, and analyse no image that was not asked for."""
+    """Pages work on coarse grids, and analyse no image that was not asked for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(geodesics, "graph", partial(geodesics.graph, size=geodesics.SIZE // 4))
+        for background in (magnification, regions):
+            patch.setattr(background, "CELLS", 20)
         patch.setattr(results, "analyse_ahead", lambda pairs: None)
         yield
 

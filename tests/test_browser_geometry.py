@@ -1,11 +1,15 @@
-"""The shape of the space in a real Chromium: a geodesic beside line and arc, and the magnification behind a map."""
+"""The shape of the space in a real Chromium: a geodesic beside line and arc, and what lies behind a map."""
+
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, canvas_pixels, place, ranges, ready, settle, visit
+from chromium import ROOT, canvas_pixels, drawn, go_to, place, plane, ranges, ready, settle, visit
 
-from explorer.quantities import decode, paths
+from explorer.quantities import decode, paths, points, regions
+from explorer.state import from_query
+from vae import classifier
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -109,3 +113,65 @@ def test_the_magnification_is_drawn_where_it_is_and_zooms_with_the_map(new_tab, 
 
 def rank_correlation(a, b):
     return np.corrcoef(np.argsort(np.argsort(a)), np.argsort(np.argsort(b)))[0, 1]
+
+
+INKS = """() => Array.from({ length: 10 }, (_, label) => {
+  const probe = document.querySelector("[data-testid=stApp]").appendChild(document.createElement("i"));
+  probe.style.color = `var(--class-${label})`;
+  const ink = getComputedStyle(probe).color.match(/[0-9]+/g).map(Number);
+  probe.remove();
+  return ink;
+})"""
+CAPTIONS = """() => [...document.querySelectorAll(".latent-strip")].map((strip) =>
+  [...strip.querySelectorAll("figcaption")].map((caption) => [...caption.children].map((part) => part.textContent)))"""
+
+
+def test_the_maps_and_the_films_show_what_the_classifier_reads(page, address):
+    visit(page, f"{address}/?left=vae&right=vae", "map_left", "map_right")
+    page.set_default_timeout(90_000)
+    page.get_by_text("Regions", exact=True).first.click()
+    settle(page, "document.querySelectorAll('.latent-heat-legend').length === 2")
+    checkpoint = read(ROOT / "checkpoints" / "vae")
+    reader = classifier.of_dataset(ROOT / "checkpoints", "mnist")
+    z = torch.cartesian_prod(torch.linspace(-4, 4, 17), torch.linspace(-3, 3, 13)).numpy()
+    labels, probabilities = regions.read(checkpoint, 0, reader, z)
+    shown = np.array([page.evaluate(UNDER, ["map_right", *point]) for point in z.tolist()])
+    away = np.linalg.norm(shown[:, None, :3] - np.array(page.evaluate(INKS))[None], axis=-1)
+    sure = probabilities > 0.95
+    assert (away.argmin(1) == labels)[sure].mean() > 0.97  # the picture interpolates
+    assert np.corrcoef(shown[:, 3], probabilities)[0, 1] > 0.9
+    at, here = place(page, "map_right", 0.7, 0.2)
+    page.mouse.move(*at)
+    drawn(page)
+    label, probability = (each[0] for each in regions.read(checkpoint, 0, reader, np.array([here])))
+    assert probability > 0.95
+    assert f"reads {label}, " in page.locator(".st-key-map_right .latent-lens").inner_text()
+
+    go_to(page, "interpolate")
+    assert_films_show_readings(page, checkpoint, reader)
+    box, (x, y), (z1, z2) = plane(page, "path_right"), ranges(page, "path_right"), checkpoint.codes[2].tolist()
+    across, up = (z1 - x[0]) / (x[1] - x[0]), (z2 - y[0]) / (y[1] - y[0])
+    page.mouse.move(box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    drawn(page)
+    assert all(caption == [] for film in page.evaluate(CAPTIONS) for caption in film)  # not of other images
+    page.mouse.up()
+    settle(page, "document.querySelectorAll('figcaption span').length")
+    assert state_of(page).image_a != 2
+    assert_films_show_readings(page, checkpoint, reader)
+
+
+def state_of(page):
+    return from_query(dict(parse_qsl(urlsplit(page.url).query)))
+
+
+def assert_films_show_readings(page, checkpoint, reader):
+    """Both films have under each frame the class and the probability that the classifier gives, and have the same."""
+    a, b = (tuple(checkpoint.codes[image].tolist()) for image in (state_of(page).image_a, state_of(page).image_b))
+    path, (film, other) = points.path("line", a, b), page.evaluate(CAPTIONS)
+    frames = path[np.linspace(0, len(path) - 1, len(film)).round().astype(int)]
+    labels, probabilities = regions.read(checkpoint, 0, reader, frames)
+    assert [name for name, _ in film] == [str(label) for label in labels]
+    np.testing.assert_allclose([int(said.split()[0]) for _, said in film], 100 * probabilities, atol=1)
+    assert film == other

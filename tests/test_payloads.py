@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("coarse")
 TYPES = {
     ("maps", None): types.Map,
     ("maps", "heat"): types.Heat,
+    ("maps", "regions"): types.Regions,
     ("interpolate", None): types.Interpolate,
     ("classes", None): types.Classes,
     ("bound", "again"): types.BoundPart,
@@ -55,6 +56,7 @@ def checked(app):
     ("page", "query", "mounts"),
     [
         ("maps", {"magnification": "1"}, {("maps", None), ("maps", "heat")}),
+        ("maps", {"regions": "1"}, {("maps", None), ("maps", "regions")}),
         ("interpolate", {}, {("interpolate", None)}),
         ("classes", {}, {("classes", None)}),
         ("bound", {}, {("bound", part) for part in ("again", "close", "live")}),

@@ -48,6 +48,24 @@ class Heat(TypedDict):
     high: float
 
 
+class Regions(TypedDict):
+    """What the classifier reads behind a map, mounted only while it is to be shown."""
+
+    part: Literal["regions"]
+    side: Side
+    bank: str  # which has the names of the classes
+    window: Box
+    labels: str  # the address of a grey picture of classes, its first row at the top
+    probabilities: str  # the same of how probable each is, 255 for 1
+
+
+class Readings(TypedDict):
+    """What the classifier reads along a path."""
+
+    labels: Sequence[int]
+    probabilities: Sequence[float]
+
+
 class Path(TypedDict):
     """The path of one map."""
 
@@ -58,6 +76,7 @@ class Path(TypedDict):
     path: Sequence[Pair]
     radius: float  # the distance within which codes are near
     near: Sequence[int]  # how many are, of each point of the path
+    readings: Readings | None  # at each point of the path; None where there is no classifier
 
 
 class Interpolate(TypedDict):
@@ -361,6 +380,7 @@ class Files(TypedDict):
 Payload = (
     Map
     | Heat
+    | Regions
     | Interpolate
     | Classes
     | BoundPart

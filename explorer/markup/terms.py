@@ -34,6 +34,14 @@ GLOSSARY: Mapping[str, Meaning] = {
         "two classes.",
         "√det(JᵀJ), J the decoder's derivative",
     ),
+    "regions": Meaning(
+        "Which class a separate classifier, trained on real images only, reads in the image decoded at each place: in "
+        "the colour of the class, and paler where it is unsure."
+    ),
+    "readings": Meaning(
+        "The class that a separate classifier, trained on real images only, takes the frame for, with the probability "
+        "that it gives it. The line above it has the colour of the class, and is paler where it is unsure."
+    ),
     "σ of the prior": Meaning(
         "The unit of distance from the middle of the prior. In a plane 39 % of the prior lies within 1 σ, "
         "86 % within 2 σ and 99 % within 3 σ."
@@ -171,6 +179,7 @@ WIDGETS: Mapping[str, str] = {
     "manifold": "manifold",
     "prior": "prior",
     "magnification": "magnification",
+    "regions": "regions",
     "sigma": "σ as a knob",
     "unit": "nats",
     "train_sigma": "σ of a pixel",

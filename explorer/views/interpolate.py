@@ -1,5 +1,6 @@
 """Interpolate: a path between two points, what each point on it decodes to, and whether codes lie near it."""
 
+from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import Any, NamedTuple
@@ -9,17 +10,20 @@ import streamlit as st
 
 from explorer import browser, session
 from explorer.browser import payloads
-from explorer.cache import results
+from explorer.cache import checkpoints, readings, results
 from explorer.cache.checkpoints import Resource
 from explorer.extent import Point, pair
 from explorer.markup import images, tables, terms
 from explorer.quantities import decode, paths, points
 from explorer.quantities.paths import Travel
 from explorer.state import PATHS, TEST_IMAGES, ExplorerState, Side, coordinate, one_of, point, rounded, whole
-from explorer.views import export_menu, parts
+from explorer.views import export_menu, parts, regions
 from explorer.views.export_menu import File, image_file
+from vae.storage.file_pair import CheckpointError
 
-HELP = f"Drag A and B, or click near one. Below each frame: how many {terms.term('codes near', 'codes lie near')} it."
+DRAG = "Drag A and B, or click near one. Below each frame: "
+COUNTED = f"how many {terms.term('codes near', 'codes lie near')} it."
+READ = f"what {terms.term('readings', 'a classifier reads')}; orange: {terms.term('codes near', 'no code lies near')}."
 SIDES: tuple[Side, Side] = ("left", "right")
 FILM = 11  # frames
 GIF_SCALE = 6
@@ -29,7 +33,7 @@ UNSEEN = 0.005  # a length that the table shows as 0
 
 def render() -> None:
     """Draw the page."""
-    head = parts.first_line(HELP)
+    head = parts.first_line(DRAG + (READ if is_read(session.current()) else COUNTED))
     with head:
         st.segmented_control("Path", PATHS, label_visibility="collapsed", required=True, **session.bind("path"))
         snap = st.empty()
@@ -43,6 +47,15 @@ def render() -> None:
         with head:
             export_menu.offer(partial(offer_files, shown))
     show_paths(shown)
+
+
+def is_read(state: ExplorerState) -> bool:
+    """Whether there is a classifier for what a model that is asked for decodes."""
+    for side in SIDES:
+        with suppress(CheckpointError, ValueError):
+            readings.reader(checkpoints.resource(getattr(state, side)))
+            return True
+    return False
 
 
 def same_images(shown: dict[Side, Resource]) -> bool:
@@ -143,6 +156,7 @@ def path_payload(route: Route, kind: str) -> payloads.Path:
         path=[pair(map(rounded, z)) for z in path.tolist()],
         radius=radius,
         near=points.codes_near(route.resource.checkpoint.codes.numpy(), path, radius).tolist(),
+        readings=regions.payload(route.resource, route.label, map(pair, path.tolist())),
     )
 
 

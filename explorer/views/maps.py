@@ -4,6 +4,7 @@ The maps need no PyTorch, but what is pinned on them does. So a server that has 
 the rest once PyTorch is imported.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from explorer.views import export_menu, parts
 from explorer.views.export_menu import File, image_file
 
 SIDES: tuple[Side, ...] = ("left", "middle", "right")
+BACKGROUNDS = ("magnification", "regions")  # of which the maps have one at most
 PRESET: dict[Side, str] = {"left": "ae", "middle": "vae", "right": "vae-best"}
 
 
@@ -30,7 +32,7 @@ def render() -> None:
         offer_preset()
         st.toggle("Manifold", **session.bind("manifold"))
         st.toggle("Prior", **session.bind("prior"))
-        st.toggle("Magnification", **session.bind("magnification"))
+        offer_backgrounds()
         parts.offer_shapes()
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown, places = parts.show_maps("map", sides, below=parts.show_facts)
@@ -45,7 +47,7 @@ def render() -> None:
                 parts.say("Starting PyTorch …")
         return
     startup.import_rest()
-    from explorer.views import pins
+    from explorer.views import pins, regions
 
     for side, resource in shown.items():
         with places[side]:
@@ -53,6 +55,10 @@ def render() -> None:
                 parts.say("No magnification: the decoder makes the same image everywhere.")
             pins.show_character(resource)
             pins.show_pin(side, resource, tie)
+    if session.current().regions:
+        for side, resource in shown.items():
+            with places[side]:  # where a spinner stands while the plane is read
+                regions.show(side, resource)
     pins.offer_images(*shown.values())
 
 
@@ -62,6 +68,28 @@ def offer_preset() -> None:
         st.button("Two maps", on_click=two)
     elif set(PRESET.values()) <= set(checkpoints.checkpoint_names()):
         st.button("AE | VAE | best", on_click=three)
+
+
+def offer_backgrounds() -> None:
+    """A switch for each background; of two that a link asks for, the last is shown."""
+    on = [field for field in BACKGROUNDS if getattr(session.current(), field)]
+    session.update(**dict.fromkeys(on[:-1], False))
+    for field in BACKGROUNDS:
+        bound = session.bind(field)
+        bound["on_change"] = partial(show_alone, field, bound["on_change"])
+        st.toggle(field.capitalize(), **bound)
+
+
+def show_alone(field: str, changed: Callable[[], None]) -> None:
+    """Take a change of a switch of a background, and where it is on, switch off the others.
+
+    Args:
+        field: That the switch is bound to.
+        changed: Takes the change.
+    """
+    changed()
+    if getattr(session.current(), field):
+        session.update(**dict.fromkeys(set(BACKGROUNDS) - {field}, False))
 
 
 def three() -> None:

@@ -19,7 +19,7 @@ from explorer.memory import memory
 from explorer.quantities import decode, points
 from explorer.quantities.points import PinnedPoint
 from explorer.state import Side, coordinate, plane
-from explorer.views import parts
+from explorer.views import parts, regions
 from vae.images.tensors import DataError
 
 SCALE = 4
@@ -107,7 +107,8 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payl
     here = points.describe(resource.checkpoint, z, label, radius)
     hole, sheet = hole_to_try(resource, z), results.test_sheet(resource.checkpoint)
     address = browser.served({sheet.id: sheet.blob}).get(sheet.id) if sheet else None
-    said = aloud(resource, here)
+    read = regions.in_words(resource, label, z) if session.current().regions else ""
+    said = f"{aloud(resource, here)} {read}".strip()
     tie(side, resource, payloads.OfPlane(z=z, said=said, radius=radius, hole=hole, sheet=address))
     with st.container(horizontal=True, vertical_alignment="top", key=f"answer_{side}"):
         with st.container(key=f"decoded_{side}", width="content"):
@@ -116,7 +117,7 @@ def show_pin(side: Side, resource: Resource, tie: Callable[[Side, Resource, payl
         with st.container(gap="xsmall", key=f"words_{side}"):
             with st.container(horizontal=True, gap="xxsmall", wrap=False):
                 parts.choose_point(side, z, figures.step(resource.figure))
-            parts.say(usual(here, results.typically_near(resource)))
+            parts.say(usual(here, results.typically_near(resource)) + (read and f"<br>{escape(read)}"))
     with st.container(key=f"near_{side}"):
         show_neighbours(resource, here)
 

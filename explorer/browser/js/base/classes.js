@@ -85,6 +85,12 @@ export function classInks() {
   return inks;
 }
 
+// How sure a classifier is, from 0 where it guesses to 1, given the probability of its class among so many.
+export const certainty = (probability, classes) => Math.max((classes * probability - 1) / (classes - 1), 0);
+
+// What it reads.
+export const readInWords = (name, probability) => `reads ${name}, ${Math.round(100 * probability)} %`;
+
 // What tells two looks of all classes apart.
 export const classLook = () => [shaped, ...classInks()].join();
 

@@ -13,6 +13,7 @@ import { along } from "../model/path.js";
 import { Chart } from "../plane/chart.js";
 import { drawChord, drawDot, drawEnd, drawPath, drawPrior } from "../plane/marks.js";
 import { Player } from "../widgets/player.js";
+import { showReading } from "../widgets/reading.js";
 
 const GRAB_PIXELS = 14;
 const FRAME_GAP = 4; // pixels, as in style.css
@@ -177,13 +178,18 @@ export class Interpolate {
   }
 
   fillFrame(frame, side, t) {
-    const { path, near, label, radius } = this.data.sides[side];
+    const { path, near: counts, readings, label, radius } = this.data.sides[side];
+    const bank = this.banks[side];
     const index = Math.round(t * (path.length - 1));
-    const count = near?.[index] ?? this.banks[side].around(path[index], radius).near;
-    drawPixels(frame.firstChild.getContext("2d"), this.banks[side].decode(path[index], label));
+    const count = counts?.[index] ?? bank.around(path[index], radius).near;
+    drawPixels(frame.firstChild.getContext("2d"), bank.decode(path[index], label));
     frame.classList.toggle("latent-lonely", !count);
-    frame.lastChild.textContent = count;
-    frame.title = `${count} ${plural(count, "code near", "codes near")}`;
+    const near = `${count} ${plural(count, "code near", "codes near")}`;
+    const caption = frame.lastChild;
+    caption.classList.toggle("latent-reading", Boolean(readings));
+    if (!readings) caption.textContent = count;
+    const read = readings && showReading(caption, bank.classes, readings.labels[index], readings.probabilities[index]);
+    frame.title = read ? `${read}; ${near}` : near;
     frame.ariaLabel = `${Math.round(100 * t)} % of the way, ${frame.title}`;
   }
 
@@ -191,6 +197,7 @@ export class Interpolate {
   reroute(moved) {
     for (const [side, ends] of Object.entries(moved)) {
       const shown = Object.assign(this.data.sides[side], ends, { near: null, pale: this.data.kind === "geodesic" });
+      shown.readings &&= { labels: [], probabilities: [] }; // the server's are on their way
       shown.path = along(this.data.kind, shown.a, shown.b);
     }
     if (this.rerouted) return;

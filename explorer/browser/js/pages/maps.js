@@ -10,6 +10,7 @@ import { Chart } from "../plane/chart.js";
 import { Heat } from "../plane/heat.js";
 import { Lens } from "../plane/lens.js";
 import { drawHole, drawPin, drawPrior } from "../plane/marks.js";
+import { Regions } from "../plane/regions.js";
 import { Ring } from "../plane/ring.js";
 import { Tiles } from "../plane/tiles.js";
 
@@ -20,7 +21,7 @@ export class Maps {
     this.rings = {};
     this.tiles = {};
     this.sides = {};
-    this.heats = {};
+    this.backdrops = {};
     this.told = {}; // of each side, where its pin was said to be
     this.hovered = null; // { side, z, image }
     for (const side of PLACES) {
@@ -39,9 +40,9 @@ export class Maps {
     }
   }
 
-  // data: Map or Heat of `payloads.py`, each in a mount of its own; the side of a broken checkpoint has none
+  // data: Map, Heat or Regions of `payloads.py`, each in a mount of its own; the side of a broken checkpoint has none
   async update(data, { tell, parentElement, mounted }) {
-    if (data.part === "heat") return this.heat(data, parentElement, mounted);
+    if (data.part) return this.lay(data, parentElement, mounted);
     const bank = await bankOf(data.bank);
     if (!mounted()) return;
     const { side, label } = data;
@@ -65,11 +66,12 @@ export class Maps {
     announce([`${bank.name}: pinned at ${this.charts[side].pointInWords(z)}.`, said].filter(Boolean).join(" "));
   }
 
-  async heat(data, parentElement, mounted) {
-    const levels = await greyLevels(data.shades);
+  // What lies behind a map: one of the two.
+  async lay(data, parentElement, mounted) {
+    const backdrop = await (data.part === "heat" ? heatOf(data) : regionsOf(data));
     if (!mounted()) return;
-    this.heats[data.side]?.heat.remove();
-    this.heats[data.side] = { heat: new Heat(data, levels), parentElement };
+    this.backdrops[data.side]?.backdrop.remove();
+    this.backdrops[data.side] = { backdrop, part: data.part, parentElement };
     this.charts[data.side].request();
   }
 
@@ -78,10 +80,10 @@ export class Maps {
   }
 
   unmount(parentElement) {
-    for (const side of Object.keys(this.heats)) {
-      if (this.heats[side].parentElement !== parentElement) continue;
-      this.heats[side].heat.remove();
-      delete this.heats[side];
+    for (const side of Object.keys(this.backdrops)) {
+      if (this.backdrops[side].parentElement !== parentElement) continue;
+      this.backdrops[side].backdrop.remove();
+      delete this.backdrops[side];
       this.charts[side].request();
     }
     for (const side of Object.keys(this.sides)) {
@@ -150,7 +152,8 @@ export class Maps {
     else this.rings[side].hide();
     if (side === touched) {
       const lonely = radius !== null && bank.lonely(z, radius);
-      this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely });
+      const read = this.backdrops[side]?.backdrop.inWords?.(z);
+      this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely, read });
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);
@@ -162,12 +165,22 @@ export class Maps {
 
   paintUnder(side, chart) {
     const { manifold } = this.sides[side];
-    const heat = this.heats[side]?.heat;
+    const { backdrop, part } = this.backdrops[side] ?? {};
     chart.view.stage.classList.toggle("latent-with-tiles", manifold);
-    chart.view.stage.classList.toggle("latent-with-heat", Boolean(heat));
-    chart.under.hidden = !manifold && !heat; // a canvas that is seen takes its time in each frame, be it empty
+    chart.view.stage.classList.toggle("latent-with-heat", part === "heat");
+    chart.under.hidden = !manifold && !backdrop; // a canvas that is seen takes its time in each frame, be it empty
     if (manifold) this.tiles[side].paint(chart);
     else chart.clear(chart.under);
-    heat?.paint(chart.under.getContext("2d"), chart, manifold);
+    backdrop?.paint(chart.under.getContext("2d"), chart, manifold);
   }
+}
+
+async function heatOf(data) {
+  return new Heat(data, await greyLevels(data.shades));
+}
+
+async function regionsOf(data) {
+  const pictures = await Promise.all([data.labels, data.probabilities].map(greyLevels));
+  const { classes } = await bankOf(data.bank);
+  return new Regions(data, classes, ...pictures);
 }

@@ -1,7 +1,8 @@
 // The magnification behind a map: one hue, the stronger the more the decoder stretches the place, and its scale.
 
-import { clipped, element, rgbOf, theme } from "../base/dom.js";
+import { element, rgbOf, theme } from "../base/dom.js";
 import { withMinus } from "../base/format.js";
+import { Backdrop } from "./backdrop.js";
 
 const HEAT = {
   light: ["#ffffff", "#efdfc3", "#b98f5b", "#4a2f14"],
@@ -20,11 +21,11 @@ function heatColour(stops, share) {
   );
 }
 
-export class Heat {
+export class Heat extends Backdrop {
   // window: [[low1, high1], [low2, high2]]; grey levels from 0 at `low` to 255 at `high`, the first row at the top
   constructor({ window, low, high }, levels) {
-    Object.assign(this, { window, low, high, levels });
-    this.legend = element("div", "latent-heat-legend");
+    super(window);
+    Object.assign(this, { low, high, levels });
     element("span", "", this.legend, { textContent: "magnification" });
     element("span", "", this.legend, { textContent: `×${brief(low)}` });
     this.bar = element("i", "", this.legend);
@@ -46,23 +47,6 @@ export class Heat {
   paint(context, chart, overTiles) {
     const [red, green, blue] = rgbOf(theme().paper);
     this.tint(red + green + blue < 384 ? "dark" : "light");
-    if (this.legend.parentElement !== chart.layers) chart.layers.append(this.legend);
-    const { view } = chart;
-    const frame = view.frame();
-    const [across, down] = view.stageSize();
-    this.legend.style.right = `${across - frame.left - frame.width + 8}px`;
-    this.legend.style.bottom = `${down - frame.top - frame.height + 8}px`;
-    const [[x0, x1], [y0, y1]] = this.window;
-    const [from, to] = [view.toPixel([x0, y1]), view.toPixel([x1, y0])];
-    clipped(context, frame, () => {
-      context.globalAlpha = overTiles ? HEAT_ON_TILES : 1;
-      context.imageSmoothingEnabled = true;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(this.canvas, ...from, to[0] - from[0], to[1] - from[1]);
-    });
-  }
-
-  remove() {
-    this.legend.remove();
+    this.lay(context, chart, this.canvas, overTiles ? HEAT_ON_TILES : 1);
   }
 }
