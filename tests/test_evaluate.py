@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Bernoulli, Independent
 
 from vae import evaluate, metrics, train
 from vae.config import TrainConfig
@@ -41,11 +42,11 @@ def test_class_agreement_is_one_for_a_classifier_that_is_told_and_a_tenth_for_on
     class Pixels:
         """Draws the asked class as the brightness of a pixel."""
 
-        classes = 10
+        classes, has_prior = 10, True
         prior = build(TrainConfig(model="cvae")).prior
 
-        def decode(self, z, y):
-            return torch.nn.functional.one_hot(y, 784).float().reshape(-1, 1, 28, 28)
+        def likelihood(self, z, y):
+            return Independent(Bernoulli(torch.nn.functional.one_hot(y, 784).float().reshape(-1, 1, 28, 28)), 3)
 
     assert metrics.class_agreement(Pixels(), lambda x: x.flatten(1)[:, :10]) == 1
     assert metrics.class_agreement(Pixels(), lambda x: torch.eye(10)[3].expand(len(x), 10)) == 0.1

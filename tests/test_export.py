@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from chromium import ROOT
 from files import contents
+from hypothesis import given
+from hypothesis import strategies as some
 
 from explorer import export as export_command
 from explorer.browser import export
@@ -145,3 +147,11 @@ def test_what_a_name_says_is_never_run():
     parsed = Scripts(single_file.html(inside).decode())
     assert sum(tag == "script" for tag, _ in parsed.elements) == 3 + len(inside.blobs)
     assert json.loads(parsed.scripts["spec"])["models"]["vae"]["title"] == evil
+
+
+@given(some.lists(some.text(min_size=1), min_size=1, max_size=10))
+def test_every_class_has_a_folder_of_its_own_that_no_file_system_refuses(names):
+    folders = [export.folder_name(label, name) for label, name in enumerate(names)]
+    assert len({folder.lower() for folder in folders}) == len(names)
+    assert all(re.fullmatch(r"\d(-[A-Za-z0-9-]*[A-Za-z0-9])?", folder) for folder in folders)
+    assert max(map(len, folders)) < 50

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("coarse")
 
 PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 4, "npz": 2, "png": 2, "gif": 2}}
 PAGES |= {
-    "classes": {"csv": 1, "npz": 1, "png": 3},
+    "classes": {"csv": 1, "npz": 1, "png": 3, "zip": 1},
     "bound": {"csv": 2, "npz": 1},
     "draw": {"csv": 2, "npz": 2, "png": 1},
 }
@@ -50,6 +51,11 @@ def opened(name, content):
         with Image.open(io.BytesIO(content)) as image:
             assert np.asarray(image.convert("L")).std() > 1  # something is to be seen
             assert kind == "png" or image.n_frames > 10
+    elif kind == "zip":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            rows = list(csv.DictReader(io.TextIOWrapper(archive.open("samples.csv"), encoding="utf-8")))
+            assert {row["file"] for row in rows} == {*archive.namelist()} - {"samples.csv"}
+            assert all(len({row[axis] for row in rows}) == 50 for axis in ("z1", "z2"))  # the same in every class
     else:
         assert kind == "html"
         assert json.loads(re.search(r'id="spec"[^>]*>(.*?)</script>', content.decode(), re.DOTALL)[1])

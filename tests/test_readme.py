@@ -65,6 +65,8 @@ def test_all_its_python_runs_and_says_what_it_says(elsewhere, mnist, monkeypatch
     assert found["given_z"].mean() > found["exact"].mean()  # an image is likelier at its code than over the prior
     assert found["bound"].mean() < found["exact"].mean()
     assert found["near"].mean.shape == (8, 2)
+    assert (found["with_noise"].z == found["new"].z).all()
+    assert (found["with_noise"].images != found["new"].images).any()
     assert (found["by_values"].by_mean.var(1) > found["by_slopes"].by_mean.var(1)).all()
     assert (found["error"] < 1).all()
     closed_form = found["pca"].posterior(found["x"]).mean

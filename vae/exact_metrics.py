@@ -36,7 +36,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae import classifier
+from vae import classifier, samples
 from vae.distributions import DiagonalNormal
 from vae.images.tensors import ImageSet
 from vae.inference import aggregate, estimators, quadrature
@@ -275,10 +275,8 @@ def classification_accuracy_score(model: CVAE, data: ImageSet) -> float:
         data: the set on which it was trained.
     """
     asked = torch.arange(len(data.class_names)).repeat_interleave(SAMPLES_PER_CLASS)
-    z = torch.randn(len(asked), model.latent_dim, generator=_generator())
-    with torch.no_grad():
-        means = [model.decode(*pair) for pair in zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)]
-    images = (torch.cat(means)[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
+    made = samples.from_prior(model, len(asked), _generator(), asked)
+    images = (made.images[:, 0] * 255).round().clamp(0, 255).to(torch.uint8)
     trained = classifier.train(data._replace(train_images=images, train_labels=asked))
     return classifier.accuracy(trained, data.test_images, data.test_labels)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from vae import samples
 from vae.config import TrainConfig
 from vae.distributions import DiagonalNormal, squared_error
 from vae.images.corruption import corrupt
@@ -172,7 +173,6 @@ def class_agreement(model: CVAE, image_classifier: Callable[[Tensor], Tensor]) -
         image_classifier: images (B, 1, 28, 28) in [0, 1] to logits (B, C).
     """
     asked = torch.arange(model.classes).repeat_interleave(SAMPLES_PER_CLASS)
-    z = model.prior().rsample((len(asked),), generator=torch.Generator().manual_seed(SEED))  # (N, D)
-    pairs = zip(z.split(_BLOCK), asked.split(_BLOCK), strict=True)
-    seen = [image_classifier(model.decode(*pair)).argmax(1) for pair in pairs]
+    made = samples.from_prior(model, len(asked), torch.Generator().manual_seed(SEED), asked)
+    seen = [image_classifier(block).argmax(1) for block in made.images.split(_BLOCK)]
     return (torch.cat(seen) == asked).double().mean().item()

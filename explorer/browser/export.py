@@ -8,6 +8,8 @@ ask of a chart.
 import gzip
 import io
 import json
+import re
+import zipfile
 from base64 import b85encode
 from collections.abc import Mapping
 from html import escape
@@ -19,6 +21,7 @@ import numpy as np
 from explorer.markup import terms
 
 HERE = Path(__file__).parent
+LONGEST_NAME = 40  # of a folder
 STYLES = (HERE.parent / "style.css", HERE.parent / "layout.css", HERE / "standalone.css")
 
 
@@ -54,6 +57,26 @@ def npz(codes: Codes) -> bytes:
     file = io.BytesIO()
     arrays = {"index": np.arange(len(codes.z)), "label": codes.labels, "z": codes.z, codes.density: codes.log_density}
     np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def folder_name(label: int, name: str) -> str:
+    """A name for the folder of a class that every file system takes, and that no other class has.
+
+    Args:
+        label: The class.
+        name: Its name, of any characters.
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name)[:LONGEST_NAME].strip("-")
+    return "-".join(dict.fromkeys([str(label), plain])).strip("-")
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """Files by their paths as a zip, in which all have the same date, so that the same files give the same bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archived:
+        for path, content in files.items():
+            archived.writestr(zipfile.ZipInfo(path), content)
     return file.getvalue()
 
 

@@ -1,12 +1,13 @@
 """Points of the plane decoded: a model and points in, grey images (uint8) out."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vae.models import VAE, LatentModel
+from vae.samples import from_prior
 from vae.storage.checkpoint import Checkpoint
 
 
@@ -59,9 +60,15 @@ def every_class(model: LatentModel, z: np.ndarray) -> np.ndarray:
     return images.reshape(model.classes, len(points), 28, 28)
 
 
-@torch.inference_mode()
-def samples(model: LatentModel, label: int, count: int, seed: int) -> np.ndarray:
-    """Decoder means (count, 28, 28) uint8 of a conditional model at z drawn from its prior.
+class Samples(NamedTuple):
+    """Images (K, 28, 28) uint8 and their points (K, D)."""
+
+    images: np.ndarray
+    z: np.ndarray
+
+
+def samples(model: VAE, label: int, count: int, seed: int) -> Samples:
+    """Decoder means of a conditional model at z drawn from its prior; another class has the same z.
 
     Args:
         model: A conditional model.
@@ -69,8 +76,8 @@ def samples(model: LatentModel, label: int, count: int, seed: int) -> np.ndarray
         count: How many images.
         seed: Of the draws.
     """
-    noise = torch.randn(count, model.latent_dim, generator=torch.Generator().manual_seed(seed))
-    return grey_levels(model.decode(noise, labels(model, label, count)))
+    made = from_prior(model, count, torch.Generator().manual_seed(seed), labels(model, label, count))
+    return Samples(grey_levels(made.images), made.z.numpy())
 
 
 def there_and_back(model: LatentModel, path: np.ndarray, label: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Classes: what a conditional VAE decodes at a point of its plane in each class."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import browser, figures, session
-from explorer.browser import payloads
+from explorer.browser import export, payloads
 from explorer.cache import checkpoints, results
 from explorer.cache.checkpoints import Resource
 from explorer.markup import images, terms
@@ -18,6 +19,7 @@ from explorer.views.export_menu import File, image_file
 
 COLUMNS = 10
 STYLES = 10
+ARCHIVED: Sequence[str] = ("file", "class", "z1", "z2", "seed")  # of each sample in the table of the zip
 
 
 def render() -> None:
@@ -60,6 +62,7 @@ def offer_files(resource: Resource) -> None:
             f"samples-{state.sampled}-seed-{state.seed}.png",
             partial(image_file, lambda: images.joined(samples(resource, state))),
         ),
+        File(f"{state.samples} of every class", f"samples-seed-{state.seed}.zip", partial(archive, resource, state)),
         File("table", "styles.png", partial(image_file, lambda: images.joined(table(resource)))),
     ]
     export_menu.offer_maps({"style_map": resource}, "style", {"style_map": files})
@@ -121,8 +124,26 @@ def show_samples(resource: Resource) -> None:
 
 def samples(resource: Resource, state: ExplorerState) -> np.ndarray:
     """The samples that the state asks for, (R, COLUMNS, 28, 28) uint8."""
-    drawn = decode.samples(resource.checkpoint.model, state.sampled, state.samples, state.seed)
-    return drawn.reshape(-1, COLUMNS, 28, 28)
+    drawn = drawn_of(resource, state, state.sampled)
+    return drawn.images.reshape(-1, COLUMNS, 28, 28)
+
+
+def drawn_of(resource: Resource, state: ExplorerState, label: int) -> decode.Samples:
+    """As many samples of a class as the state asks for, from its seed."""
+    return decode.samples(decode.variational(resource.checkpoint), label, state.samples, state.seed)
+
+
+def archive(resource: Resource, state: ExplorerState) -> bytes:
+    """The samples of every class as a zip: a folder of PNGs for each class, and a table of all."""
+    files, rows = {}, []
+    for label, name in enumerate(resource.checkpoint.class_names):
+        drawn, folder = drawn_of(resource, state, label), export.folder_name(label, name)
+        for rank, (image, z) in enumerate(zip(drawn.images, drawn.z, strict=True)):
+            file = f"{folder}/{rank:0{len(str(state.samples - 1))}}.png"
+            files[file] = images.png(image)
+            rows.append((file, name, *z.tolist(), state.seed))
+    columns = dict(zip(ARCHIVED, zip(*rows, strict=True), strict=True))
+    return export.archive({"samples.csv": export_menu.table_file(columns), **files})
 
 
 def show_table(resource: Resource) -> None:

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 SCALE = 10
 # Of files, by how their names end.
-KINDS = {"csv": "text/csv", "npz": None, "png": "image/png", "gif": "image/gif", "html": "text/html"}
+KINDS = {
+    "csv": "text/csv",
+    "npz": None,
+    "png": "image/png",
+    "gif": "image/gif",
+    "html": "text/html",
+    "zip": "application/zip",
+}
 
 
 class File(NamedTuple):
