@@ -28,6 +28,8 @@ Side = Literal["left", "middle", "right"]
 
 PATHS = ("line", "arc", "geodesic")
 SAMPLES = (10, 20, 50, 100)
+SOURCES = ("prior", "codes")
+SAMPLE_PIXELS = ("mean", "draw")
 UNITS = ("nats", "bits")
 NOISES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
@@ -253,6 +255,9 @@ class ExplorerState:
     prior: bool = _switch(True)
     magnification: bool = _switch(False)
     regions: bool = _switch(False)
+    sampling: bool = _switch(False)  # whether samples stand under the maps, from `seed`
+    sample_from: str = _choice("prior", SOURCES)
+    sample_pixels: str = _choice("mean", SAMPLE_PIXELS)
     shapes: bool = _switch(False)  # of the classes, for dots
     path: str = _choice("line", PATHS)
     snap: bool = _switch(True)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import written
-from app import errors, html, payloads_with, run
+from app import errors, html, payloads_with, rewrite, run
 
 from explorer.cache import results
 from explorer.quantities import points
@@ -71,6 +71,38 @@ def test_the_magnification_is_sent_once_and_only_while_it_is_asked_for():
     assert app.query_params["magnification"] == "1"
     assert [data["side"] for data in payloads_with(app, "shades")] == ["left", "right"]
     assert all("shades" not in data for data in payloads_with(app, "z"))  # which a click sends anew
+
+
+def test_where_the_kl_is_near_nothing_the_page_says_how_much_codes_tell(own_folder):
+    told = "so a code tells next to nothing of its image"
+    assert told not in html(run())
+    low = {
+        "kl_nats": 0.02,
+        "mutual_information_nats": 0.0117,
+        "active_units": 1,
+        "kl_by_dimension_nats": [0.019, 0.001],
+    }
+    rewrite(own_folder / "vae.json", lambda record: record["test"].update(low))
+    said = re.sub("<[^>]*>", "", html(run()))
+    assert told + ", mutual information 0.012 nats, active units 1 of 2, KL by dimension 0.019 and 0.001 nats." in said
+    rewrite(own_folder / "vae.json", lambda record: record["test"].pop("kl_by_dimension_nats"))
+    assert "active units 1 of 2." in re.sub("<[^>]*>", "", html(run()))
+
+
+def test_samples_are_asked_for_under_each_map_with_a_prior_as_the_link_has_them():
+    app = run()
+    assert payloads_with(app, "source") == []
+    app.toggle("sampling").set_value(True).run()
+    asked = {"sampling": "1", "sample_from": "codes", "sample_pixels": "draw", "seed": "7"}
+    assert app.query_params["sampling"] == "1"
+    linked = run(middle="cvae", label_middle="3", **asked)
+    assert errors(linked) == []
+    assert "an autoencoder has no prior" in html(linked)
+    for side, data in zip(("middle", "right"), payloads_with(linked, "source"), strict=True):
+        assert data["side"] == side
+        assert (data["source"], data["pixels"], data["seed"]) == ("codes", "draw", 7)
+        assert data["label"] == (3 if side == "middle" else 7)
+        assert data["likelihood"]["sigma"] == pytest.approx(0.5**0.5)
 
 
 @pytest.mark.parametrize("file", ["ae.pt", "ae.json"])

@@ -18,6 +18,7 @@ TYPES = {
     ("maps", None): types.Map,
     ("maps", "heat"): types.Heat,
     ("maps", "regions"): types.Regions,
+    ("maps", "samples"): types.MapSamples,
     ("interpolate", None): types.Interpolate,
     ("classes", None): types.Classes,
     ("bound", "again"): types.BoundPart,
@@ -55,7 +56,7 @@ def checked(app):
 @pytest.mark.parametrize(
     ("page", "query", "mounts"),
     [
-        ("maps", {"magnification": "1"}, {("maps", None), ("maps", "heat")}),
+        ("maps", {"magnification": "1", "sampling": "1"}, {("maps", part) for part in (None, "heat", "samples")}),
         ("maps", {"regions": "1"}, {("maps", None), ("maps", "regions")}),
         ("interpolate", {}, {("interpolate", None)}),
         ("classes", {}, {("classes", None)}),

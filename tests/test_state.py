@@ -17,7 +17,8 @@ from explorer import session, state
 from explorer.state import ExplorerState, from_query, to_query
 
 CHOSEN = ExplorerState(
-    left="vae", right="vae-25", label_left=0, z1_left=-3.125, z2_left=0.0, manifold=True, prior=False, path="geodesic",
+    left="vae", right="vae-25", label_left=0, z1_left=-3.125, z2_left=0.0, sampling=True,
+    sample_from="codes", sample_pixels="draw", manifold=True, prior=False, path="geodesic",
     snap=False, image_a=9999, b1_right=12.5, b2_right=-1e12, style="cvae-best", label=9, seed=2**31 - 1,
     bound_model="family", sigma=0.1, image_bound=0, z1_bound=-0.5, unit="bits",
     training="mine", train_dataset="kmnist", train_model="cvae", train_sigma=0.125, train_beta=0.0, train_epochs=10_000,
@@ -180,13 +181,16 @@ LIKELY = some.fixed_dictionaries(
         "z": some.lists(some.floats() | JSON, min_size=1, max_size=3) | JSON,
         **dict.fromkeys(["image", "label", "morph"], some.integers(-3, 12) | JSON),
         "epoch": some.floats() | JSON,
+        "source": some.sampled_from(["prior", "codes", "ae"]) | JSON,
+        "pixels": some.sampled_from(["mean", "draw", ""]) | JSON,
+        "seed": some.integers(-1, 2**31) | JSON,
         "form": some.sampled_from([b64encode(bytes([9] * 784)).decode(), "AAAA", "", "not base 64!"]) | JSON,
     },
 )
 
 
 @pytest.mark.fault("junk in an address or from a browser reached a page")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "samples"])
 @TRIES
 @given(picks=some.lists(JSON | LIKELY, max_size=4))
 def test_whatever_a_browser_sends_the_view_stays_valid(page, picks):

@@ -66,6 +66,19 @@ class Readings(TypedDict):
     probabilities: Sequence[float]
 
 
+class MapSamples(TypedDict):
+    """Samples under a map, mounted only while they are to be shown; see `samplesOf` of `model/samples.js`."""
+
+    part: Literal["samples"]
+    side: Side
+    bank: str
+    label: int  # the class asked of a conditional model
+    likelihood: "Likelihood | None"  # None where the browser does not have it
+    source: str
+    pixels: str
+    seed: int
+
+
 class Path(TypedDict):
     """The path of one map."""
 
@@ -381,6 +394,7 @@ Payload = (
     Map
     | Heat
     | Regions
+    | MapSamples
     | Interpolate
     | Classes
     | BoundPart

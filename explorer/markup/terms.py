@@ -42,6 +42,11 @@ GLOSSARY: Mapping[str, Meaning] = {
         "The class that a separate classifier, trained on real images only, takes the frame for, with the probability "
         "that it gives it. The line above it has the colour of the class, and is paler where it is unsure."
     ),
+    "samples": Meaning(
+        "Images that the model makes up: decoded at points that are drawn from the prior, or at codes of test images, "
+        "for comparison. A pixel is its mean, or is drawn from the likelihood, with its noise.",
+        "z ~ p(z), x ~ p(x | z)",
+    ),
     "σ of the prior": Meaning(
         "The unit of distance from the middle of the prior. In a plane 39 % of the prior lies within 1 σ, "
         "86 % within 2 σ and 99 % within 3 σ."
@@ -63,6 +68,12 @@ GLOSSARY: Mapping[str, Meaning] = {
         "about the code than the prior knew.",
         "KL(q ‖ p) = E_q[log q(z | x) − log p(z)]",
     ),
+    "mutual information": Meaning(
+        "How much a code that the encoder draws tells of which image it is of, on average. It is at most the KL, and 0 "
+        "where all images have the same q.",
+        "I(x; z) = E[log q(z | x) − log q(z)]",
+    ),
+    "active units": Meaning("The directions of the latent space along which codes vary: by a variance of over 0.01."),
     "ELBO": Meaning(
         "The evidence lower bound: it is never above log p(x), can be computed, and training raises it.",
         "ELBO = E_q[log p(x | z)] − KL(q ‖ p)",
@@ -180,6 +191,7 @@ WIDGETS: Mapping[str, str] = {
     "prior": "prior",
     "magnification": "magnification",
     "regions": "regions",
+    "sampling": "samples",
     "sigma": "σ as a knob",
     "unit": "nats",
     "train_sigma": "σ of a pixel",

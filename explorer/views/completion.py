@@ -10,32 +10,19 @@ import streamlit as st
 from explorer import browser, figures, session
 from explorer.browser import payloads
 from explorer.cache import results
-from explorer.cache.checkpoints import Opened
 from explorer.cache.results import BoundImage, BoundModel
 from explorer.markup import bars, images
 from explorer.markup.terms import term
-from explorer.quantities.bound import shared_sigma
 from explorer.state import mask, packed, unpacked
 from explorer.views import export_menu
 from explorer.views.export_menu import File, image_file
+from explorer.views.likelihood import likelihood
 
 HELP = (
     f"Hatched: unknown. Shaded: where the {term('code')} may be, given the rest. Drag over the image to erase, or to "
     "give back."
 )
 ERASER = 224  # pixels of the screen
-
-
-def likelihood(model: Opened) -> payloads.Likelihood | None:
-    """The likelihood of a model with a prior, or None where each pixel has its own sigma, which the browser has not."""
-    config = model.checkpoint.config
-    if not config.has_prior or config.likelihood == "gaussian-pixel":
-        return None
-    return payloads.Likelihood(
-        bernoulli=config.likelihood.startswith("bernoulli"),
-        sigma=shared_sigma(model.checkpoint),
-        linear=config.network == "linear",
-    )
 
 
 def show(model: BoundModel, image: BoundImage, figure: figures.Figure, picked: Callable[[Any], None]) -> None:

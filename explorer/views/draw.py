@@ -20,8 +20,9 @@ from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import own_image
 from explorer.state import Side, coordinate, packed, unpacked, whole
-from explorer.views import bound, completion, export_menu, interpolate, parts
+from explorer.views import bound, export_menu, interpolate, parts
 from explorer.views.export_menu import File, image_file
+from explorer.views.likelihood import likelihood
 
 HELP = "Draw: the code of your drawing moves on both maps as the pen moves."
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -139,16 +140,16 @@ def show_pad(shown: dict[Side, Resource], style: Resource | None) -> None:
 def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloads.DrawSide:
     """What one map's controller needs: the encoder, or the code where the browser cannot encode."""
     encoder, label = results.encoder(resource.checkpoint.name), getattr(session.current(), f"label_{side}")
-    likelihood = completion.likelihood(resource)
+    known = likelihood(resource)
     data = payloads.DrawSide(
         bank=resource.id,
         encoder=encoder and encoder.id,
         label=label,
         radius=results.radius(resource),
         sheet=getattr(results.test_sheet(resource.checkpoint), "id", None),
-        likelihood=likelihood,
+        likelihood=known,
     )
-    if levels and not encoder and not likelihood:
+    if levels and not encoder and not known:
         reading = results.own_code(resource, levels, label)
         data["code"], data["q"] = reading.code, reading.q and payloads.Normal(**reading.q._asdict())
     return data
@@ -157,12 +158,12 @@ def side_payload(side: Side, resource: Resource, levels: bytes | None) -> payloa
 def style_payload(style: Resource) -> payloads.DrawStyle:
     """The conditional model, and the likelihood under which the browser finds the class."""
     encoder = results.encoder(style.checkpoint.name)
-    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=completion.likelihood(style))
+    return payloads.DrawStyle(bank=style.id, encoder=encoder and encoder.id, likelihood=likelihood(style))
 
 
 def drawn_classes(style: Resource, levels: bytes) -> payloads.DrawnClasses | None:
     """The class of the drawing, where the browser cannot find it."""
-    if completion.likelihood(style):
+    if likelihood(style):
         return None
     found = results.classification(style, levels)
     return payloads.DrawnClasses(probabilities=found.probabilities, codes=results.codes_given_classes(style, levels))

@@ -15,7 +15,8 @@ from explorer.cache.results import Blob, PackedReplay
 from explorer.markup import lesson
 from explorer.memory import memory
 from explorer.state import TEST_IMAGES, Side, limits, whole, within
-from explorer.views import completion, parts, replay
+from explorer.views import parts, replay
+from explorer.views.likelihood import likelihood
 from vae.storage.file_pair import CheckpointError
 
 BEST = "vae-best"
@@ -94,7 +95,7 @@ def best(place: Callable[[str, bytes], str]) -> payloads.LessonBest | None:
     """The best VAE, if it can be read; `place` as of `trainings`."""
     with suppress(CheckpointError):
         model = checkpoints.resource(BEST)
-        return payloads.LessonBest(address=place(model.id, model.blob), likelihood=completion.likelihood(model))
+        return payloads.LessonBest(address=place(model.id, model.blob), likelihood=likelihood(model))
     return None
 
 
@@ -122,7 +123,7 @@ def model_payload(model: Resource, encoder: Blob | None) -> payloads.LessonModel
         bank=model.id,
         encoder=encoder and encoder.id,
         radius=results.radius(model),
-        likelihood=completion.likelihood(model),
+        likelihood=likelihood(model),
     )
 
 

@@ -33,6 +33,7 @@ def render() -> None:
         st.toggle("Manifold", **session.bind("manifold"))
         st.toggle("Prior", **session.bind("prior"))
         offer_backgrounds()
+        st.toggle("Samples", **session.bind("sampling"))
         parts.offer_shapes()
     sides: list[Side] = [side for side in SIDES if getattr(session.current(), side)]
     shown, places = parts.show_maps("map", sides, below=parts.show_facts)
@@ -47,13 +48,16 @@ def render() -> None:
                 parts.say("Starting PyTorch …")
         return
     startup.import_rest()
-    from explorer.views import pins, regions
+    from explorer.views import pins, regions, samples
 
     for side, resource in shown.items():
         with places[side]:
             if session.current().magnification and not pins.show_magnification(side, resource):
                 parts.say("No magnification: the decoder makes the same image everywhere.")
             pins.show_character(resource)
+            parts.show_collapse(resource)
+            if session.current().sampling:
+                samples.show(side, resource)
             pins.show_pin(side, resource, tie)
     if session.current().regions:
         for side, resource in shown.items():

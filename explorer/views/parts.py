@@ -1,5 +1,6 @@
 """Parts of several pages: a choice of checkpoint, its map and metrics, and the message where it is broken."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -13,10 +14,12 @@ from explorer import browser, figures, session
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Resource
 from explorer.markup import terms
-from explorer.markup.facts import label
+from explorer.markup.facts import label, metrics_of
 from explorer.memory import memory
 from explorer.state import FARTHEST, FIELDS, SIGNIFICANT, Side, coordinate
 from vae.storage.file_pair import CheckpointError
+
+NEAR_NOTHING_NATS = 0.1  # a KL below this
 
 PLACE = re.compile(r"(?<![\w.~:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\`“”]+[/\\])+")  # the folders of an absolute path
 
@@ -172,3 +175,21 @@ def show_facts(resource: Resource) -> None:
     """The line of facts under a map."""
     said = terms.mark(escape(resource.facts), *terms.OF_FACTS)
     st.html(f'<div class="latent-figures">{said}</div>')
+
+
+def show_collapse(resource: Resource) -> None:
+    """Where the KL is near nothing, how much its codes tell of the images, as far as the record knows."""
+    test, axes = resource.stored.record["test"], resource.stored.config.latent_dim
+    if not test.get("kl_nats", math.inf) < NEAR_NOTHING_NATS:
+        return
+    known = metrics_of(
+        test,
+        {
+            "mutual_information_nats": ("mutual information", ".3f", " nats"),
+            "active_units": ("active units", "g", f" of {axes}"),
+        },
+    )
+    if by_axis := test.get("kl_by_dimension_nats"):
+        known.append(f"KL by dimension {' and '.join(f'{kl:.3f}' for kl in by_axis)} nats")
+    said = ", ".join(["The KL is near nothing, so a code tells next to nothing of its image", *known])
+    st.html(f'<div class="latent-figures">{terms.mark(said, "KL", "mutual information", "active units")}.</div>')

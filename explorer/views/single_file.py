@@ -14,7 +14,8 @@ from explorer.markup import lesson
 from explorer.markup.facts import label
 from explorer.planes import Mapped
 from explorer.state import ExplorerState
-from explorer.views import completion, export_menu, learn, pins, replay
+from explorer.views import export_menu, learn, pins, replay
+from explorer.views.likelihood import likelihood
 
 PAGES = ("maps", "learn", "interpolate", "classes", "bound", "draw", "replay")
 
@@ -118,7 +119,7 @@ def lacking(names: Sequence[str], pages: Sequence[str]) -> dict[str, str]:
     lacks = {
         "learn": [name for name in learn.MODELS if name not in names],
         "classes": [] if any(each.stored.config.conditional for each in models) else ["a conditional model"],
-        "bound": [] if any(completion.likelihood(each) for each in models) else ["a model with a prior"],
+        "bound": [] if any(likelihood(each) for each in models) else ["a model with a prior"],
         "replay": [] if {*names} & {*results.replayed()} else ["a model with a replay"],
     }
     if any(not results.test_sheet(each.checkpoint) for each in models):
@@ -148,7 +149,7 @@ def _model(model: Resource, blobs: _Blobs) -> dict[str, Any]:
         character=pins.character(model),
         conditional=config.conditional,
         encoder=encoder and blobs.place(encoder.id, encoder.blob),
-        likelihood=completion.likelihood(model),
+        likelihood=likelihood(model),
         surface={"bernoulli": config.likelihood.startswith("bernoulli"), "linear": config.network == "linear"},
     )
 

@@ -86,6 +86,7 @@ class Metrics(msgspec.Struct):
     holes: Metric = UNSET
     mutual_information_nats: Metric = UNSET
     active_units: Metric = UNSET
+    kl_by_dimension_nats: list[float] = []  # one for each latent dimension
     knn5_accuracy: Metric = UNSET
     bayes_accuracy: Metric = UNSET
     bayes_accuracy_se: Metric = UNSET
@@ -327,6 +328,8 @@ def _check(
         raise ValueError("a label has no class")
     if max(facts.test.hardest, default=0) >= len(codes):
         raise ValueError("its hardest images are not all test images")
+    if len(facts.test.kl_by_dimension_nats) not in (0, config.latent_dim):
+        raise ValueError("its kl_by_dimension_nats are not one for each latent dimension")
 
 
 def _image_metrics(content: Any, n: int, classes: int) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ import { button, element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { drawPixels } from "../base/images.js";
 import { normalPair, seededRandom } from "../base/random.js";
+import { drawnAround } from "../model/likelihood.js";
 import { CodesMap, DecodedPlaces, squaredError } from "./pieces.js";
 
 const NEW_ONES = 16;
@@ -46,14 +47,8 @@ export class FromNothing {
     const { places, tiles } = this.decoded;
     tiles.forEach((context, rank) => {
       const mean = this.model.bank.decode(places[rank], 0);
-      drawPixels(context, drawn ? this.draw(mean) : mean);
+      drawPixels(context, drawn ? drawnAround(mean, this.model.likelihood, this.uniform) : mean);
     });
-  }
-
-  // A draw from p(x | z): the noise of the Gaussian likelihood on each pixel.
-  draw(mean) {
-    const { sigma } = this.model.likelihood;
-    return mean.map((value) => value + sigma * normalPair(this.uniform)[0]);
   }
 
   // How far a draw is from its mean, beside how far the mean of a reconstruction is from its image.
@@ -63,7 +58,7 @@ export class FromNothing {
     for (let i = 0; i < NOISY_PIXELS; i++) {
       const { x } = lesson.imageAt(i);
       const mean = model.bank.decode(model.encode(x).code, 0).slice();
-      noise += squaredError(this.draw(mean), mean) / NOISY_PIXELS;
+      noise += squaredError(drawnAround(mean, model.likelihood, this.uniform), mean) / NOISY_PIXELS;
       error += squaredError(x, mean) / NOISY_PIXELS;
     }
     const right = noise < error / 4 ? 0 : noise < 2 * error ? 1 : 2;

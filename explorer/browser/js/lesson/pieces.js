@@ -4,7 +4,7 @@ import { button, element, theme } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
-import { drawDot, drawPrior, drawRing, SMALL_DOT } from "../plane/marks.js";
+import { drawPlaces, drawPrior } from "../plane/marks.js";
 
 const LESSON_DOT = 3; // pixels
 const NEIGHBOURS_ASKED = 5;
@@ -71,8 +71,7 @@ export class DecodedPlaces {
 
   // On the map.
   paint(context, view) {
-    for (const z of this.places) drawDot(context, view, z, SMALL_DOT);
-    if (this.pointed >= 0) drawRing(context, view, this.places[this.pointed]);
+    drawPlaces(context, view, this.places, this.pointed);
   }
 }
 

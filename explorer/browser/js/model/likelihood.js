@@ -26,6 +26,10 @@ export function logLikelihood(x, logits, likelihood, seen = null) {
   return bernoulli ? sum : sum - count * Math.log(sigma * Math.sqrt(2 * Math.PI));
 }
 
+// An image drawn from p(x|z), given the means of its pixels.
+export const drawnAround = (means, { bernoulli, sigma }, uniform) =>
+  means.map((mean) => (bernoulli ? Number(uniform() < mean) : mean + sigma * normalPair(uniform)[0]));
+
 // Draws for one image under one decoder, made by the browser or by the server.
 export class Sampler {
   // subject: { x, label, likelihood, q: { mean, std }, drawn }

@@ -9,10 +9,11 @@ import { sheetAt } from "../model/sheet.js";
 import { Chart } from "../plane/chart.js";
 import { Heat } from "../plane/heat.js";
 import { Lens } from "../plane/lens.js";
-import { drawHole, drawPin, drawPrior } from "../plane/marks.js";
+import { drawHole, drawPin, drawPlaces, drawPrior } from "../plane/marks.js";
 import { Regions } from "../plane/regions.js";
 import { Ring } from "../plane/ring.js";
 import { Tiles } from "../plane/tiles.js";
+import { SampleGrid } from "../widgets/sample_grid.js";
 
 export class Maps {
   constructor() {
@@ -22,6 +23,7 @@ export class Maps {
     this.tiles = {};
     this.sides = {};
     this.backdrops = {};
+    this.samples = {}; // of each side { grid, bank, tell, parentElement }
     this.told = {}; // of each side, where its pin was said to be
     this.hovered = null; // { side, z, image }
     for (const side of PLACES) {
@@ -40,11 +42,13 @@ export class Maps {
     }
   }
 
-  // data: Map, Heat or Regions of `payloads.py`, each in a mount of its own; the side of a broken checkpoint has none
+  // data: Map, Heat, Regions or MapSamples of `payloads.py`, each in a mount of its own; the side of a broken checkpoint has
+  // none
   async update(data, { tell, parentElement, mounted }) {
-    if (data.part) return this.lay(data, parentElement, mounted);
+    if (["heat", "regions"].includes(data.part)) return this.lay(data, parentElement, mounted);
     const bank = await bankOf(data.bank);
     if (!mounted()) return;
+    if (data.part === "samples") return this.sample(data, bank, { tell, parentElement });
     const { side, label } = data;
     this.tellPin(data, bank);
     if (this.tiles[side]?.bank !== bank || this.tiles[side]?.label !== label) this.tiles[side] = new Tiles(bank, label);
@@ -75,6 +79,28 @@ export class Maps {
     this.charts[data.side].request();
   }
 
+  sample(data, bank, { tell, parentElement }) {
+    const { side } = data;
+    const grid = this.samples[side]?.grid ?? this.sampleGrid(side, parentElement);
+    this.samples[side] = { grid, bank, tell, parentElement };
+    grid.show(bank, data);
+  }
+
+  // All maps have the same choices.
+  sampleGrid(side, parentElement) {
+    return new SampleGrid(parentElement, {
+      choose: (choices) => {
+        for (const { grid, bank } of Object.values(this.samples)) grid.show(bank, { ...grid.asked, ...choices });
+        this.samples[side].tell(choices);
+      },
+      keep: (exactly) => {
+        const z = this.charts[side].view.rounded(exactly);
+        this.pin(side, z, { side, z });
+      },
+      moved: () => this.charts[side].requestOver(),
+    });
+  }
+
   attach() {
     for (const side of Object.keys(this.sides)) this.charts[side].attach();
   }
@@ -85,6 +111,11 @@ export class Maps {
       this.backdrops[side].backdrop.remove();
       delete this.backdrops[side];
       this.charts[side].request();
+    }
+    for (const side of Object.keys(this.samples)) {
+      if (this.samples[side].parentElement !== parentElement) continue;
+      delete this.samples[side];
+      this.charts[side].requestOver();
     }
     for (const side of Object.keys(this.sides)) {
       if (this.sides[side].parentElement !== parentElement) continue;
@@ -138,6 +169,8 @@ export class Maps {
     const { bank, prior, z: pinned, hole, announce } = this.sides[side];
     if (announce) this.announce(side);
     if (prior && bank.prior) drawPrior(context, view);
+    const grid = this.samples[side]?.grid;
+    if (grid) drawPlaces(context, view, grid.places, grid.pointed);
     if (hole && context.canvas) drawHole(context, view, hole); // not in a file
     if (pinned) drawPin(context, view, pinned);
   }

@@ -87,6 +87,12 @@ export function drawDot(context, view, z, radius = 5) {
   context.fill();
 }
 
+// Places as small dots, of which the one that is pointed at has a ring; `pointed` is -1 where none is.
+export function drawPlaces(context, view, places, pointed) {
+  for (const z of places) drawDot(context, view, z, SMALL_DOT);
+  if (pointed >= 0) drawRing(context, view, places[pointed]);
+}
+
 export function drawPath(context, view, points) {
   context.beginPath();
   points.forEach((z, i) => context[i ? "lineTo" : "moveTo"](...view.toPixel(z)));
