@@ -76,6 +76,13 @@ def test_the_answer_to_a_click_and_to_a_tap_is_in_view(browser, address):
             settle(page, shows, [side, z[0]])
             for part in ("map", "decoded", "words", "near"):
                 assert in_window(page, f".st-key-{part}_{side}"), (part, side)
+        page.get_by_text("Samples", exact=True).click()
+        page.locator(".latent-sample").nth(15).wait_for()
+        page.wait_for_timeout(300)
+        for part in (".st-key-map_right", ".st-key-words_right", ".latent-samples"):
+            assert in_window(page, part), part
+        page.get_by_text("Samples", exact=True).click()
+        page.locator(".latent-samples").wait_for(state="detached")
         resized(page, 390, 844)
         for scrolled in (0, 250):
             page.evaluate(f"document.querySelector('[data-testid=stMain]').scrollTo(0, {scrolled})")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 MODEL_OF = {"style_map": "style", "bound_map": "bound_model"}  # of other charts the side
 CHOSEN = (  # nothing is as it is by default
-    "left=cvae&right=vae-best&label_left=3&manifold=1&prior=0&magnification=1&z1_left=0.25&z2_left=-0.5&z1_right=1&z2_right=-1"
+    "left=cvae&right=vae-best&label_left=3&manifold=1&prior=0&magnification=1&sampling=1&z1_left=0.25&z2_left=-0.5&z1_right=1&z2_right=-1"
     "&path=arc&image_a=5&image_b=9&style=cvae-best&z1_style=0.5&z2_style=0.75&label=4&sampled=2&morph=6&samples=20&seed=11"
     "&bound_model=cvae&image_bound=14&unit=bits&replay_left=vae&replay_right=ae&epoch=0.5&fit=0&train_model=cvae"
     "&train_network=deep&train_likelihood=bernoulli&train_beta=2.5&train_kl=monte-carlo&train_epochs=7&train_seed=3"
@@ -97,7 +97,7 @@ def test_between_any_two_pages_every_widget_the_charts_and_the_address_agree(pag
             model = getattr(chosen, MODEL_OF.get(chart, chart.split("_")[-1]))
             if name != "bound":  # whose window is as wide as the prior
                 assert page.evaluate(HOME, chart) == pytest.approx(homes[model]), (name, chart)
-    assert compared >= {"left", "right", "label_left", "manifold", "prior", "path", "image_a", "style", "samples"}
+    assert compared >= {"left", "right", "label_left", "sampling", "prior", "path", "image_a", "style", "samples"}
     assert compared >= {
         "seed",
         "unit",
