@@ -55,7 +55,7 @@ def one_file(offline, explorer_file):
 
     def look(**state):
         offline.goto(f"{explorer_file.as_uri()}#{urlencode(state)}")
-        offline.wait_for_selector(f".alone-page-{state['page']}")
+        offline.wait_for_selector(f".alone-page-{state['page']}", state="attached")
         return offline
 
     return look
@@ -109,7 +109,7 @@ def test_the_file_decodes_as_torch_does_and_a_page_that_is_not_there_is_the_firs
             decoded = model.decode(torch.tensor(z, dtype=torch.float32), labels).flatten(1).numpy()
         assert np.abs(decoded_by(page, facts["id"], z, 7) - decoded).max() < 5e-3
     page.evaluate("location.hash = 'page=atlas'")
-    page.wait_for_selector(".alone-page-maps")
+    page.wait_for_selector(".alone-page-maps", state="attached")
 
 
 def test_a_decoder_that_is_not_ours_is_read_from_its_table_as_python_reads_it(opened):
@@ -188,7 +188,7 @@ def test_its_maps_zoom_about_the_pointer_pan_with_it_and_go_back(one_file):
     np.testing.assert_allclose(moved[1], z, atol=1e-6)
     page.get_by_label("Model, right").select_option("cvae")  # another plane, and another class to decode
     page.get_by_label("Class to decode, right").select_option("3")
-    page.wait_for_function("location.hash.includes('right=cvae') && location.hash.includes('label_right=3')")
+    page.wait_for_function("() => location.hash.includes('right=cvae') && location.hash.includes('label_right=3')")
     z = np.array([pinned(page)])
     expected = decode.at(read(ROOT / "checkpoints" / "cvae").model, z, 3)[0].astype(int)
     page.wait_for_timeout(300)
@@ -197,6 +197,15 @@ def test_its_maps_zoom_about_the_pointer_pan_with_it_and_go_back(one_file):
 
 def test_its_legend_filters_its_terms_explain_themselves_and_its_fields_read_a_comma(one_file):
     page = one_file(page="maps")
+    page.get_by_label("Samples", exact=True).check()
+    tiles = page.locator(".latent-sample")
+    tiles.nth(15).wait_for()
+    assert tiles.count() == 16  # the autoencoder has none
+    before = tiles.first.get_attribute("title")
+    page.get_by_role("button", name="Reshuffle").click()
+    assert tiles.first.get_attribute("title") != before
+    page.get_by_label("Samples", exact=True).uncheck()
+    assert tiles.count() == 0
     for word, name in (("codes near", "codes near"), ("5-NN", "5-NN"), ("Manifold", "manifold")):
         page.get_by_text(word, exact=True).first.hover()
         page.get_by_text(terms.GLOSSARY[name].sentences).wait_for()
@@ -250,8 +259,8 @@ def test_its_paths_are_the_apps_and_its_geodesics_no_longer(one_file):
         shown = counts(page)
         assert shown == expected_counts(kind, 2, 7, len(shown[0]))
     page.get_by_role("button", name="geodesic", exact=True).click()
-    page.wait_for_function("document.querySelector('.alone-note').textContent.includes('geodesic')")
-    page.wait_for_function("document.querySelector('.alone-note').textContent === ''", timeout=SOON)
+    page.wait_for_function("() => document.querySelector('.alone-note').textContent.includes('geodesic')")
+    page.wait_for_function("() => document.querySelector('.alone-note').textContent === ''", timeout=SOON)
     found = page.evaluate("[...latentExplorer.file.page.found.values()]")
     for name, path in zip(("ae", "vae"), found, strict=True):
         model = read(ROOT / "checkpoints" / name)
@@ -284,7 +293,7 @@ def test_bound_agrees_with_the_servers_page(one_file, name, image, within):
     images = (results.black_or_white_images if binary else results.test_images)(model.checkpoint)
     has = results.analysis(model, BoundImage("test", "test", images[image], 0, image)).terms
     page.wait_for_function(  # until the best normal is found, too
-        "latentExplorer.file.page.subject?.busy === false && latentExplorer.file.page.subject.analysis", timeout=SOON
+        "() => latentExplorer.file.page.subject?.busy === false && latentExplorer.file.page.subject.analysis", timeout=SOON
     )
     log_px, gap, elbo, reconstruction, kl = terms_shown(page)
     assert (canvas_pixels(page, ".alone-pair canvas").astype(int) == images[image]).all()
@@ -303,7 +312,7 @@ def test_bound_agrees_with_the_servers_page(one_file, name, image, within):
 def test_bound_completes_what_is_erased_and_a_click_chooses_another_image(one_file):
     page = one_file(page="bound", bound_model="vae", image_bound=4, complete=1)
     page.wait_for_selector(".latent-sum td", timeout=SOON)
-    page.wait_for_function("document.querySelector('.latent-sum td').textContent.includes('nats')", timeout=SOON)
+    page.wait_for_function("() => document.querySelector('.latent-sum td').textContent.includes('nats')", timeout=SOON)
     seen = page.locator(".latent-sum td").all_text_contents()
     page.get_by_role("button", name="Top").click()
     page.wait_for_function("(seen) => document.querySelector('.latent-sum td').textContent !== seen", arg=seen[0])
@@ -313,7 +322,7 @@ def test_bound_completes_what_is_erased_and_a_click_chooses_another_image(one_fi
     spot, _ = at(page, "bound_map", 0.5, 0.5)
     page.wait_for_selector(".alone-terms .latent-term", timeout=SOON)
     page.mouse.click(*spot)
-    page.wait_for_function("document.querySelector('[aria-label=\"Test image\"]').value !== '4'")
+    page.wait_for_function("() => document.querySelector('[aria-label=\"Test image\"]').value !== '4'")
 
 
 def test_a_drawing_has_its_evidence_and_its_classes(one_file):
@@ -322,12 +331,12 @@ def test_a_drawing_has_its_evidence_and_its_classes(one_file):
     page = one_file(page="draw", drawing=base64.b64encode(image.tobytes()).decode())
     said = page.locator(".st-key-evidence_right .latent-said")
     page.wait_for_function(
-        "/log p\\(x\\) −\\d/.test(document.querySelector('.st-key-evidence_right').innerText)", timeout=SOON
+        "() => /log p\\(x\\) −\\d/.test(document.querySelector('.st-key-evidence_right').innerText)", timeout=SOON
     )
     shown = float(re.search(r"log p\(x\) −([\d.]+)", said.inner_text())[1])
     exact = quadrature.log_evidence(model.model, to_pixels(torch.from_numpy(image)[None])).log_px_nats.item()
     assert -shown == pytest.approx(exact, abs=0.15)
-    page.wait_for_function("document.querySelectorAll('.latent-choice[aria-pressed=true]').length === 1", timeout=SOON)
+    page.wait_for_function("() => document.querySelectorAll('.latent-choice[aria-pressed=true]').length === 1", timeout=SOON)
     assert page.locator(".latent-choice[aria-pressed=true]").inner_text().startswith(str(int(model.labels[3])))
 
 
@@ -335,23 +344,23 @@ def test_every_page_is_reached_by_the_navigation_and_left_by_going_back(one_file
     page = one_file(page="maps")
     for name in PAGES[1:]:
         page.get_by_role("navigation", name="Pages").get_by_role("button", name=name, exact=False).click()
-        page.wait_for_selector(f".alone-page-{name}")
+        page.wait_for_selector(f".alone-page-{name}", state="attached")
         assert page.locator("h1").inner_text().lower() == name
         assert page.title().lower().startswith(name)
     page.wait_for_timeout(400)  # the address is written a moment later
     for name in PAGES[-2::-1]:
         page.go_back()
-        page.wait_for_selector(f".alone-page-{name}")
+        page.wait_for_selector(f".alone-page-{name}", state="attached")
 
 
 def test_the_lesson_goes_on_by_keys_and_leads_to_the_same_view_elsewhere(one_file):
     page = one_file(page="learn", step=11)
     page.get_by_text("Bits", exact=False).first.wait_for()
-    page.wait_for_function("document.querySelector('.latent-bits td')?.textContent.includes('784')", timeout=SOON)
+    page.wait_for_function("() => document.querySelector('.latent-bits td')?.textContent.includes('784')", timeout=SOON)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.latent-dot[aria-current]').title.length > 0")
+    page.wait_for_function("() => document.querySelector('.latent-dot[aria-current]').title.length > 0")
     page.get_by_label("σ", exact=False).first.wait_for()
-    page.wait_for_function("location.hash.includes('step=12')")
+    page.wait_for_function("() => location.hash.includes('step=12')")
     page = one_file(page="learn", step=14)
     page.get_by_role("button", name="Open it on Maps").click()
     page.wait_for_selector(".alone-page-maps section:nth-of-type(3)")
@@ -367,7 +376,7 @@ def test_a_style_is_seen_in_every_class_and_samples_are_those_of_their_seed(one_
     assert np.abs(canvas_pixels(page, ".latent-ten figure:nth-child(6) canvas").astype(int) - expected).max() <= 2
     first = canvas_pixels(page, ".alone-grid canvas")
     page.get_by_role("button", name="Reshuffle").click()
-    page.wait_for_function("location.hash.includes('seed=5')")
+    page.wait_for_function("() => location.hash.includes('seed=5')")
     drawn(page)
     assert (canvas_pixels(page, ".alone-grid canvas") != first).any()
 

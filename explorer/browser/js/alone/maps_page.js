@@ -10,6 +10,7 @@ import { pointFields, toggle } from "./controls.js";
 import { Planes } from "./planes.js";
 
 const NEAREST = 5;
+const SWITCHES = { manifold: "Manifold", prior: "Prior", sampling: "Samples", shapes: "Shapes" };
 
 export class MapsPage {
   constructor(file, root) {
@@ -18,8 +19,7 @@ export class MapsPage {
     const line = element("div", "alone-line", root);
     const help = "Move over a map to see the image at that point. Click to keep it.";
     element("div", "latent-help", line, { textContent: help });
-    this.toggles = ["manifold", "prior", "shapes"].map((field) => {
-      const title = field[0].toUpperCase() + field.slice(1);
+    this.toggles = Object.entries(SWITCHES).map(([field, title]) => {
       return { field, made: toggle(line, field, title, (on) => file.set({ [field]: on })) };
     });
     this.planes = new Planes(file, root, {
@@ -34,6 +34,7 @@ export class MapsPage {
     const words = element("div", "latent-figures alone-facts", section);
     termsIn(words, facts, ...this.file.spec.explained);
     element("div", "latent-figures", section, { innerHTML: character });
+    const samples = element("div", `alone-samples_${side}`, section);
     const pin = element("div", "alone-pin", section);
     const picture = element("div", "latent-picture", element("div", `st-key-decoded_${side}`, pin));
     const context = imageCanvas(picture, "alone-decoded");
@@ -41,7 +42,7 @@ export class MapsPage {
     const fields = pointFields(said, side, (z) => this.keep(side, z));
     const usual = element("div", "latent-said", said);
     const near = element("div", "strip alone-near", pin);
-    this.pins[side] = { context, fields, usual, near, mount: element("div", "", pin, { hidden: true }) };
+    this.pins[side] = { context, fields, usual, near, samples, mount: element("div", "", pin, { hidden: true }) };
   }
 
   keep(side, [z1, z2]) {
@@ -75,9 +76,22 @@ export class MapsPage {
     const pin = pins[side];
     pin.fields.show(z);
     file.tie("maps", data, pin.mount, (picked) => this.keep(side, picked.z));
+    this.sample(side, model, label);
     const [bank, sheet] = await Promise.all([bankOf(model.id), file.sheet()]);
     if (pins[side] === pin && this.planes.shown[side].name === model.name)
       this.say(pin, bank, sheet, { z, label, model });
+  }
+
+  // Samples, while they are asked for.
+  sample(side, { id, likelihood }, label) {
+    const { sampling, sample_from: source, sample_pixels: pixels, seed } = this.file.values;
+    const { samples } = this.pins[side];
+    if (!sampling || !likelihood) return samples.replaceChildren();
+    const mount = samples.firstChild ?? element("div", "", samples);
+    const data = { part: "samples", side, bank: id, label, likelihood, source, pixels, seed };
+    this.file.tie("maps", data, mount, (chosen) =>
+      this.file.state.set({ sample_from: chosen.source, sample_pixels: chosen.pixels, seed: chosen.seed }),
+    );
   }
 
   say({ context, usual, near }, bank, sheet, { z, label, model }) {
