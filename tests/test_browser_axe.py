@@ -84,7 +84,9 @@ def test_a_part_erased_is_for_every_eye(new_tab, address):
 
 def test_what_opens_is_for_every_eye_too(new_tab, address):
     page = new_tab()
-    visit(page, f"{address}/?shapes=1", "map_left", "map_right")
+    selected = "lasso=vae,0.5,0.1,0.56,0.1,0.56,0.2,0.5,0.2&find=77"
+    visit(page, f"{address}/?shapes=1#{selected}", "map_left", "map_right")
+    page.locator(".latent-gallery-page button").first.wait_for()
     page.locator(".st-key-map_left .legendtoggle").nth(3).click()
     page.get_by_role("button", name="Export").first.click()
     page.wait_for_selector("[class*='st-key-png_'] button")

@@ -292,9 +292,8 @@ def test_bound_agrees_with_the_servers_page(one_file, name, image, within):
     binary = model.checkpoint.config.likelihood == "bernoulli"
     images = (results.black_or_white_images if binary else results.test_images)(model.checkpoint)
     has = results.analysis(model, BoundImage("test", "test", images[image], 0, image)).terms
-    page.wait_for_function(  # until the best normal is found, too
-        "() => latentExplorer.file.page.subject?.busy === false && latentExplorer.file.page.subject.analysis", timeout=SOON
-    )
+    found = "() => { const { subject } = latentExplorer.file.page; return subject?.busy === false && subject.analysis }"
+    page.wait_for_function(found, timeout=SOON)  # the best normal, too
     log_px, gap, elbo, reconstruction, kl = terms_shown(page)
     assert (canvas_pixels(page, ".alone-pair canvas").astype(int) == images[image]).all()
     assert log_px == pytest.approx(has.log_px, abs=within)
@@ -336,8 +335,9 @@ def test_a_drawing_has_its_evidence_and_its_classes(one_file):
     shown = float(re.search(r"log p\(x\) −([\d.]+)", said.inner_text())[1])
     exact = quadrature.log_evidence(model.model, to_pixels(torch.from_numpy(image)[None])).log_px_nats.item()
     assert -shown == pytest.approx(exact, abs=0.15)
-    page.wait_for_function("() => document.querySelectorAll('.latent-choice[aria-pressed=true]').length === 1", timeout=SOON)
-    assert page.locator(".latent-choice[aria-pressed=true]").inner_text().startswith(str(int(model.labels[3])))
+    chosen = page.locator(".latent-choice[aria-pressed=true]")
+    chosen.wait_for(timeout=SOON)
+    assert chosen.inner_text().startswith(str(int(model.labels[3])))
 
 
 def test_every_page_is_reached_by_the_navigation_and_left_by_going_back(one_file):

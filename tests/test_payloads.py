@@ -19,6 +19,7 @@ TYPES = {
     ("maps", "heat"): types.Heat,
     ("maps", "regions"): types.Regions,
     ("maps", "samples"): types.MapSamples,
+    ("maps", "panel"): types.MapsPanel,
     ("interpolate", None): types.Interpolate,
     ("classes", None): types.Classes,
     ("bound", "again"): types.BoundPart,
@@ -56,8 +57,12 @@ def checked(app):
 @pytest.mark.parametrize(
     ("page", "query", "mounts"),
     [
-        ("maps", {"magnification": "1", "sampling": "1"}, {("maps", part) for part in (None, "heat", "samples")}),
-        ("maps", {"regions": "1"}, {("maps", None), ("maps", "regions")}),
+        (
+            "maps",
+            {"magnification": "1", "sampling": "1"},
+            {("maps", part) for part in (None, "heat", "samples", "panel")},
+        ),
+        ("maps", {"regions": "1"}, {("maps", None), ("maps", "regions"), ("maps", "panel")}),
         ("interpolate", {}, {("interpolate", None)}),
         ("classes", {}, {("classes", None)}),
         ("bound", {}, {("bound", part) for part in ("again", "close", "live")}),

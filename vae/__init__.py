@@ -10,7 +10,7 @@ An AE has only the code and the likelihood; a VAE maximises the ELBO; a CVAE doe
 the family, `objectives` for the bound, `distributions` for the parts, `train` and `evaluate` for the commands. `load`
 gives a trained model, `read` its codes and metrics as well; `samples`, `interpolation`, `geometry`, `quadrature`,
 `estimators`, `gradient_estimators` and `DecodedLattice` work on such a model. Of the linear one `ppca` has closed
-forms. `show` and `explore` draw maps in a notebook: they are the app's, whose folder `explorer` must lie beside this one.
+forms. `show` and `explore` draw maps in a notebook: they are the app's, and its folder `explorer` must lie beside this.
 """
 
 import sys

@@ -79,6 +79,12 @@ class MapSamples(TypedDict):
     seed: int
 
 
+class MapsPanel(TypedDict):
+    """The place below the maps for what is found and selected on them, all of which the browser knows."""
+
+    part: Literal["panel"]
+
+
 class Path(TypedDict):
     """The path of one map."""
 
@@ -395,6 +401,7 @@ Payload = (
     | Heat
     | Regions
     | MapSamples
+    | MapsPanel
     | Interpolate
     | Classes
     | BoundPart

@@ -41,6 +41,8 @@ def render() -> None:
         with head:
             export_menu.offer(partial(offer_files, shown))
     parts.say_misnamed()
+    if shown:
+        browser.bridge("maps", payloads.MapsPanel(part="panel"), part="_panel")
     if startup.first_sight():
         for side, resource in shown.items():
             with places[side]:

@@ -22,7 +22,7 @@ const PAGES = {
   replay: ReplayPage,
 };
 
-export const titleOf = (name) => name[0].toUpperCase() + name.slice(1);
+const titleOf = (name) => name[0].toUpperCase() + name.slice(1);
 
 export class SingleFile {
   // spec: what Python has written into the file, see `single_file.py`; tie: hands a controller its data, as the app does

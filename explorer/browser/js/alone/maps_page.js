@@ -28,6 +28,7 @@ export class MapsPage {
       names: file.names(),
       build: (section, side, model) => this.build(section, side, model),
     });
+    this.panel = element("div", "", root);
   }
 
   build(section, side, { facts, character }) {
@@ -53,6 +54,7 @@ export class MapsPage {
     this.planes.update();
     for (const { field, made } of this.toggles) made.show(this.file.values[field]);
     for (const side of this.planes.sides) this.updateSide(side);
+    this.file.tie("maps", { part: "panel" }, this.panel);
   }
 
   async updateSide(side) {

@@ -28,7 +28,7 @@ export function keep(name, value) {
   if (value === null) kept.delete(name);
   else kept.set(name, value);
   clearTimeout(writing);
-  writing = setTimeout(() => history.replaceState(history.state, "", withView(location)), WRITING_MS);
+  writing = setTimeout(() => history.replaceState(history.state, "", withView(location.href)), WRITING_MS);
 }
 
 // The same for numbers, in a list of six digits each.

@@ -38,18 +38,23 @@ function drawLegend(svg, view, ink) {
   svg.globalAlpha = 1;
 }
 
-// One mark for each code in view, in mixed order, as on the screen.
+// One mark for each code in view, in mixed order, as on the screen; those that stand out once more, above the others.
 function drawPoints(svg, chart) {
   const bank = chart.handlers.codes?.();
   if (!bank) return;
-  const { view } = chart;
-  const { left, top, width, height } = view.frame();
+  const lit = chart.handlers.lit?.();
   const faded = tiled(chart) ? 0.55 : 1; // as in style.css
+  drawMarks(svg, chart, bank, mixed(bank.count), lit ? 0.2 : faded);
+  if (lit) drawMarks(svg, chart, bank, lit.indices, 1);
+}
+
+function drawMarks(svg, { view }, bank, indices, opacity) {
+  const { left, top, width, height } = view.frame();
   const classes = view.classes();
   const inks = classInks();
   const names = bank.classes.map(escaped);
-  svg.open(`class="codes" fill-opacity="${faded}"`);
-  for (const i of mixed(bank.count)) {
+  svg.open(`class="codes" fill-opacity="${opacity}"`);
+  for (const i of indices) {
     const label = bank.labels[i];
     const [px, py] = view.toPixel(bank.code(i));
     const seen = px >= left && px <= left + width && py >= top && py <= top + height;
@@ -114,10 +119,4 @@ export async function pngOf(svg) {
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(image.src);
   return new Promise((resolve) => canvas.toBlob(resolve));
-}
-
-export function saveAs(name, blob) {
-  const link = element("a", "", null, { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

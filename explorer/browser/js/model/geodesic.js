@@ -138,7 +138,7 @@ export function* geodesic(grid, a, b) {
 const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 // `pieces` + 1 points on a broken line, at equal distances, given the lengths of its pieces.
-export function evenly(points, lengths, pieces) {
+function evenly(points, lengths, pieces) {
   const whole = total(lengths);
   let [piece, passed] = [0, 0];
   return Array.from({ length: pieces + 1 }, (_, i) => {

@@ -59,7 +59,7 @@ function apart(windows) {
   return kept;
 }
 
-export class PosteriorGrid {
+class PosteriorGrid {
   constructor(window) {
     this.window = window;
   }

@@ -31,6 +31,7 @@ export class Sheet {
     const { buffer, facts, arrays } = unpack(bytes);
     this.id = facts.id;
     this.columns = facts.sheet;
+    this.rows = []; // grey levels, of those that were read
     this.opened = createImageBitmap(
       new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/png" }),
     ).then((picture) => (this.picture = picture));
@@ -44,11 +45,24 @@ export class Sheet {
     return true;
   }
 
-  // The 784 grey levels of an image, once the picture is there.
+  // The 784 grey levels of an image, once the picture is there. A whole row of the picture is read at a time: to read each
+  // image takes far longer.
   levels(index) {
-    this.reader ??= new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
-    this.draw(this.reader, index);
-    const { data } = this.reader.getImageData(0, 0, SIDE, SIDE);
-    return Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+    const [column, row] = [index % this.columns, Math.floor(index / this.columns)];
+    this.rows[row] ??= this.read(row);
+    const levels = new Uint8Array(SIDE * SIDE);
+    for (let i = 0; i < levels.length; i++) {
+      const [x, y] = [SIDE * column + (i % SIDE), Math.floor(i / SIDE)];
+      levels[i] = this.rows[row][y * SIDE * this.columns + x];
+    }
+    return levels;
+  }
+
+  read(row) {
+    const width = SIDE * this.columns;
+    const context = new OffscreenCanvas(width, SIDE).getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.picture, 0, SIDE * row, width, SIDE, 0, 0, width, SIDE);
+    const { data } = context.getImageData(0, 0, width, SIDE);
+    return Uint8Array.from({ length: width * SIDE }, (_, i) => data[4 * i]);
   }
 }

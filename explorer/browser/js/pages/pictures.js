@@ -1,7 +1,8 @@
 // Pictures: the buttons "SVG" and "PNG" of a page's maps; all other files come from the server. The server is not told of
 // these clicks: it would draw the buttons again, and a click on an old one would ask for a file that it has forgotten.
 
-import { pngOf, saveAs, shotOf, svgOf } from "../export/picture.js";
+import { saveAs } from "../base/save.js";
+import { pngOf, shotOf, svgOf } from "../export/picture.js";
 import { Chart } from "../plane/chart.js";
 import { CloseUp } from "../plane/close_up.js";
 import { say } from "../widgets/number_fields.js";

@@ -37,11 +37,14 @@ export class Chart {
    *   pick(z) -> what takes it back
    *   and if need be
    *   codes() -> the bank whose codes are shown
+   *   lit() -> null, or { id, indices, codes, labels } of those of them that stand out, while the others are faint
    *   paintUnder(chart), beneath the codes; it may ask for another frame
    *   hover(z, chart), leave()
    *   follow(chart), which moves elements of its own after what is hovered; without it `paint` draws that
    *   filtered(), when other classes are shown
    *   grab(pixel, view) -> null, or a drag with move(z) and drop()
+   *   keyed(event, pixel, chart) -> whether it has taken a key that was pressed with the cursor there
+   *   tools(buttons, chart), which adds buttons to those that zoom
    */
   constructor(key, handlers) {
     Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null, pending: false });
@@ -50,6 +53,9 @@ export class Chart {
     this.over = element("canvas", "latent-canvas", this.layers);
     this.under = element("canvas", "latent-canvas latent-under");
     this.cloud = new Cloud();
+    this.lit = new Cloud();
+    this.lit.canvas.classList.add("latent-lit");
+    this.lit.canvas.hidden = true;
   }
 
   attach() {
@@ -64,10 +70,11 @@ export class Chart {
     Chart.attached.set(this.key, this);
     const { stage } = view;
     stage.classList.add("latent-stage");
-    stage.prepend(this.under, this.cloud.canvas);
+    stage.prepend(this.under, this.cloud.canvas, this.lit.canvas);
     this.buttons?.remove();
     this.buttons = zoomButtons(this.layers, view);
     this.chain = chainButton(this.buttons, () => this.part());
+    this.handlers.tools?.(this.buttons, this);
     stage.append(this.layers);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
@@ -78,7 +85,7 @@ export class Chart {
   detach() {
     this.listeners?.abort();
     this.view?.stop();
-    for (const layer of [this.layers, this.under, this.cloud.canvas]) layer.remove();
+    for (const layer of [this.layers, this.under, this.cloud.canvas, this.lit.canvas]) layer.remove();
     this.view = null;
     if (Chart.attached.get(this.key) === this) Chart.attached.delete(this.key);
   }
@@ -122,7 +129,7 @@ export class Chart {
 
   pointerDown(event) {
     const at = event.button === 0 && this.view.position(event);
-    this.pressed = at ? { x: event.clientX, y: event.clientY } : null;
+    this.pressed = at ? { x: event.clientX, y: event.clientY, strayed: false } : null;
     this.held = at && this.handlers.grab?.(at, this.view);
     if (this.held) {
       event.stopPropagation();
@@ -132,6 +139,9 @@ export class Chart {
 
   dragged(event) {
     if (!this.held) return;
+    if (this.pressed)
+      this.pressed.strayed ||=
+        Math.hypot(event.clientX - this.pressed.x, event.clientY - this.pressed.y) >= CLICK_PIXELS;
     this.held.move(this.view.toPlane(this.view.at(event)));
     this.requestOver();
   }
@@ -141,7 +151,7 @@ export class Chart {
     this.pressed = this.held = null;
     if (!pressed) return;
     const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) >= CLICK_PIXELS;
-    if (held && moved) held.drop();
+    if (held && (moved || pressed.strayed)) held.drop();
     else if (!moved) this.clicked(event, event.timeStamp, this.view.position(event), CLICK_PIXELS);
   }
 
@@ -177,7 +187,9 @@ export class Chart {
     const { left, top, width, height } = this.view.frame();
     const at = this.cursor ?? [left + width / 2, top + height / 2];
     const step = KEY_STEPS[event.key];
-    if (step) {
+    if (this.handlers.keyed?.(event, at, this)) {
+      this.requestOver();
+    } else if (step) {
       const length = event.shiftKey ? KEY_PIXELS.shift : KEY_PIXELS.plain;
       const limit = (value, low, size) => Math.min(Math.max(value, low), low + size);
       this.hover([limit(at[0] + length * step[0], left, width), limit(at[1] - length * step[1], top, height)]);
@@ -342,10 +354,15 @@ export class Chart {
   paintCodes(bank) {
     const { view } = this;
     const [{ size }] = view.classes();
-    const state = JSON.stringify([bank.id, view.shown(), view.frame(), window.devicePixelRatio, growth(), classLook()]);
+    const lit = this.handlers.lit?.() ?? null;
+    view.stage.classList.toggle("latent-dimmed", Boolean(lit));
+    const look = [window.devicePixelRatio, growth(), classLook()];
+    const state = JSON.stringify([bank.id, lit?.id, view.shown(), view.frame(), ...look]);
     if (state === this.painted) return;
     this.painted = state;
     this.cloud.paint(view, bank, view.shown(), { size });
+    this.lit.canvas.hidden = !lit;
+    if (lit) this.lit.paint(view, lit, view.shown(), { size });
   }
 
   clear(canvas) {

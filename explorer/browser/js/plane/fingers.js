@@ -37,6 +37,7 @@ export class Fingers {
       this.before = spanned(this.places(event));
     } else {
       this.start = event.touches[0];
+      this.strayed = false;
       chart.held = chart.handlers.grab?.(at, chart.view);
       this.mode = chart.held ? "drag" : "tap";
       if (!chart.held) this.rest = setTimeout(() => this.hover(at), REST_MS);
@@ -62,6 +63,7 @@ export class Fingers {
     if (this.mode === "tap" || this.mode === "scroll") return;
     if (event.cancelable) event.preventDefault();
     if (this.mode === "drag") {
+      this.strayed ||= this.slipped(touch);
       this.chart.dragged(touch);
     } else if (this.mode === "hover") {
       this.chart.hover(view.at(touch));
@@ -96,7 +98,7 @@ export class Fingers {
     const [touch] = event.changedTouches;
     const at = this.chart.view.position(touch);
     if (this.mode === "drag") {
-      if (this.slipped(touch)) this.drop();
+      if (this.strayed) this.drop();
       else if (at) this.chart.clicked(touch, event.timeStamp, at);
       this.chart.held = null;
     } else if (this.mode === "tap" && at) {

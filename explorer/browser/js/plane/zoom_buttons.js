@@ -43,6 +43,18 @@ export function chainButton(buttons, act) {
   return button;
 }
 
+const ROPE = `<svg viewBox="0 0 16 16"><ellipse cx="8.5" cy="5.500" rx="6" ry="4"/>
+<path d="M4 8c-2 1.500-.5 3.500 1 2.500s-1-2.500-1.500-.5.500 3.500-1 5"/></svg>`;
+
+// A button among them that begins to draw around points, or ends that.
+export function lassoButton(buttons, act) {
+  const title = "Draw around points (key S)";
+  const button = element("button", "latent-rope", buttons, { type: "button", tabIndex: -1, innerHTML: ROPE, title });
+  button.ariaLabel = title;
+  button.onclick = act;
+  return button;
+}
+
 // Put them into the upper right corner of the plane.
 export function placeZoomButtons(buttons, { left, top, width }, [stageWidth]) {
   buttons.style.top = `${top + EDGE_PIXELS}px`;

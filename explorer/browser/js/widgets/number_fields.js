@@ -36,11 +36,12 @@ function settleNumber(input) {
   const [min, max, step] = ["min", "max", "step"].map((name) => parseFloat(input.getAttribute(name)));
   const whole = min >= 0 && Number.isInteger(step);
   const number = meant(text, whole);
+  const stays = old ? `: ${old} stays.` : ".";
   let kept = old;
-  if (!text.trim()) say(input, `Empty: ${old} stays.`);
-  else if (Number.isNaN(number)) say(input, `“${text.trim()}” is not a ${whole ? "whole " : ""}number: ${old} stays.`);
+  if (!text.trim()) say(input, `Empty${stays}`);
+  else if (Number.isNaN(number)) say(input, `“${text.trim()}” is not a ${whole ? "whole " : ""}number${stays}`);
   else if (number < min || number > max)
-    say(input, `${text.trim()} is not within ${limit(min)} to ${limit(max)}: ${old} stays.`);
+    say(input, `${text.trim()} is not within ${limit(min)} to ${limit(max)}${stays}`);
   else {
     kept = /^[+-]?[\d.]+$/.test(text) ? text : String(number);
     if (kept !== text) say(input, `Read as ${kept}.`);
@@ -83,6 +84,7 @@ export function readNumbers() {
     if (event.key === "Escape") write(input, taken.get(input));
     if (!event.key.startsWith("Arrow") || !input.classList.contains("latent-number")) return;
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key] * parseFloat(input.step);
-    if (by) write(input, String(Number((meant(input.value) + by).toPrecision(9))));
+    const now = meant(input.value);
+    if (by && !Number.isNaN(now)) write(input, String(Number((now + by).toPrecision(9))));
   });
 }
