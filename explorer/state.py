@@ -26,7 +26,7 @@ T = TypeVar("T")
 Parser = Callable[[Any], Any]  # reads the value of a field; raises ValueError for what the field cannot have
 Side = Literal["left", "middle", "right"]
 
-PATHS = ("line", "arc", "geodesic")
+PATHS = ("line", "arc", "geodesic", "near codes")
 SAMPLES = (10, 20, 50, 100)
 SOURCES = ("prior", "codes")
 SAMPLE_PIXELS = ("mean", "draw")

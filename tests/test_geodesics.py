@@ -12,7 +12,7 @@ from linear_gaussian import LinearGaussian
 from surfaces import Bent, flat, hill, sphere
 
 from vae.config import TrainConfig
-from vae.geodesics import LINKS, REACHES, SAMPLES, geodesic, graph
+from vae.geodesics import LINKS, REACHES, SAMPLES, distances, geodesic, graph
 from vae.geometry import Surface
 from vae.interpolation import linear
 from vae.models import build
@@ -171,6 +171,33 @@ def test_between_codes_they_are_within_a_hundredth_of_brute_force(name):
     """On a grid half as dense as that of `python tests/bench/dense_paths.py`, the pairs that once were far off."""
     found = dense_paths.compared(name, dense_paths.HARD[name], dense_paths.SIZE // 2)
     assert max(each.excess for each in found) < 0.01
+
+
+def test_distances_on_a_sphere_are_those_of_great_circles(device):
+    surface = Surface(sphere(3.0))
+    z = torch.tensor([[0.7, -1.2], [0.9, 1.3], [1.5, 0.1], [2.4, -0.9], [1.1, 0.0]], dtype=torch.float64, device=device)
+    first, second = torch.cartesian_prod(torch.arange(5), torch.arange(5)).T
+    found = distances(surface, z[first], z[second], graph(surface, *pair(device, [0.1, -2.0], [3.0, 2.0]), 30))
+    on = surface.embed(z) / 3
+    true = 3 * torch.atan2(torch.linalg.cross(on[first], on[second]).norm(dim=1), (on[first] * on[second]).sum(1))
+    torch.testing.assert_close(
+        found, true, rtol=2e-3, atol=1e-9
+    )  # and so no two sum up to less than a third, but for 0.4 %
+    torch.testing.assert_close(found.view(5, 5), found.view(5, 5).T, rtol=1e-3, atol=1e-9)
+    assert (found.view(5, 5).diagonal() == 0).all()
+
+
+def test_distances_are_the_lengths_of_geodesics_also_beside_one_that_fails(device):
+    def creased(z):  # with no derivative at z1 = -1.5
+        return torch.cat([z, (z[:, :1] + 1.5).abs().sqrt(), 3 * (-z.square().sum(1, keepdim=True)).exp()], 1)
+
+    surface = Surface(Bent(creased))
+    starts, ends = pair(device, [[-1.0, 0.4], [-2.0, 0.0], [0.9, -1.0]], [[1.0, 0.1], [-1.0, 0.0], [0.1, 1.2]])
+    found = distances(surface, starts, ends)
+    singly = torch.stack([surface.length(geodesic(surface, a, b)) for a, b in zip(starts, ends, strict=True)])
+    torch.testing.assert_close(found, singly, rtol=2e-3, atol=0)
+    with pytest.raises(ValueError, match=r"must both be \(K, D\)"):
+        distances(surface, starts, ends[:2])
 
 
 def test_a_grid_of_no_rectangle_is_refused(device):

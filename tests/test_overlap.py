@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explorer.quantities import overlap
-from explorer.quantities.points import NEAR
+from vae.nearness import NEAR
 
 
 def test_it_is_what_counting_by_brute_force_gives():

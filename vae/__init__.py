@@ -33,6 +33,7 @@ _MODULES = {
     "gradient_estimators": "inference.gradient_estimators",
     "interpolation": "interpolation",
     "load": "storage.checkpoint",
+    "nearness": "nearness",
     "ppca": "ppca",
     "quadrature": "inference.quadrature",
     "read": "storage.checkpoint",

@@ -18,12 +18,15 @@ that phi measures between two images depends on the likelihood.
                                              on average; a pixel from black to white is 1
 
 A std that all pixels share does not depend on z and drops out. Lengths under different likelihoods do not compare.
+A surface can be stretched by a factor at each z, as `nearness` does where no codes lie: G is then multiplied by its
+square, and so is the energy of a step, and a length by the factor itself.
 
 Shao, Kumar and Fletcher, The Riemannian geometry of deep generative models, 2018; Arvanitidis, Hansen and Hauberg,
 Latent space oddity: on the curvature of deep generative models, 2018 (Gaussian); Arvanitidis, Gonzalez-Duque, Pouplin,
 Kalatzis and Hauberg, Pulling back information geometry, 2022 (Bernoulli).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,16 +42,18 @@ from vae.protocols import Decoder
 class Surface:
     """A latent space as a decoder lays it out; for a conditional one, under one label.
 
-    z is (B, D), and a curve (T, D) the corners of a broken line; what the methods return is of z's type, and can be
-    differentiated.
+    z is (B, D), and a curve (T, D) the corners of a broken line, or (..., T, D) those of many; what the methods return
+    is of z's type, and can be differentiated.
 
     Args:
         decoder: any model of the family.
         y: () int64, a label, or (C,) weights of the classes; None for a model that takes none.
+        stretch: gives at points (B, D) how many times as long a step counts there, (B,) > 0; None for once.
     """
 
     decoder: Decoder
     y: Tensor | None = None
+    stretch: Callable[[Tensor], Tensor] | None = None
 
     def embed(self, z: Tensor) -> Tensor:
         """phi(z), (B, K): each image as a point, whose Euclidean distances are those of the module's table."""
@@ -63,8 +68,10 @@ class Surface:
         return along_axes(self.embed, z, out_dims=1)
 
     def metric(self, z: Tensor) -> Tensor:
-        """G(z) = J^T J, (B, D, D): symmetric, with no negative eigenvalue."""
+        """G(z) = J^T J, (B, D, D), times the square of the stretch: symmetric, with no negative eigenvalue."""
         tangents = self.tangents(z)
+        if self.stretch is not None:
+            tangents = tangents * self.stretch(z)[:, None, None]
         return tangents @ tangents.mT
 
     def magnification(self, z: Tensor) -> Tensor:
@@ -72,16 +79,24 @@ class Surface:
         return volume(self.metric(z))
 
     def steps(self, curve: Tensor) -> Tensor:
-        """The distances between the images at successive corners, (T - 1,)."""
-        return self.embed(curve).diff(dim=0).norm(dim=1)
+        """The distances between the images at successive corners, (..., T - 1), times the mean stretch of both."""
+        return self._between(curve).norm(dim=-1)
 
     def length(self, curve: Tensor) -> Tensor:
-        """The sum of the steps, (): at most the curve's length, and closer to it the denser the corners are."""
-        return self.steps(curve).sum()
+        """The sum of the steps, (...): unstretched at most the curve's length, and closer with more corners."""
+        return self.steps(curve).sum(-1)
 
     def energy(self, curve: Tensor) -> Tensor:
-        """(T - 1) / 2 times the sum of the squared steps, (): at least half the square of `length`."""
-        return 0.5 * (len(curve) - 1) * self.embed(curve).diff(dim=0).square().sum()
+        """(T - 1) / 2 times the sum of the squared steps, (...): at least half the square of `length`."""
+        return 0.5 * (curve.shape[-2] - 1) * self._between(curve).square().sum((-2, -1))
+
+    def _between(self, curve: Tensor) -> Tensor:
+        points, shape = curve.flatten(0, -2), curve.shape[:-1]
+        between = self.embed(points).view(*shape, -1).diff(dim=-2)
+        if self.stretch is None:
+            return between
+        stretch = self.stretch(points).view(*shape, 1)
+        return 0.5 * (stretch[..., 1:, :] + stretch[..., :-1, :]) * between
 
 
 def volume(metric: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
     linear      (1 - t) z0 + t z1
     spherical   the direction turns at a constant rate about the origin, the norm goes linearly from |z0| to |z1|
-    geodesic    the decoded image changes at a constant rate, and as little as possible on the whole (see `geodesics`)
+    geodesic    the decoded image changes at a constant rate, and as little as possible on the whole (see `geodesics`);
+                on a surface that is stretched far from codes it goes around holes (see `nearness`)
 
 z0 and z1 are (D,), t is (T,) in [0, 1], a path is (T, D). Ends are exact, and the path from z1 to z0 is the path from
 z0 to z1 backwards. The first two need no decoder; `geodesic(surface)` makes the third for the decoder of a surface.

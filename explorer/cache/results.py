@@ -30,10 +30,11 @@ from explorer.quantities.points import Hole
 from explorer.quantities.training_preview import Preview
 from explorer.trainings import jobs
 from explorer.trainings.jobs import Training
-from vae import snapshots
+from vae import nearness, snapshots
 from vae.geodesics import Graph
 from vae.images import sources
 from vae.images.tensors import DataError, Split, fingerprint
+from vae.nearness import Nearness
 from vae.storage import file_pair
 from vae.storage.checkpoint import Checkpoint
 from vae.storage.file_pair import CheckpointError, suffixed
@@ -114,6 +115,19 @@ def graph(model: Resource, label: int) -> Graph | None:
     return paths.graph(model.checkpoint, label)
 
 
+@cached("Measuring where codes lie, once for each model …")
+def near_codes(model: Resource) -> Nearness:
+    """How near codes are to each point of a plane; raises ValueError if all are the same point."""
+    return nearness.measure(model.checkpoint.codes)
+
+
+@cached()
+def graph_near_codes(model: Resource, label: int) -> Graph | None:
+    """The same where steps count more far from codes; arguments as of `graph`."""
+    grid = graph(model, label)
+    return grid and grid.stretched(near_codes(model).stretch)
+
+
 @cached()
 def travel(model: Resource, label: int, kind: str, start: Point, end: Point) -> Travel:
     """A path between two points of a plane, see `paths.travel`.
@@ -121,12 +135,16 @@ def travel(model: Resource, label: int, kind: str, start: Point, end: Point) -> 
     Args:
         model: A checkpoint with a plane.
         label: The class that is decoded, see `Opened.asked`.
-        kind: "line", "arc" or "geodesic".
+        kind: "line", "arc", "geodesic" or "near codes".
         start: Where the path begins.
         end: Where it ends.
     """
-    grid = graph(model, label) if kind == "geodesic" else None
-    return paths.travel(model.checkpoint, label, kind, start, end, grid)
+    grid = stretch = None
+    if kind == "geodesic":
+        grid = graph(model, label)
+    elif kind == "near codes" and (grid := graph_near_codes(model, label)):
+        stretch = near_codes(model).stretch
+    return paths.travel(model.checkpoint, label, kind, start, end, grid, stretch)
 
 
 # Replays

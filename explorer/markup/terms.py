@@ -163,6 +163,14 @@ GLOSSARY: Mapping[str, Meaning] = {
         "The path along which the decoded image changes as little as it can, and evenly. On the plane it bends around "
         "places where a small step changes much."
     ),
+    "near codes": Meaning(
+        "A geodesic for which a step counts up to 10 times as much where no codes lie, so that it goes around holes. "
+        "Its length is measured like that of the others.",
+        "JᵀJ / (0.99 h + 0.01), h = 1 near codes, 0 far from them",
+    ),
+    "no code near": Meaning(
+        "The share of the path's points that have no code near, where what is decoded is extrapolated."
+    ),
     "length (pixels)": Meaning(
         "By how much the decoded image changes along the path, added up. A pixel that goes from black to white "
         "counts 1."

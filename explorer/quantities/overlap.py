@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from explorer.quantities.points import NEAR
 from vae.metrics import nearest_labels
+from vae.nearness import NEAR
 
 
 class Overlap(NamedTuple):

@@ -3,10 +3,13 @@
 A length is measured along the decoded images, not along the plane, as `vae.geometry` defines it for each likelihood.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from explorer.extent import Point
 from explorer.quantities import points
@@ -60,20 +63,27 @@ def graph(checkpoint: Checkpoint, label: int) -> Graph | None:
 
 
 def travel(
-    checkpoint: Checkpoint, label: int, kind: str, start: Point, end: Point, grid: Graph | None = None
+    checkpoint: Checkpoint,
+    label: int,
+    kind: str,
+    start: Point,
+    end: Point,
+    grid: Graph | None = None,
+    stretch: Callable[[Tensor], Tensor] | None = None,
 ) -> Travel:
     """A path from start to end.
 
     Args:
         checkpoint: A model with a plane.
         label: The class that a conditional model decodes.
-        kind: "line", "arc" or "geodesic".
+        kind: "line", "arc", "geodesic" or "near codes".
         start: The first point.
         end: The last point.
-        grid: The `graph` that a geodesic is looked for on.
+        grid: The graph that a geodesic is looked for on.
+        stretch: Of the surface on which it is looked for; the length that is measured is without it.
     """
     measured = surface(checkpoint, label)
-    geodesic = interpolation.geodesic(measured, grid)
+    geodesic = interpolation.geodesic(replace(measured, stretch=stretch), grid)
     z = points.path(kind, start, end, _FINER * (points.PATH_POINTS - 1) + 1, geodesic)
     with torch.inference_mode():
         images = measured.embed(torch.from_numpy(z).float())

@@ -1,7 +1,7 @@
 """Points of the plane: how usual a point is, which codes are near it, and paths between two points.
 
-The codes around a point z say how usual it is. With r the distance within which a typical code has `NEAR` others (the
-median over codes of the distance to the 20th nearest),
+The codes around a point z say how usual it is. With r the distance within which a typical code has 20 others (see
+`vae.nearness`),
 
     codes_near(z) = #{ i : |z_i - z| <= r },
 
@@ -19,12 +19,12 @@ import torch
 
 from explorer.extent import Point, extent, pair
 from explorer.quantities import decode
-from vae import interpolation
+from vae import interpolation, nearness
 from vae.distributions import DiagonalNormal
 from vae.inference import aggregate
+from vae.nearness import NEAR
 from vae.storage.checkpoint import Checkpoint
 
-NEAR = 20
 NEIGHBOURS = 5
 BLOCK = 50  # points whose distances to all codes are held at once
 PATH_POINTS = 121
@@ -75,19 +75,17 @@ def _of_distances(z: np.ndarray, codes: np.ndarray, reduce: Callable[[torch.Tens
 
 
 def radius(codes: np.ndarray, least: float = 0.0) -> float:
-    """The distance within which a typical code of the map has `NEAR` others.
+    """The distance within which a typical code of the map has 20 others.
 
     Args:
         codes: (N, 2).
         least: The radius is not smaller.
     """
-    count = min(NEAR, len(codes) - 1) + 1  # with itself
-    to_nth = _of_distances(codes[:: _stride(codes)], codes, lambda d: d.topk(count, largest=False).values[:, -1])
-    return max(float(to_nth.median()), least)
+    return max(nearness.radius(torch.as_tensor(codes)), least)
 
 
 def typically_near(codes: np.ndarray, within: float) -> int:
-    """How many other codes a typical one has near it: `NEAR`, all if there are fewer, or more where they crowd.
+    """How many other codes a typical one has near it: 20, all if there are fewer, or more where they crowd.
 
     Args:
         codes: (N, 2).
@@ -232,13 +230,14 @@ def path(
     """The points (count, 2) of a path from start to end.
 
     Args:
-        kind: "line", "arc" or "geodesic".
+        kind: "line", "arc", "geodesic" or "near codes".
         start: The first point.
         end: The last point.
         count: How many points.
-        geodesic: Gives the path of that kind.
+        geodesic: Gives the path of the last two kinds.
     """
-    between = {"line": interpolation.linear, "arc": interpolation.spherical, "geodesic": geodesic}[kind]
-    dtype = torch.float32 if kind == "geodesic" else torch.float64  # a geodesic asks the decoder, which is float32
+    geodesics = dict.fromkeys(("geodesic", "near codes"), geodesic)
+    between = {"line": interpolation.linear, "arc": interpolation.spherical, **geodesics}[kind]
+    dtype = torch.float32 if kind in geodesics else torch.float64  # a geodesic asks the decoder, which is float32
     z0, z1 = torch.tensor(start, dtype=dtype), torch.tensor(end, dtype=dtype)
     return between(z0, z1, torch.linspace(0, 1, count, dtype=dtype)).numpy()

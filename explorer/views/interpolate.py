@@ -105,6 +105,11 @@ class Route(NamedTuple):
         """The path of a kind, and how far it is in decoded images."""
         return results.travel(self.resource, self.label, kind, self.a, self.b)
 
+    def near(self, kind: str) -> np.ndarray:
+        """How many codes lie near each point of that path."""
+        codes, radius = self.resource.checkpoint.codes.numpy(), results.radius(self.resource)
+        return points.codes_near(codes, self.travel(kind).points, radius)
+
 
 def wanted(shown: dict[Side, Resource], state: ExplorerState) -> dict[Side, Route]:
     """The path of each side."""
@@ -147,16 +152,16 @@ def show_paths(shown: dict[Side, Resource]) -> None:
 
 def path_payload(route: Route, kind: str) -> payloads.Path:
     """One map's path as the browser draws it, and how many codes lie near each of its points."""
-    path, radius = route.travel(kind).points, results.radius(route.resource)
+    path = route.travel(kind).points.tolist()
     return payloads.Path(
         bank=route.resource.id,
         label=route.label,
         a=route.a,
         b=route.b,
-        path=[pair(map(rounded, z)) for z in path.tolist()],
-        radius=radius,
-        near=points.codes_near(route.resource.checkpoint.codes.numpy(), path, radius).tolist(),
-        readings=regions.payload(route.resource, route.label, map(pair, path.tolist())),
+        path=[pair(map(rounded, z)) for z in path],
+        radius=results.radius(route.resource),
+        near=route.near(kind).tolist(),
+        readings=regions.payload(route.resource, route.label, map(pair, path)),
     )
 
 
@@ -169,12 +174,13 @@ def say_class(route: Route, state: ExplorerState) -> None:
 
 
 def show_lengths(route: Route, chosen: str) -> None:
-    """The decoded lengths of all kinds of path between the ends, and their largest steps, beside each other."""
+    """The decoded lengths of all kinds of path, their largest steps, and how much of each is far from codes."""
     travels = {kind: route.travel(kind) for kind in PATHS}
     unit, meaning = paths.unit(route.resource.checkpoint)
     rows = {
         f"length ({unit})": [f"{travel.length:.2f}" for travel in travels.values()],
         "largest step": [f"{travel.largest_step:.2f}" for travel in travels.values()],
+        "no code near": [f"{np.mean(route.near(kind) == 0):.0%}" for kind in PATHS],
     }
     st.html(tables.table(list(PATHS), rows, chosen, meaning))
     if max(travel.length for travel in travels.values()) < UNSEEN:
@@ -209,8 +215,9 @@ def files_of(route: Route, kind: str) -> list[File]:
     def gif() -> bytes:
         return images.gif(decode.there_and_back(model, points_of_path(), route.label), GIF_SCALE, GIF_RATE)
 
+    name = kind.replace(" ", "-")
     return [
-        File("path", f"{kind}.csv", table),
-        File("film", f"{kind}.png", partial(image_file, film)),
-        File("", f"{kind}.gif", gif),
+        File("path", f"{name}.csv", table),
+        File("film", f"{name}.png", partial(image_file, film)),
+        File("", f"{name}.gif", gif),
     ]

@@ -1,5 +1,5 @@
 // Interpolate: two ends to drag or to click near, the path between them on both maps, its film strips and a player. While
-// an end moves, line and arc are computed here; a geodesic comes from the server, and until then a pale line stands for it.
+// an end moves, line and arc are computed here; geodesics come from the server, and until then a pale line stands for one.
 
 import { keep, recalledNumbers } from "../base/address.js";
 import { announce } from "../base/announce.js";
@@ -15,6 +15,7 @@ import { drawChord, drawDot, drawEnd, drawPath, drawPrior } from "../plane/marks
 import { Player } from "../widgets/player.js";
 import { showReading } from "../widgets/reading.js";
 
+const GEODESICS = { geodesic: "geodesic", "near codes": "geodesic near codes" }; // in words
 const GRAB_PIXELS = 14;
 const FRAME_GAP = 4; // pixels, as in style.css
 const SECONDS = 4; // from one end to the other at normal speed
@@ -196,7 +197,7 @@ export class Interpolate {
   // Ends that have moved, { side: { a or b: z } }, the paths between them, and the films of these in the next frame.
   reroute(moved) {
     for (const [side, ends] of Object.entries(moved)) {
-      const shown = Object.assign(this.data.sides[side], ends, { near: null, pale: this.data.kind === "geodesic" });
+      const shown = Object.assign(this.data.sides[side], ends, { near: null, pale: this.data.kind in GEODESICS });
       shown.readings &&= { labels: [], probabilities: [] }; // the server's are on their way
       shown.path = along(this.data.kind, shown.a, shown.b);
     }
@@ -210,7 +211,7 @@ export class Interpolate {
 
   about(side, chart) {
     const { a, b } = this.data.sides[side];
-    return `Map of ${this.banks[side].inWords}, ${this.data.kind} from A at ${chart.pointInWords(a)} to B at ${chart.pointInWords(b)}`;
+    return `Map of ${this.banks[side].inWords}, ${GEODESICS[this.data.kind] ?? this.data.kind} from A at ${chart.pointInWords(a)} to B at ${chart.pointInWords(b)}`;
   }
 
   className(side, image) {
@@ -272,7 +273,7 @@ export class Interpolate {
   paint(side, context, { view }) {
     const { path, a, b, pale } = this.data.sides[side];
     if (this.data.prior && this.banks[side].prior) drawPrior(context, view);
-    if (this.data.kind === "geodesic") drawChord(context, view, a, b);
+    if (this.data.kind in GEODESICS) drawChord(context, view, a, b);
     context.globalAlpha = pale ? 0.35 : 1;
     drawPath(context, view, path);
     context.globalAlpha = 1;
