@@ -40,7 +40,7 @@ access.set_default(st.get_option("server.address"))
 st.set_page_config(page_title="Latent Space Explorer", page_icon="🔵", layout="wide")
 for sheet in ("style.css", "layout.css"):
     st.html(HERE / sheet)
-st.html(f"<style>{figures.class_styles()}</style>")
+st.html(f"<style>{figures.colour_styles()}</style>")
 browser.runtime()
 session.begin()
 pages = [page(name) for name in NAMES]

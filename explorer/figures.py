@@ -1,4 +1,4 @@
-"""Arrays in, Plotly figures out: the maps, and the colours of the classes, of which there are at most ten.
+"""Arrays in, Plotly figures out: the maps; and colours, of numbers and of the classes, of which there are at most ten.
 
 A map never changes once drawn, because a changed figure is mounted again and loses its zoom: the browser draws the
 codes, and all that moves, under and over it. Both axes have the same unit, and the ranges come from the codes' own
@@ -12,18 +12,26 @@ from typing import Any
 
 import numpy as np
 import pandas  # noqa: F401  Plotly uses it if it is imported, and another visitor's run may be half through importing it
+from plotly.colors import sample_colorscale
 from plotly.graph_objects import Figure
 
 from explorer.extent import Box, extent, pair
 
 # On light and on dark paper: contrast 3 : 1 or better, and no pair alike to normal, protan, deutan or tritan eyes. The
-# browser takes them from `class_styles`.
+# browser takes them from `colour_styles`.
 PALETTES = {
     theme: colours.split()
     for theme, colours in {
         "light": "#0000c3 #ff5b15 #15a874 #c118ff #7d5100 #1e3700 #b11875 #9b8aca #5a015e #0169ad",
         "dark": "#006cb0 #f67300 #2ddb99 #ba00ff #f8ec14 #795f00 #bd007b #8f979f #ef8aff #abf3ff",
     }.items()
+}
+# Of numbers, from low to high: of Plasma, which is perceptually even, the part with a contrast of 3 : 1 or better.
+SCALE_ENDS = {"light": (0.0, 0.63), "dark": (0.38, 1.0)}
+SCALE_STOPS = 9
+SCALES = {
+    theme: list(map(str, sample_colorscale("Plasma", np.linspace(*ends, SCALE_STOPS).tolist())))
+    for theme, ends in SCALE_ENDS.items()
 }
 FAINT = "rgba(128, 128, 128, 0.16)"
 HEIGHT = 450
@@ -43,10 +51,14 @@ def dot(count: int) -> float:
     return min(max(3.5, 3.5 * (3000 / max(count, 1)) ** 0.25), 8.0)
 
 
-def class_styles() -> str:
-    """The colours as properties of a style sheet, --class-0 and so on, each of which follows the theme."""
-    pairs = enumerate(zip(PALETTES["light"], PALETTES["dark"], strict=True))
-    return f":root {{ {' '.join(f'--class-{label}: light-dark({light}, {dark});' for label, (light, dark) in pairs)} }}"
+def colour_styles() -> str:
+    """The colours as properties of a style sheet, --class-0, --scale-0 and so on, each of which follows the theme."""
+    properties = [
+        f"--{name}-{rank}: light-dark({light}, {dark});"
+        for name, colours in {"class": PALETTES, "scale": SCALES}.items()
+        for rank, (light, dark) in enumerate(zip(colours["light"], colours["dark"], strict=True))
+    ]
+    return f":root {{ {' '.join(properties)} }}"
 
 
 def step(figure: Figure) -> float:

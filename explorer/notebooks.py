@@ -120,7 +120,7 @@ def _page(shown: dict[str, Mapped], height: int) -> Page:
         **planes.view(state, list(shown)),
     }
     contents = Contents(spec, {mapped.id: mapped.blob for mapped in shown.values()})
-    made = export.html(contents, browser.standalone(), browser.LATTICE_WORKER, figures.class_styles())
+    made = export.html(contents, browser.standalone(), browser.LATTICE_WORKER, figures.colour_styles())
     return Page(made.decode(), height)
 
 

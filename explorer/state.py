@@ -31,6 +31,7 @@ SAMPLES = (10, 20, 50, 100)
 SOURCES = ("prior", "codes")
 SAMPLE_PIXELS = ("mean", "draw")
 UNITS = ("nats", "bits")
+COLOURS = ("class", "log_px", "gap", "kl", "error", "seen", "right")  # see `views.colouring`
 NOISES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
 LIMIT = 1e4  # of numbers that are not coordinates
@@ -259,6 +260,7 @@ class ExplorerState:
     sample_from: str = _choice("prior", SOURCES)
     sample_pixels: str = _choice("mean", SAMPLE_PIXELS)
     shapes: bool = _switch(False)  # of the classes, for dots
+    colour: str = _choice("class", COLOURS)  # what colours the dots
     path: str = _choice("line", PATHS)
     snap: bool = _switch(True)
     image_a: int = _image(2)  # a 1 and a 9: between them the autoencoder has a hole and the VAE has none

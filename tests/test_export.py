@@ -28,23 +28,28 @@ NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|se
 def codes(request):
     generator = np.random.default_rng(request.param)
     z = generator.normal(size=(500, request.param), scale=[10.0, 1e-3, 1e4][: request.param]).astype(np.float32)
-    return Codes(z, generator.integers(0, 10, 500).astype(np.uint8), "log_prior_nats", generator.normal(size=500))
+    labels, measured = generator.integers(0, 10, 500).astype(np.uint8), generator.normal(size=500).astype(np.float16)
+    of_images = {"gap_nats": measured, "classifier_label": labels[::-1]}
+    return Codes(z, labels, "log_prior_nats", generator.normal(size=500), of_images)
 
 
 def test_a_csv_reads_back_to_the_codes(codes):
     lines = export.csv(codes).decode().splitlines()
     assert lines[0].split(",")[:3] == ["index", "label", "z1"]
-    assert lines[0].split(",")[-1] == "log_prior_nats"
+    assert lines[0].split(",")[-3:] == ["log_prior_nats", "gap_nats", "classifier_label"]
     table = np.array([line.split(",") for line in lines[1:]])
     assert (table[:, 0].astype(int) == np.arange(500)).all()
     assert (table[:, 1].astype(int) == codes.labels).all()
-    assert (table[:, 2:-1].astype(np.float32) == codes.z).all()  # to the last digit
-    np.testing.assert_allclose(table[:, -1].astype(float), codes.log_density, rtol=1e-8)
+    assert (table[:, 2:-3].astype(np.float32) == codes.z).all()  # to the last digit
+    np.testing.assert_allclose(table[:, -3].astype(float), codes.log_density, rtol=1e-8)
+    for column, values in zip(table[:, -2:].T, codes.measured.values(), strict=True):
+        assert (column.astype(values.dtype) == values).all()
 
 
 def test_an_npz_reads_back_to_the_codes(codes):
     with np.load(io.BytesIO(export.npz(codes))) as arrays:
-        assert set(arrays) == {"index", "label", "z", "log_prior_nats"}
+        assert set(arrays) == {"index", "label", "z", "log_prior_nats", *codes.measured}
+        assert all((arrays[name] == values).all() for name, values in codes.measured.items())
         assert (arrays["z"] == codes.z).all()
         assert arrays["z"].dtype == np.float32
         assert (arrays["label"] == codes.labels).all()
@@ -54,7 +59,8 @@ def test_an_npz_reads_back_to_the_codes(codes):
 @pytest.mark.parametrize(("name", "density"), [("ae", "log_kernel_density_nats"), ("vae", "log_prior_nats")])
 def test_a_file_of_codes_says_which_density_it_has(name, density):
     model = checkpoints.resource(name)
-    assert export.csv(export_menu.codes_of(model)).decode().splitlines()[0] == f"index,label,z1,z2,{density}"
+    columns = ["index", "label", "z1", "z2", density, *model.stored.image_metrics]
+    assert export.csv(export_menu.codes_of(model)).decode().splitlines()[0].split(",") == columns
     with np.load(io.BytesIO(export.npz(export_menu.codes_of(model)))) as arrays:
         assert (arrays["z"] == model.checkpoint.codes.numpy()).all()
         if density == "log_prior_nats":

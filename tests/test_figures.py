@@ -1,6 +1,7 @@
 """Laws of the maps: colours that all eyes can tell apart, one unit on both axes, every code in its class's trace."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -48,6 +49,16 @@ def test_every_class_stands_out_from_the_background(theme):
     """WCAG 2.1, 1.4.11: graphics have a contrast of 3 : 1 to what is beside them."""
     pair = luminance(figures.PALETTES[theme]), luminance([BACKGROUNDS[theme]])
     assert ((np.maximum(*pair) + 0.05) / (np.minimum(*pair) + 0.05)).min() >= 3
+
+
+@pytest.mark.parametrize("theme", BACKGROUNDS)
+def test_the_colours_of_numbers_stand_out_too_and_are_evenly_apart(theme):
+    colours = [f"#{bytes(map(int, re.findall('[0-9]+', colour))).hex()}" for colour in figures.SCALES[theme]]
+    light, ground = luminance(colours), luminance([BACKGROUNDS[theme]])
+    assert ((np.maximum(light, ground) + 0.05) / (np.minimum(light, ground) + 0.05)).min() >= 3
+    assert (np.diff(light) > 0).all()  # so that they are told apart without colours
+    steps = np.linalg.norm(np.diff(np.cbrt(linear(colours) @ LMS.T) @ OKLAB.T, axis=0), axis=1)
+    assert steps.max() < 2 * steps.min()
 
 
 @pytest.mark.parametrize("spread", [(1, 1), (20, 3), (3, 20)])

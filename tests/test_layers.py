@@ -397,6 +397,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "state",
         "browser.payloads",
         "cache.checkpoints",
+        "views.colouring",
         "views.parts",
         "views.pins",
         "views.regions",
@@ -486,6 +487,7 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "views.pins",
         "views.replay",
     },
+    "views.colouring": {"browser", "session", "state", "browser.packing", "browser.payloads", "cache.checkpoints"},
     "views.samples": {
         "browser",
         "session",

@@ -59,7 +59,7 @@ def checked(app):
     [
         (
             "maps",
-            {"magnification": "1", "sampling": "1"},
+            {"magnification": "1", "sampling": "1", "colour": "gap"},
             {("maps", part) for part in (None, "heat", "samples", "panel")},
         ),
         ("maps", {"regions": "1"}, {("maps", None), ("maps", "regions"), ("maps", "panel")}),

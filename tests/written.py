@@ -1,6 +1,6 @@
 """Checkpoints made without a training: of any codes, weights, names and classes, for what training makes but seldom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ def write(
     codes: Tensor | None = None,
     class_names: Sequence[str] = DIGITS,
     edit: Callable[[Any], object] = lambda model: None,
+    image_metrics: Mapping[str, Tensor] | None = None,
     **settings: Any,
 ) -> Path:
-    """A checkpoint at `<path>.pt` and `<path>.json` with these codes, and the untrained model once it is edited."""
+    """A checkpoint at `<path>.pt` and `<path>.json` with these codes and metrics of images, and the edited model."""
     config = TrainConfig(**settings)
     codes = normal() if codes is None else codes
     labels = torch.arange(len(codes)).remainder(len(class_names)).to(torch.uint8)
@@ -43,7 +44,8 @@ def write(
         "test": {"squared_error": 30.0, "knn5_accuracy": 0.5} | ({"kl_nats": 1.0} if config.model != "ae" else {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write(path, Checkpoint(path.name, config, model, codes.float(), labels, record))
+    of_images = dict(image_metrics or {})
+    checkpoint.write(path, Checkpoint(path.name, config, model, codes.float(), labels, record, of_images))
     return path
 
 

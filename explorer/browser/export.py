@@ -32,6 +32,7 @@ class Codes(NamedTuple):
     labels: np.ndarray  # (N,) uint8
     density: str  # what the next is, and its unit: the name of its column
     log_density: np.ndarray  # (N,) float64, natural logarithm
+    measured: Mapping[str, np.ndarray] = {}  # of each image, (N,), under the name of its column
 
 
 class Contents(NamedTuple):
@@ -42,20 +43,22 @@ class Contents(NamedTuple):
 
 
 def csv(codes: Codes) -> bytes:
-    """A line a code: index, label, z1, z2, ..., log-density, with all digits that their floats have."""
+    """A line a code: index, label, z1, z2, ..., log-density and what was measured, with all digits of their floats."""
     dimensions = codes.z.shape[1]
-    header = ["index", "label", *(f"z{axis + 1}" for axis in range(dimensions)), codes.density]
+    header = ["index", "label", *(f"z{axis + 1}" for axis in range(dimensions)), codes.density, *codes.measured]
     columns = [np.arange(len(codes.z)), codes.labels, *codes.z.astype(np.float64).T, codes.log_density]
-    formats = ["%d", "%d", *["%.9g"] * dimensions, "%.9g"]
+    columns += [values.astype(np.float64) for values in codes.measured.values()]
+    formats = ["%d", "%d", *["%.9g"] * dimensions, "%.9g", *["%.5g"] * len(codes.measured)]
     file = io.BytesIO()
     np.savetxt(file, np.column_stack(columns), formats, delimiter=",", header=",".join(header), comments="")
     return file.getvalue()
 
 
 def npz(codes: Codes) -> bytes:
-    """The same as arrays: index (N,), label (N,), z (N, D), and the log-density (N,) under its name."""
+    """The same as arrays: index (N,), label (N,), z (N, D), and the others (N,) under their names."""
     file = io.BytesIO()
     arrays = {"index": np.arange(len(codes.z)), "label": codes.labels, "z": codes.z, codes.density: codes.log_density}
+    arrays |= codes.measured
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 

@@ -100,6 +100,16 @@ def pack_table(
     return _blob(title, facts, [*arrays, table.levels])
 
 
+def pack_values(values: np.ndarray, identity: str) -> bytes:
+    """What was measured of each test image, in the form of `pack`.
+
+    Args:
+        values: (N,) float16, or uint8 labels.
+        identity: The name by which pages refer to it.
+    """
+    return _blob(identity, {"half": values.dtype == np.float16}, [values])
+
+
 def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
     """A picture of many images as the browser reads it: in the form of `pack`, with the file as the array.
 

@@ -26,6 +26,16 @@ class OfPlane(TypedDict):
 NOTHING_YET = OfPlane(z=None, said="", radius=None, hole=None, sheet=None)
 
 
+class Colour(TypedDict):
+    """What colours the codes of a map in place of their classes."""
+
+    kind: Literal["scale", "seen", "right"]  # of numbers; or the class that a classifier sees, and whether it is right
+    title: str
+    unit: str
+    address: str | None  # of what was measured of each test image; None where the model has none of it
+    ends: Pair | None  # of a scale; what lies beyond has the colours of its ends
+
+
 class Map(OfPlane):
     """One map of the page Maps."""
 
@@ -34,6 +44,7 @@ class Map(OfPlane):
     label: int  # the class asked of a conditional model
     manifold: bool
     prior: bool
+    colour: Colour | None
     announce: bool  # whether to tell the server when the map can be touched
 
 

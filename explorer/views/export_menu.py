@@ -142,9 +142,10 @@ def show_problems() -> None:
 
 
 def codes_of(model: "Resource | BoundModel | PackedReplay") -> Codes:
-    """The codes of a model, with the density at each."""
+    """The codes of a model, with the density at each and what was measured of its image."""
     checkpoint = model.checkpoint
-    return with_density(checkpoint.codes.numpy(), checkpoint.labels.numpy(), checkpoint.config.has_prior)
+    codes = with_density(checkpoint.codes.numpy(), checkpoint.labels.numpy(), checkpoint.config.has_prior)
+    return codes._replace(measured={name: values.numpy() for name, values in checkpoint.image_metrics.items()})
 
 
 def with_density(codes: np.ndarray, labels: np.ndarray, has_prior: bool) -> Codes:

@@ -17,7 +17,7 @@ from explorer.cache.checkpoints import Resource
 from explorer.extent import Point
 from explorer.memory import memory
 from explorer.state import ExplorerState, Side, one_of, plane, point
-from explorer.views import export_menu, parts
+from explorer.views import colouring, export_menu, parts
 from explorer.views.export_menu import File, image_file
 
 SIDES: tuple[Side, ...] = ("left", "middle", "right")
@@ -39,6 +39,7 @@ def render() -> None:
     shown, places = parts.show_maps("map", sides, below=parts.show_facts)
     if shown:
         with head:
+            colouring.offer(shown.values())
             export_menu.offer(partial(offer_files, shown))
     parts.say_misnamed()
     if shown:
@@ -131,6 +132,7 @@ def tie(side: Side, resource: Resource, known: payloads.OfPlane, announce: bool 
         label=getattr(state, f"label_{side}"),
         manifold=state.manifold,
         prior=state.prior,
+        colour=colouring.of(resource, state.colour, colouring.on_server),
         announce=announce,
         **known,
     )

@@ -57,7 +57,7 @@ def html(contents: Contents) -> bytes:
     Args:
         contents: What is in it.
     """
-    return export.html(contents, browser.standalone(), browser.LATTICE_WORKER, figures.class_styles())
+    return export.html(contents, browser.standalone(), browser.LATTICE_WORKER, figures.colour_styles())
 
 
 def gather(

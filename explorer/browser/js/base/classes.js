@@ -1,7 +1,7 @@
 // How the classes look: each has a colour, of which the style sheet has one for each theme, and a shape for eyes that do
 // not tell the colours apart.
 
-import { element, page, rgbOf, theme } from "./dom.js";
+import { inksOf } from "./inks.js";
 
 const LEGEND_RADIUS = 6;
 const SHAPE_PIXELS = 8; // the diameter of a code's shape: in a smaller one nobody makes it out
@@ -49,8 +49,15 @@ const SHAPES = [
   [box(1.1, 0.36)],
 ];
 
+// Shapes that are taken for what is no class as well.
+export const DOT_SHAPE = SHAPES.indexOf(DOT);
+export const CROSS_SHAPE = 8;
+
+export const NEUTRAL = "#808080"; // of a class where colours mean something else
+
+const CLASS_COLOURS = SHAPES.map((_, label) => `var(--class-${label})`);
+
 let shaped = false;
-let seen = { paper: null, inks: [] };
 
 // Say whether codes are drawn in the shapes of their classes, or else all as dots.
 export function showShapes(on) {
@@ -69,21 +76,8 @@ export function markPath(label, radius, [x, y] = [0, 0]) {
   return outlines.map((points) => `M${points.map(place).join("L")}Z`).join("");
 }
 
-// The colours of the classes on the paper of this theme, as "#rrggbb"; read again when the paper is another.
-export function classInks() {
-  const { paper } = theme();
-  if (seen.paper === paper) return seen.inks;
-  const there = getComputedStyle(page()).getPropertyValue("--class-0"); // else the style sheet is still on its way
-  const probe = element("i", "", page());
-  const inks = SHAPES.map((_, label) => {
-    probe.style.color = `var(--class-${label})`;
-    const levels = rgbOf(getComputedStyle(probe).color);
-    return `#${levels.map((level) => level.toString(16).padStart(2, "0")).join("")}`;
-  });
-  probe.remove();
-  seen = { paper: there ? paper : null, inks };
-  return inks;
-}
+// The colours of the classes on the paper of this theme, as "#rrggbb".
+export const classInks = () => inksOf(CLASS_COLOURS);
 
 // How sure a classifier is, from 0 where it guesses to 1, given the probability of its class among so many.
 export const certainty = (probability, classes) => Math.max((classes * probability - 1) / (classes - 1), 0);
@@ -94,10 +88,10 @@ export const readInWords = (name, probability) => `reads ${name}, ${Math.round(1
 // What tells two looks of all classes apart.
 export const classLook = () => [shaped, ...classInks()].join();
 
-// Paint the mark of a class on a path of the page, which follows the theme by itself.
-export function paintMark(path, label) {
+// Paint the mark of a class on a path of the page, which follows the theme by itself; grey where colours mean something else.
+export function paintMark(path, label, colour = `var(--class-${label})`) {
   path.setAttribute("d", markPath(label, LEGEND_RADIUS));
-  path.style.fill = `var(--class-${label})`;
+  path.style.fill = colour;
 }
 
 // The mark of a class beside its name.

@@ -15,6 +15,10 @@ export const decimalsOf = (unit) => Math.min(Math.max(Math.ceil(-Math.log10(unit
 
 export const shortNumber = (value, decimals = 2) => withMinus(value.toFixed(decimals).replace(/^-(0(\.0+)?)$/, "$1")); // nothing is -0.0
 
+// Three digits that count, which is what is kept of numbers of each image.
+const three = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+export const significant = (value) => withMinus(three.format(value).replace(/^-0$/, "0"));
+
 export const longNumber = (value) =>
   withMinus(value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
 

@@ -2,7 +2,7 @@
 // What lies under the chart, tiles or a posterior, is one image in it.
 
 import { chartStyle, drawAxes } from "../base/axes.js";
-import { classInks, hasShapes, markPath, markSize } from "../base/classes.js";
+import { classInks, hasShapes, markPath, markSize, NEUTRAL } from "../base/classes.js";
 import { clipped, element, growth, theme } from "../base/dom.js";
 import { stepTicks } from "../base/ticks.js";
 import { mixed } from "../plane/cloud.js";
@@ -20,12 +20,12 @@ function boxOf(node, stage) {
   return { left: box.left - origin.left, middle: box.top - origin.top + box.height / 2, width: box.width };
 }
 
-function drawLegend(svg, view, ink) {
+function drawLegend(svg, view, ink, neutral) {
   svg.font = `${12 * growth()}px 'Source Sans', system-ui, sans-serif`;
   svg.textAlign = "left";
   svg.textBaseline = "middle";
   const classes = view.classes();
-  const inks = classInks();
+  const inks = classInks().map((colour) => (neutral ? NEUTRAL : colour));
   view.legend().forEach(({ mark, text }, i) => {
     const { left: start, width } = boxOf(mark, view.stage);
     const { left, middle } = boxOf(text, view.stage);
@@ -48,10 +48,11 @@ function drawPoints(svg, chart) {
   if (lit) drawMarks(svg, chart, bank, lit.indices, 1);
 }
 
-function drawMarks(svg, { view }, bank, indices, opacity) {
+function drawMarks(svg, { view, handlers }, bank, indices, opacity) {
   const { left, top, width, height } = view.frame();
   const classes = view.classes();
-  const inks = classInks();
+  const look = handlers.colouring?.()?.look();
+  const { kinds, shapes, inks } = look ?? { kinds: bank.labels, shapes: bank.labels, inks: classInks() };
   const names = bank.classes.map(escaped);
   svg.open(`class="codes" fill-opacity="${opacity}"`);
   for (const i of indices) {
@@ -62,9 +63,9 @@ function drawMarks(svg, { view }, bank, indices, opacity) {
     if (!seen || !shown) continue;
     const radius = (markSize(size) * growth()) / 2;
     const mark = hasShapes()
-      ? `path d="${markPath(label, radius, [px, py])}"`
+      ? `path d="${markPath(shapes[i], radius, [px, py])}"`
       : `circle cx="${short(px)}" cy="${short(py)}" r="${short(radius)}"`;
-    svg.parts.push(`<${mark} fill="${inks[label]}" data-class="${names[label]}"/>`);
+    svg.parts.push(`<${mark} fill="${inks[kinds[i]]}" data-class="${names[label]}"/>`);
   }
   svg.close();
 }
@@ -91,7 +92,9 @@ export function svgOf(chart, title) {
     drawLabels(svg);
     chart.handlers.paint(svg, chart);
   });
-  drawLegend(svg, view, ink);
+  const colouring = handlers.colouring?.();
+  drawLegend(svg, view, ink, colouring?.ofClasses === false);
+  colouring?.draw(svg, view);
   return svg;
 }
 

@@ -9,8 +9,10 @@ import { probe } from "../base/probe.js";
 import { saveAs } from "../base/save.js";
 import { PLACES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
+import { valuesAt } from "../model/image_values.js";
 import { sheetAt } from "../model/sheet.js";
 import { Chart } from "../plane/chart.js";
+import { Colouring } from "../plane/colouring.js";
 import { Heat } from "../plane/heat.js";
 import { ImagesForDots } from "../plane/images_for_dots.js";
 import { Lasso } from "../plane/lasso.js";
@@ -33,6 +35,7 @@ export class Maps {
     this.tiles = {};
     this.sides = {};
     this.backdrops = {};
+    this.colourings = {};
     this.samples = {}; // of each side { grid, bank, tell, parentElement }
     this.told = {}; // of each side, where its pin was said to be
     this.hovered = null; // { side, z, image }
@@ -49,6 +52,7 @@ export class Maps {
         paint: (context, chart) => this.paint(side, context, chart),
         about: (chart) => this.about(side, chart),
         codes: () => this.sides[side].bank,
+        colouring: () => this.colourings[side],
         paintUnder: (chart) => this.paintUnder(side, chart),
         hover: (z, chart) => this.hover(side, z, chart),
         follow: (chart) => this.follow(side, chart),
@@ -77,6 +81,7 @@ export class Maps {
       this.images[side] = this.imagesOf(bank, data.sheet, this.charts[side]);
     }
     this.sides[side] = { ...data, bank, tell, parentElement };
+    this.colour(side, data.colour, bank);
     this.pinNext();
     this.attach();
     this.offerImages();
@@ -85,7 +90,8 @@ export class Maps {
 
   about(side, chart) {
     const { bank, z } = this.sides[side];
-    const said = [`Map of ${bank.inWords}`, z && `pinned at ${chart.pointInWords(z)}`].filter(Boolean).join(", ");
+    const place = z && `pinned at ${chart.pointInWords(z)}`;
+    const said = [`Map of ${bank.inWords}`, this.colourings[side]?.inWords, place].filter(Boolean).join(", ");
     const { indices, lit } = this.selected;
     return `${said}. ${lit[side] ? `${indices.length} codes are selected. ` : ""}S begins to draw around codes`;
   }
@@ -129,6 +135,29 @@ export class Maps {
     });
   }
 
+  // The codes have the colours of their classes until the values are there, and where there are none.
+  colour(side, colour, bank) {
+    const asked = JSON.stringify([bank.id, colour]);
+    if (this.colourings[side]?.asked === asked) return;
+    this.uncolour(side);
+    if (!colour) return;
+    const colouring = Object.assign(new Colouring(colour, bank), { asked });
+    this.colourings[side] = colouring;
+    if (!colour.address) return;
+    valuesAt(colour.address).then(
+      (values) => {
+        colouring.take(values);
+        this.charts[side].request();
+      },
+      () => this.colourings[side] === colouring && this.uncolour(side), // a lost line: asked for again with the next update
+    );
+  }
+
+  uncolour(side) {
+    this.colourings[side]?.remove();
+    delete this.colourings[side];
+  }
+
   attach() {
     for (const side of Object.keys(this.sides)) this.charts[side].attach();
   }
@@ -148,6 +177,7 @@ export class Maps {
     for (const side of Object.keys(this.sides)) {
       if (this.sides[side].parentElement !== parentElement) continue;
       this.charts[side].detach();
+      this.uncolour(side);
       delete this.sides[side];
       this.hovered = null;
       if (this.lasso.armed) this.lasso.arm(false);
@@ -360,13 +390,15 @@ export class Maps {
     if (side === touched) {
       const lonely = radius !== null && bank.lonely(z, radius);
       const read = this.backdrops[side]?.backdrop.inWords?.(z);
-      this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely, read });
+      const more = this.colourings[side]?.of(image);
+      this.lenses[side].show(chart, z, bank.decode(z, label), chart.pointInWords(z), { lonely, read, more });
       probe.frames += 1;
     } else if (known) {
       const code = bank.code(image);
       const { sheet } = this.sides[side];
+      const more = this.colourings[side]?.of(image);
       const original = (context) => Boolean(sheet && sheetAt(sheet, chart.repaint)?.draw(context, image));
-      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image", { original });
+      this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image", { original, more });
     }
   }
 
@@ -378,6 +410,7 @@ export class Maps {
     chart.under.hidden = !manifold && !backdrop; // a canvas that is seen takes its time in each frame, be it empty
     if (manifold) this.tiles[side].paint(chart);
     else chart.clear(chart.under);
+    this.colourings[side]?.show(chart);
     backdrop?.paint(chart.under.getContext("2d"), chart, manifold);
   }
 }

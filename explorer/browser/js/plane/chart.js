@@ -2,7 +2,7 @@
 // its viewport says; a chart that has a key looks for that whenever `attach` is called.
 
 import { keep, recalled } from "../base/address.js";
-import { classLook, paintMark } from "../base/classes.js";
+import { classLook, NEUTRAL, paintMark } from "../base/classes.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
 import { shortPoint } from "../base/format.js";
 import { probe } from "../base/probe.js";
@@ -37,6 +37,7 @@ export class Chart {
    *   pick(z) -> what takes it back
    *   and if need be
    *   codes() -> the bank whose codes are shown
+   *   colouring() -> the Colouring of these codes, or nothing where they have the colours of their classes
    *   lit() -> null, or { id, indices, codes, labels } of those of them that stand out, while the others are faint
    *   paintUnder(chart), beneath the codes; it may ask for another frame
    *   hover(z, chart), leave()
@@ -280,9 +281,10 @@ export class Chart {
     const title = `${Chart.parted ? "Tie the legends of the maps together" : "Part the legends of the maps"} (key L)`;
     Object.assign(this.chain, { title, ariaLabel: title, hidden: !shown.length || !this.others().length });
     this.chain.classList.toggle("latent-parted", Chart.parted);
+    const neutral = this.handlers.colouring?.()?.ofClasses === false ? NEUTRAL : undefined;
     this.view.legend().forEach(({ entry, mark, text }, i) => {
       Object.assign(entry, { role: "button", tabIndex: 0, ariaLabel: text.textContent, ariaPressed: shown[i] });
-      paintMark(mark.querySelector("path"), i);
+      paintMark(mark.querySelector("path"), i, neutral);
       mark.style.opacity = shown[i] ? 1 : 0.25;
       text.style.textDecoration = shown[i] ? "" : "line-through";
       if (entry.querySelector("title")) return;
@@ -356,11 +358,12 @@ export class Chart {
     const [{ size }] = view.classes();
     const lit = this.handlers.lit?.() ?? null;
     view.stage.classList.toggle("latent-dimmed", Boolean(lit));
-    const look = [window.devicePixelRatio, growth(), classLook()];
-    const state = JSON.stringify([bank.id, lit?.id, view.shown(), view.frame(), ...look]);
+    const look = this.handlers.colouring?.()?.look();
+    const looks = [window.devicePixelRatio, growth(), classLook(), look?.id, look?.inks];
+    const state = JSON.stringify([bank.id, lit?.id, view.shown(), view.frame(), ...looks]);
     if (state === this.painted) return;
     this.painted = state;
-    this.cloud.paint(view, bank, view.shown(), { size });
+    this.cloud.paint(view, bank, view.shown(), { size, look });
     this.lit.canvas.hidden = !lit;
     if (lit) this.lit.paint(view, lit, view.shown(), { size });
   }

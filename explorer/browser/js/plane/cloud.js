@@ -70,7 +70,8 @@ export class Cloud {
   }
 
   // codes: (2 N) coordinates; only those of the classes that are shown. What moves is drawn at one pixel a CSS pixel.
-  paint(view, { codes, labels }, shown, { size = DOT_SIZE, moving = false } = {}) {
+  // look: of each code its kind and its shape, and of each kind its ink; without one all three are those of the classes
+  paint(view, { codes, labels }, shown, { size = DOT_SIZE, moving = false, look = null } = {}) {
     const frame = view.frame();
     const { x, y } = frame;
     this.fit(frame, markSize(size) * growth(), moving ? 1 : window.devicePixelRatio);
@@ -78,7 +79,8 @@ export class Cloud {
     const { image, pixels, reach, canvas } = this;
     const [across, down] = [canvas.width / (x[1] - x[0]), canvas.height / (y[1] - y[0])];
     const [right, bottom] = [canvas.width + 2 * reach, canvas.height + 2 * reach];
-    const inks = classInks().map((colour) =>
+    const { kinds, shapes } = look ?? { kinds: labels, shapes: labels };
+    const inks = (look?.inks ?? classInks()).map((colour) =>
       [5, 3, 1].reduce((ink, at) => 256 * ink + parseInt(colour.slice(at, at + 2), 16), 0),
     );
     pixels.fill(0);
@@ -86,15 +88,15 @@ export class Cloud {
       if (!shown[labels[i]]) continue;
       const px = (codes[2 * i] - x[0]) * across + reach;
       const py = (y[1] - codes[2 * i + 1]) * down + reach;
-      if (px >= 0 && py >= 0 && px < right && py < bottom) this.stamp(px, py, labels[i], inks[labels[i]]);
+      if (px >= 0 && py >= 0 && px < right && py < bottom) this.stamp(px, py, shapes[i], inks[kinds[i]]);
     }
     this.context.putImageData(image, -2 * reach, -2 * reach);
   }
 
   // Paint over the points beneath as if their pixels were opaque: their soft edges are too narrow to tell.
-  stamp(px, py, label, ink) {
+  stamp(px, py, shape, ink) {
     const { pixels, image } = this;
-    const stamped = this.stamped[label % this.stamped.length];
+    const stamped = this.stamped[shape % this.stamped.length];
     const [column, row] = [Math.floor(px), Math.floor(py)];
     const { places, alphas } = stamped[Math.floor((px - column) * PHASES) + PHASES * Math.floor((py - row) * PHASES)];
     const first = row * image.width + column;
