@@ -52,8 +52,8 @@ IMAGE_METRICS: dict[str, type[np.generic]] = {
 
 float16 has 11 binary digits. So a log p(x) between -64 and -128 nats is kept to 1/32 nat, one between -256 and -512, as
 of Gaussian pixels, to 1/8, which is enough for a colour: images of a set scatter by ten nats and more. Two models must
-not be compared by the difference of two such numbers of an image; the gap, a small difference of large ones, is therefore
-kept itself. The mean over images is nearer to the exact one, since rounding errs either way.
+not be compared by the difference of two such numbers of an image; the gap, a small difference of large ones, is kept
+itself. The mean over images is nearer to the exact one, since rounding errs either way.
 """
 
 Metric = float | UnsetType

@@ -92,7 +92,7 @@ export function svgOf(chart, title) {
     drawLabels(svg);
     chart.handlers.paint(svg, chart);
   });
-  const colouring = handlers.colouring?.();
+  const colouring = chart.handlers.colouring?.();
   drawLegend(svg, view, ink, colouring?.ofClasses === false);
   colouring?.draw(svg, view);
   return svg;
