@@ -1,6 +1,7 @@
 // The explorer as one file: its models, its state, and its pages, of which one is on the screen. All that the app leaves to
 // its server is done here; the pages' controllers are the app's own, and are told what to show as a rerun tells them.
 
+import { withView } from "../base/address.js";
 import { element } from "../base/dom.js";
 import { bankOf } from "../model/banks.js";
 import { BoundPage } from "./bound_page.js";
@@ -55,14 +56,16 @@ export class SingleFile {
 
   // Go to a page, as a step in the history of the browser.
   go(page, changes = {}) {
-    history.pushState(null, "", location.href);
+    history.replaceState(history.state, "", withView(location.href)); // what is not written yet belongs to the page before
     this.state.set({ ...changes, page });
+    history.pushState(null, "", withView(location.href));
     this.open();
   }
 
-  open() {
+  async open() {
     const name = this.spec.pages.includes(this.values.page) ? this.values.page : this.spec.pages[0];
     this.main?.remove();
+    await null; // until the controllers of the page before have heard of it
     this.main = element("main", `alone-page alone-page-${name}`, document.body);
     element("h1", "latent-unseen", this.main, { textContent: titleOf(name) });
     document.title = `${titleOf(name)} · ${this.spec.title}`;

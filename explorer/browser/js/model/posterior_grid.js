@@ -9,7 +9,7 @@ const EDGE_NATS = 8; // below the peak: what is higher than that at the edge of 
 const WIDER_BY = 0.4; // of its width, on a side
 const MOST_ROUNDS = 5;
 const PEAK_NATS = 5; // below the highest cell: a peak that is lower is the middle of no good normal
-const MOST_PEAKS = 3;
+const MOST_PEAKS = 4;
 const NEGLIGIBLE_NATS = 10; // below the peak, from where on nothing is left to see or to add
 const MASSES = [1 - Math.exp(-0.5), 1 - Math.exp(-2)]; // within the two lines, as of a normal's 1 and 2 sigma
 
