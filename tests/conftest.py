@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import os
 import shutil
-from functools import partial
+from functools import cache, partial
 from itertools import chain, groupby, zip_longest
 
 import pytest
@@ -12,6 +12,7 @@ import streamlit as st
 import torch
 from chromium import HEADLESS, LAUNCH, ROOT, explorer, tab
 from hypothesis import HealthCheck, settings
+from streamlit.components.v2 import manifest_scanner
 from synthetic import synthetic_digits
 
 from explorer.cache import checkpoints, results, versions
@@ -31,6 +32,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such choice
     for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
         ctypes.CDLL("libc.so.6").mallopt(option, 2**30)
+
+# Each app without a browser searches all installed packages for components of Streamlit, which takes two thirds of its
+# first run; they do not change while the tests run.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 # The same inputs in every run of the suite; `--hypothesis-profile search` looks for new ones, and keeps what fails in
 # `.hypothesis`. Whatever it finds becomes an @example beside its test.
