@@ -28,10 +28,10 @@ LONG = TrainConfig(batch_size=32, epochs=100_000, network="small")
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """Have jobs train on the small synthetic set, after some more lines of Python."""
+    """Have jobs train on the small synthetic set, with some more lines of Python, see `training.program`."""
 
-    def use(more=""):
-        monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path, more))
+    def use(more="", first=""):
+        monkeypatch.setattr(jobs, "PROGRAM", training.program(tmp_path, more, first))
 
     use()
     return use
@@ -154,7 +154,7 @@ with locked(Path({str(folder)!r}) / "other"), locked(Path({str(folder)!r}) / "mi
     jobs.start(folder, "other", CONFIG)
 
 
-def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, program):
+def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, program, monkeypatch):
     program("train.evaluate._of_codes = lambda *_: time.sleep(1000)")
     jobs.start(folder, "cut", CONFIG)
     wait(folder, "cut", lambda job: job.story.written)
@@ -162,9 +162,9 @@ def test_a_model_that_was_written_before_its_figures_goes_with_its_job(folder, p
     job = the(folder, "cut")
     assert (job.state, job.model, job.resumes) == ("stopped", True, True)
     assert stored_checkpoint.names(folder) == ["cut"]
-    program()
+    training.in_this_process(monkeypatch)
     jobs.resume(folder, "cut")
-    assert wait(folder, "cut", over).state == "done"
+    assert the(folder, "cut").state == "done"
     assert "knn5_accuracy" in checkpoint.read(folder / "cut").record["test"]
 
 
@@ -216,20 +216,20 @@ def test_the_free_name_is_the_first_that_is_free(folder):
 
 
 @pytest.mark.parametrize(
-    ("more", "config", "said"),
+    ("more", "first", "config", "said"),
     [
-        ("", {"learning_rate": 1e30}, r"not finite in epoch 1 .*lower --learning-rate"),
-        ("train.load_dataset = lambda *_: (_ for _ in ()).throw(ValueError('no data; put it there'))", {},
+        ("", "", {"learning_rate": 1e30}, r"not finite in epoch 1 .*lower --learning-rate"),
+        ("train.load_dataset = lambda *_: (_ for _ in ()).throw(ValueError('no data; put it there'))", "", {},
          "^no data; put it there$"),
-        ("train.load_dataset = lambda *_: 1 / 0", {},
+        ("train.load_dataset = lambda *_: 1 / 0", "", {},
          r"^ZeroDivisionError: division by zero$"),
-        ("raise SystemError('beyond any command')", {},
+        ("", "raise SystemError('beyond any command')", {},
          r"^it broke off with “SystemError: beyond any command”; .*log$"),
-        ("import os; os.kill(os.getpid(), 9)", {}, "its process was killed"),
+        ("", "os.kill(os.getpid(), 9)", {}, "its process was killed"),
     ],
 )  # fmt: skip
-def test_whatever_ends_it_is_one_sentence(folder, program, more, config, said):
-    program(more)
+def test_whatever_ends_it_is_one_sentence(folder, program, more, first, config, said):
+    program(more, first)
     jobs.start(folder, "fails", TrainConfig(**{**CONFIG.to_dict(), **config}))
     job = wait(folder, "fails", over)
     assert job.state == "failed"
@@ -279,9 +279,10 @@ def test_what_is_removed_can_be_brought_back_until_its_name_is_given_away(folder
         jobs.restore(folder, "job")
 
 
-def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits):
+def test_a_model_that_came_after_is_not_removed_with_the_job(folder, digits, monkeypatch):
+    training.in_this_process(monkeypatch)
     jobs.start(folder, "mine", CONFIG)
-    wait(folder, "mine", over)
+    assert the(folder, "mine").model
     checkpoint.write(folder / "mine", train.train(CONFIG, digits))
     assert not the(folder, "mine").model
     jobs.remove(folder, "mine")

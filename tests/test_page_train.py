@@ -41,6 +41,12 @@ def folder(tmp_path, monkeypatch):
         jobs.stop(folder, job.name)
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """A training is over as soon as its button is pressed, with all that one in a process of its own leaves."""
+    training.in_this_process(monkeypatch)
+
+
 def visit(**query):
     return show("train", **query)
 
@@ -135,7 +141,7 @@ def test_a_place_that_is_gone_is_told_where_it_was_asked_for(folder, monkeypatch
     ]
 
 
-def test_what_is_deleted_can_be_brought_back(folder):
+def test_what_is_deleted_can_be_brought_back(folder, at_once):
     press(visit(**QUICK, train_epochs="1"), "Train vae-1")
     wait(folder, "vae-1", over)
     app = press(visit(), "Delete")
@@ -150,7 +156,7 @@ def test_only_what_was_trained_here_can_be_deleted(folder):
     assert [button.label for button in visit().button] == ["Train vae-1"]
 
 
-def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(folder):
+def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(folder, at_once):
     press(visit(**QUICK, train_learning_rate="10000"), "Train vae-1")
     wait(folder, "vae-1", over)
     app = visit()
@@ -165,7 +171,7 @@ def test_a_training_that_diverges_says_what_to_change_in_the_words_of_the_page(f
 
 @pytest.mark.parametrize("latent_dim", [2, 3])
 def test_what_a_training_has_made_is_offered_as_files_and_a_picture_of_its_map_where_it_has_one(
-    folder, monkeypatch, latent_dim
+    folder, at_once, monkeypatch, latent_dim
 ):
     offered = {}
     monkeypatch.setattr(
@@ -199,7 +205,7 @@ def test_what_a_training_has_made_is_offered_as_files_and_a_picture_of_its_map_w
 
 
 @pytest.mark.parametrize("model", ["ae", "vae", "cvae"])
-def test_a_model_without_a_plane_trains_and_the_page_says_that_maps_need_one(folder, model):
+def test_a_model_without_a_plane_trains_and_the_page_says_that_maps_need_one(folder, at_once, model):
     app = visit(**QUICK, train_epochs="1", train_model=model, train_latent_dim="3")
     assert "they need a latent size of 2" in html(app)
     press(app, f"Train {model}-1")
