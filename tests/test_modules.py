@@ -76,5 +76,5 @@ def test_a_script_holds_no_import_and_no_export_but_its_entrys(entry):
 
 def test_the_exported_file_has_what_it_reaches_and_nothing_else():
     reached = {path.stem for path in modules.reached(SHELL / "standalone.js")}
-    assert {"maps", "interpolate", "tiles", "plot"} <= reached
-    assert not reached & {"svg", "picture", "replay", "train", "bound", "draw", "connection"}
+    assert {"maps", "interpolate", "bound", "draw", "replay", "tiles", "plot"} <= reached
+    assert not reached & {"svg", "picture", "pictures", "train", "connection", "plotly_viewport", "fetched"}
