@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from chromium import ROOT, drawn, settle, visit
 
 from explorer.quantities import decode
@@ -33,7 +32,7 @@ def test_samples_are_what_torch_decodes_at_their_points_and_a_link_shows_the_sam
     page.get_by_label("Pixels as").select_option("draw")
     settle(page, "location.search.includes('sample_pixels=draw')")
     places, noisy = samples(page)
-    assert torch.cdist(torch.tensor(places).float(), model.codes).min(1).values.max() == 0
+    assert set(map(tuple, places.tolist())) <= set(map(tuple, model.codes.double().tolist()))
     off = noisy / 255 - decode.at(model.model, places) / 255
     inner = (noisy > 0) & (noisy < 255)  # the rest is cut off, as a screen does
     assert 0.2 < np.abs(off[inner]).mean() < 0.7  # sigma is 0.71

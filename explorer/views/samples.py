@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import streamlit as st
+
 from explorer import browser, session
 from explorer.browser import payloads
 from explorer.cache.checkpoints import Resource
@@ -13,7 +15,8 @@ from explorer.views.likelihood import likelihood
 def show(side: Side, resource: Resource) -> None:
     """The samples of a side's model, which the browser draws; all maps have the same choices, and the same seed."""
     if not resource.stored.config.has_prior:
-        parts.say("No samples: an autoencoder has no prior to draw from.")
+        with st.container(key=f"no_samples_{side}"):
+            parts.say("No samples: an autoencoder has no prior to draw from.")
         return
     state = session.current()
     shown = payloads.MapSamples(
