@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import written
-from chromium import HEADLESS, explorer, place, ready, settle, visit
+from chromium import HEADLESS, explorer, place, ranges, ready, settle, visit
 from files import SVG, download, open_files
 from own_images import copy_of_the_app
 
@@ -68,24 +68,23 @@ def test_points_are_coloured_by_what_is_chosen_and_say_it_and_only_that_is_sent(
     assert page.locator(LEGEND.format("right")).count() == 0
     page.get_by_label("Colour").click()
     offered = page.get_by_role("option").all_inner_texts()
-    assert offered == [f"Colour: {name}" for name in ("class", "log p(x)", "classifier", "right or wrong")]
+    assert offered == [f"Colour: {name}" for name in ("class", "log p(x)", "classifier's class", "right or wrong")]
     page.get_by_role("option", name="Colour: log p(x)", exact=True).click()
     page.wait_for_url("**colour=log_px**")
     ready(page)
     settle(page, "document.querySelector('.st-key-map_right [role=application]').ariaLabel.includes('coloured by log')")
     assert len(asked) == before + 1
-    assert page.locator(LEGEND.format("left")).inner_text() == "no log p(x) of this model: classes"
+    assert page.locator(LEGEND.format("left")).inner_text() == "log p(x) not known here: by class"
     low, high = np.quantile(log_px, [0.01, 0.99])
     said = page.locator(LEGEND.format("right")).inner_text().replace("−", "-").split()
     assert said[:3] == ["log", "p(x),", "nats"]
-    assert [float(word) for word in said if word[-1].isdigit()] == pytest.approx(
-        [low, (low + high) / 2, high], rel=0.01
-    )
+    numbers = [float(word) for word in said if word[-1].isdigit()]
+    assert numbers == pytest.approx([low, (low + high) / 2, high], rel=0.01)
 
-    frame = "document.querySelector('.st-key-map_right .js-plotly-plot')._fullLayout"
-    (x0, x1), (y0, y1) = page.evaluate(f"[{frame}.xaxis.range, {frame}.yaxis.range]")
-    code = stored.codes[7]
-    at, _ = place(page, "map_right", (code[0] - x0) / (x1 - x0), (y1 - code[1]) / (y1 - y0))
+    share = [
+        (z - low) / (high - low) for z, (low, high) in zip(stored.codes[7], ranges(page, "map_right"), strict=True)
+    ]
+    at, _ = place(page, "map_right", *share)
     page.mouse.move(*at)
     words = f"log p(x) {log_px[7]:.3g}".replace("-", "−")
     settle(page, "(words) => document.querySelector('.st-key-map_right .latent-lens').innerText.includes(words)", words)

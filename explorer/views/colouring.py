@@ -28,7 +28,7 @@ MEASURES = {
     "gap": Measure("gap_nats", "gap", "nats"),
     "kl": Measure("kl_nats", "KL", "nats"),
     "error": Measure("squared_error_at_code", "squared error", "over 784 pixels"),
-    "seen": Measure("classifier_label", "classifier", kind="seen"),
+    "seen": Measure("classifier_label", "classifier's class", kind="seen"),
     "right": Measure("classifier_label", "right or wrong", kind="right"),
 }
 OF_CLASSES = "class"

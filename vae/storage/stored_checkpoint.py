@@ -51,9 +51,9 @@ IMAGE_METRICS: dict[str, type[np.generic]] = {
 """What may be kept of each test image, under the name of its mean in the record, and its type.
 
 float16 has 11 binary digits. So a log p(x) between -64 and -128 nats is kept to 1/32 nat, one between -256 and -512, as
-of Gaussian pixels, to 1/8, which is enough for a colour: images of a set scatter by ten nats and more. Two models must
-not be compared by the difference of two such numbers of an image; the gap, a small difference of large ones, is kept
-itself. The mean over images is nearer to the exact one, since rounding errs either way.
+of Gaussian pixels, to 1/8, which is enough for a colour: images of a set scatter by ten nats and more. It is not enough
+for a difference of two such numbers; the gap, which is a small difference of large ones, is therefore kept itself. The
+mean over images is nearer to the exact one, since rounding errs either way.
 """
 
 Metric = float | UnsetType

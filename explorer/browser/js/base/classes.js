@@ -88,7 +88,7 @@ export const readInWords = (name, probability) => `reads ${name}, ${Math.round(1
 // What tells two looks of all classes apart.
 export const classLook = () => [shaped, ...classInks()].join();
 
-// Paint the mark of a class on a path of the page, which follows the theme by itself; grey where colours mean something else.
+// Paint the mark of a class on a path of the page, in a colour that follows the theme by itself.
 export function paintMark(path, label, colour = `var(--class-${label})`) {
   path.setAttribute("d", markPath(label, LEGEND_RADIUS));
   path.style.fill = colour;

@@ -36,7 +36,7 @@ export class Colouring {
   }
 
   get heading() {
-    if (!this.address) return `no ${this.title} of this model: classes`;
+    if (!this.address) return `${this.title} not known here: by class`;
     return this.kind === "scale" ? `${this.title}, ${this.unit}` : "class seen in the reconstruction";
   }
 
