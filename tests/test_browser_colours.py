@@ -42,7 +42,7 @@ def own_address(app):
 
 
 def choose(page, name):
-    page.get_by_label("Colour").click()
+    page.get_by_role("combobox", name="Colour").click()
     page.get_by_role("option", name=f"Colour: {name}", exact=True).click()
 
 
@@ -66,7 +66,7 @@ def test_points_are_coloured_by_what_is_chosen_and_say_it_and_only_that_is_sent(
     visit(page, f"{own_address}/?left=unknown&right=known", "map_left", "map_right")
     before = len(asked)
     assert page.locator(LEGEND.format("right")).count() == 0
-    page.get_by_label("Colour").click()
+    page.get_by_role("combobox", name="Colour").click()
     offered = page.get_by_role("option").all_inner_texts()
     assert offered == [f"Colour: {name}" for name in ("class", "log p(x)", "classifier's class", "right or wrong")]
     page.get_by_role("option", name="Colour: log p(x)", exact=True).click()
