@@ -81,9 +81,8 @@ def test_points_are_coloured_by_what_is_chosen_and_say_it_and_only_that_is_sent(
     numbers = [float(word) for word in said if word[-1].isdigit()]
     assert numbers == pytest.approx([low, (low + high) / 2, high], rel=0.01)
 
-    share = [
-        (z - low) / (high - low) for z, (low, high) in zip(stored.codes[7], ranges(page, "map_right"), strict=True)
-    ]
+    window = ranges(page, "map_right")
+    share = [(z - low) / (high - low) for z, (low, high) in zip(stored.codes[7], window, strict=True)]
     at, _ = place(page, "map_right", *share)
     page.mouse.move(*at)
     words = f"log p(x) {log_px[7]:.3g}".replace("-", "−")
@@ -100,7 +99,7 @@ def test_points_are_coloured_by_what_is_chosen_and_say_it_and_only_that_is_sent(
     assert "log p(x), nats" in texts
     table = download(page, "csv_map_right")[0].decode().splitlines()
     assert table[0].split(",")[-2:] == ["log_px_nats", "classifier_label"]
-    assert [float(line.split(",")[-2]) for line in table[1:]] == log_px.tolist()
+    assert [np.float16(line.split(",")[-2]) for line in table[1:]] == log_px.tolist()
 
     page.keyboard.press("Escape")
     choose(page, "right or wrong")
