@@ -285,8 +285,11 @@ def jeffreys(likelihood: Independent, first: Tensor, second: Tensor) -> Tensor:
         first: (P,) int64, the numbers of the points a.
         second: (P,) int64, the numbers of the points b.
     """
-    families = natural(likelihood)
-    parts = [((eta[first] - eta[second]) * (t[first] - t[second])).flatten(1).sum(1) for eta, t in families]
+
+    def between(of_points: Tensor) -> Tensor:
+        return of_points.index_select(0, first) - of_points.index_select(0, second)  # twice as fast as of_points[first]
+
+    parts = [(between(eta) * between(t)).flatten(1).sum(1) for eta, t in natural(likelihood)]
     return torch.stack(parts).sum(0)
 
 
