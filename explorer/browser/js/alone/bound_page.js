@@ -20,6 +20,7 @@ const UNITS = { nats: 1, bits: Math.log(2) };
 const SHADES_A_NAT = 16;
 const SIGMAS_IN_VIEW = 2.4; // of the ellipses that a view holds
 const CLIMBS = 4; // normals that are made better
+const HOPELESS_NATS = 12; // below the best of them: not worth it
 const DRAWS_OF_EACH = 4096;
 const MISSED_NATS = 0.02; // by which a lattice must say more than was found
 const LEAST_ERROR = 1e-3; // nats, of what has so many digits
@@ -247,7 +248,7 @@ function* bestOf(sight, starts) {
   for (const start of starts) worth.push({ start, elbo: yield* elboOf(sight, start) });
   worth.sort((one, other) => other.elbo - one.elbo);
   let best = null;
-  for (const { start } of worth.slice(0, CLIMBS)) {
+  for (const { start } of worth.slice(0, CLIMBS).filter(({ elbo }) => elbo > worth[0].elbo - HOPELESS_NATS)) {
     const found = yield* climb(sight, start);
     if (!best || found.elbo > best.elbo) best = found;
   }

@@ -16,7 +16,9 @@ const MASSES = [1 - Math.exp(-0.5), 1 - Math.exp(-2)]; // within the two lines, 
 // The windows that hold the posterior.
 // modes: those that are too narrow for the lattice, or null; values: log p(x, z) at the points of the lattice of this size
 export function windowsOf(modes, values, size) {
-  return modes ? apart(modes.map(aboutMode)) : [aboutLattice(values, size)];
+  if (!modes) return [aboutLattice(values, size)];
+  const most = Math.max(...modes.map(({ evidence }) => evidence));
+  return apart(modes.filter(({ evidence }) => evidence > most - NEGLIGIBLE_NATS).map(aboutMode));
 }
 
 function aboutMode({ z, fisher: [a, b, c] }) {
