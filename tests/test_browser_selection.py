@@ -187,7 +187,7 @@ def test_what_is_drawn_around_found_and_zoomed_in_on(page, address, mnist):
 
 def test_the_file_selects_with_a_finger_and_finds_what_its_link_asks_for(browser, tmp_path):
     file = tmp_path / "explorer.html"
-    file.write_bytes(html_file(left="ae", right="vae")[0])
+    file.write_bytes(html_file("ae", "vae"))
     looks = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "offline": True}
     with browser.new_context(**looks) as context:
         page = context.new_page()

@@ -41,7 +41,7 @@ def offer(shown: Iterable[Resource]) -> None:
     offered = [name for name in choices("colour") if name in (OF_CLASSES, now) or MEASURES[name].metric in known]
     if len(offered) > 1:
         bound = session.bind("colour")
-        st.selectbox("Colour", offered, format_func=choice, label_visibility="collapsed", width=190, **bound)
+        st.selectbox("Colour", offered, format_func=choice, label_visibility="collapsed", width=165, **bound)
 
 
 def choice(name: str) -> str:
