@@ -72,7 +72,7 @@ def test_a_moved_end_has_its_own_geodesic_and_a_link_reopens_it(page, address):
     after = table(page, 1)
     assert after["geodesic"][0] <= after["line"][0]
     page.reload()
-    page.wait_for_function("document.querySelectorAll('.latent-table td.chosen').length === 4")
+    page.wait_for_function("document.querySelectorAll('.latent-table td.chosen').length === 6")
     ready(page)
     assert table(page, 1) == after
 

@@ -8,7 +8,7 @@ from app import DRAWING, DRAWN, errors, file_of, payload, run_page
 
 from explorer.cache import checkpoints, results
 from explorer.state import unpacked
-from explorer.views import completion
+from explorer.views import draw
 from vae.images.mnist_form import mnist_form
 
 pytestmark = pytest.mark.usefixtures("coarse")
@@ -106,7 +106,7 @@ def test_the_browser_is_left_to_find_what_it_can(own_folder):
 
 
 def test_what_only_the_server_can_find_comes_with_the_drawing(own_folder, monkeypatch):
-    monkeypatch.setattr(completion, "likelihood", lambda resource: None)  # as where each pixel has its own sigma
+    monkeypatch.setattr(draw, "likelihood", lambda resource: None)  # as where each pixel has its own sigma
     app = run_page("draw", drawing=DRAWING, left="cvae-best")
     assert errors(app) == []
     left, right = (pad(app)["sides"][side] for side in ("left", "right"))

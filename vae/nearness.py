@@ -47,7 +47,8 @@ class Nearness:
         """h(z), (B,), in [0, 1], of points (B, 2); it can be differentiated."""
         height, width = self.counts.shape
         most = z.new_tensor([width - 3, height - 3])
-        at = torch.minimum(((z - self.low) / self.cell).clamp(min=1), most)  # on the edge of the lattice n is 0
+        cells = ((z - self.low) / self.cell).nan_to_num()  # what is nowhere is far from all codes
+        at = torch.minimum(cells.clamp(min=1), most)  # on the edge of the lattice n is 0
         cell = at.detach().floor()
         across, up = _splines(at - cell).unbind(1)
         columns, rows = (cell.long()[..., None] + torch.arange(-1, 3, device=z.device)).unbind(1)
