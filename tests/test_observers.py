@@ -84,7 +84,7 @@ def test_all_observers_are_told_of_all_events_in_the_order_of_the_list(digits):
     trained = train.train(CONFIG, digits, observers=[Diary(events), bare, Diary(events)])
     assert events[::2] == events[1::2]
     names = [name for name, _ in events[::2]]
-    assert names == ["begin", *(["step"] * 7 + ["epoch"]) * 4, "measuring", "trained", *["measuring"] * 6, "done"]
+    assert names == ["begin", *(["step"] * 7 + ["epoch"]) * 4, "measuring", "trained", *["measuring"] * 7, "done"]
     assert [value for name, value in events[::2] if name == "step"] == list(range(1, 29))
     (first,), (last,) = ([value for name, value in events[::2] if name == kind] for kind in ("trained", "done"))
     assert first.items() < last.items()
