@@ -68,12 +68,22 @@ def test_its_settings_hold_from_whatever_directory_it_is_started(folder, script,
     assert "http://localhost:" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """The address of a server that was started in another directory, with flags and an environment of its own."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    settings = ["--theme.dark.backgroundColor", "#123456", "--server.baseUrlPath", "lab/vae"]
+    settings += ["--server.allowedHosts", "lab.example.org", "--server.allowedHosts", "127.0.0.1"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
+        script = str(ROOT / "explorer" / "app.py")
+        with app(place / "log", place, script, settings=settings, path="/lab/vae") as (address, _):
+            yield address
+
+
 @pytest.mark.fault("started from another directory, the app lost its settings")
-def test_flags_and_the_environment_outrank_them(tmp_path, monkeypatch):
-    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
-    settings = ["--theme.dark.backgroundColor", "#123456"]
-    with app(tmp_path / "log", tmp_path, str(ROOT / "explorer" / "app.py"), settings=settings) as (address, _):
-        said = visited(address, lambda crowd: opened(crowd, "learn")).session
+def test_flags_and_the_environment_outrank_them(elsewhere):
+    said = visited(elsewhere, lambda crowd: opened(crowd, "learn")).session
     assert said.config.gather_usage_stats
     assert said.custom_theme.dark.background_color == "#123456"
 
@@ -136,8 +146,19 @@ def test_the_server_refuses_a_file_beyond_the_limit(chunked, address):
     assert visited(address, give) == 413
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A server whose memory is watched: its address, its process and its log."""
+    log = tmp_path_factory.mktemp("watched") / "log"
+    with app(log, ROOT, "explorer/app.py") as (address, process):
+        visited(address, opened)
+        yield address, process, log
+
+
 @pytest.mark.fault("a request had no bound in time or memory")
-def test_a_file_that_was_read_is_not_kept(tmp_path):
+def test_a_file_that_was_read_is_not_kept(watched):
+    address, process, log = watched
+
     async def give(crowd):
         visitor, before = await opened(crowd, "draw"), memory(process)
         for turn in range(20):
@@ -146,14 +167,15 @@ def test_a_file_that_was_read_is_not_kept(tmp_path):
         await visitor.pick("bridge_draw_pad", {"form": "", "label": None})
         return memory(process) - before
 
-    with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):
-        visited(address, lambda crowd: opened(crowd, "draw"))
-        assert visited(address, give) < 60
-    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
+    visited(address, lambda crowd: opened(crowd, "draw"))
+    assert visited(address, give) < 60
+    assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.fault("a request had no bound in time or memory")
-def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp_path):
+def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(watched):
+    address, process, log = watched
+
     async def send(crowd):
         visitor = await opened(crowd)
         hostile = await crowd.come()
@@ -163,12 +185,10 @@ def test_a_message_of_300_megabytes_ends_its_own_connection_and_nothing_else(tmp
             await hostile.socket.recv()
         return await visitor.click((0.5, 0.25), asyncio.get_running_loop().time())
 
-    with app(tmp_path / "log", ROOT, "explorer/app.py") as (address, process):
-        visited(address, opened)
-        before = memory(process)
-        visited(address, send)
-        assert memory(process) - before < 150
-    assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
+    before = memory(process)
+    visited(address, send)
+    assert memory(process) - before < 150
+    assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
@@ -185,15 +205,12 @@ def test_what_breaks_is_told_to_the_log_and_not_to_the_visitor(tmp_path):
         assert secret in (tmp_path / "log").read_text(encoding="utf-8")
 
 
-def test_below_a_path_and_under_another_name_all_is_there(tmp_path):
-    settings = ["--server.baseUrlPath", "lab/vae", "--server.allowedHosts", "lab.example.org"]
-    settings += ["--server.allowedHosts", "127.0.0.1"]
-    with app(tmp_path / "log", ROOT, "explorer/app.py", settings=settings, path="/lab/vae") as (address, _):
-        with urllib.request.urlopen(f"{address}/") as page:
-            assert b"<title>" in page.read()
-        visited(address, opened)
-        assert greeted(address, {"Host": "lab.example.org", "Origin": "https://lab.example.org"}) == 101
-        assert greeted(address, {"Host": "example.org", "Origin": "https://example.org"}) == 403
+def test_below_a_path_and_under_another_name_all_is_there(elsewhere):
+    with urllib.request.urlopen(f"{elsewhere}/") as page:
+        assert b"<title>" in page.read()
+    visited(elsewhere, opened)
+    assert greeted(elsewhere, {"Host": "lab.example.org", "Origin": "https://lab.example.org"}) == 101
+    assert greeted(elsewhere, {"Host": "example.org", "Origin": "https://example.org"}) == 403
 
 
 @pytest.mark.fault("the server let all of a network in, to train, delete and read tracebacks")
