@@ -118,7 +118,7 @@ def go_to(page, name):
 def arrive(page, name):
     """Wait until a page of the app is there, and its charts can be touched."""
     page.wait_for_url(lambda url: urlsplit(url).path.strip("/") == ("" if name == "maps" else name))
-    for chart in CHARTS[name]:
+    for chart in CHARTS.get(name, ()):
         page.wait_for_selector(f".st-key-{chart} .latent-layers", state="attached")
     ready(page)
 

@@ -3,15 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
-from chromium import CHARTS, ready, settle, visit
+from axe import violations
+from chromium import CHARTS, go_to, ready, settle, tab, visit
 
 pytestmark = pytest.mark.browser
 LONELY = "?z1_left=25&z2_left=15&sampling=1"  # a place of Maps where no code is near, and samples
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]},
-    "resultTypes": ["violations"],  # what passes is counted but not described, which takes longer than the rules
-}
 WINDOWS = ((1400, 1800), (900, 2400), (390, 3600))  # no part of a page lies below them, where axe sees no colour
 NAMES = """() => [...document.querySelectorAll("button, input, select, [role=application], [role=slider]")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }))
@@ -22,12 +18,12 @@ NAMES = """() => [...document.querySelectorAll("button, input, select, [role=app
   })"""
 
 
-def violations(page):
-    """What axe-core finds wrong: the rule, the element and the reason."""
-    if not page.evaluate("Boolean(globalThis.axe)"):
-        page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("(rules) => axe.run(rules).then(({ violations }) => violations)", RULES)
-    return [(rule["id"], node["html"], node["failureSummary"]) for rule in found for node in rule["nodes"]]
+@pytest.fixture(scope="module")
+def toured(window, address):
+    """The app at a lonely place, where the test of a page goes to it by its link."""
+    with tab(window) as page:
+        visit(page, f"{address}/{LONELY}", *CHARTS["maps"])
+        yield page
 
 
 def looks(page):
@@ -46,11 +42,13 @@ def looks(page):
     "one text had a contrast of 4.29 : 1, no page had a heading, maps and buttons had no names of their own"
 )
 @pytest.mark.parametrize("name", [*CHARTS, "learn"])
-def test_a_page_is_for_every_eye_and_for_none(new_tab, address, name):
-    page = new_tab()
-    visit(page, f"{address}/{LONELY if name == 'maps' else name}", *CHARTS.get(name, ()))
+def test_a_page_is_for_every_eye_and_for_none(toured, name):
+    page = toured
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.emulate_media(color_scheme="light")
+    go_to(page, name)
     page.wait_for_function("!document.querySelector('.latent-waiting')")
-    page.wait_for_selector("h1", state="attached")
+    page.wait_for_selector(f"h1:text-is('{name.title()}')", state="attached")
     headings = page.locator("h1, h2, h3").evaluate_all("all => all.map((each) => each.tagName + each.textContent)")
     assert headings[0] == f"H1{name.title()}"
     assert sum(heading.startswith("H1") for heading in headings) == 1

@@ -1,10 +1,11 @@
-"""All pages in Firefox and in WebKit: they open without an error, maps decode, and what was chosen is kept."""
+"""All pages in Firefox and in WebKit, of the app and of the one file: they open without an error, and maps decode."""
 
 import time
 
 import pytest
 from chromium import CHARTS, READY
 from engines import ENGINES, SECONDS
+from files import html_file
 
 pytestmark = pytest.mark.browser
 DRAWN = "return !!document.querySelector(`.st-key-${arguments[0]} .latent-layers`)"
@@ -31,7 +32,19 @@ PINNED = "return new URLSearchParams(location.search).get('z1_right')"
 FIELD = "return Math.abs(document.querySelector('.st-key-z1_right input')?.value - arguments[0]) < 1e-3"
 
 
-@pytest.fixture(params=ENGINES)
+IN_FILE = ("maps", "learn", "interpolate", "classes", "bound", "draw")
+FILE_PLANE = """
+  const { left, top, width, height } = latentExplorer.viewportOf('map_right').frame();
+  const plot = document.querySelector('.st-key-map_right .latent-plot').getBoundingClientRect();
+  return [plot.x + left, plot.y + top, width, height];
+"""
+TURN = """
+  const links = [...document.querySelectorAll('nav button')];
+  links.find((each) => each.innerText.trim().toLowerCase() === arguments[0]).click();
+"""
+
+
+@pytest.fixture(params=ENGINES, scope="module")
 def engine(request):
     """A new tab of an engine."""
     start, installed = ENGINES[request.param]
@@ -84,4 +97,24 @@ def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
         go(engine, page)
     until(engine, FIELD, pinned)
     assert "right=cvae" in engine.js("return location.search")
+    assert engine.js("return errors") == []
+
+
+def test_the_one_file_opens_from_the_disk_and_its_pages_work(engine, tmp_path):
+    file = tmp_path / "explorer.html"
+    file.write_bytes(html_file("ae", "vae", "cvae", "vae-best", "ppca", pages=IN_FILE))
+    engine.load(file.as_uri())
+    engine.js("window.errors = []; addEventListener('error', (event) => errors.push(event.message))")
+    until(engine, "return document.querySelectorAll('.alone-page-maps .latent-layers').length === 2")
+    x, y, width, height = engine.js(FILE_PLANE)
+    engine.move(x + 0.3 * width, y + 0.4 * height)
+    first = until(engine, LENS, None, None)
+    engine.move(x + 0.6 * width, y + 0.7 * height)
+    until(engine, LENS, *first)
+    engine.click(x + 0.6 * width, y + 0.7 * height)
+    until(engine, "return location.hash.includes('z1_right')")
+    for page in (*IN_FILE[1:], "maps"):
+        engine.js(TURN, page)
+        until(engine, "return !!document.querySelector(`.alone-page-${arguments[0]}`)", page)
+        time.sleep(0.5)  # for what is computed then
     assert engine.js("return errors") == []

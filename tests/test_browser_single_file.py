@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import torch
+from axe import violations
 from chromium import ROOT, canvas_pixels, drawn, visit
 from files import download, html_file, open_files
 from strangers import CODES, LABELS, Convolutions
@@ -397,4 +398,21 @@ def test_every_page_fits_a_telephone_in_both_themes(one_file):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function("(paper) => getComputedStyle(document.body).backgroundColor === paper", arg=paper)
     finally:
+        page.set_viewport_size({"width": 1400, "height": 900})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_file_is_for_every_eye(one_file, name):
+    page = one_file(page=name)
+    page.wait_for_timeout(1000)
+    try:
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            for width, height in ((390, 3600), (1400, 1800)):
+                page.set_viewport_size({"width": width, "height": height})
+                page.wait_for_timeout(300)
+                drawn(page)
+                assert not violations(page), (scheme, width)
+    finally:
+        page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1400, "height": 900})

@@ -19,6 +19,12 @@ export function wait(root, waiting) {
 
 export const page = () => document.querySelector("[data-testid=stApp]");
 
+// What a canvas shows, in words. Until it has some it is no picture for who listens.
+export function describe(canvas, words) {
+  canvas.role = "img";
+  canvas.ariaLabel = words;
+}
+
 // Say something in an element. A text that stands there changes within its node: whoever waits for new nodes is not called.
 export function setText(node, text) {
   if (!node.firstChild) node.textContent = text;

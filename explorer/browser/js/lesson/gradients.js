@@ -1,6 +1,6 @@
 // Step: how the blob should move, by two estimators from the same draws: both clouds around the exact arrow.
 
-import { button, clearedInType, element, theme } from "../base/dom.js";
+import { button, clearedInType, describe, element, theme } from "../base/dom.js";
 import { longNumber, shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { LOG_2PI } from "../model/likelihood.js";
@@ -22,7 +22,6 @@ export class Gradients {
     button(side, `${SHOWN} others`, () => this.draw());
     this.said = element("div", "latent-said", side);
     this.canvas = element("canvas", "latent-lesson-plot", root);
-    this.canvas.setAttribute("role", "img");
     this.resized = new ResizeObserver(() => this.repaint());
     this.resized.observe(this.canvas);
     this.show();
@@ -97,7 +96,7 @@ export class Gradients {
     const side = Math.min(width / 2 - 8, height - ROOM);
     this.paintPanel(context, 0, side, this.clouds.score);
     this.paintPanel(context, width / 2 + 8, side, this.clouds.path);
-    this.canvas.setAttribute("aria-label", `Both clouds around the exact arrow. ${this.said.innerText}`);
+    describe(this.canvas, `Both clouds around the exact arrow. ${this.said.innerText}`);
   }
 
   // Both clouds on a scale that holds one of them.

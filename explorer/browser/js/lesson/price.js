@@ -1,7 +1,7 @@
 // Step: the KL to the prior in one direction: by its formula, by draws, and another formula that tutorials have instead.
 
 import { drawLevels } from "../base/axes.js";
-import { button, clearedInType, element, theme } from "../base/dom.js";
+import { button, clearedInType, describe, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { roundTicks } from "../base/ticks.js";
@@ -37,11 +37,7 @@ export class Price {
     for (const many of PER_PRESS) button(line, `Draw ${many}`, () => this.draw(many));
     this.said = element("div", "latent-said", side);
     const plots = element("div", "latent-lesson-plots", root);
-    [this.curves, this.running] = [0, 1].map(() => {
-      const canvas = element("canvas", "latent-lesson-plot", plots);
-      canvas.setAttribute("role", "img");
-      return canvas;
-    });
+    [this.curves, this.running] = [0, 1].map(() => element("canvas", "latent-lesson-plot", plots));
     this.resized = new ResizeObserver(() => this.repaint());
     this.resized.observe(plots);
     this.show();
@@ -84,8 +80,8 @@ export class Price {
       `the other formula ${shortNumber(aroundOf(mean, sigma), 3)}`,
     ];
     sayLines(this.said, lines);
-    this.curves.setAttribute("aria-label", `KL and the other formula, over σ. ${lines.join(", ")}`);
-    this.running.setAttribute("aria-label", `The average over draws, coming to the KL. ${lines.join(", ")}`);
+    describe(this.curves, `KL and the other formula, over σ. ${lines.join(", ")}`);
+    describe(this.running, `The average over draws, coming to the KL. ${lines.join(", ")}`);
   }
 
   repaint() {

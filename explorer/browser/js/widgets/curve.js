@@ -1,7 +1,7 @@
 // One figure of the objective: its means within the epochs as a line, those of whole epochs as dots in their middle.
 
 import { drawLevels } from "../base/axes.js";
-import { clearedInType, clipped, element } from "../base/dom.js";
+import { clearedInType, clipped, describe, element } from "../base/dom.js";
 import { longNumber } from "../base/format.js";
 import { roundTicks } from "../base/ticks.js";
 import { CURVE_TERMS, termsIn } from "./terms.js";
@@ -13,7 +13,6 @@ export class Curve {
     this.root = element("div", "latent-curve", parent);
     this.said = element("div", "latent-line", this.root);
     this.canvas = element("canvas", "", this.root);
-    this.canvas.setAttribute("role", "img");
     this.resized = new ResizeObserver(() => this.paint());
     this.resized.observe(this.canvas);
   }
@@ -30,7 +29,7 @@ export class Curve {
       this.value.dataset.of = curve.title;
     }
     this.value.textContent = value;
-    this.canvas.setAttribute("aria-label", `${curve.title} ${value}`);
+    describe(this.canvas, `${curve.title} ${value}`);
     this.paint();
   }
 

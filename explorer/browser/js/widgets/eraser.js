@@ -1,7 +1,7 @@
 // An image of which a part is erased: by the pointer, or a half at a time. A stroke that begins on what is erased gives
 // back.
 
-import { button, element } from "../base/dom.js";
+import { button, describe, element } from "../base/dom.js";
 import { drawPixels, fromGreys, imageCanvas, SIDE } from "../base/images.js";
 
 const BRUSH = 2.2; // pixels of the image, its radius
@@ -21,7 +21,6 @@ export class Eraser {
     Object.assign(this, { changed, lifted, pointer: null, pending: false });
     this.context = imageCanvas(parent, "latent-eraser latent-partly");
     this.canvas = this.context.canvas;
-    this.canvas.setAttribute("role", "img");
     const line = element("div", "latent-line latent-halves", parent, { role: "group" });
     element("span", "", line, { textContent: "Erase" });
     line.setAttribute("aria-label", "Erase");
@@ -57,7 +56,7 @@ export class Eraser {
     drawPixels(this.context, fromGreys(levels), 0, 0, seen);
     const count = erased.reduce((sum, each) => sum + (each ? 1 : 0), 0);
     const share = `${Math.round((100 * count) / erased.length)} % erased`;
-    this.canvas.setAttribute("aria-label", `The image, ${share}. Drag to erase or to give back.`);
+    describe(this.canvas, `The image, ${share}. Drag to erase or to give back.`);
     for (const { made, part } of this.buttons) {
       made.setAttribute(
         "aria-pressed",

@@ -1,7 +1,7 @@
 // The estimates of log p(x) as they come: IW-K rising to the exact value, and the scatter of simple Monte Carlo below it.
 
 import { drawLevels } from "../base/axes.js";
-import { clearedInType, element } from "../base/dom.js";
+import { clearedInType, describe, element } from "../base/dom.js";
 import { longNumber, withMinus } from "../base/format.js";
 import { wantsStill } from "../base/motion.js";
 import { strokeEach } from "../base/strokes.js";
@@ -25,7 +25,6 @@ export class Estimates {
     this.items = { exact, q: element("span", "", q), prior: element("span", "", prior) };
     this.items.count = element("span", "latent-count", this.said);
     this.canvas = element("canvas", "", this.root);
-    this.canvas.setAttribute("role", "img");
     this.resized = new ResizeObserver(() => this.paint());
     this.resized.observe(this.root);
   }
@@ -199,6 +198,6 @@ export class Estimates {
     const prior = top < 0 ? "" : ` of ${k} draws ${number(this.prior.rungs[top].mean)}`;
     this.items.prior.textContent = ` from the prior${prior}`;
     this.items.count.textContent = `${this.total.toLocaleString("en")} of ${draws.toLocaleString("en")} draws of each`;
-    this.canvas.setAttribute("aria-label", this.said.innerText);
+    describe(this.canvas, this.said.innerText);
   }
 }

@@ -1,6 +1,6 @@
 // A pad to draw on with mouse, finger or pen: strokes with undo and clear, and what they show in MNIST's form.
 
-import { cleared, element } from "../base/dom.js";
+import { cleared, describe, element } from "../base/dom.js";
 import { imageCanvas, SIDE } from "../base/images.js";
 import { BOX, inkBox, mnistForm } from "../model/mnist_form.js";
 
@@ -27,8 +27,7 @@ export class Pad {
     Object.assign(this, { changed, lifted, items: [], past: [], pointer: null, pending: false });
     this.root = element("div", "latent-pad", parent);
     this.canvas = element("canvas", "", this.root, { tabIndex: 0 });
-    this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", "Drawing pad. Draw with the pointer; Control Z takes a stroke back.");
+    describe(this.canvas, "Drawing pad. Draw with the pointer; Control Z takes a stroke back.");
     this.hint = element("span", "latent-pad-hint", this.root, { textContent: "draw here" });
     this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
     this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });

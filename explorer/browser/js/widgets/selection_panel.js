@@ -2,7 +2,7 @@
 // a table of their codes.
 
 import { classMark } from "../base/classes.js";
-import { button, element } from "../base/dom.js";
+import { button, describe, element } from "../base/dom.js";
 import { drawPixels, fromGreys, imageCanvas } from "../base/images.js";
 import { inSlices } from "../base/steps.js";
 import { sheetAt } from "../model/sheet.js";
@@ -133,8 +133,7 @@ export class SelectionPanel {
     this.figures.forEach(({ name, caption, context }) => {
       const words = name === "mean" ? "mean" : `standard deviation, white is ${MOST_SPREAD}`;
       caption.textContent = words + state;
-      context.canvas.role = "img";
-      context.canvas.ariaLabel = `${words}${kind} of each pixel`;
+      describe(context.canvas, `${words}${kind} of each pixel`);
       context.canvas.title = `${words}${kind}`;
     });
   }
