@@ -4,7 +4,7 @@ import math
 
 import pytest
 from app import DRAWING
-from chromium import CHARTS, drawn, go_to, place, settle, visit
+from chromium import CHARTS, drawn, go_to, place, settle, tab, visit
 
 pytestmark = pytest.mark.browser
 
@@ -104,12 +104,25 @@ PURPOSES = {  # of each page the parts that are to be seen at once, by how many 
 }
 
 
+DARK = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === 'rgb(17, 19, 23)'"
+
+
+@pytest.fixture(scope="module")
+def laptop(window, address):
+    """The app in the window of a small laptop, with a drawing, where the tests of pages go from one to the next."""
+    with tab(window, width=1366, height=650) as page:
+        visit(page, f"{address}/draw?drawing={DRAWING}", *CHARTS["draw"])
+        yield page
+
+
 @pytest.mark.fault("what a page is for lay below the fold of a small laptop")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PURPOSES)
-def test_what_a_page_is_for_is_in_the_window_of_a_small_laptop(new_tab, address, name, scheme):
-    page = new_tab(width=1366, height=650, color_scheme=scheme)
-    visit(page, f"{address}/{name}?drawing={DRAWING}", *CHARTS[name])
+def test_what_a_page_is_for_is_in_the_window_of_a_small_laptop(laptop, name, scheme):
+    page = laptop
+    page.emulate_media(color_scheme=scheme)
+    go_to(page, name)
+    settle(page, f"({DARK}) === {str(scheme == 'dark').lower()}")
     for selector, count in PURPOSES[name].items():
         page.locator(selector).nth(count - 1).wait_for()
     drawn(page)
@@ -131,13 +144,53 @@ NEAREST = """() => {
 
 @pytest.mark.fault("a button touched the picture beside it")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_beside_the_pad_no_button_touches_another_or_the_picture(new_tab, address, scheme):
-    page = new_tab(color_scheme=scheme)
-    visit(page, f"{address}/draw", *CHARTS["draw"])
+def test_beside_the_pad_no_button_touches_another_or_the_picture(laptop, scheme):
+    page = laptop
+    page.emulate_media(color_scheme=scheme)
+    go_to(page, "draw")
+    settle(page, f"({DARK}) === {str(scheme == 'dark').lower()}")
     page.locator(".latent-pad-line figure").wait_for()
-    for width, height in ((390, 844), (820, 1180), (900, 900), (1024, 768), (1366, 650), (1400, 900)):
+    for width, height in ((390, 844), (820, 1180), (900, 900), (1024, 768), (1400, 900), (1366, 650)):
         resized(page, width, height)
         assert page.evaluate(NEAREST) >= 6, width
+
+
+@pytest.mark.fault("Draw's maps lay below the pad on a phone, out of sight of whoever drew")
+def test_on_a_phone_the_pad_stays_in_view_over_the_map_that_follows_the_pen(new_tab, address):
+    page = new_tab(width=390, height=844)
+    visit(page, f"{address}/draw", *CHARTS["draw"])
+    page.locator(".st-key-draw_right .latent-stage").evaluate("(map) => map.scrollIntoView({ block: 'end' })")
+    drawn(page)
+    pad = page.locator(".latent-pad canvas").first.bounding_box()
+    assert in_window(page, ".latent-pad")
+    page.mouse.move(pad["x"] + 0.5 * pad["width"], pad["y"] + 0.2 * pad["height"])
+    page.mouse.down()
+    page.mouse.move(pad["x"] + 0.5 * pad["width"], pad["y"] + 0.8 * pad["height"], steps=4)
+    code = page.evaluate(
+        "(({ charts, found }) => charts.right.view.toPixel(found.right.code))(latentExplorer.controllerOf('draw'))"
+    )
+    stage = page.locator(".st-key-draw_right .latent-stage").bounding_box()
+    below = page.locator(".st-key-bridge_draw_pad").bounding_box()
+    assert below["y"] + below["height"] < stage["y"] + code[1] < 844
+    page.mouse.up()
+
+
+@pytest.mark.fault("the player's choice of speed lay under an image, and a choice of class pushed one map of two down")
+@pytest.mark.parametrize("width", [390, 900])
+def test_no_part_of_a_row_is_covered_or_on_a_line_of_its_own(new_tab, address, width):
+    page = new_tab(width=width, height=900)
+    visit(page, f"{address}/interpolate?right=cvae", *CHARTS["interpolate"])
+    for name in ("Play", "Place on the path", "Speed", "Loop"):
+        part = page.get_by_label(name).first
+        part.scroll_into_view_if_needed()
+        shown = "(e) => { const b = e.getBoundingClientRect(); const [x, y] = [b.x + b.width - 3, b.y + b.height / 2]; "
+        assert part.evaluate(shown + "return b.width > 10 && e.contains(document.elementFromPoint(x, y)) }"), name
+    for name in ("interpolate", "draw"):
+        visit(page, f"{address}/{name}?right=cvae", *CHARTS[name])
+        tops = [page.locator(f".st-key-{chart} .latent-stage").bounding_box()["y"] for chart in CHARTS[name]]
+        assert (tops[0] == tops[1]) == (width == 900)
+        export, shapes = (page.locator(f".st-key-{key}").first.bounding_box() for key in ("export", "shapes"))
+        assert export["y"] < shapes["y"] + shapes["height"], name
 
 
 PRESENTING = "document.documentElement.classList.contains('latent-presenting')"
