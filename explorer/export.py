@@ -1,6 +1,7 @@
 """`python -m explorer.export --out explorer.html`: the explorer as one file, which needs neither server nor network."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from vae.storage import file_pair
 
 MODELS = ("ae", "vae", "cvae", "vae-best", "ppca")  # of which those are packed that are there
 MEGABYTE = 1e6
+OUTSIDE = "streamlit.runtime.scriptrunner_utils.script_run_context"  # warns of each cache that is used outside an app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(given: argparse.Namespace) -> None:
     from explorer.views import single_file  # imports PyTorch
 
+    logging.getLogger(OUTSIDE).setLevel(logging.ERROR)
     there = checkpoints.checkpoint_names()
     names = given.models or [name for name in MODELS if name in there]
     if unknown := [name for name in names if name not in there]:

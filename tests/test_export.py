@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -120,6 +122,14 @@ def test_a_file_of_four_models_and_all_pages_but_replay_is_smaller_than_12_mb(tm
     readme = " ".join((ROOT / "explorer" / "README.md").read_text(encoding="utf-8").split())
     said = re.search(r"`python -m explorer.export` writes ([\d.]+) MB", readme)
     assert float(said[1]) == pytest.approx(size, abs=0.1)
+
+
+@pytest.mark.fault("the command told of Streamlit's caches, which are nothing to whoever runs it")
+def test_the_command_says_what_it_does_and_nothing_else(tmp_path):
+    command = [sys.executable, "-m", "explorer.export", "--models", "vae", "--pages", "maps"]
+    said = subprocess.run([*command, "--out", str(tmp_path / "a.html")], cwd=ROOT, capture_output=True, check=True)
+    lines = said.stderr.decode().splitlines()
+    assert lines == ["packing: vae", "packing: the test images", "packing: compressing"]
 
 
 @pytest.mark.parametrize(
