@@ -53,7 +53,7 @@ export class PriorDraws {
     this.draws.push(...this.drawn(many));
     this.carrying = carryingOf(this.draws);
     this.say();
-    this.map.request();
+    this.map.requestOver();
   }
 
   drawn(many) {

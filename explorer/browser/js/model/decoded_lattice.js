@@ -220,7 +220,11 @@ export class DecodedLattice {
   logJoint(masses) {
     const { size } = this;
     const areas = this.coordinates.map((coordinate, i) => this.shares[i] + (coordinate ** 2 + LOG_2PI) / 2);
-    return Float32Array.from(masses, (mass, i) => mass - areas[i % size] - areas[Math.floor(i / size)]);
+    const joint = new Float32Array(masses.length);
+    for (let row = 0, i = 0; row < size; row++) {
+      for (let column = 0; column < size; column++, i++) joint[i] = masses[i] - areas[column] - areas[row];
+    }
+    return joint;
   }
 
   highest(values) {

@@ -28,20 +28,22 @@ export class Decoder {
     return this.run(z, label, ACTIVATIONS.identity);
   }
 
-  // Pixel means at four points, in little more than half of the time.
-  decodeFour(points, label) {
-    return this.runFour(points, label);
+  // Pixel means at up to four points, in little more than half of the time; `labels` is a class, or one for each point.
+  decodeFour(points, labels) {
+    return this.runFour(points, labels);
   }
 
   // The same before the sigmoid, where there is one.
-  logitsOfFour(points, label) {
-    return this.runFour(points, label, ACTIVATIONS.identity);
+  logitsOfFour(points, labels) {
+    return this.runFour(points, labels, ACTIVATIONS.identity);
   }
 
-  runFour(points, label, last) {
+  runFour(points, labels, last) {
     const act = this.activations(last);
-    const inputs = points.map((z) => this.inputs(z, label));
-    return this.layers.reduce((four, layer, rank) => runLayerOnFour(layer, four, act[rank]), inputs);
+    const ranks = [0, 1, 2, 3].map((rank) => Math.min(rank, points.length - 1));
+    const inputs = ranks.map((rank) => this.inputs(points[rank], labels?.[rank] ?? labels));
+    const four = this.layers.reduce((values, layer, depth) => runLayerOnFour(layer, values, act[depth]), inputs);
+    return four.slice(0, points.length);
   }
 
   run(z, label, last) {

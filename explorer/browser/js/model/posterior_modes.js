@@ -32,10 +32,9 @@ export class Sight {
   *logJoints(points) {
     const values = [];
     for (let k = 0; k < points.length; k += 4) {
-      const four = [0, 1, 2, 3].map((more) => points[Math.min(k + more, points.length - 1)]);
+      const four = points.slice(k, k + 4);
       const logits = this.decoder.logitsOfFour(four, this.label);
-      const here = four.map((z, i) => this.logJointOf(z, logits[i]));
-      values.push(...here.slice(0, points.length - k));
+      values.push(...four.map((z, i) => this.logJointOf(z, logits[i])));
       yield;
     }
     return values;
@@ -49,7 +48,7 @@ export class Sight {
   // [11, 12, 22]; from three decodes.
   expand(z) {
     const { bernoulli, sigma, linear } = this.likelihood;
-    const places = [z, [z[0] + STEP, z[1]], [z[0], z[1] + STEP], z];
+    const places = [z, [z[0] + STEP, z[1]], [z[0], z[1] + STEP]];
     const [logits, right, up] = this.decoder.logitsOfFour(places, this.label);
     const gradient = [-z[0], -z[1]];
     const fisher = [1, 0, 1];

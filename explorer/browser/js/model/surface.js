@@ -16,8 +16,7 @@ export class DecodedSurface {
   *embed(points) {
     const images = [];
     for (let k = 0; k < points.length; k += 4) {
-      const four = [0, 1, 2, 3].map((more) => points[Math.min(k + more, points.length - 1)]);
-      const logits = this.decoder.logitsOfFour(four, this.label).slice(0, points.length - k);
+      const logits = this.decoder.logitsOfFour(points.slice(k, k + 4), this.label);
       images.push(...logits.map((each) => Float32Array.from(each, (logit) => this.place(logit))));
       yield;
     }

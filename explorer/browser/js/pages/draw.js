@@ -7,7 +7,7 @@
 
 import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
-import { button, element, exactInk, rgbOf, theme } from "../base/dom.js";
+import { button, element, exactInk, rgbOf, setText, theme } from "../base/dom.js";
 import { blank, drawPixels, drawUnseen, fromGreys, imageCanvas } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
@@ -24,7 +24,7 @@ import { DrawnPanel } from "../widgets/drawn_panel.js";
 import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
-const TEN_MS = 4; // of a frame, for the ten digits
+const TEN_MS = 2; // of a frame, for the ten digits
 function softmax(values) {
   const highest = Math.max(...values);
   const weights = values.map((value) => Math.exp(value - highest));
@@ -176,7 +176,10 @@ export class Draw {
   }
 
   attach() {
-    for (const side of Object.keys(this.data?.sides ?? {})) this.charts[side].attach();
+    for (const side of Object.keys(this.data?.sides ?? {})) {
+      this.charts[side].attach();
+      this.charts[side].request();
+    }
   }
 
   unmount(parent) {
@@ -269,7 +272,7 @@ export class Draw {
       this.trails[side].push(found.code);
       if (this.trails[side].length > TRAIL) this.trails[side].shift();
     }
-    this.charts[side].request();
+    this.charts[side].requestOver();
     const panel = this.panels[side];
     if (!panel) return;
     if (this.seen && likelihood && found) {
@@ -315,7 +318,7 @@ export class Draw {
     const known = x && this.classes(x);
     const root = this.choices[0].button.parentElement;
     root.classList.toggle("latent-stale", Boolean(x) && !known);
-    this.note.textContent = this.explained(x, known);
+    setText(this.note, this.explained(x, known));
     if (x && !known) return; // what is shown belongs to the drawing before, and is pale
     const likeliest = known && this.drawn ? known.probabilities.indexOf(Math.max(...known.probabilities)) : null;
     const asked = known && (this.asked ?? likeliest);
@@ -327,7 +330,7 @@ export class Draw {
       button.setAttribute("aria-pressed", label === asked);
       const share = known ? known.probabilities[label] : 0;
       bar.style.width = `${100 * share}%`;
-      caption.textContent = share < 0.005 ? names[label] : `${names[label]} · ${percent(share)}`;
+      setText(caption, share < 0.005 ? names[label] : `${names[label]} · ${percent(share)}`);
       button.setAttribute("aria-label", known ? `${names[label]}, with probability ${percent(share)}` : names[label]);
       if (!known) blank(context);
     });
@@ -341,8 +344,11 @@ export class Draw {
   paintTen() {
     const deadline = performance.now() + TEN_MS;
     while (this.due.length && performance.now() < deadline) {
-      const label = this.due.shift();
-      drawPixels(this.choices[label].context, this.banks[this.data.style.bank].decode(this.styles[label], label));
+      const labels = this.due.splice(0, 4);
+      const styles = labels.map((label) => this.styles[label]);
+      this.banks[this.data.style.bank].decodeFour(styles, labels).forEach((pixels, i) => {
+        drawPixels(this.choices[labels[i]].context, pixels);
+      });
     }
     if (!this.due.length || this.painting) return;
     this.painting = true;

@@ -1,7 +1,7 @@
 // Below a map: the drawing decoded from its code, where the code lies, and the nearest test images over their own decoded
 // images; or, of a drawing that is to be completed, what is expected of it, and what else it may become.
 
-import { element } from "../base/dom.js";
+import { element, setText } from "../base/dom.js";
 import { plural, shortNumber, shortPoint } from "../base/format.js";
 import { blank, drawPixels, imageCanvas } from "../base/images.js";
 import { extrapolated, term } from "./terms.js";
@@ -27,14 +27,14 @@ export class DrawnPanel {
     this.root.classList.remove("latent-vacant");
     this.facts.hidden = true;
     this.completed.hidden = false;
-    this.hint.textContent = "";
+    setText(this.hint, "");
     this.shown = [];
     drawPixels(this.context, expected);
-    this.seenEvidence.textContent = ` of what is seen: ${shortNumber(logPx, 1)} nats`;
+    setText(this.seenEvidence, ` of what is seen: ${shortNumber(logPx, 1)} nats`);
     this.columns.forEach(({ image, decoded, caption }, rank) => {
       image.canvas.hidden = false;
       [image, decoded].forEach((context, row) => drawPixels(context, samples[rank + row * NEIGHBOURS]));
-      caption.textContent = "\u00a0";
+      setText(caption, "\u00a0");
       image.canvas.title = decoded.canvas.title = "drawn from p(x | seen)";
     });
   }
@@ -71,31 +71,40 @@ export class DrawnPanel {
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
-    this.hint.textContent = hint;
+    setText(this.hint, hint);
     this.facts.hidden = false;
     this.completed.hidden = true;
-    this.at.textContent = shortPoint(code, decimals);
+    setText(this.at, shortPoint(code, decimals));
     this.spread.parentElement.hidden = !spread;
-    this.spread.textContent = spread ? ` (${spread.join(", ")})` : "";
-    this.error.textContent = ` ${error.toFixed(1)}`;
+    setText(this.spread, spread ? ` (${spread.join(", ")})` : "");
+    setText(this.error, ` ${error.toFixed(1)}`);
     this.showEvidence(evidence);
     this.near.hidden = !near;
     this.lonely.hidden = Boolean(near);
-    this.count.textContent = `${near} `;
-    this.nearTerm.textContent = plural(near, "code near", "codes near");
-    this.columns.forEach(({ image, decoded, caption }, rank) => {
-      const index = nearest[rank];
-      if (this.shown[rank] === index && this.of === bank && this.sheet === sheet?.picture) return;
-      this.shown[rank] = index;
-      const label = bank.labels[index];
+    setText(this.count, `${near} `);
+    setText(this.nearTerm, plural(near, "code near", "codes near"));
+    this.showNearest(bank, sheet, nearest);
+  }
+
+  // The nearest test images, where they are others than before.
+  showNearest(bank, sheet, nearest) {
+    const all = this.of !== bank || this.sheet !== sheet?.picture;
+    const fresh = [...nearest.keys()].filter((rank) => all || this.shown[rank] !== nearest[rank]);
+    if (!fresh.length) return;
+    Object.assign(this, { of: bank, sheet: sheet?.picture, shown: nearest });
+    const labels = fresh.map((rank) => bank.labels[nearest[rank]]);
+    const codes = fresh.map((rank) => bank.code(nearest[rank]));
+    bank.decodeFour(codes, labels).forEach((pixels, i) => {
+      const { image, decoded, caption } = this.columns[fresh[i]];
+      const index = nearest[fresh[i]];
+      const name = bank.classes[labels[i]];
       image.canvas.hidden = !sheet;
       sheet?.draw(image, index);
-      drawPixels(decoded, bank.decode(bank.code(index), label));
-      image.canvas.title = `test image ${index}, ${bank.classes[label]}`;
+      drawPixels(decoded, pixels);
+      image.canvas.title = `test image ${index}, ${name}`;
       decoded.canvas.title = `test image ${index}, reconstructed`;
-      caption.textContent = bank.classes[label];
+      setText(caption, name);
     });
-    Object.assign(this, { of: bank, sheet: sheet?.picture });
   }
 
   // log p(x), the ELBO and the gap in nats; null where there are none.
@@ -105,7 +114,7 @@ export class DrawnPanel {
     const { logPx, elbo } = evidence;
     const values = [logPx, elbo, logPx - elbo];
     this.evidence.forEach((span, i) => {
-      span.textContent = logPx === null ? " …" : ` ${shortNumber(values[i], 1)}${i === 2 ? " nats" : ""}`;
+      setText(span, logPx === null ? " …" : ` ${shortNumber(values[i], 1)}${i === 2 ? " nats" : ""}`);
     });
   }
 
@@ -114,11 +123,11 @@ export class DrawnPanel {
     this.shown = [];
     blank(this.context);
     this.facts.hidden = this.completed.hidden = true;
-    this.hint.textContent = words || "";
+    setText(this.hint, words || "");
     for (const { image, decoded, caption } of this.columns) {
       blank(image);
       blank(decoded);
-      caption.textContent = "\u00a0";
+      setText(caption, "\u00a0");
     }
   }
 }

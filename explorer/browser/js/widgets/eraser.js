@@ -3,6 +3,7 @@
 
 import { button, describe, element } from "../base/dom.js";
 import { drawPixels, fromGreys, imageCanvas, SIDE } from "../base/images.js";
+import { Stroke } from "./stroke.js";
 
 const BRUSH = 2.2; // pixels of the image, its radius
 const HALF = SIDE / 2;
@@ -18,7 +19,7 @@ const PARTS = {
 export class Eraser {
   // changed(): more is erased, or less; lifted(): and the pointer has been lifted
   constructor(parent, { changed, lifted }) {
-    Object.assign(this, { changed, lifted, pointer: null, pending: false });
+    Object.assign(this, { changed, lifted, pending: false });
     this.context = imageCanvas(parent, "latent-eraser latent-partly");
     this.canvas = this.context.canvas;
     const line = element("div", "latent-line latent-halves", parent, { role: "group" });
@@ -28,16 +29,11 @@ export class Eraser {
       made: button(line, name, () => this.erase(inside)),
       part: partOf(inside),
     }));
-    this.listen();
-  }
-
-  listen() {
-    const { canvas } = this;
-    canvas.addEventListener("pointerdown", (event) => this.down(event));
-    canvas.addEventListener("pointermove", (event) => this.moved(event));
-    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      canvas.addEventListener(name, (event) => this.up(event));
-    }
+    new Stroke(this.canvas, SIDE, {
+      began: (point) => this.begin(point),
+      passed: (point) => this.brush(point),
+      ended: this.lifted,
+    });
   }
 
   // levels: 784 grey levels; erased: 784 bytes, 0 where the image is seen, which are the eraser's to change
@@ -72,32 +68,15 @@ export class Eraser {
     this.lifted();
   }
 
-  // Where an event lies on the image, in its pixels.
-  position(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height];
-  }
-
-  down(event) {
-    if (event.button !== 0 || this.pointer !== null || !this.erased) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pointer = event.pointerId;
-    this.last = this.position(event);
+  // Whether a stroke begins at a point: what it does is what the pixel there calls for.
+  begin(point) {
+    if (!this.erased) return false;
+    this.last = point;
     const [column, row] = this.last.map((value) => Math.min(Math.max(Math.floor(value), 0), SIDE - 1));
     this.value = this.erased[row * SIDE + column] ? 0 : 255;
     this.erased = this.erased.slice();
     this.brush(this.last);
-  }
-
-  moved(event) {
-    if (event.pointerId !== this.pointer) return;
-    for (const each of event.getCoalescedEvents?.() ?? [event]) this.brush(this.position(each));
-  }
-
-  up(event) {
-    if (event.pointerId !== this.pointer) return;
-    this.pointer = null;
-    this.lifted();
+    return true;
   }
 
   // Erase, or give back, along a line from where the pointer was.

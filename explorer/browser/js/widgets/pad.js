@@ -3,6 +3,7 @@
 import { cleared, describe, element } from "../base/dom.js";
 import { imageCanvas, SIDE } from "../base/images.js";
 import { BOX, inkBox, mnistForm } from "../model/mnist_form.js";
+import { Stroke } from "./stroke.js";
 
 const PAD = 280;
 const SHOWN_PEN = 22; // pixels of the pad
@@ -24,7 +25,7 @@ function traceStroke(context, points) {
 export class Pad {
   // changed(): the drawing has changed; lifted(): and the pen has been lifted
   constructor(parent, { changed, lifted }) {
-    Object.assign(this, { changed, lifted, items: [], past: [], pointer: null, pending: false });
+    Object.assign(this, { changed, lifted, items: [], past: [], pending: false });
     this.root = element("div", "latent-pad", parent);
     this.canvas = element("canvas", "", this.root, { tabIndex: 0 });
     describe(this.canvas, "Drawing pad. Draw with the pointer; Control Z takes a stroke back.");
@@ -32,48 +33,23 @@ export class Pad {
     this.ink = element("canvas", "latent-ink", this.root, { width: PAD, height: PAD, hidden: true });
     this.inkContext = this.ink.getContext("2d", { willReadFrequently: true });
     this.ghost = imageCanvas(this.root, "latent-ghost latent-exact-ink"); // lies over the drawing
-    this.listen();
-    this.paint();
-  }
-
-  listen() {
-    const { canvas } = this;
-    canvas.addEventListener("pointerdown", (event) => this.down(event));
-    canvas.addEventListener("pointermove", (event) => this.moved(event));
-    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      canvas.addEventListener(name, (event) => this.up(event));
-    }
-    canvas.addEventListener("keydown", (event) => {
+    this.stroke = new Stroke(this.canvas, PAD, {
+      began: (point) => {
+        this.become([...this.items, { points: [point] }]);
+        return true;
+      },
+      passed: (point) => {
+        this.items.at(-1).points.push(point);
+        this.request();
+      },
+      ended: () => this.finish(),
+    });
+    this.canvas.addEventListener("keydown", (event) => {
       if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
       this.undo();
     });
-  }
-
-  // Where an event lies on the pad; beyond its edge as well, where a stroke goes on unseen.
-  position(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) * (PAD / box.width), (event.clientY - box.top) * (PAD / box.height)];
-  }
-
-  down(event) {
-    if (event.button !== 0 || this.pointer !== null) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pointer = event.pointerId;
-    this.become([...this.items, { points: [this.position(event)] }]);
-  }
-
-  moved(event) {
-    if (event.pointerId !== this.pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    for (const each of events.length ? events : [event]) this.items.at(-1).points.push(this.position(each));
-    this.request();
-  }
-
-  up(event) {
-    if (event.pointerId !== this.pointer) return;
-    this.pointer = null;
-    this.finish();
+    this.paint();
   }
 
   become(items) {
@@ -83,20 +59,20 @@ export class Pad {
   }
 
   undo() {
-    if (!this.past.length || this.pointer !== null) return;
+    if (!this.past.length || this.stroke.drawing) return;
     this.items = this.past.pop();
     this.finish();
   }
 
   clear() {
-    if (!this.items.length || this.pointer !== null) return;
+    if (!this.items.length || this.stroke.drawing) return;
     this.become([]);
     this.finish();
   }
 
   // An image in MNIST's form to begin with, or null for an empty pad.
   load(form) {
-    this.pointer = null;
+    this.stroke.drop();
     this.become(form ? [{ form, picture: alphaPicture(form) }] : []);
     this.show();
   }
