@@ -43,6 +43,7 @@ def opened(name, content):
         rows = list(csv.reader(io.StringIO(content.decode())))
         kinds = {"index": 10_000, "t": 121, "quantity": 10, "epoch": 15}
         assert len(rows) == 1 + kinds[rows[0][0]]
+        assert rows[0][0] != "t" or rows[0][-2:] == ["read", "probability"]
         assert np.isfinite(np.array([row[rows[0][0] == "quantity" :] for row in rows[1:]], float)).all()
     elif kind == "npz":
         arrays = np.load(io.BytesIO(content))

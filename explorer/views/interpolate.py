@@ -202,9 +202,13 @@ def files_of(route: Route, kind: str) -> list[File]:
         return np.vectorize(rounded)(route.travel(kind).points)  # as the browser shows them
 
     def table() -> bytes:
-        z, near = points_of_path(), path_payload(route, kind)["near"]
+        z, shown = points_of_path(), path_payload(route, kind)
         columns = {"t": np.linspace(0, 1, len(z)).round(6).tolist(), "z1": z[:, 0].tolist(), "z2": z[:, 1].tolist()}
-        return export_menu.table_file(columns | {"codes_near": near})
+        columns["codes_near"] = list(shown["near"])
+        if read := shown["readings"]:
+            columns["read"] = [route.resource.stored.class_names[label] for label in read["labels"]]
+            columns["probability"] = list(read["probabilities"])
+        return export_menu.table_file(columns)
 
     def film() -> np.ndarray:
         z = points_of_path()
