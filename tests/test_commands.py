@@ -257,6 +257,17 @@ def test_ctrl_c_is_no_traceback_from_the_import_of_pytorch_on(seconds, images):
 
 
 @pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
+def test_an_interrupt_within_exec_has_the_exit_code_of_any_other(tmp_path):
+    lines = """
+from vae.commands import Parser, run
+run(Parser(), lambda given: exec("raise KeyboardInterrupt"), [])
+"""
+    (tmp_path / "interrupted.py").write_text(lines, encoding="utf-8")
+    done = run("-m", "interrupted", environment={"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])})
+    assert (done.returncode, done.stderr) == (130, "\nstopped\n")
+
+
+@pytest.mark.fault("a full disk, or Ctrl-C, ended in a traceback and left half a file")
 def test_an_interrupt_is_known_however_it_is_wrapped():
     def wrapped():
         try:

@@ -100,6 +100,7 @@ def _stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _interrupted(how_to_go_on: str) -> NoReturn:
+    exec("")  # CPython remembers an interrupt within `exec`, as of an import, and `python -m` would end by SIGINT
     print("\nstopped" + (f": {how_to_go_on}" if how_to_go_on else ""), file=sys.stderr)
     sys.exit(INTERRUPTED)
 
