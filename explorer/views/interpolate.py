@@ -202,7 +202,8 @@ def files_of(route: Route, kind: str) -> list[File]:
         return np.vectorize(rounded)(route.travel(kind).points)  # as the browser shows them
 
     def table() -> bytes:
-        z, shown = points_of_path(), path_payload(route, kind)
+        shown = path_payload(route, kind)
+        z = np.array(shown["path"])
         columns = {"t": np.linspace(0, 1, len(z)).round(6).tolist(), "z1": z[:, 0].tolist(), "z2": z[:, 1].tolist()}
         columns["codes_near"] = list(shown["near"])
         if read := shown["readings"]:

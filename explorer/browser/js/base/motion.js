@@ -3,6 +3,19 @@
 // The value at a share of the way between two.
 export const between = (from, to, share) => from + share * (to - from);
 
+// A way to ask for a drawing in the next frame: it is drawn once, however often it is asked for until then.
+export function oncePerFrame(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
+
 export const wantsStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // A change that takes a while, gently at both ends.

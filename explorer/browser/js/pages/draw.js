@@ -9,6 +9,7 @@ import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { button, element, exactInk, rgbOf, setText, theme } from "../base/dom.js";
 import { blank, drawPixels, drawUnseen, fromGreys, imageCanvas } from "../base/images.js";
+import { oncePerFrame } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
@@ -38,6 +39,7 @@ export class Draw {
     this.panels = {};
     this.asked = null;
     this.due = []; // of the ten digits, those that have to be drawn again
+    this.requestTen = oncePerFrame(() => this.paintTen());
     this.found = {}; // of each side: { code, q }
     this.lattices = new Lattices((answer) => this.hear(answer));
     this.forgetAnswers();
@@ -350,12 +352,7 @@ export class Draw {
         drawPixels(this.choices[labels[i]].context, pixels);
       });
     }
-    if (!this.due.length || this.painting) return;
-    this.painting = true;
-    requestAnimationFrame(() => {
-      this.painting = false;
-      this.paintTen();
-    });
+    if (this.due.length) this.requestTen();
   }
 
   explained(x, known) {

@@ -6,6 +6,7 @@ import { announce } from "../base/announce.js";
 import { element, wait } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { drawPixels, SIDE } from "../base/images.js";
+import { oncePerFrame } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { banksOf } from "../model/banks.js";
@@ -66,6 +67,7 @@ export class Interpolate {
     const label = element("label", "latent-check", controls);
     this.loop = element("input", "", label, { type: "checkbox", checked: true });
     label.append("Loop");
+    this.requestFilm = oncePerFrame(() => this.film());
     this.resized = new ResizeObserver(() => this.data && this.film());
     this.resized.observe(this.root);
     wait(this.root, true);
@@ -201,12 +203,7 @@ export class Interpolate {
       shown.readings &&= { labels: [], probabilities: [] }; // the server's are on their way
       shown.path = along(this.data.kind, shown.a, shown.b);
     }
-    if (this.rerouted) return;
-    this.rerouted = true;
-    requestAnimationFrame(() => {
-      this.rerouted = false;
-      this.film();
-    });
+    this.requestFilm();
   }
 
   about(side, chart) {

@@ -397,7 +397,7 @@ export class Maps {
       const code = bank.code(image);
       const { sheet } = this.sides[side];
       const more = this.colourings[side]?.of(image);
-      const original = (context) => Boolean(sheet && sheetAt(sheet, chart.repaint)?.draw(context, image));
+      const original = (context) => Boolean(sheet && sheetAt(sheet, chart.requestHovered)?.draw(context, image));
       this.lenses[side].show(chart, code, bank.decode(code, bank.labels[image]), "same image", { original, more });
     }
   }

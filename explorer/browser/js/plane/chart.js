@@ -5,6 +5,7 @@ import { keep, recalled } from "../base/address.js";
 import { classLook, NEUTRAL, paintMark } from "../base/classes.js";
 import { cleared, clipped, element, growth } from "../base/dom.js";
 import { shortPoint } from "../base/format.js";
+import { oncePerFrame } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { Cloud } from "./cloud.js";
 import { Fingers } from "./fingers.js";
@@ -48,7 +49,8 @@ export class Chart {
    *   tools(buttons, chart), which adds buttons to those that zoom
    */
   constructor(key, handlers) {
-    Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null, pending: false });
+    Object.assign(this, { key, handlers, view: null, cursor: null, lastClick: null });
+    this.requestHovered = oncePerFrame(() => this.view?.connected() && this.paint());
     Object.assign(this, { stale: false, staleOver: false });
     this.layers = element("div", "latent-layers");
     this.over = element("canvas", "latent-canvas", this.layers);
@@ -304,17 +306,6 @@ export class Chart {
   requestOver() {
     this.staleOver = true;
     this.requestHovered();
-  }
-
-  repaint = () => this.requestHovered();
-
-  requestHovered() {
-    if (this.pending) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      if (this.view?.connected()) this.paint();
-    });
   }
 
   paint() {

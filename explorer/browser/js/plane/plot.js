@@ -3,6 +3,7 @@
 import { chartStyle, drawAxes } from "../base/axes.js";
 import { classMark } from "../base/classes.js";
 import { cleared, element, theme } from "../base/dom.js";
+import { oncePerFrame } from "../base/motion.js";
 import { niceStep, stepTicks } from "../base/ticks.js";
 import { CanvasViewport } from "./canvas_viewport.js";
 
@@ -14,7 +15,7 @@ export class Plot {
   constructor(parent, { classes, x, y, dot }) {
     this.root = element("div", "latent-plot", parent);
     this.back = element("canvas", "latent-axes", this.root);
-    this.pending = false;
+    this.request = oncePerFrame(() => this.root.clientWidth && this.draw());
     this.view = new CanvasViewport(parent, {
       home: [x, y],
       margin: PLOT_MARGIN,
@@ -32,15 +33,6 @@ export class Plot {
       const entry = element("button", "traces", legend, { type: "button" });
       const mark = classMark(entry, label, "legendpoints");
       return { entry, mark, text: element("span", "legendtext", entry, { textContent: name }) };
-    });
-  }
-
-  request() {
-    if (this.pending) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      if (this.root.clientWidth) this.draw();
     });
   }
 

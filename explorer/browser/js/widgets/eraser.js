@@ -3,6 +3,7 @@
 
 import { button, describe, element } from "../base/dom.js";
 import { drawPixels, fromGreys, imageCanvas, SIDE } from "../base/images.js";
+import { oncePerFrame } from "../base/motion.js";
 import { Stroke } from "./stroke.js";
 
 const BRUSH = 2.2; // pixels of the image, its radius
@@ -19,7 +20,11 @@ const PARTS = {
 export class Eraser {
   // changed(): more is erased, or less; lifted(): and the pointer has been lifted
   constructor(parent, { changed, lifted }) {
-    Object.assign(this, { changed, lifted, pending: false });
+    Object.assign(this, { changed, lifted });
+    this.request = oncePerFrame(() => {
+      this.show();
+      this.changed();
+    });
     this.context = imageCanvas(parent, "latent-eraser latent-partly");
     this.canvas = this.context.canvas;
     const line = element("div", "latent-line latent-halves", parent, { role: "group" });
@@ -90,16 +95,6 @@ export class Eraser {
     }
     this.last = to;
     this.request();
-  }
-
-  request() {
-    if (this.pending) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      this.show();
-      this.changed();
-    });
   }
 }
 
