@@ -64,12 +64,15 @@ export class Lattices {
   }
 
   // Ask what the posterior of an image is, 784 grey levels or null for none, of which only the pixels that are `seen` count
-  // if there is such a list. Of images that come faster than answers, the last one wins.
+  // if there is such a list. Of images that come faster than answers, the last one wins. Returns the number of the image;
+  // answers with a lower one are about images before it.
   see(key, levels, { q = null, seen = null } = {}) {
-    if (this.images.has(key) && this.images.get(key).levels === levels) return;
+    const last = this.images.get(key);
+    if (last?.levels === levels) return last.serial;
     const image = { serial: ++this.serial, levels, q, seen };
     this.images.set(key, image);
     if (!levels || !this.flying.has(key)) this.ask(key, image);
+    return image.serial;
   }
 
   ask(key, image) {

@@ -57,21 +57,24 @@ export class Completion {
   take(data, bank, levels) {
     const { label, likelihood, erased } = data;
     const key = `${data.bank} ${label}`;
-    if (key !== this.key) Object.assign(this, { key, heat: null, found: null });
+    const another = key !== this.key || data.image !== this.data.image;
     const news = this.told.isNews(erased);
-    Object.assign(this, { data, bank, levels });
+    Object.assign(this, { key, data, bank, levels });
     this.lattices.show([{ key, bank, label, likelihood }]);
     this.eraser.load(levels, news ? fromBase64(erased) : this.eraser.erased);
-    this.ask();
+    const serial = this.ask();
+    if (another) Object.assign(this, { first: serial, heat: null, found: null });
   }
 
   ask() {
     const { seen } = this.eraser;
     const levels = this.levels.map((level, i) => level * seen[i]);
-    this.lattices.see(this.key, levels, { seen });
+    return this.lattices.see(this.key, levels, { seen });
   }
 
+  // What is said of the same image with another part erased is better than nothing while that changes.
   hear({ kind, ...answer }) {
+    if (answer.serial < this.first) return;
     if (kind === "heat") this.heat = new LatticeHeat(answer.logJoint, latticeAxis(answer.size), answer.serial);
     else this.found = answer;
     this.show();
