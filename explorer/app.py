@@ -14,16 +14,16 @@ from explorer import access, browser, figures, session, startup  # noqa: E402
 from explorer.cache import checkpoints  # noqa: E402
 from explorer.views import parts  # noqa: E402
 
-NAMES = ("maps", "learn", "interpolate", "classes", "bound", "draw", "replay", "train")
-FIRST = ""  # the address of the first page; its name, /maps, leads there too
+NAMES = (session.FIRST, "learn", "interpolate", "classes", "bound", "draw", "replay", "train")
 
 
 def page(name: str) -> st.Page:
     """A page; its module is imported when the page is first drawn."""
-    first = name == NAMES[0]
-    address = FIRST if first else name
     return st.Page(
-        lambda: import_module(f"explorer.views.{name}").render(), title=name.title(), url_path=address, default=first
+        lambda: import_module(f"explorer.views.{name}").render(),
+        title=name.title(),
+        url_path=session.address(name),
+        default=name == session.FIRST,
     )
 
 
@@ -49,7 +49,7 @@ st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
 st.html(f'<h1 class="latent-unseen">{chosen.title}</h1>')
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
-if chosen.url_path != FIRST and not startup.over():
+if chosen.url_path != session.address(session.FIRST) and not startup.over():
     place.html('<div class="latent-help">Starting PyTorch …</div>')
     startup.import_rest()
     place.empty()

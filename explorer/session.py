@@ -20,6 +20,7 @@ from explorer.memory import memory
 from explorer.state import ExplorerState, from_query, plane, read_query, to_query
 
 P = ParamSpec("P")
+FIRST = "maps"  # the page that the app begins with
 
 
 def begin() -> None:
@@ -113,9 +114,15 @@ def mirror() -> None:
         memory().mirrored = query
 
 
-def go(page: st.Page) -> None:
-    """Show another page, and the state with it."""
-    st.switch_page(page, query_params=to_query(current()))
+def address(page: str) -> str:
+    """The address of a page below the app's own, by its name; the first page has that of the app itself."""
+    return "" if page == FIRST else page
+
+
+def go(page: str) -> None:
+    """Show another page, by its name, and the state with it."""
+    other = st.Page(lambda: None, title=page, url_path=address(page), default=page == FIRST)  # known by its address
+    st.switch_page(other, query_params=to_query(current()))
 
 
 def fragment(part: Callable[P, None], run_every: float | None = None) -> Callable[P, None]:

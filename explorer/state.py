@@ -281,7 +281,7 @@ class ExplorerState:
     sampled: int = _label("")
     samples: int = _choice(50, SAMPLES)
     seed: int = _field(0, whole(SEEDS))
-    image_learn: int = _image(1)  # a 2
+    image_learn: int = _image(0)  # a 7
     step: int = _field(1, within(1, LESSON), limits=(1, LESSON))  # of the page Learn
     bound_model: str = _model("vae", "bound")
     sigma: float | None = _field(None, positive)

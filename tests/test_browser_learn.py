@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, canvas_pixels, ready, settle, tab, visit
+from chromium import ROOT, arrive, canvas_pixels, ready, settle, tab, visit
 from torch.distributions import Normal, kl_divergence
 
 from explorer.cache import checkpoints, results
@@ -169,7 +169,7 @@ def test_the_elbo_of_any_q_and_the_best_are_those_of_python(lesson_page, mnist, 
     assert lesson_page.evaluate(f"{FIGURE}.logPx") == pytest.approx(exact, abs=0.1)
     best = inference_gap.best_gaussian(vae.model, x).kl_nats.item()
     assert gap == pytest.approx(best, abs=0.1)
-    assert right == (0 if gap < 0.1 else 1 if gap < 1 else 2)
+    assert right == (0 if gap < 0.25 else 1 if gap < 1 else 2)
 
 
 def test_the_kl_is_the_formulas_and_the_draws_come_to_it(lesson_page):
@@ -277,22 +277,15 @@ def test_the_message_is_as_long_as_the_best_vae_says(lesson_page):
     assert 5 < found["code"] < 25
 
 
-def votes(name):
-    """The share of every twentieth code whose class is that of most of its 5 nearest other codes."""
-    stored = checkpoints.resource(name).stored
-    codes, labels = torch.tensor(stored.codes).float(), torch.tensor(stored.labels).long()
-    asked = torch.arange(0, len(codes), 20)
-    away = torch.cdist(codes[asked], codes)
-    away[torch.arange(len(asked)), asked] = torch.inf
-    near = labels[away.topk(5, largest=False).indices]
-    counts = torch.nn.functional.one_hot(near, 10).sum(1)
-    return (counts.argmax(1) == labels[asked]).float().mean().item()
+def recorded(name):
+    """The share of test images whose class their 5 nearest training codes say, as it was measured."""
+    return checkpoints.resource(name).stored.record["test"]["knn5_accuracy"]
 
 
 def test_the_class_is_gone_from_the_code_of_a_model_that_is_told_it(lesson_page):
     go(lesson_page, "told_class")
     right, share = measured(lesson_page)
-    assert share == pytest.approx(votes("cvae"), abs=0.01)
+    assert share == recorded("cvae")
     assert right == 2
     z = [[-0.8, 1.1]]
     lesson_page.evaluate(f"{FIGURE}.look({z[0]})")
@@ -312,7 +305,7 @@ def test_what_each_makes_of_two_numbers_is_what_python_says(lesson_page, mnist):
         error = (model.decode(model.encode(x)) - x).square().sum().item() / 300
         side = f"{FIGURE}.sides[{rank}]"
         assert lesson_page.evaluate(f"{side}.error") == pytest.approx(error, rel=2e-3)
-        assert lesson_page.evaluate(f"{side}.share") == pytest.approx(votes(name), abs=0.01)
+        assert f"5-NN {recorded(name):.1%}".replace("%", " %") in lesson_page.evaluate(f"{side}.said.textContent")
 
 
 def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(new_tab, address):
@@ -326,11 +319,11 @@ def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(ne
     page.keyboard.press("ArrowRight")
     settle(page, "location.search.includes('step=5')")
     assert title.inner_text() == lesson.STEPS[4].title
-    page.locator(".latent-lesson-row button").nth(7).click()
-    settle(page, "location.search.includes('image_learn=0')")
+    page.locator(".latent-lesson-row button").nth(3).click()
+    settle(page, "location.search.includes('image_learn=18')")
     page.keyboard.press("ArrowLeft")
     settle(page, "location.search.includes('step=4')")
-    assert page.evaluate("latentExplorer.controllerOf('learn').lesson.image.index") == 0
+    assert page.evaluate("latentExplorer.controllerOf('learn').lesson.image.index") == 18
     page.go_back()  # the address is another at once, the step when the server has said so
     settle(page, "location.search.includes('step=5')")
     page.wait_for_selector(f".latent-lesson-text h2:text-is('{lesson.STEPS[4].title}')")
@@ -343,7 +336,83 @@ def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(ne
         assert said.startswith("Yes." if answer == 1 else f"No: {lesson.STEPS[0].answers[1]}.")
         assert "300 test images" in said
     page.get_by_role("button", name="Open it on Interpolate").click()
-    page.wait_for_url("**/interpolate?*image_a=0*")
+    page.wait_for_url("**/interpolate?*image_a=18*")
+
+
+@pytest.mark.fault("a step of the lesson opened an error instead of its page")
+def test_each_page_opens_with_a_steps_view_and_one_step_back_returns(new_tab, address):
+    page = new_tab()
+    visit(page, f"{address}/learn")
+    by_page = {step.page: step for step in lesson.STEPS} | {"family": lesson.STEPS[STEP["knob"] - 1]}
+    for step in by_page.values():
+        page.wait_for_selector(".latent-lesson-figure canvas")
+        go(page, step.figure)
+        ready(page)
+        page.locator(".latent-lesson-link").click()
+        arrive(page, step.page)
+        assert page.locator("[data-testid=stException]").count() == 0
+        page.go_back()
+        page.wait_for_url("**/learn*")
+        page.wait_for_selector(f".latent-lesson-text h2:text-is('{step.title}')")
+
+
+@pytest.mark.fault("numbers of one image stood under another one")
+def test_what_is_said_is_said_of_the_image_that_is_shown(lesson_page):
+    go(lesson_page, "bits")
+    lesson_page.wait_for_selector(".latent-bits")
+    choose = "([a, b]) => { for (const each of [a, b]) latentExplorer.controllerOf('learn').lesson.choose(each); }"
+    known = f"{FIGURE}.found && {FIGURE}.found.code + {FIGURE}.found.pixels"
+    lengths = {}
+    for index in (2, 4):
+        lesson_page.evaluate(choose, [index, index])
+        lesson_page.wait_for_function(f"{FIGURE}.found")
+        lesson_page.wait_for_timeout(2_000)  # until the lattice is fine
+        lengths[index] = lesson_page.evaluate(known)
+    assert lengths[4] > lengths[2] + 20
+    for first, last in ((2, 4), (4, 2)):
+        lesson_page.evaluate(choose, [first, last])
+        lesson_page.wait_for_function(f"{FIGURE}.found")
+        assert lesson_page.evaluate(known) == pytest.approx(lengths[last], abs=5)
+    lesson_page.locator(".latent-lesson-question button").first.click()
+    said = lesson_page.locator(".latent-lesson-question [role=status]")
+    before = said.inner_text()
+    lesson_page.evaluate(choose, [4, 4])
+    lesson_page.wait_for_function(f"{FIGURE}.found")
+    settle(lesson_page, "(before) => !['…', before].some((each) => document.querySelector("
+           "'.latent-lesson-question [role=status]').textContent.includes(each))", before)  # fmt: skip
+    assert f"{round(100 * lengths[4] / 784)} % of 784" in said.inner_text()
+
+
+def test_a_question_is_not_answered_by_its_figure_and_its_answer_stays(lesson_page):
+    for figure in ("holes", "gradients", "encoder", "gap"):
+        go(lesson_page, figure)
+        answer = lesson_page.locator(".latent-answer").first
+        answer.wait_for(state="attached")
+        assert not answer.is_visible()
+        for _ in range(2):
+            measured(lesson_page)
+            lesson_page.locator(".latent-lesson-question button").first.click()
+            assert answer.is_visible()
+    go(lesson_page, "prior_draws")
+    assert measured(lesson_page) == measured(lesson_page)
+
+
+def test_keys_keep_the_focus_in_the_lesson_and_a_phone_has_next_in_reach(new_tab, address):
+    page = new_tab(width=390, height=844)
+    visit(page, f"{address}/learn?step=2")
+    page.wait_for_selector(".latent-holes canvas")
+    page.locator(".latent-lesson-question button").last.scroll_into_view_if_needed()
+    forward = page.get_by_role("button", name="Next", exact=True)
+    assert forward.bounding_box()["y"] < 844
+    forward.click()
+    settle(page, "location.search.includes('step=3')")
+    assert 40 < page.locator(".latent-lesson-text h2").bounding_box()["y"] < 200
+    for target in (".latent-dot", ".latent-lesson-row .latent-choice"):
+        box = page.locator(target).first.bounding_box()
+        assert min(box["width"], box["height"]) >= 24
+    page.locator(".latent-lesson-question button").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") == lesson.STEPS[3].title
 
 
 def test_a_step_takes_the_colours_of_another_theme_and_keeps_what_was_done(new_tab, address):

@@ -347,10 +347,8 @@ EXPLORER_ARROWS = {  # "vae" stands for the whole package
         "markup.images",
         "markup.terms",
         "quantities.own_image",
-        "views.bound",
         "views.likelihood",
         "views.export_menu",
-        "views.interpolate",
         "views.parts",
     },
     "views.interpolate": {

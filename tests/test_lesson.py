@@ -30,6 +30,15 @@ def test_the_steps_are_those_that_the_browser_and_the_address_know():
     assert state.limits("step") == (1, len(lesson.STEPS))
 
 
+def test_a_formula_is_broken_before_operators_outside_of_brackets_alone():
+    made = lesson.in_lines("<button>KL(q ‖ p)</button> = E[a − b] − KL(c + d), at σ = 1")
+    assert re.findall(r'"latent-unbroken">(.*?)</span>', made) == [
+        "<button>KL(q ‖ p)</button>", "= E[a − b]", "− KL(c + d),", "at σ", "= 1",
+    ]  # fmt: skip
+    assert plain(lesson.unbroken('of log p(x | z) and <b title="p(x)">p(x)</b>.')) == "of log p(x | z) and p(x)."
+    assert lesson.unbroken('<b title="p(x)">x</b>') == '<b title="p(x)">x</b>'
+
+
 def test_a_link_takes_the_image_along():
     page, choices = lesson.opened(1, 5)
     assert page == "interpolate"

@@ -228,6 +228,7 @@ class LessonModel(TypedDict):
     encoder: str | None  # its id; None where no image is encoded
     radius: float  # the distance within which codes are near
     likelihood: Likelihood | None  # None of an autoencoder
+    knn5: float | None  # 5-NN; None where it was not measured
 
 
 class LessonFilm(TypedDict):

@@ -83,6 +83,10 @@ GLOSSARY: Mapping[str, Meaning] = {
         "computed exactly.",
         "log p(x) = log ∫ p(x | z) p(z) dz",
     ),
+    "p(x | z)": Meaning(
+        "How likely the decoder at z makes exactly this image: high where what is decoded is like it. Of pixels that "
+        "are any number it is a density, whose logarithm may be of either sign."
+    ),
     "reconstruction": Meaning(
         "How likely the image is, given a code that the encoder draws for it, on average over such codes.",
         "E_q[log p(x | z)]",
@@ -119,6 +123,10 @@ GLOSSARY: Mapping[str, Meaning] = {
         "A way to estimate a gradient from draws that need not move: each is weighed by what it is worth, and by how "
         "its own probability changes. It needs no derivative of the decoder, and many draws. Also called REINFORCE.",
         "E_q[log p(x | z) ∇ log q(z | x)]",
+    ),
+    "baseline": Meaning(
+        "What is taken off what a draw is worth before it weighs the draw: here the average of the other draws. The "
+        "average of the gradient stays the same, and it scatters much less."
     ),
     "reparameterization": Meaning(
         "A way to estimate a gradient by draws that move: the noise is fixed, the draw is mean + deviation × noise, "

@@ -20,7 +20,7 @@ from explorer.markup import images, terms
 from explorer.memory import memory
 from explorer.quantities import own_image
 from explorer.state import Side, coordinate, packed, unpacked, whole
-from explorer.views import bound, export_menu, interpolate, parts
+from explorer.views import export_menu, parts
 from explorer.views.export_menu import File, image_file
 from explorer.views.likelihood import likelihood
 
@@ -247,10 +247,10 @@ def offer_pages(shown: dict[Side, Resource], style: Resource | None, levels: byt
         if asked is None and style:
             asked = int(np.argmax(results.classification(style, levels).probabilities))
         session.update(drawn_bound=True, label_bound=asked or 0)
-        session.go(st.Page(bound.render, url_path="bound"))
+        session.go("bound")
     for end in (end for end, pressed in to_path.items() if pressed):
         for side, resource in shown.items():
             z = results.own_code(resource, levels, getattr(session.current(), f"label_{side}")).code
             session.update(**{f"{end}{axis}_{side}": coordinate(z[axis - 1]) for axis in (1, 2)})
         session.update(snap=False)
-        session.go(st.Page(interpolate.render, url_path="interpolate"))
+        session.go("interpolate")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import streamlit as st
@@ -48,7 +47,7 @@ def show_lesson(models: dict[str, Resource], encoders: dict[str, Blob | None], s
     """The step that is chosen, or the page where it leads; the models stay as they are."""
     page, memory().leave_for = memory().leave_for, ""
     if page:
-        session.go(st.Page(import_module(f"explorer.views.{page}").render, url_path="" if page == "maps" else page))
+        session.go(page)
     data = payloads.Lesson(
         step=session.current().step,
         image=session.current().image_learn,
@@ -109,8 +108,8 @@ def told(step: lesson.Step) -> payloads.LessonStep:
     return payloads.LessonStep(
         figure=step.figure,
         title=step.title,
-        words=step.words,
-        formula=step.formula,
+        words=lesson.unbroken(step.words),
+        formula=lesson.in_lines(step.formula),
         question=step.question,
         answers=step.answers,
         page=step.page.title(),
@@ -124,6 +123,7 @@ def model_payload(model: Resource, encoder: Blob | None) -> payloads.LessonModel
         encoder=encoder and encoder.id,
         radius=results.radius(model),
         likelihood=likelihood(model),
+        knn5=model.stored.record["test"].get("knn5_accuracy"),
     )
 
 

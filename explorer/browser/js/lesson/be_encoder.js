@@ -41,7 +41,7 @@ export class BeEncoder {
     const line = element("div", "latent-line", side);
     button(line, "The encoder's", () => this.take(this.encoded.q));
     this.toBest = button(line, "The best", () => this.take(this.best.q));
-    this.score = element("div", "latent-said", side);
+    this.score = element("div", "latent-said latent-answer", side);
     this.map = new CodesMap("lesson_map", element("div", "latent-plane", root), this.model.bank, {
       about: ", with the exact posterior of the image and your q",
       paint: (context, { view }) => this.paint(context, view),
@@ -130,10 +130,9 @@ export class BeEncoder {
   }
 
   measured() {
-    if (!this.best)
-      return { right: null, said: "The lattice is still being decoded: ask again in a moment.", value: null };
+    if (!this.best) return { right: null, said: "The lattice is still being decoded …", value: null };
     const gap = this.logPx - this.best.elbo;
-    const right = gap < 0.1 ? 0 : gap < 1 ? 1 : 2;
+    const right = gap < 0.25 ? 0 : gap < 1 ? 1 : 2;
     return { right, said: `The best q misses ${shortNumber(gap, 2)} nats.`, value: gap };
   }
 

@@ -29,7 +29,7 @@ export class Bits {
     this.waiting.remove();
     this.mark = imageRow(this.root, this.lesson);
     const side = element("div", "latent-lesson-side", this.root);
-    this.original = new Picture(element("div", "strip", side), "in black and white");
+    this.original = new Picture(element("div", "strip", side), "one draw in black and white");
     const table = element("table", "latent-bits", this.root);
     this.rows = ["each pixel as it is", "each pixel by its share of white", "code, then pixels", "without the gap"].map(
       (name) => {
@@ -92,7 +92,7 @@ export class Bits {
   }
 
   measured() {
-    if (!this.found) return { right: null, said: "The code is not found yet: ask again in a moment.", value: null };
+    if (!this.found) return { right: null, said: "The code is not found yet …", value: null };
     const { code, pixels } = this.found;
     const share = (code + pixels) / 784;
     const right = share > 0.75 ? 0 : share > 0.35 ? 1 : 2;

@@ -96,8 +96,8 @@ export class EncodedBlob {
       error += squaredError(one, this.lesson.image.x) / ENCODINGS;
     }
     const share = apart / error;
-    const right = share < 0.5 ? 0 : share < 1.5 ? 1 : 2;
-    const said = `Two of them differ by ${shortNumber(apart, 1)}, in squares; each is off the image by ${shortNumber(error, 1)}.`;
+    const right = share < 0.8 ? 0 : share < 1.5 ? 1 : 2;
+    const said = `The squared error between two of them is ${shortNumber(apart, 1)}; between one and the image, ${shortNumber(error, 1)}.`;
     return { right, said, value: share };
   }
 

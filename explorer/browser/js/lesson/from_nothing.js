@@ -5,7 +5,7 @@ import { shortNumber } from "../base/format.js";
 import { drawPixels } from "../base/images.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { drawnAround } from "../model/likelihood.js";
-import { CodesMap, DecodedPlaces, squaredError } from "./pieces.js";
+import { CodesMap, classKey, DecodedPlaces, squaredError } from "./pieces.js";
 
 const NEW_ONES = 16;
 const NOISY_PIXELS = 50; // images, of which the noise is measured
@@ -23,6 +23,7 @@ export class FromNothing {
       paint: (context, { view }) => this.decoded.paint(context, view),
       pick: () => null,
     });
+    classKey(side, this.model.bank);
     this.show();
   }
 

@@ -23,6 +23,7 @@ class UnderModel {
       pick: () => null,
     });
     this.said = element("div", "latent-said", side);
+    this.answer = element("div", "latent-said latent-answer", side);
   }
 
   // The image is another one.
@@ -31,7 +32,7 @@ class UnderModel {
     this.q = this.model.encode(image.x).q;
     this.sight = new Sight(this.model.bank, 0, this.model.likelihood, image.x, null);
     Object.assign(this, { best: null, heat: null, parts: null });
-    this.said.textContent = "…";
+    this.said.textContent = this.answer.textContent = "…";
     this.map.request();
   }
 
@@ -46,11 +47,8 @@ class UnderModel {
       const encoder = elboAt(this.sight, this.q);
       this.best = best.q;
       this.parts = { gap: logPx - encoder, approximation: logPx - best.elbo, amortization: best.elbo - encoder };
-      const lines = [
-        `log p(x) ${shortNumber(logPx, 2)}, ELBO ${shortNumber(encoder, 2)} nats`,
-        `gap ${shortNumber(this.parts.gap, 2)} = approximation ${shortNumber(this.parts.approximation, 2)} + amortization ${shortNumber(this.parts.amortization, 2)}`,
-      ];
-      sayLines(this.said, lines);
+      this.said.textContent = `log p(x) ${shortNumber(logPx, 2)} nats`;
+      this.answer.textContent = `gap ${shortNumber(this.parts.gap, 2)} = approximation ${shortNumber(this.parts.approximation, 2)} + amortization ${shortNumber(this.parts.amortization, 2)}`;
       this.map.requestOver();
     },
   };
@@ -72,7 +70,10 @@ export class TheGap {
       vae: new UnderModel(both, { lesson, name: "vae", title: "VAE" }),
       ppca: new UnderModel(both, { lesson, name: "ppca", title: "Linear model" }),
     };
-    element("div", "latent-said", root, { textContent: "Line: the encoder's q. Dashed: the best q." });
+    sayLines(element("div", "latent-said", root), [
+      "Line: the encoder's q. Dashed: the best q.",
+      "The two have pixels of different σ, so their gaps can be compared, but not their log p(x).",
+    ]);
     this.show();
   }
 
@@ -86,11 +87,10 @@ export class TheGap {
 
   measured() {
     const { parts } = this.sides.ppca;
-    if (!parts)
-      return { right: null, said: "The posteriors are still being computed: ask again in a moment.", value: null };
+    if (!parts) return { right: null, said: "The posteriors are still being computed …", value: null };
     const other = this.sides.vae.parts?.gap ?? Infinity;
     const right = parts.gap < LINEAR_GAP ? 0 : parts.gap < other ? 1 : 2;
-    return { right, said: `For this image ${shortNumber(parts.gap, 3)} nats.`, value: parts.gap };
+    return { right, said: `For this image ${shortNumber(parts.gap, 2)} nats.`, value: parts.gap };
   }
 
   stop() {

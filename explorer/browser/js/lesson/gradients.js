@@ -1,7 +1,7 @@
 // Step: how the blob should move, by two estimators from the same draws: both clouds around the exact arrow.
 
 import { button, clearedInType, describe, element, theme } from "../base/dom.js";
-import { longNumber, shortNumber } from "../base/format.js";
+import { shortNumber } from "../base/format.js";
 import { normalPair, seededRandom } from "../base/random.js";
 import { LOG_2PI } from "../model/likelihood.js";
 import { Sight } from "../model/posterior_modes.js";
@@ -21,6 +21,7 @@ export class Gradients {
     this.original = new Picture(element("div", "strip", side), "the image");
     button(side, `${SHOWN} others`, () => this.draw());
     this.said = element("div", "latent-said", side);
+    this.answer = element("div", "latent-said latent-answer", side);
     this.canvas = element("canvas", "latent-lesson-plot", root);
     this.resized = new ResizeObserver(() => this.repaint());
     this.resized.observe(this.canvas);
@@ -40,15 +41,14 @@ export class Gradients {
 
   draw() {
     this.clouds = this.drawn(SHOWN);
-    const ratio = variance(this.clouds.score) / variance(this.clouds.path);
-    const lines = [
-      `exact (${this.exact.map((value) => shortNumber(value, 1)).join(", ")}) nats`,
-      `score function: σ ${longNumber(Math.sqrt(variance(this.clouds.score)))}`,
-      `the same with a baseline: σ ${longNumber(Math.sqrt(variance(withBaseline(this.clouds))))}`,
-      `reparameterization: σ ${longNumber(Math.sqrt(variance(this.clouds.path)))}`,
-      `variances: ${Math.round(ratio).toLocaleString("en")} to 1`,
-    ];
-    sayLines(this.said, lines);
+    const scatter = (cloud) => Math.round(Math.sqrt(variance(cloud))).toLocaleString("en");
+    this.said.textContent = `exact (${this.exact.map((value) => shortNumber(value, 1)).join(", ")}) nats`;
+    sayLines(this.answer, [
+      "standard deviations:",
+      `score function ${scatter(this.clouds.score)}`,
+      `the same with a baseline ${scatter(withBaseline(this.clouds))}`,
+      `reparameterization ${scatter(this.clouds.path)}`,
+    ]);
     this.repaint();
   }
 
@@ -150,10 +150,11 @@ export class Gradients {
   }
 
   measured() {
-    const { score, path } = this.drawn(JUDGED);
-    const ratio = variance(score) / variance(path);
+    const drawn = this.drawn(JUDGED);
+    const [ratio, better] = [drawn.score, withBaseline(drawn)].map((cloud) => variance(cloud) / variance(drawn.path));
     const right = ratio < 3 ? 0 : ratio < 100 ? 1 : 2;
-    return { right, said: `${Math.round(ratio).toLocaleString("en")} to 1, from ${JUDGED} draws.`, value: ratio };
+    const said = `${Math.round(ratio).toLocaleString("en")} times from ${JUDGED} draws; with a baseline ${shortNumber(better, 1)} times.`;
+    return { right, said, value: ratio };
   }
 
   stop() {

@@ -3,7 +3,7 @@
 import { button, element } from "../base/dom.js";
 import { drawPixels } from "../base/images.js";
 import { normalPair, seededRandom } from "../base/random.js";
-import { boxOfCodes, CodesMap, DecodedPlaces } from "./pieces.js";
+import { boxOfCodes, CodesMap, classKey, DecodedPlaces, inPercent } from "./pieces.js";
 
 const SIXTEEN = 16;
 const PLACES_MEASURED = 4000; // places
@@ -20,7 +20,7 @@ class RandomPlaces {
       pick: () => null,
     });
     this.decoded = new DecodedPlaces(side, "", SIXTEEN, () => this.map.requestOver());
-    this.said = element("div", "latent-said", side);
+    this.said = element("div", "latent-said latent-answer", side);
   }
 
   show() {
@@ -71,6 +71,7 @@ export class Holes {
       }),
     ];
     button(root, "Sixteen others", () => this.show());
+    classKey(root, ae.bank);
     this.show();
   }
 
@@ -81,8 +82,7 @@ export class Holes {
   measured() {
     const [ae, vae] = this.sides.map((side) => side.measured());
     const right = ae < 0.2 ? 0 : ae < 0.8 ? 1 : 2;
-    const percent = (share) => `${Math.round(100 * share)} %`;
-    const said = `${percent(ae)} of ${PLACES_MEASURED.toLocaleString("en")} places on the AE's plane; under the VAE's prior ${percent(vae)}.`;
+    const said = `${inPercent(ae)} of ${PLACES_MEASURED.toLocaleString("en")} places on the AE's plane; under the VAE's prior ${inPercent(vae)}.`;
     return { right, said, value: ae };
   }
 

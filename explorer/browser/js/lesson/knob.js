@@ -64,8 +64,8 @@ export class Knob {
     this.slider.setAttribute("aria-valuetext", `sigma ${sigma}`);
     const lines = [
       `σ ${sigma.toPrecision(2)}, β = 2σ² = ${(2 * sigma * sigma).toPrecision(2)}`,
-      `KL ${shortNumber(kl, 1)} nats`,
-      `squared error ${shortNumber(error, 1)}`,
+      "mean of the test images:",
+      `KL ${shortNumber(kl, 1)} nats, squared error ${shortNumber(error, 1)}`,
     ];
     sayLines(this.said, lines);
   }
@@ -81,7 +81,7 @@ export class Knob {
 
   // How many times the KL grows from the largest sigma to the smallest.
   measured() {
-    if (!this.family) return { right: null, said: "The models are not here yet: ask again in a moment.", value: null };
+    if (!this.family) return { right: null, said: "The models are not here yet …", value: null };
     const [first, last] = [this.family[0], this.family.at(-1)];
     const ratio = first.kl / last.kl;
     const right = ratio < 1.5 ? 0 : ratio < 3 ? 1 : 2;

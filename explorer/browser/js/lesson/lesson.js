@@ -6,10 +6,11 @@ import { Lattices } from "../model/lattices.js";
 
 export class Lesson {
   // trainings: a promise of other trainings, { sides, curves, family, best }, see `Training`, `Knob` and `Bits`
-  // models: by name { bank, encoder, radius, likelihood }, the banks opened; sheet: all test images
+  // models: by name { bank, encoder, radius, likelihood, knn5 }, the banks opened; sheet: all test images
   // chosen(index): the person at the screen has chosen another image
   constructor({ models, sheet, trainings, chosen }) {
     Object.assign(this, { models: {}, sheet, trainings, chosen, waiting: new Map(), planes: new Map() });
+    this.answered = false; // the question of the step
     for (const [name, model] of Object.entries(models)) {
       const encoder = model.encoder && new Encoder(model.encoder);
       this.models[name] = { ...model, encode: (x) => encoder.see(x).encode(0) };
@@ -39,31 +40,27 @@ export class Lesson {
     this.chosen(index);
   }
 
-  // { index, name, levels, x }: the class, 784 grey levels, and these as numbers in [0, 1]
+  // { index, label, name, levels, x }: the class and its name, 784 grey levels, and these as numbers in [0, 1]
   imageAt(index) {
-    const { bank } = this.models.vae;
+    const { labels, classes } = this.models.vae.bank;
     const levels = this.sheet.levels(index);
-    return {
-      index,
-      levels,
-      name: bank.classes[bank.labels[index]],
-      x: fromGreys(levels),
-    };
+    const label = labels[index];
+    return { index, label, name: classes[label], levels, x: fromGreys(levels) };
   }
 
   // Have a lattice say what a model makes of the image: takers.guess({ logPx, elbo, q }) and takers.heat({ logJoint, size,
   // serial }), each of which may be called more than once. Where it is about another model or other pixels than those of
   // the lesson, they are given.
   ask(name, takers, { bank, likelihood, levels = this.image.levels } = this.models[name]) {
-    this.waiting.set(name, { takers, index: this.image.index });
     this.planes.set(name, { key: name, bank, label: 0, likelihood });
     this.lattices.show([...this.planes.values()]);
-    this.lattices.see(name, levels.slice()); // a list that is known already is not looked at again
+    const serial = this.lattices.see(name, levels.slice()); // a list that is known already is not looked at again
+    this.waiting.set(name, { takers, serial });
   }
 
   hear({ key, kind, ...answer }) {
     const asked = this.waiting.get(key);
-    if (asked?.index === this.image.index) asked.takers[kind]?.(answer);
+    if (asked?.serial === answer.serial) asked.takers[kind]?.(answer);
   }
 
   // No longer tell anyone what the lattices say.

@@ -1,5 +1,6 @@
 // What figures of the lesson are made of: images with a caption, a row of images to choose from, a map, and draws.
 
+import { classMark } from "../base/classes.js";
 import { button, element, theme } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { CloseUp } from "../plane/close_up.js";
@@ -7,8 +8,6 @@ import { drawCodes } from "../plane/cloud.js";
 import { drawPlaces, drawPrior } from "../plane/marks.js";
 
 const LESSON_DOT = 3; // pixels
-const NEIGHBOURS_ASKED = 5;
-const VOTED = 500; // codes
 const OUTSIDE = 0.01; // of the codes along each axis, which lie outside the box on either side
 const MAP_ROOM = 0.08; // of the box's width, around it
 
@@ -32,10 +31,11 @@ export function imageRow(parent, lesson) {
   const row = element("div", "latent-lesson-row", parent, { role: "group" });
   row.setAttribute("aria-label", "Image");
   const buttons = lesson.examples.map((index) => {
-    const { x, name } = lesson.imageAt(index);
+    const { x, name, label } = lesson.imageAt(index);
     const choice = element("button", "latent-choice", row, { type: "button", title: `test image ${index}` });
     choice.setAttribute("aria-label", `Test image ${index}: ${name}`);
     drawPixels(imageCanvas(choice), x);
+    choice.style.borderBottomColor = `var(--class-${label})`;
     choice.onclick = () => lesson.choose(index);
     return { choice, index };
   });
@@ -113,20 +113,16 @@ export function boxOfCodes({ codes }) {
   });
 }
 
-// The share of codes whose class is that of most of the 5 nearest other codes, of some hundreds of them.
-export function* shareByNeighbours(bank) {
-  const step = Math.ceil(bank.count / VOTED);
-  let [right, count] = [0, 0];
-  for (let index = 0; index < bank.count; index += step) {
-    const votes = bank.classes.map(() => 0);
-    for (const near of bank.around(bank.code(index), 0, NEIGHBOURS_ASKED + 1).nearest) {
-      if (near !== index) votes[bank.labels[near]] += 1;
-    }
-    right += votes.indexOf(Math.max(...votes)) === bank.labels[index];
-    count += 1;
-    yield;
-  }
-  return right / count;
+// A row of the classes, each in its colour.
+export function classKey(parent, { classes }) {
+  const key = element("div", "latent-class-key", parent);
+  classes.forEach((name, label) => {
+    const entry = element("span", "", key);
+    classMark(entry, label);
+    entry.append(name);
+  });
 }
+
+export const inPercent = (share) => (share === null ? "not measured" : `${(100 * share).toFixed(1)} %`);
 
 export const squaredError = (one, other) => one.reduce((sum, value, i) => sum + (value - other[i]) ** 2, 0);

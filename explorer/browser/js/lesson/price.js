@@ -15,7 +15,7 @@ const PLOT_ROOM = { left: 44, right: 10, top: 24, bottom: 26 };
 const FINEST = 1e-3; // of sigma, at which the lowest points are looked for
 const HIGHEST = 4; // nats, of the curves
 const CURVES_TITLE = "nats, over σ";
-const CURVES_LEGEND = "— KL   - - the other formula   ● lowest point";
+const CURVES_LEGEND = "— KL   - - the other formula";
 
 const aroundOf = (mean, sigma) => sigma ** 2 + mean ** 2 - Math.log(sigma) - 1 / 2;
 
@@ -92,7 +92,9 @@ export class Price {
 
   paintCurves() {
     const [mean, sigma] = this.at;
-    const { context, x, y, ink } = plot(this.curves, SIGMA_RANGE, [0, HIGHEST], CURVES_TITLE, CURVES_LEGEND);
+    const { answered } = this.lesson;
+    const legend = answered ? `${CURVES_LEGEND}   ● lowest point` : CURVES_LEGEND;
+    const { context, x, y, ink } = plot(this.curves, SIGMA_RANGE, [0, HIGHEST], CURVES_TITLE, legend);
     const curve = (of, colour, dash) => {
       context.beginPath();
       for (let s = SIGMA_RANGE[0]; s <= SIGMA_RANGE[1]; s += 0.01) context.lineTo(x(s), y(of(mean, s)));
@@ -102,7 +104,7 @@ export class Price {
       context.stroke();
       context.setLineDash([]);
       const lowest = lowestOf(of, mean);
-      dot(context, [x(lowest), y(of(mean, lowest))], colour);
+      if (answered) dot(context, [x(lowest), y(of(mean, lowest))], colour);
     };
     curve(klOf, this.lesson.ink, []);
     curve(aroundOf, ink, [5, 4]);

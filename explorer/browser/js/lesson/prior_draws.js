@@ -50,15 +50,15 @@ export class PriorDraws {
   }
 
   add(many) {
-    this.draws.push(...this.drawn(many));
+    this.draws.push(...this.drawn(many, this.uniform));
     this.carrying = carryingOf(this.draws);
     this.say();
     this.map.requestOver();
   }
 
-  drawn(many) {
+  drawn(many, uniform) {
     return Array.from({ length: many }, () => {
-      const z = normalPair(this.uniform);
+      const z = normalPair(uniform);
       return { z, value: this.worth(z) };
     });
   }
@@ -90,13 +90,10 @@ export class PriorDraws {
   }
 
   measured() {
-    const count = carryingOf(this.drawn(DRAWS_MEASURED)).length;
-    const right = count > 500 ? 0 : count >= 30 ? 1 : 2;
-    return {
-      right,
-      said: `For this image ${count} of ${DRAWS_MEASURED.toLocaleString("en")} new draws.`,
-      value: count,
-    };
+    const count = carryingOf(this.drawn(DRAWS_MEASURED, seededRandom(2))).length;
+    const share = count / DRAWS_MEASURED;
+    const right = share > 0.75 ? 0 : share > 0.2 ? 1 : 2;
+    return { right, said: `For this image ${count} of ${DRAWS_MEASURED.toLocaleString("en")} draws.`, value: count };
   }
 
   stop() {

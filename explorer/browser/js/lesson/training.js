@@ -6,13 +6,14 @@ import { CloseUp } from "../plane/close_up.js";
 import { drawPrior } from "../plane/marks.js";
 import { Player } from "../widgets/player.js";
 import { shortEpoch, Timeline } from "../widgets/timeline.js";
+import { classKey } from "./pieces.js";
 
 const FILM_SECONDS = 14; // from the first step to the last
 const NAMES = { left: "AE", right: "VAE" };
 
 export class Training {
   constructor(root, lesson) {
-    this.root = root;
+    Object.assign(this, { root, classes: lesson.models.vae.bank });
     this.waiting = element("div", "latent-said", root, { textContent: "Opening the replays …" });
     lesson.trainings.then((found) => !this.stopped && this.open(found));
   }
@@ -44,6 +45,7 @@ export class Training {
       });
       return { map, film, views };
     });
+    classKey(this.root, this.classes);
     const bar = element("div", "latent-bar", this.root);
     this.player = new Player(bar, {
       began: () => this.position >= this.timeline.leader.last && this.seek(0),
@@ -93,7 +95,7 @@ export class Training {
 
   // When half of what the AE's error falls by has gone.
   measured() {
-    if (!this.films) return { right: null, said: "The replays are not here yet: ask again in a moment.", value: null };
+    if (!this.films) return { right: null, said: "The replays are not here yet …", value: null };
     const { left } = this.films.sides;
     const errors = this.films.curves.find(({ title }) => title === "squared error").lines.left;
     const [first, last] = [errors[0], errors.at(-1)];

@@ -4,7 +4,7 @@ import { element } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
 import { inSlices } from "../base/steps.js";
 import { drawDot, SMALL_DOT } from "../plane/marks.js";
-import { CodesMap, imageRow, Picture, shareByNeighbours, squaredError } from "./pieces.js";
+import { CodesMap, imageRow, inPercent, Picture, squaredError } from "./pieces.js";
 
 const JUDGED_BY = 300; // images
 const KINDS = { ppca: "PCA", ae: "AE", vae: "VAE" };
@@ -53,16 +53,14 @@ export class TwoNumbers {
         sum += squaredError(x, bank.decode(encode(x).code, 0));
         yield;
       }
-      side.share = yield* shareByNeighbours(bank);
       side.error = sum / JUDGED_BY;
-      side.said.textContent = `error ${shortNumber(side.error, 1)} on ${JUDGED_BY} images, 5-NN ${Math.round(100 * side.share)} %`;
+      side.said.textContent = `error ${shortNumber(side.error, 1)} on ${JUDGED_BY} images, 5-NN ${inPercent(side.model.knn5)}`;
     }
   }
 
   measured() {
     const errors = this.sides.map(({ error }) => error);
-    if (errors.includes(undefined))
-      return { right: null, said: "Still measuring: ask again in a moment.", value: null };
+    if (errors.includes(undefined)) return { right: null, said: "Still measuring …", value: null };
     const right = errors.indexOf(Math.min(...errors));
     const said = this.sides.map(({ title, error }) => `${title} ${shortNumber(error, 1)}`).join(", ");
     return { right, said: `Squared error: ${said}.`, value: errors[right] };

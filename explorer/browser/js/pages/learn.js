@@ -12,6 +12,8 @@ import { addBank, bankOf } from "../model/banks.js";
 import { Film } from "../model/film.js";
 import { Chart } from "../plane/chart.js";
 
+const ASK_AGAIN_MS = 300;
+
 export class Learn {
   constructor() {
     this.trainings = pending();
@@ -65,7 +67,7 @@ export class Learn {
     this.lesson.ink = ink;
     if (!news) return this.repaint();
     this.lesson.look(data.image % this.lesson.count);
-    if (data.step === this.step) this.figure.show();
+    if (data.step === this.step) this.showImage();
     else this.show(data.step);
   }
 
@@ -122,8 +124,14 @@ export class Learn {
     announce(`Step ${step} of ${this.data.steps.length}: ${this.data.steps[step - 1].title}.`);
   }
 
-  chose(image) {
+  // Another image in the same step.
+  showImage() {
     this.figure.show();
+    if (this.lesson.answered) this.judge();
+  }
+
+  chose(image) {
+    this.showImage();
     this.send();
     announce(`Test image ${image}: ${this.lesson.image.name}.`);
   }
@@ -138,6 +146,7 @@ export class Learn {
   show(step) {
     this.step = step;
     this.figure?.stop();
+    this.answered(false);
     this.lesson.forget();
     const { steps } = this.data;
     this.buttons.forEach((dot, rank) => {
@@ -146,7 +155,11 @@ export class Learn {
     });
     this.back.disabled = step === 1;
     this.next.disabled = step === steps.length;
+    const { activeElement } = this.root.getRootNode();
+    const goes = [this.text, this.place, this.asked].some((part) => part.contains(activeElement));
     this.say(steps[step - 1]);
+    if (goes) this.text.firstChild.focus({ preventScroll: true });
+    if (this.root.getBoundingClientRect().top < 0) this.root.scrollIntoView();
     this.place.replaceChildren();
     this.place.className = `latent-lesson-figure latent-${steps[step - 1].figure}`;
     this.figure = new FIGURES[steps[step - 1].figure](this.place, this.lesson);
@@ -154,18 +167,35 @@ export class Learn {
 
   say({ title, words, formula, question, answers, page }) {
     this.text.replaceChildren();
-    element("h2", "", this.text, { textContent: title });
+    element("h2", "", this.text, { textContent: title, tabIndex: -1 });
     element("p", "", this.text, { innerHTML: words });
     element("p", "latent-lesson-formula", this.text, { innerHTML: formula });
     this.asked.replaceChildren();
     element("p", "", this.asked, { textContent: question });
-    const choices = answers.map((answer, rank) => button(this.asked, answer, () => this.answer(choices, rank)));
+    this.choices = answers.map((answer, rank) => button(this.asked, answer, () => this.answer(rank)));
     this.measured = element("p", "latent-said", this.asked, { role: "status" });
     button(this.asked, `Open it on ${page}`, () => this.send(true)).classList.add("latent-lesson-link");
   }
 
-  // Say what is right, by measuring it now.
-  answer(choices, chosen) {
+  // Whether the reader has answered, and the figure may show what is asked.
+  answered(yes) {
+    clearTimeout(this.waiting);
+    this.lesson.answered = yes;
+    this.root.classList.toggle("latent-answered", yes);
+  }
+
+  // Say which answer is right.
+  answer(chosen) {
+    this.chosen = chosen;
+    this.answered(true);
+    this.figure.repaint?.();
+    this.judge();
+  }
+
+  // Again in a moment as long as the figure does not know.
+  judge() {
+    clearTimeout(this.waiting);
+    const { choices, chosen } = this;
     const { right, said } = this.figure.measured();
     choices.forEach((choice, rank) => {
       choice.classList.toggle("latent-right", rank === right);
@@ -173,12 +203,14 @@ export class Learn {
     });
     const judged = right === null ? "" : chosen === right ? "Yes. " : `No: ${choices[right].textContent}. `;
     this.measured.textContent = judged + said;
+    if (right === null) this.waiting = setTimeout(() => this.judge(), ASK_AGAIN_MS);
   }
 
   unmount(parent) {
     this.parents.delete(parent);
     if (this.parents.size) return;
     this.listening.abort();
+    clearTimeout(this.waiting);
     this.figure?.stop();
     this.lesson?.stop();
   }

@@ -127,11 +127,14 @@ export class Timeline {
 
   paintAxis(context, height) {
     const end = this.leader.epochs[this.leader.last];
-    const ticks = [0, 0.1, 1, 10, 100, 1000].filter((each) => each < 0.7 * end);
     context.font = "11px sans-serif";
     context.lineWidth = 1;
+    const last = `${Math.round(end)} epochs`;
+    const free = this.across(this.leader.last) - 1.2 * context.measureText(last).width; // of the last label
+    const at = (epoch) => this.across(this.position(epoch));
+    const ticks = [0, 0.1, 1, 10, 100, 1000].filter((each) => each < end && at(each) < free);
     for (const epoch of [...ticks, end]) {
-      const x = this.across(this.position(epoch));
+      const x = at(epoch);
       context.globalAlpha = FAINT;
       context.beginPath();
       context.moveTo(x, 0);
@@ -139,7 +142,7 @@ export class Timeline {
       context.stroke();
       context.globalAlpha = PALE;
       context.textAlign = epoch === 0 ? "left" : epoch === end ? "right" : "center";
-      const text = epoch === end ? `${Math.round(end)} epochs` : String(epoch);
+      const text = epoch === end ? last : String(epoch);
       context.fillText(text, epoch === 0 ? x - 3 : epoch === end ? x + 3 : x, height - 6);
     }
   }
