@@ -144,7 +144,7 @@ def all_images(folder: Path, data: ImageSet) -> Path:
         shipped = checkpoint.read(ROOT / "checkpoints" / name)
         codes = metrics.encode(shipped.model, images, labels)
         (folder / "checkpoints").mkdir(exist_ok=True)
-        more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8))
+        more = dataclasses.replace(shipped, codes=codes, labels=labels.to(torch.uint8), image_metrics={})
         checkpoint.write(folder / "checkpoints" / name, more)
     return folder
 
