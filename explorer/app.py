@@ -19,12 +19,7 @@ NAMES = (session.FIRST, "learn", "interpolate", "classes", "bound", "draw", "rep
 
 def page(name: str) -> st.Page:
     """A page; its module is imported when the page is first drawn."""
-    return st.Page(
-        lambda: import_module(f"explorer.views.{name}").render(),
-        title=name.title(),
-        url_path=session.address(name),
-        default=name == session.FIRST,
-    )
+    return session.page_of_streamlit(name, lambda: import_module(f"explorer.views.{name}").render())
 
 
 def by_name(first: st.Page) -> st.Page:
@@ -49,7 +44,7 @@ st.set_page_config(page_title=f"{chosen.title} · Latent space explorer")
 st.html(f'<h1 class="latent-unseen">{chosen.title}</h1>')
 session.arrive()
 place = st.empty()  # in every run, so that what follows keeps its place
-if chosen.url_path != session.address(session.FIRST) and not startup.over():
+if chosen.url_path and not startup.over():  # the first page, which has no address, draws its maps before
     place.html('<div class="latent-help">Starting PyTorch …</div>')
     startup.import_rest()
     place.empty()

@@ -114,15 +114,20 @@ def mirror() -> None:
         memory().mirrored = query
 
 
-def address(page: str) -> str:
-    """The address of a page below the app's own, by its name; the first page has that of the app itself."""
-    return "" if page == FIRST else page
+def page_of_streamlit(name: str, draw: Callable[[], None]) -> st.Page:
+    """A page of the app for Streamlit, which knows it by its address: its name, and nothing for the first page.
+
+    Args:
+        name: In lower case, as its address has it.
+        draw: Draws the page.
+    """
+    first = name == FIRST
+    return st.Page(draw, title=name.title(), url_path="" if first else name, default=first)
 
 
-def go(page: str) -> None:
-    """Show another page, by its name, and the state with it."""
-    other = st.Page(lambda: None, title=page, url_path=address(page), default=page == FIRST)  # known by its address
-    st.switch_page(other, query_params=to_query(current()))
+def go(name: str) -> None:
+    """Show another page of the app, and the state with it."""
+    st.switch_page(page_of_streamlit(name, lambda: None), query_params=to_query(current()))
 
 
 def fragment(part: Callable[P, None], run_every: float | None = None) -> Callable[P, None]:

@@ -25,7 +25,6 @@ class Step(NamedTuple):
     choices: Mapping[str, object]  # fields of the state there; "" stands for the image that is shown
 
 
-WHOLE = r'<span class="latent-unbroken">\g<0></span>'  # that stays in one line
 KL_OF_Q = part("KL", "KL(q(z | x) ‖ p(z))")
 EXPECTED = part("reconstruction", "E<sub>q</sub>[log p(x | z)]")
 
@@ -219,10 +218,14 @@ STEPS = (
 )
 
 
+def whole(html: str) -> str:
+    """HTML that stays in one line."""
+    return f'<span class="latent-unbroken">{html}</span>'
+
+
 def unbroken(words: str) -> str:
     """Words, as HTML, whose terms such as p(x | z) are not broken into two lines."""
-    pieces = re.split(r"(<[^>]*>)", words)
-    return "".join(each if each.startswith("<") else re.sub(r"(log )?\w\([^()]*\)", WHOLE, each) for each in pieces)
+    return re.sub(r"<[^>]*>|((?:log )?\w\([^()]*\))", lambda found: whole(found[1]) if found[1] else found[0], words)
 
 
 def in_lines(formula: str) -> str:
@@ -239,7 +242,7 @@ def in_lines(formula: str) -> str:
             lines.append(after)
         else:
             lines[-1] += after
-    return " ".join(WHOLE.replace(r"\g<0>", line.strip()) for line in lines)
+    return " ".join(whole(line.strip()) for line in lines)
 
 
 def opened(step: int, image: int) -> tuple[str, dict[str, object]]:

@@ -88,7 +88,8 @@ export class EncodedBlob {
   // How far two encodings of the image lie apart once they are decoded, beside the error of the reconstruction.
   measured() {
     const { bank } = this.model;
-    const drawn = () => bank.decode(this.at(normalPair(this.uniform)), 0).slice();
+    const uniform = seededRandom(2);
+    const drawn = () => bank.decode(this.at(normalPair(uniform)), 0).slice();
     let [apart, error] = [0, 0];
     for (let i = 0; i < ENCODINGS; i++) {
       const one = drawn();

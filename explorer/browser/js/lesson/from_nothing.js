@@ -23,7 +23,7 @@ export class FromNothing {
       paint: (context, { view }) => this.decoded.paint(context, view),
       pick: () => null,
     });
-    classKey(side, this.model.bank);
+    classKey(side, this.model.bank.classes);
     this.show();
   }
 
@@ -55,11 +55,12 @@ export class FromNothing {
   // How far a draw is from its mean, beside how far the mean of a reconstruction is from its image.
   measured() {
     const { lesson, model } = this;
+    const uniform = seededRandom(2);
     let [noise, error] = [0, 0];
     for (let i = 0; i < NOISY_PIXELS; i++) {
       const { x } = lesson.imageAt(i);
       const mean = model.bank.decode(model.encode(x).code, 0).slice();
-      noise += squaredError(drawnAround(mean, model.likelihood, this.uniform), mean) / NOISY_PIXELS;
+      noise += squaredError(drawnAround(mean, model.likelihood, uniform), mean) / NOISY_PIXELS;
       error += squaredError(x, mean) / NOISY_PIXELS;
     }
     const right = noise < error / 4 ? 0 : noise < 2 * error ? 1 : 2;

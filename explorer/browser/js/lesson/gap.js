@@ -48,7 +48,9 @@ class UnderModel {
       this.best = best.q;
       this.parts = { gap: logPx - encoder, approximation: logPx - best.elbo, amortization: best.elbo - encoder };
       this.said.textContent = `log p(x) ${shortNumber(logPx, 2)} nats`;
-      this.answer.textContent = `gap ${shortNumber(this.parts.gap, 2)} = approximation ${shortNumber(this.parts.approximation, 2)} + amortization ${shortNumber(this.parts.amortization, 2)}`;
+      const elbo = `ELBO ${shortNumber(encoder, 2)} nats`;
+      const gap = `gap ${shortNumber(this.parts.gap, 2)} = approximation ${shortNumber(this.parts.approximation, 2)} + amortization ${shortNumber(this.parts.amortization, 2)}`;
+      sayLines(this.answer, [elbo, gap]);
       this.map.requestOver();
     },
   };

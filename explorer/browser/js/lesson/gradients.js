@@ -40,7 +40,7 @@ export class Gradients {
   }
 
   draw() {
-    this.clouds = this.drawn(SHOWN);
+    this.clouds = this.drawn(SHOWN, this.uniform);
     const scatter = (cloud) => Math.round(Math.sqrt(variance(cloud))).toLocaleString("en");
     this.said.textContent = `exact (${this.exact.map((value) => shortNumber(value, 1)).join(", ")}) nats`;
     sayLines(this.answer, [
@@ -60,11 +60,11 @@ export class Gradients {
   }
 
   // Both estimates of each of some draws, { score: [[g1, g2], ...], path: the same }, and what the first is the product of.
-  drawn(many) {
+  drawn(many, uniform) {
     const { mean, std } = this.q;
     const [score, path, values, scores] = [[], [], [], []];
     for (let i = 0; i < many; i++) {
-      const noise = normalPair(this.uniform);
+      const noise = normalPair(uniform);
       const { value, gradient } = this.at(mean.map((middle, axis) => middle + std[axis] * noise[axis]));
       values.push(value);
       scores.push(noise.map((part, axis) => part / std[axis]));
@@ -96,7 +96,7 @@ export class Gradients {
     const side = Math.min(width / 2 - 8, height - ROOM);
     this.paintPanel(context, 0, side, this.clouds.score);
     this.paintPanel(context, width / 2 + 8, side, this.clouds.path);
-    describe(this.canvas, `Both clouds around the exact arrow. ${this.said.innerText}`);
+    describe(this.canvas, `Both clouds around the exact arrow. ${this.said.innerText} ${this.answer.innerText}`);
   }
 
   // Both clouds on a scale that holds one of them.
@@ -150,7 +150,7 @@ export class Gradients {
   }
 
   measured() {
-    const drawn = this.drawn(JUDGED);
+    const drawn = this.drawn(JUDGED, seededRandom(2));
     const [ratio, better] = [drawn.score, withBaseline(drawn)].map((cloud) => variance(cloud) / variance(drawn.path));
     const right = ratio < 3 ? 0 : ratio < 100 ? 1 : 2;
     const said = `${Math.round(ratio).toLocaleString("en")} times from ${JUDGED} draws; with a baseline ${shortNumber(better, 1)} times.`;

@@ -10,7 +10,7 @@ const PLACES_MEASURED = 4000; // places
 
 class RandomPlaces {
   constructor(root, { model, key, title, home, draw }) {
-    Object.assign(this, { model, draw });
+    Object.assign(this, { model, draw, uniform: seededRandom(1) });
     const side = element("div", "latent-lesson-side", root);
     element("div", "latent-heading", side, { textContent: title });
     this.map = new CodesMap(key, element("div", "latent-plane", side), model.bank, {
@@ -26,7 +26,7 @@ class RandomPlaces {
   show() {
     const { bank, radius } = this.model;
     const { decoded } = this;
-    decoded.places = Array.from({ length: SIXTEEN }, this.draw);
+    decoded.places = Array.from({ length: SIXTEEN }, () => this.draw(this.uniform));
     let far = 0;
     decoded.tiles.forEach((context, rank) => {
       const z = decoded.places[rank];
@@ -40,20 +40,20 @@ class RandomPlaces {
     this.map.requestOver();
   }
 
-  // The share of random places where no code is near.
+  // The share of random places where no code is near; of the same ones each time.
   measured() {
     const { bank, radius } = this.model;
+    const uniform = seededRandom(2);
     let far = 0;
-    for (let i = 0; i < PLACES_MEASURED; i++) far += bank.lonely(this.draw(), radius);
+    for (let i = 0; i < PLACES_MEASURED; i++) far += bank.lonely(this.draw(uniform), radius);
     return far / PLACES_MEASURED;
   }
 }
 
 export class Holes {
   constructor(root, { models: { ae, vae } }) {
-    this.uniform = seededRandom(1);
     const box = boxOfCodes(ae.bank);
-    const anywhere = () => box.map(([low, high]) => low + this.uniform() * (high - low));
+    const anywhere = (uniform) => box.map(([low, high]) => low + uniform() * (high - low));
     const both = element("div", "latent-lesson-pair", root);
     this.sides = [
       new RandomPlaces(both, {
@@ -67,11 +67,11 @@ export class Holes {
         model: vae,
         key: "lesson_vae",
         title: "VAE, from the prior",
-        draw: () => normalPair(this.uniform),
+        draw: normalPair,
       }),
     ];
     button(root, "Sixteen others", () => this.show());
-    classKey(root, ae.bank);
+    classKey(root, ae.bank.classes);
     this.show();
   }
 

@@ -1,11 +1,11 @@
 // What figures of the lesson are made of: images with a caption, a row of images to choose from, a map, and draws.
 
-import { classMark } from "../base/classes.js";
 import { button, element, theme } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { CloseUp } from "../plane/close_up.js";
 import { drawCodes } from "../plane/cloud.js";
 import { drawPlaces, drawPrior } from "../plane/marks.js";
+import { classMarks } from "../widgets/legend.js";
 
 const LESSON_DOT = 3; // pixels
 const OUTSIDE = 0.01; // of the codes along each axis, which lie outside the box on either side
@@ -114,14 +114,7 @@ export function boxOfCodes({ codes }) {
 }
 
 // A row of the classes, each in its colour.
-export function classKey(parent, { classes }) {
-  const key = element("div", "latent-class-key", parent);
-  classes.forEach((name, label) => {
-    const entry = element("span", "", key);
-    classMark(entry, label);
-    entry.append(name);
-  });
-}
+export const classKey = (parent, names) => element("div", "latent-class-key", parent).append(...classMarks(names));
 
 export const inPercent = (share) => (share === null ? "not measured" : `${(100 * share).toFixed(1)} %`);
 

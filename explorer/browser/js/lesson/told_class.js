@@ -1,9 +1,9 @@
 // Step: one style in all classes, under a VAE that is told the class.
 
-import { classMark } from "../base/classes.js";
 import { element } from "../base/dom.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { drawPin } from "../plane/marks.js";
+import { classMarks } from "../widgets/legend.js";
 import { CodesMap, inPercent } from "./pieces.js";
 
 const START = [0.5, -0.5];
@@ -15,12 +15,10 @@ export class ToldClass {
     this.other = lesson.models.vae;
     const side = element("div", "latent-lesson-side", root);
     const tiles = element("div", "latent-lesson-tiles latent-lesson-classes", side);
-    this.tiles = this.model.bank.classes.map((name, label) => {
+    this.tiles = classMarks(this.model.bank.classes).map((mark) => {
       const figure = element("figure", "", tiles);
       const context = imageCanvas(figure);
-      const caption = element("figcaption", "", figure);
-      classMark(caption, label);
-      caption.append(name);
+      element("figcaption", "", figure).append(mark);
       return context;
     });
     const line = element("label", "latent-line", side, { textContent: "from 3 to 8" });

@@ -13,7 +13,7 @@ const NAMES = { left: "AE", right: "VAE" };
 
 export class Training {
   constructor(root, lesson) {
-    Object.assign(this, { root, classes: lesson.models.vae.bank });
+    Object.assign(this, { root, classes: lesson.models.vae.bank.classes });
     this.waiting = element("div", "latent-said", root, { textContent: "Opening the replays …" });
     lesson.trainings.then((found) => !this.stopped && this.open(found));
   }
