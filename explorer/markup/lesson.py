@@ -48,7 +48,7 @@ STEPS = (
         "To make new images, choose a place at random and decode it. An autoencoder was never asked where its codes "
         f"may lie: they spread as they like, with {term('hole', 'holes')} between them, so all we can do is draw from "
         f"the box around them. A variational autoencoder is trained to put its codes where a {term('prior')} expects "
-        "them, close together around 0. A frame marks an image where no code is near, a ring its place.",
+        "them, close together around 0. White dots are the sixteen places; a frame marks an image without a code near.",
         f"AE: z from anywhere. VAE: z ~ {part('prior', 'p(z) = N(0, 1)')}",
         "Of places chosen at random on the AE's plane, how many lie where no code is near?",
         ("one in twenty", "about a half", "nearly all"),
@@ -60,8 +60,8 @@ STEPS = (
         "Most z explain nothing",
         f"How likely is it that the model makes this very image? Average over all places: {term('log p(x)')} is the "
         f"logarithm of the average of {term('p(x | z)')}. The plain way is to draw z from the prior and to average. "
-        "But most z decode to an image unlike this one, and then p(x | z) is next to nothing: a few lucky draws, "
-        "ringed on the map, carry the whole sum.",
+        "But most z decode to an image unlike this one, and then p(x | z) is next to nothing: a few lucky draws, the "
+        "white dots, carry the whole sum.",
         f"{part('log p(x)', 'p(x)')} = ∫ p(x | z) {part('prior', 'p(z)')} dz ≈ "
         f"{part('simple Monte Carlo', '1/n Σ p(x | z<sub>i</sub>)')}",
         "Of a thousand draws from the prior, how many carry 99 % of the sum?",
