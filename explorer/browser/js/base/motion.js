@@ -16,6 +16,23 @@ export function oncePerFrame(draw) {
   };
 }
 
+// A way to ask for what is read rather than followed: it is shown at once, but then not again for some milliseconds.
+export function atMostEvery(milliseconds, show) {
+  let [last, waiting] = [-Infinity, false];
+  const showNow = () => {
+    last = performance.now();
+    waiting = false;
+    show();
+  };
+  return () => {
+    if (waiting) return;
+    const rest = last + milliseconds - performance.now();
+    waiting = rest > 0;
+    if (waiting) setTimeout(showNow, rest);
+    else showNow();
+  };
+}
+
 export const wantsStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // A change that takes a while, gently at both ends.

@@ -9,7 +9,9 @@ const WEIGHS = 0.15; // share of the peak; weaker ink does not count when the di
 
 // The smallest box that holds all ink of weight: [top, bottom, left, right], the ends not included; null without ink.
 export function inkBox(ink, width, height) {
-  const least = WEIGHS * ink.reduce((peak, value) => Math.max(peak, value), 0);
+  let peak = 0;
+  for (const value of ink) if (value > peak) peak = value;
+  const least = WEIGHS * peak;
   let [top, bottom, left, right] = [height, 0, width, 0];
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++, at++) {

@@ -9,7 +9,7 @@ import { announce } from "../base/announce.js";
 import { fromBase64, toBase64 } from "../base/bytes.js";
 import { button, element, exactInk, rgbOf, setText, theme } from "../base/dom.js";
 import { blank, drawPixels, drawUnseen, fromGreys, imageCanvas } from "../base/images.js";
-import { oncePerFrame } from "../base/motion.js";
+import { atMostEvery, oncePerFrame } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
@@ -26,6 +26,8 @@ import { Pad } from "../widgets/pad.js";
 
 const TRAIL = 90; // codes
 const TEN_MS = 2; // of a frame, for the ten digits
+const READ_MS = 100; // while the pen moves, between two showings of what is to be read
+
 function softmax(values) {
   const highest = Math.max(...values);
   const weights = values.map((value) => Math.exp(value - highest));
@@ -40,6 +42,7 @@ export class Draw {
     this.asked = null;
     this.due = []; // of the ten digits, those that have to be drawn again
     this.requestTen = oncePerFrame(() => this.paintTen());
+    this.requestPanels = atMostEvery(READ_MS, () => this.parents.size && this.showPanels());
     this.found = {}; // of each side: { code, q }
     this.lattices = new Lattices((answer) => this.hear(answer));
     this.forgetAnswers();
@@ -134,7 +137,7 @@ export class Draw {
     if (!this.data || (kind !== wanted && ["completion", "guess"].includes(kind))) return; // it was asked before a turn
     if (kind === "classes") {
       this.bayes[key] = answer;
-      if (this.choices && this.note) this.showTen(this.pixels && fromGreys(this.pixels));
+      this.tellPanels();
       return;
     }
     if (kind === wanted) this.guesses[key] = answer;
@@ -142,8 +145,9 @@ export class Draw {
     for (const [side, of] of Object.entries(this.data.sides)) {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();
-      if (kind === "guess" && of.encoder) this.panels[side]?.showEvidence(answer);
-      else if (kind === wanted) this.showSide(side, this.pixels && fromGreys(this.pixels));
+      if (kind !== wanted) continue;
+      if (this.seen || !of.encoder) this.follow(side);
+      this.tellPanels();
     }
   }
 
@@ -227,6 +231,7 @@ export class Draw {
     } else {
       this.pixels = this.pad.form();
     }
+    this.x = this.pixels && fromGreys(this.pixels);
     this.text = this.drawn ? toBase64(this.pixels) : "";
     if (!this.drawn) {
       this.forget();
@@ -253,35 +258,60 @@ export class Draw {
 
   show() {
     if (!this.data) return;
-    if (this.pixels) drawPixels(this.form, fromGreys(this.pixels), 0, 0, this.seen);
+    if (this.x) drawPixels(this.form, this.x, 0, 0, this.seen);
     else blank(this.form);
     this.form.canvas.classList.toggle("latent-vacant", !this.pixels);
     this.form.canvas.classList.toggle("latent-partly", Boolean(this.seen));
     if (!this.seen) blank(this.pad.ghost);
-    const x = this.pixels && fromGreys(this.pixels);
-    for (const side of Object.keys(this.data.sides)) this.showSide(side, x);
-    if (this.choices && this.note && this.data.style) this.showTen(x);
+    for (const side of Object.keys(this.data.sides)) this.follow(side);
+    this.tellPanels();
   }
 
-  showSide(side, x) {
+  // The code on the map and the image there, which the eye follows while the pen moves.
+  follow(side) {
     const asked = this.data.sides[side];
-    const { bank, encoder, label, radius, sheet, likelihood } = asked;
-    const guess = likelihood && this.guesses[latticeKey(asked)];
-    this.found[side] = x && this.codeOf(asked, x, guess);
-    this.see(asked, encoder ? this.found[side]?.q : null);
-    const found = this.found[side];
-    if (found && !this.seen) {
+    const { bank, encoder, label, likelihood } = asked;
+    const guess = this.guessOf(side);
+    const found = this.x && this.codeOf(asked, this.x, guess);
+    this.found[side] = found;
+    this.see(asked, encoder ? found?.q : null);
+    this.charts[side].requestOver();
+    if (!found) return;
+    if (!this.seen) {
       this.trails[side].push(found.code);
       if (this.trails[side].length > TRAIL) this.trails[side].shift();
     }
-    this.charts[side].requestOver();
+    if (!this.seen || !likelihood) this.panels[side]?.follow(this.banks[bank], found.code, label);
+    else if (side === this.glowing) drawUnseen(this.pad.ghost, guess.expected, this.seen, this.glow);
+  }
+
+  // What is known of the drawing's posterior on a side, if its model has one and it is there.
+  guessOf(side) {
+    const asked = this.data.sides[side];
+    return asked.likelihood && this.guesses[latticeKey(asked)];
+  }
+
+  // Show what is to be read: while the pen moves only now and then, for nobody reads sixty numbers a second, and to lay
+  // them out takes a quarter of a frame.
+  tellPanels() {
+    if (this.pad?.stroke.drawing) this.requestPanels();
+    else this.showPanels();
+  }
+
+  showPanels() {
+    for (const side of Object.keys(this.data.sides)) this.showPanel(side);
+    if (this.choices && this.note && this.data.style) this.showTen(this.x);
+  }
+
+  showPanel(side) {
     const panel = this.panels[side];
     if (!panel) return;
-    if (this.seen && likelihood && found) {
-      panel.showCompletion(guess);
-      if (side === this.glowing) drawUnseen(this.pad.ghost, guess.expected, this.seen, this.glow);
-    } else if (found)
-      panel.show(this.banks[bank], found, x, {
+    const { bank, label, radius, sheet, likelihood } = this.data.sides[side];
+    const [found, guess] = [this.found[side], this.guessOf(side)];
+    if (!found) panel.empty(this.drawn && "finding its code …");
+    else if (this.seen && likelihood) panel.showCompletion(guess);
+    else
+      panel.show(this.banks[bank], found, this.x, {
         decimals: this.charts[side].decimals(),
         label,
         radius,
@@ -289,7 +319,6 @@ export class Draw {
         evidence: likelihood && (guess ?? { logPx: null, elbo: null }),
         hint: this.seen ? "It takes what is not drawn for paper." : "",
       });
-    else panel.empty(this.drawn && "finding its code …");
   }
 
   // The code and q of the drawing: the encoder's, or those of the posterior's best mode, or what the server says.

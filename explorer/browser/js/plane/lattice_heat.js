@@ -54,7 +54,7 @@ export class LatticeHeat {
         picture.data[at] = red;
         picture.data[at + 1] = green;
         picture.data[at + 2] = blue;
-        picture.data[at + 3] = 255 * opacityOf(nats);
+        if (nats < SEEN_NATS) picture.data[at + 3] = 255 * opacityOf(nats);
         at += 4;
       }
     }

@@ -2,8 +2,8 @@
 
 import { LatticeWork } from "../model/lattice_work.js";
 
-const PIECE_MS = 4;
-const REST_MS = 8; // between two pieces while a pen moves, so that the page has the cores
+const PIECE_MS = 2;
+const REST_MS = 4; // between two pieces while a pen moves, so that the page has the cores
 const MOVING_MS = 150; // after an image, as long as a pen counts as moving
 
 const latticeWork = new LatticeWork((answer) => postMessage(answer));

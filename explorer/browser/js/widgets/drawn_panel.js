@@ -29,6 +29,7 @@ export class DrawnPanel {
     this.completed.hidden = false;
     setText(this.hint, "");
     this.shown = [];
+    this.followed = null;
     drawPixels(this.context, expected);
     setText(this.seenEvidence, ` of what is seen: ${shortNumber(logPx, 1)} nats`);
     this.columns.forEach(({ image, decoded, caption }, rank) => {
@@ -64,10 +65,20 @@ export class DrawnPanel {
     extrapolated(this.lonely);
   }
 
+  // The image at the drawing's code.
+  follow(bank, code, label) {
+    const asked = [bank.id, ...code, label].join();
+    if (asked === this.followed) return;
+    this.followed = asked;
+    this.decoded = bank.decode(code, label).slice();
+    drawPixels(this.context, this.decoded);
+  }
+
+  // And what is to be read of it.
   show(bank, { code, q }, x, { decimals, label, radius, sheet, evidence, hint }) {
     this.root.classList.remove("latent-vacant");
-    const decoded = bank.decode(code, label).slice();
-    drawPixels(this.context, decoded);
+    this.follow(bank, code, label);
+    const { decoded } = this;
     const error = decoded.reduce((sum, value, i) => sum + (value - x[i]) ** 2, 0);
     const { near, nearest } = bank.around(code, radius, NEIGHBOURS);
     const spread = q?.std.map((std) => shortNumber(std, Math.max(2, decimals)));
@@ -121,6 +132,7 @@ export class DrawnPanel {
   empty(words) {
     this.root.classList.add("latent-vacant");
     this.shown = [];
+    this.followed = null;
     blank(this.context);
     this.facts.hidden = this.completed.hidden = true;
     setText(this.hint, words || "");
