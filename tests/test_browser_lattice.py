@@ -156,6 +156,11 @@ def test_log_px_and_the_gap_are_those_of_quadrature(page, address, mnist):
         assert np.abs(canvas_pixels(page, ".st-key-evidence_left .latent-screen") - decoded).max() <= 3
     assert np.median(off) < 0.5
 
+    between = mnist.test_images[3120]  # its mode, far out, lies between the points of the finest lattice and is no peak
+    load(page, between)
+    exact_px = quadrature.log_evidence(models["left"], to_pixels(between[None])).log_px_nats.item()
+    assert found(page, "left", 128)["logPx"] == pytest.approx(exact_px, abs=0.5)  # it was 18 nats too low
+
 
 def test_a_model_chosen_anew_has_its_own_lattice_and_the_worker_goes_with_the_page(page, address, mnist):
     visit_draw(page, address, "?left=ae&right=vae")

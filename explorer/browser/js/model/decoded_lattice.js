@@ -248,6 +248,11 @@ export class DecodedLattice {
     });
   }
 
+  // The highest points.
+  tops(values, most) {
+    return [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, most);
+  }
+
   // The points that lie higher than their neighbours, the highest first.
   peaks(values, most) {
     const { size } = this;

@@ -4,10 +4,11 @@
 import { DecodedLattice, logSum } from "./decoded_lattice.js";
 import { Decoder } from "./decoder.js";
 import { GREYS } from "./likelihood.js";
-import { diagonalNormal, elboOf, findModes, mixtureEvidence, Sight } from "./posterior_modes.js";
+import { diagonalNormal, elboOf, findModes, mixtureEvidence, QUICK, Sight, THOROUGH } from "./posterior_modes.js";
 
 const STARTS = 16; // highest points of a lattice at which modes are looked for
 const FEW_STARTS = 4; // the same where the lattice is fine enough for the posterior
+const TOPS = 12; // further starts of a thorough search: a mode between the points of a lattice need not be a peak of it
 const COMPLETIONS = 8; // drawn of what is not seen
 const HOPELESS = 20; // nats below the likeliest class, from where on a class is left as its lattice has it
 
@@ -39,6 +40,7 @@ class Plane {
     this.coarse = new Set(); // labels whose finest lattice is too coarse for the image
     this.asked = null; // the image and what belongs to it
     this.thinking = null; // a generator that finds what takes longer
+    this.thorough = false; // whether it only looks again for what is known already
     this.due = false; // whether it is about an older image, and another one is to follow
   }
 
@@ -76,6 +78,8 @@ class Plane {
 
   // Think about the image that was asked about, once what is being thought of is found.
   think() {
+    if (this.thorough) this.thinking = null;
+    this.thorough = false;
     this.due = Boolean(this.thinking);
     this.thinking ??= this.find(this.asked);
   }
@@ -91,19 +95,28 @@ class Plane {
     if (!done) return null;
     this.thinking = null;
     if (this.due) this.think();
+    else if (value.kind === "guess" && !value.settled && !this.next) this.lookAgain();
     return value;
   }
 
+  // Look thoroughly for the modes of a posterior that is too narrow for the finest lattice, while nothing else is asked.
+  lookAgain() {
+    this.thorough = true;
+    this.thinking = this.guess(this.asked, this.heated, THOROUGH);
+  }
+
   forget() {
-    Object.assign(this, { asked: null, thinking: null, due: false });
+    Object.assign(this, { asked: null, thinking: null, thorough: false, due: false });
   }
 
   // log p(x), and the ELBO of the encoder's q, or of the best mode's normal where there is no encoder.
-  *guess({ serial, levels, q }, heated) {
-    const { logPx, modes, sight } = yield* this.integrate({ levels }, heated, !q);
+  *guess({ serial, levels, q }, heated, search = QUICK) {
+    const { logPx, modes, sight } = yield* this.integrate({ levels }, heated, !q, search);
     const normal = q ?? diagonalNormal(modes[0]);
     const elbo = yield* elboOf(sight, normal);
-    return { kind: "guess", serial, ...this.standing(heated, modes), logPx: Math.max(logPx, elbo), elbo, q: normal };
+    const standing = this.standing(heated, modes);
+    const settled = standing.settled && (!standing.narrow || search === THOROUGH);
+    return { kind: "guess", serial, ...standing, settled, logPx: Math.max(logPx, elbo), elbo, q: normal };
   }
 
   // How fine the lattice is by which something was found, and the modes where these are too narrow for it.
@@ -149,7 +162,7 @@ class Plane {
   }
 
   // log p(x) from the lattice, or from the modes where these are too narrow for it.
-  *integrate({ levels, seen = null }, { lattice, masses }, withModes) {
+  *integrate({ levels, seen = null }, { lattice, masses }, withModes, search = QUICK) {
     const sight = new Sight(
       this.decoder,
       lattice.label,
@@ -160,12 +173,15 @@ class Plane {
     const coarse = lattice.tooCoarse(masses);
     this.coarse[coarse ? "add" : "delete"](lattice.label);
     if (!coarse && !withModes) return { logPx: logSum(masses), modes: [], sight };
-    const starts = lattice.peaks(lattice.logJoint(masses), coarse ? STARTS : FEW_STARTS);
+    const joint = lattice.logJoint(masses);
+    const starts = new Set(lattice.peaks(joint, coarse ? STARTS : FEW_STARTS));
+    if (search === THOROUGH) for (const number of lattice.tops(joint, TOPS)) starts.add(number);
     const modes = yield* findModes(
       sight,
-      starts.map((number) => lattice.point(number)),
+      [...starts].map((number) => lattice.point(number)),
+      search,
     );
-    return { logPx: coarse ? yield* mixtureEvidence(sight, modes) : logSum(masses), modes, sight };
+    return { logPx: coarse ? yield* mixtureEvidence(sight, modes, search) : logSum(masses), modes, sight };
   }
 }
 

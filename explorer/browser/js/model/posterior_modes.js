@@ -7,9 +7,12 @@ import { LOG_2PI, logLikelihood, pixelMean } from "./likelihood.js";
 import { PIXELS } from "./network.js";
 
 const STEP = 1e-3; // of the finite differences
-const KEPT = 4; // modes
-const ROUNDS = 2; // of Fisher scoring for each of them
-const NODES = 64; // at which p(x, z) is decoded for log p(x)
+// How modes are looked for: how many of the starts are followed, for how many rounds of Fisher scoring at most, and at how
+// many nodes p(x, z) is then decoded for log p(x). While a pen moves, and once there is time.
+export const QUICK = { kept: 4, rounds: 2, nodes: 64 };
+export const THOROUGH = { kept: 8, rounds: 16, nodes: 192 };
+const ARRIVED = 0.01; // nats: what gains less has come to the top
+const LEAST_STEP = 1e-5;
 const WIDER = 1.35; // than the normal about a mode is the one that the nodes are of
 const EVEN = 0.1; // the share of the nodes' weight that all modes have alike
 // Gauss and Hermite's nodes for a standard normal, with their weights.
@@ -77,7 +80,7 @@ const quadratic = ([a, b, c], [x, y]) => a * x * x + 2 * b * x * y + c * y * y;
 const evidence = ({ value, fisher }) => value + LOG_2PI - Math.log(determinant(fisher)) / 2;
 
 // The best modes near some points, the one with the most mass first: { z, value, fisher, evidence } of each.
-export function* findModes(sight, starts) {
+export function* findModes(sight, starts, { kept, rounds } = QUICK) {
   const all = [];
   for (const z of starts) {
     const here = sight.expand(z);
@@ -87,13 +90,15 @@ export function* findModes(sight, starts) {
   }
   all.sort((a, b) => b.promise - a.promise);
   const modes = [];
-  for (const { here } of all.slice(0, KEPT)) {
+  for (const { here } of all.slice(0, kept)) {
     let best = here;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const tried = sight.expand(best.z.map((value, axis) => value + best.step[axis]));
-      if (tried.value > best.value) best = tried;
-      else best.step = best.step.map((part) => part / 2);
       yield;
+      const gain = tried.value - best.value;
+      if (gain > 0) best = tried;
+      else best.step = best.step.map((part) => part / 2);
+      if ((gain > 0 && gain < ARRIVED) || Math.hypot(...best.step) < LEAST_STEP) break;
     }
     modes.push({ z: best.z, value: best.value, fisher: best.fisher, evidence: evidence(best) });
   }
@@ -108,14 +113,14 @@ const near = (mode, better) =>
   ) < 1;
 
 // log p(x) with a mixture of normals about the modes as proposal, at points that cover each of them evenly.
-export function* mixtureEvidence(sight, modes) {
+export function* mixtureEvidence(sight, modes, { nodes: count } = QUICK) {
   const total = logSum(modes.map((mode) => mode.evidence));
   const parts = modes.map(({ z, fisher, evidence }) => ({
     z,
     precision: fisher.map((part) => part / WIDER ** 2),
     logShare: Math.log((1 - EVEN) * Math.exp(evidence - total) + EVEN / modes.length),
   }));
-  const each = Math.floor(NODES / parts.length);
+  const each = Math.floor(count / parts.length);
   const logDensity = (z) =>
     logSum(
       parts.map(({ z: mean, precision, logShare }) => {
