@@ -169,7 +169,8 @@ def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     if HEADLESS is None:
         pytest.skip("no Chromium on this machine")
-    flags = [*LAUNCH["args"], "--renderer-process-limit=1"]
+    # Scripts that are parsed when all of them is there are parsed once for all tabs, streamed ones at each load.
+    flags = [*LAUNCH["args"], "--renderer-process-limit=1", "--js-flags=--no-script-streaming"]
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=HEADLESS, args=flags)
         yield browser
