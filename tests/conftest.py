@@ -95,6 +95,15 @@ def coarse():
         yield
 
 
+@pytest.fixture(scope="module")
+def hasty():
+    """Geodesics are a step better than the path in the grid where no test asks how short they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        for search in ("_BEGIN", "_END"):
+            patch.setattr(geodesics, search, (getattr(geodesics, search)[0], 1))
+        yield
+
+
 @pytest.fixture(params=["ae", "vae", "cvae"])
 def kind(request):
     return request.param

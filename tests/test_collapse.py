@@ -22,7 +22,7 @@ from vae.collapse import active_units, used_dimensions
 from vae.snapshots import Recorder, Snapshot
 from vae.storage.checkpoint import read
 
-pytestmark = pytest.mark.usefixtures("coarse")
+pytestmark = pytest.mark.usefixtures("coarse", "hasty")
 
 SECONDS = 120
 CODES = written.normal()

@@ -14,7 +14,7 @@ from chromium import ROOT, app, ready, visit
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-pytestmark = pytest.mark.usefixtures("coarse")
+pytestmark = pytest.mark.usefixtures("coarse", "hasty")
 
 PAGES = {"maps": {"csv": 2, "npz": 2, "png": 2, "html": 1}, "interpolate": {"csv": 4, "npz": 2, "png": 2, "gif": 2}}
 PAGES |= {

@@ -14,7 +14,7 @@ from files import contents
 from explorer.cache import checkpoints, results
 from explorer.state import ExplorerState, from_query
 
-pytestmark = pytest.mark.usefixtures("coarse")
+pytestmark = pytest.mark.usefixtures("coarse", "hasty")
 
 EVIL = '<img src=x onerror="evil()">&amp;'
 RAW = re.compile(r"<img src=x|onerror=\"evil")

@@ -17,7 +17,7 @@ from explorer.cache import checkpoints, versions
 from explorer.views import parts
 from vae.images import sources
 
-pytestmark = pytest.mark.usefixtures("coarse")
+pytestmark = pytest.mark.usefixtures("coarse", "hasty")
 
 
 @pytest.mark.parametrize("page", CHARTS)

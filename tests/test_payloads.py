@@ -12,7 +12,7 @@ from chromium import ROOT
 from explorer.browser import payloads as types
 from explorer.cache import checkpoints
 
-pytestmark = pytest.mark.usefixtures("coarse")
+pytestmark = pytest.mark.usefixtures("coarse", "hasty")
 
 TYPES = {
     ("maps", None): types.Map,
