@@ -8,7 +8,21 @@ import re
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
+from chromium import (
+    ROOT,
+    Held,
+    canvas_pixels,
+    drawn,
+    explorer,
+    place,
+    plane,
+    ranges,
+    ready,
+    settle,
+    tab,
+    visit,
+    wait_until,
+)
 from files import download, open_files
 from PIL import Image
 
@@ -20,6 +34,23 @@ from vae.storage.checkpoint import read
 pytestmark = pytest.mark.browser
 MODELS = {"left": "ae", "right": "vae"}  # of Maps, where a link asks for no others
 PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bound": "bound_map", "draw": "draw_left"}
+
+
+@pytest.fixture(scope="module")
+def opened(window, address):
+    """Maps in one tab."""
+    with tab(window) as page:
+        visit(page, address, "map_left", "map_right")
+        yield page
+
+
+@pytest.fixture
+def maps(opened):
+    """Maps as another test has left it: whatever is pinned, the views are whole and no class is hidden."""
+    opened.set_viewport_size({"width": 1400, "height": 900})
+    opened.mouse.move(5, 5)
+    ready(opened)
+    return opened
 
 
 def pinned(page, side):
@@ -43,8 +74,8 @@ def pick(page, chart, side, across, up):
     return z
 
 
-def test_a_click_on_the_empty_plane_of_either_map_shows_what_torch_decodes_there(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_a_click_on_the_empty_plane_of_either_map_shows_what_torch_decodes_there(maps):
+    page = maps
     for side, name in MODELS.items():
         aimed = pick(page, f"map_{side}", side, 0.06, 0.93)
         z = pinned(page, side)
@@ -71,8 +102,8 @@ def test_the_browser_decodes_as_torch_does(page, address, names):
         assert np.abs(drawn - decoded).max() < 5e-3, name
 
 
-def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(maps):
+    page = maps
     at, z = place(page, "map_right", 0.55, 0.4)
     page.mouse.move(*at)
     page.wait_for_function("document.querySelectorAll('.latent-lens[style*=\"visible\"]').length === 2")
@@ -92,8 +123,8 @@ def test_the_lens_shows_the_point_under_the_pointer_and_the_image_on_both_maps(p
 
 
 @pytest.mark.fault("the digit followed the pointer, while the words beside it were the pinned point's")
-def test_while_hovering_each_picture_stands_beside_its_own_words(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_while_hovering_each_picture_stands_beside_its_own_words(maps):
+    page = maps
     for side, name in MODELS.items():
         assert_hovering_moves_no_panel(page, side, read(ROOT / "checkpoints" / name).model)
 
@@ -234,8 +265,8 @@ def legend(page, side):
     )
 
 
-def test_the_legend_filters_both_maps_and_its_tooltip_says_how(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_the_legend_filters_both_maps_and_its_tooltip_says_how(maps):
+    page = maps
     entries = page.locator(".st-key-map_left .legendtoggle")
     entries.nth(4).click()
     expected = [digit != 4 for digit in range(10)]
@@ -250,6 +281,8 @@ def test_the_legend_filters_both_maps_and_its_tooltip_says_how(page, address):
     page.locator(".st-key-map_right .traces").nth(2).focus()
     page.keyboard.press("Enter")
     assert legend(page, "left") == [digit != 2 for digit in range(10)]
+    page.keyboard.press("Enter")
+    assert all(legend(page, "left") + legend(page, "right"))
 
 
 HIDES = (
@@ -387,8 +420,8 @@ def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp
 
 
 @pytest.mark.fault("a double-click reset the view and moved the pin")
-def test_a_double_click_goes_home_and_moves_no_pin_and_a_drag_is_no_pick(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_a_double_click_goes_home_and_moves_no_pin_and_a_drag_is_no_pick(maps):
+    page = maps
     page.evaluate("latentExplorer.picks = 0")
     at, _ = place(page, "map_right", 0.3, 0.3)
     where, kept, home = page.url, pinned(page, "right"), ranges(page, "map_right")
@@ -409,8 +442,8 @@ def test_a_double_click_goes_home_and_moves_no_pin_and_a_drag_is_no_pick(page, a
     assert page.evaluate("latentExplorer.picks") == 1
 
 
-def test_keys_do_what_the_pointer_does_until_it_takes_over_on_the_other_map(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_keys_do_what_the_pointer_does_until_it_takes_over_on_the_other_map(maps):
+    page = maps
     before = pinned(page, "right")
     page.locator(".st-key-map_right .latent-stage").focus()
     for key in ("ArrowRight", "ArrowRight", "Shift+ArrowUp"):
@@ -431,8 +464,8 @@ def test_keys_do_what_the_pointer_does_until_it_takes_over_on_the_other_map(page
     )
 
 
-def test_of_many_fast_clicks_the_last_one_counts(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_of_many_fast_clicks_the_last_one_counts(maps):
+    page = maps
     for i in range(8):
         at, z = place(page, "map_right", 0.2 + 0.07 * i, 0.3 + 0.05 * i)
         page.mouse.click(*at)
@@ -581,8 +614,8 @@ def test_every_page_opens_without_an_error_and_follows_the_theme(page, address, 
         assert min(widths) >= 300
 
 
-def test_what_is_pinned_on_one_map_stays_within_its_half_at_any_width(page, address):
-    visit(page, address, "map_left", "map_right")
+def test_what_is_pinned_on_one_map_stays_within_its_half_at_any_width(maps):
+    page = maps
     for width in (900, 1040, 1180, 1400):
         page.set_viewport_size({"width": width, "height": 900})
         drawn(page)
