@@ -407,14 +407,13 @@ def test_the_first_visitor_of_another_page_sees_that_the_server_starts(page, tmp
     held = Held(page)
     held.late = True
     with explorer(tmp_path / "log") as address:
-        page.goto(f"{address}/interpolate")
+        page.goto(f"{address}/classes")
         wait_until(page, lambda: any(b"Starting PyTorch" in message for message in held.answers))
         held.release()
         page.get_by_text("Starting PyTorch").wait_for()
         held.late = False
         held.release()
-        for side in ("left", "right"):
-            page.wait_for_selector(f".st-key-path_{side} .latent-layers", state="attached")
+        page.wait_for_selector(".st-key-style_map .latent-layers", state="attached")
         ready(page)
         assert page.get_by_text("Starting PyTorch").count() == 0
 
