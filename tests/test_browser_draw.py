@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, ready, settle, tab, visit, wait_until
 
 from explorer import state
 from explorer.quantities import decode, own_image
@@ -25,6 +25,23 @@ def visit_draw(page, address, query=""):
     visit(page, f"{address}/draw{query}", "draw_left", "draw_right")
     page.set_default_timeout(60_000)
     page.wait_for_selector(".latent-drawn-ten button:nth-child(10)")
+
+
+@pytest.fixture(scope="module")
+def opened(window, address):
+    """Draw in one tab."""
+    with tab(window) as page:
+        visit_draw(page, address)
+        yield page
+
+
+@pytest.fixture
+def empty_pad(opened):
+    """Draw with nothing on its pad and in its address, after whatever another test has drawn."""
+    if opened.get_by_role("button", name="Clear").is_enabled():
+        opened.get_by_role("button", name="Clear").click()
+    settle(opened, "!/drawing=/.test(location.search)")
+    return opened
 
 
 def stroke(page, points):
@@ -58,8 +75,8 @@ def in_the_address(page):
     return own_image.as_image(state.unpacked(query["drawing"]))
 
 
-def test_the_form_of_a_drawing_and_of_any_ink_is_pythons(page, address):
-    visit_draw(page, address)
+def test_the_form_of_a_drawing_and_of_any_ink_is_pythons(empty_pad):
+    page = empty_pad
     stroke(page, ONE)
     stroke(page, [(100, 242), (170, 244)])
     answered(page)
@@ -81,8 +98,8 @@ def test_the_form_of_a_drawing_and_of_any_ink_is_pythons(page, address):
         assert np.abs(np.array(shown).reshape(28, 28) - place(fit(crop(image / 255)))).max() <= 1
 
 
-def test_a_drawn_digit_is_read_and_shown_in_all_ten_and_a_click_asks_for_another(page, address):
-    visit_draw(page, address)
+def test_a_drawn_digit_is_read_and_shown_in_all_ten_and_a_click_asks_for_another(empty_pad):
+    page = empty_pad
     stroke(page, ONE)
     answered(page)
     assert_read_and_shown(page, 1)
@@ -126,8 +143,8 @@ def assert_read_and_shown(page, digit):
         assert np.abs(shown - decode.at(style.model, np.array([codes[digit]]), asked)[0]).max() <= 3
 
 
-def test_undo_and_clear_and_the_edge_of_the_pad(page, address):
-    visit_draw(page, address)
+def test_undo_and_clear_and_the_edge_of_the_pad(empty_pad):
+    page = empty_pad
     stroke(page, [(140, 60), (140, 200)])
     first = form(page)
     stroke(page, [(60, 140), (330, 150), (200, 230)])  # out beyond the edge, and back
@@ -186,8 +203,8 @@ def test_a_finger_draws_too(browser, address):
         assert form(page).any()
 
 
-def test_the_browsers_encoders_are_torchs(page, address, mnist):
-    visit_draw(page, address)
+def test_the_browsers_encoders_are_torchs(empty_pad, mnist):
+    page = empty_pad
     x = to_pixels(mnist.test_images[:40])
     find = "(name) => latentExplorer.bankIds().find((id) => id.startsWith(name + '-') && id.endsWith('-encoder'))"
     script = """([id, x]) => latentExplorer.bankOf(id).then(

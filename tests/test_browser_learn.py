@@ -36,6 +36,19 @@ def lesson_page(window, address):
         yield page
 
 
+@pytest.fixture
+def resized(lesson_page):
+    """Gives that page in a window of another size, which it has until the test ends."""
+
+    def resize(width, height):
+        lesson_page.set_viewport_size({"width": width, "height": height})
+        settle(lesson_page, "([width, height]) => innerWidth === width && innerHeight === height", [width, height])
+        return lesson_page
+
+    yield resize
+    resize(1400, 900)
+
+
 def go(page, figure):
     """Go to a step by its dot."""
     page.locator(".latent-dot").nth(STEP[figure] - 1).click()
@@ -428,10 +441,8 @@ def test_a_step_takes_the_colours_of_another_theme_and_keeps_what_was_done(new_t
 
 
 @pytest.mark.parametrize(("width", "height"), [(1400, 900), (900, 700), (390, 844)])
-def test_every_step_has_its_figure_at_once_and_fits_the_window(new_tab, address, width, height):
-    page = new_tab(width=width, height=height)
-    visit(page, f"{address}/learn")
-    page.wait_for_selector(".latent-lesson-figure canvas")
+def test_every_step_has_its_figure_at_once_and_fits_the_window(resized, width, height):
+    page = resized(width, height)
     for step in lesson.STEPS:
         start = page.evaluate("performance.now()")
         page.locator(".latent-dot").nth(STEP[step.figure] - 1).click()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, tab, visit, wait_until
 
 from explorer import figures
 from explorer.quantities import decode
@@ -39,6 +39,24 @@ def arrived(page):
     drawn(page)
 
 
+@pytest.fixture(scope="module")
+def replay(window, address):
+    """Replay in one tab."""
+    with tab(window) as page:
+        opened(page, address)
+        yield page
+
+
+@pytest.fixture
+def rewound(replay):
+    """That tab at the beginning, after whatever another test has played."""
+    replay.mouse.move(5, 5)
+    replay.get_by_label(TIME).press("Home")
+    arrived(replay)
+    ready(replay)
+    return replay
+
+
 def clock(page):
     return float(page.get_by_label(TIME).get_attribute("aria-valuenow"))
 
@@ -55,8 +73,8 @@ def assert_digits(page, models):
         assert np.abs(shown - expected).max() <= 2, side
 
 
-def test_a_scrub_to_a_snapshot_shows_that_moments_digits(page, address, films):
-    opened(page, address)
+def test_a_scrub_to_a_snapshot_shows_that_moments_digits(rewound, films):
+    page = rewound
     slider = page.get_by_label(TIME)
     slider.focus()
     assert_digits(page, [film.model(0) for film in films.values()])
@@ -70,9 +88,9 @@ def test_a_scrub_to_a_snapshot_shows_that_moments_digits(page, address, films):
     assert shown[:2] == [f"{error:.1f}" for error in errors]
 
 
-def test_the_browser_decodes_each_snapshot_as_torch_does(page, address, films):
+def test_the_browser_decodes_each_snapshot_as_torch_does(rewound, films):
     """Within 5e-3 a pixel, at codes of that moment."""
-    opened(page, address)
+    page = rewound
     for moment in (0, 5, -1):
         page.get_by_label(TIME).focus()
         count = len(films["ae"].snapshots)
@@ -136,8 +154,8 @@ def test_the_cursor_is_dragged_over_the_curves_and_the_link_reopens_there(page, 
         assert np.abs(canvas_pixels(page, f".latent-panel.{side} .latent-screen") - digit).max() <= 1
 
 
-def test_it_plays_to_the_end_pauses_and_starts_again(page, address):
-    opened(page, address)
+def test_it_plays_to_the_end_pauses_and_starts_again(rewound):
+    page = rewound
     page.get_by_label("Speed").select_option("2")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("Number(document.querySelector('.latent-curves').getAttribute('aria-valuenow')) > 0.2")
