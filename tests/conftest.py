@@ -166,9 +166,15 @@ def own_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
+def log(tmp_path_factory):
+    """What the running explorer says."""
+    return tmp_path_factory.mktemp("explorer") / "log"
+
+
+@pytest.fixture(scope="session")
+def address(log):
     """Of a running explorer."""
-    with explorer(tmp_path_factory.mktemp("explorer") / "log") as address:
+    with explorer(log) as address:
         yield address
 
 
