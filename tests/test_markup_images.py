@@ -15,6 +15,10 @@ def test_a_png_keeps_every_grey_level():
     assert (np.asarray(Image.open(io.BytesIO(images.png(IMAGES[0])))) == IMAGES[0]).all()
 
 
+def test_a_webp_keeps_every_grey_level():
+    assert (np.asarray(Image.open(io.BytesIO(images.webp(IMAGES[0]))).convert("L")) == IMAGES[0]).all()
+
+
 def test_a_png_is_enlarged_by_whole_pixels():
     large = np.asarray(Image.open(io.BytesIO(images.png(IMAGES[0], 7))))
     assert (large == np.kron(IMAGES[0], np.ones((7, 7), np.uint8))).all()

@@ -110,15 +110,15 @@ def pack_values(values: np.ndarray, identity: str) -> bytes:
     return _blob(identity, {"half": values.dtype == np.float16}, [values])
 
 
-def pack_sheet(png: bytes, columns: int, identity: str) -> bytes:
+def pack_sheet(picture: bytes, columns: int, identity: str) -> bytes:
     """A picture of many images as the browser reads it: in the form of `pack`, with the file as the array.
 
     Args:
-        png: The picture as a file.
+        picture: As a WebP file.
         columns: How many images stand in a row.
         identity: The name by which pages refer to it.
     """
-    return _blob(identity, {"sheet": columns}, [np.frombuffer(png, "u1")])
+    return _blob(identity, {"sheet": columns}, [np.frombuffer(picture, "u1")])
 
 
 def pack_codes(replay: "Replay", labels: np.ndarray, identity: str, every: int = 1) -> bytes:

@@ -376,8 +376,8 @@ def _black_or_white(test: _TestImages) -> np.ndarray:
 @cached("Packing the test images …")
 def _sheet(test: _TestImages) -> Blob:
     identity = f"test-images {test.name}"
-    png = images.png(images.sheet(test.images, SHEET_COLUMNS))
-    return Blob(identity, packing.pack_sheet(png, SHEET_COLUMNS, identity))
+    picture = images.webp(images.sheet(test.images, SHEET_COLUMNS))
+    return Blob(identity, packing.pack_sheet(picture, SHEET_COLUMNS, identity))
 
 
 def test_images(of: Checkpoint) -> np.ndarray | None:
@@ -393,7 +393,7 @@ def black_or_white_images(of: Checkpoint) -> np.ndarray | None:
 
 
 def test_sheet(of: Checkpoint) -> Blob | None:
-    """All test images of a checkpoint for the browser, of MNIST 1.6 MB; None where this machine has not the same."""
+    """All test images of a checkpoint for the browser, of MNIST 1.5 MB; None where this machine has not the same."""
     test = _test_images(of)
     return test and _sheet(test)
 

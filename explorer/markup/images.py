@@ -43,6 +43,17 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
     return file.getvalue()
 
 
+def webp(image: np.ndarray) -> bytes:
+    """A grey image as a lossless WebP file, which is a tenth smaller than a PNG or more.
+
+    Args:
+        image: (H, W) uint8.
+    """
+    file = io.BytesIO()
+    Image.fromarray(image).convert("RGB").save(file, "webp", lossless=True, quality=50, method=4)
+    return file.getvalue()
+
+
 def gif(frames: np.ndarray, scale: int, frames_per_second: float) -> bytes:
     """Grey images as a looping GIF.
 

@@ -33,7 +33,7 @@ export class Sheet {
     this.columns = facts.sheet;
     this.rows = []; // grey levels, of those that were read
     this.opened = createImageBitmap(
-      new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/png" }),
+      new Blob([new Uint8Array(buffer, arrays[0], facts.sizes[0])], { type: "image/webp" }),
     ).then((picture) => (this.picture = picture));
   }
 
