@@ -3,21 +3,33 @@
 export const toBase64 = (bytes) => btoa(String.fromCharCode(...bytes));
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
-const DIGITS_OF_85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-const VALUES_OF_85 = new Uint8Array(128);
-for (let i = 0; i < 85; i++) VALUES_OF_85[DIGITS_OF_85.charCodeAt(i)] = i;
+const LETTERS_OF_NINE = 11; // so many hold nine bytes
+const LIMB_BITS = 24;
+const LIMB_MASK = 2 ** LIMB_BITS - 1;
 
-// Bytes in the base 85 of RFC 1924: five digits are four bytes, and the last group may be shorter.
-export function fromBase85(text) {
-  const groups = Math.ceil(text.length / 5);
-  const bytes = new DataView(new ArrayBuffer(4 * groups));
+// Bytes that `export.in_letters` wrote as digits in base 94: nine of them are a number of three limbs. The first letter
+// says how many bytes of the last nine count for nothing.
+export function fromLetters(text) {
+  const digit = (at) => text.charCodeAt(at) - (text.charCodeAt(at) > 60 ? 33 : 32);
+  const groups = (text.length - 1) / LETTERS_OF_NINE;
+  const bytes = new Uint8Array(9 * groups);
   for (let group = 0; group < groups; group++) {
-    let word = 0;
-    for (let i = 5 * group; i < 5 * group + 5; i++)
-      word = 85 * word + (i < text.length ? VALUES_OF_85[text.charCodeAt(i)] : 84);
-    bytes.setUint32(4 * group, word);
+    let [high, middle, low] = [0, 0, 0];
+    for (let i = 1 + LETTERS_OF_NINE * group; i < 1 + LETTERS_OF_NINE * (group + 1); i++) {
+      low = 94 * low + digit(i);
+      middle = 94 * middle + (low >>> LIMB_BITS);
+      high = 94 * high + (middle >>> LIMB_BITS);
+      low &= LIMB_MASK;
+      middle &= LIMB_MASK;
+    }
+    for (let i = 0; i < 3; i++) {
+      const shift = 16 - 8 * i;
+      bytes[9 * group + i] = high >> shift;
+      bytes[9 * group + 3 + i] = middle >> shift;
+      bytes[9 * group + 6 + i] = low >> shift;
+    }
   }
-  return new Uint8Array(bytes.buffer, 0, 4 * groups - (5 * groups - text.length));
+  return bytes.subarray(0, bytes.length - digit(0));
 }
 
 // What `export.packed` took apart: the first bytes of all pairs, then the second ones.

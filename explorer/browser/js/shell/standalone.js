@@ -3,7 +3,7 @@
 import { SingleFile } from "../alone/file.js";
 import { plotAt } from "../alone/planes.js";
 import { announce } from "../base/announce.js";
-import { fromBase85, inPairs } from "../base/bytes.js";
+import { fromLetters, inPairs } from "../base/bytes.js";
 import { fileAt, findFilesBy } from "../base/files.js";
 import { reveal } from "../base/probe.js";
 import { addBank, bankOf, bringBanksBy } from "../model/banks.js";
@@ -26,7 +26,7 @@ const written = (id) => document.getElementById(id).textContent;
 
 // The bytes of a blob that stands in the document as `export.packed` wrote it.
 async function unpacked(id) {
-  const stream = new Blob([fromBase85(written(`blob ${id}`))]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([fromLetters(written(`blob ${id}`))]).stream().pipeThrough(new DecompressionStream("gzip"));
   return inPairs(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
