@@ -117,6 +117,8 @@ def _page(shown: dict[str, Mapped], height: int) -> Page:
         "pages": list(PAGES),
         "models": {name: _entry(mapped) for name, mapped in shown.items()},
         "sheet": None,
+        "colours": {},
+        "classifier": None,
         **planes.view(state, list(shown)),
     }
     contents = Contents(spec, {mapped.id: mapped.blob for mapped in shown.values()})

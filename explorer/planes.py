@@ -43,7 +43,8 @@ def entry(mapped: Mapped, radius: float, near: int, z: Point, **more: Any) -> di
         near: How many codes a typical one has near.
         z: The point that is pinned at first.
         more: What only some models have: `character` (HTML, how its map differs from others), `conditional`, `encoder`
-            (the id of the blob), `likelihood` and `surface` (as `alone/` reads them).
+            (the id of the blob), `likelihood` and `surface` (as `alone/` reads them), `colours` (of its codes)
+            and `regions` (what a classifier reads, of each class that can be asked for).
     """
     x, y = extent(mapped.codes, mapped.prior)
     return {
@@ -58,7 +59,16 @@ def entry(mapped: Mapped, radius: float, near: int, z: Point, **more: Any) -> di
         "radius": radius,
         "near": near,
         "z": z,
-        **{"character": "", "conditional": False, "encoder": None, "likelihood": None, "surface": None, **more},
+        **{
+            "character": "",
+            "conditional": False,
+            "encoder": None,
+            "likelihood": None,
+            "surface": None,
+            "colours": {},
+            "regions": [],
+            **more,
+        },
     }
 
 

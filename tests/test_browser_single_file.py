@@ -1,6 +1,7 @@
 """The explorer as one HTML file, opened from the disk in a real Chromium without a network, page by page."""
 
 import base64
+import io
 import re
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ import torch
 from axe import violations
 from chromium import ROOT, canvas_pixels, drawn, visit
 from files import download, html_file, open_files
+from PIL import Image
 from strangers import CODES, LABELS, Convolutions
 
 import vae
@@ -17,9 +19,12 @@ from explorer import export as export_command
 from explorer.cache import results
 from explorer.cache.results import BoundImage
 from explorer.markup import terms
-from explorer.quantities import decode, paths, points, tabulated
+from explorer.quantities import decode, paths, points, regions, tabulated
+from explorer.views import colouring
+from vae import classifier
 from vae.images.tensors import to_pixels
 from vae.inference import quadrature
+from vae.storage import stored_checkpoint
 from vae.storage.checkpoint import read
 
 pytestmark = pytest.mark.browser
@@ -134,6 +139,12 @@ def test_a_decoder_that_is_not_ours_is_read_from_its_table_as_python_reads_it(op
     page.get_by_role("button", name="Interpolate").click()
     page.wait_for_selector(".latent-strip figure >> nth=3")
     assert page.get_by_role("group", name="Path").locator("button").all_text_contents() == ["line", "arc"]
+    assert "codes lie near" in page.locator(".latent-help").inner_text()
+    assert page.locator(".latent-reading").count() == 0
+    page.get_by_role("button", name="Maps").click()
+    page.wait_for_selector(".alone-page-maps .latent-layers", state="attached")
+    assert page.get_by_label("Regions").count() == 0  # there is no classifier for it, and nothing was measured
+    assert not page.get_by_label("Colour").is_visible()
 
 
 def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next_pin_as_the_app_does(
@@ -233,10 +244,19 @@ def test_its_legend_filters_its_terms_explain_themselves_and_its_fields_read_a_c
     entries.nth(7).dblclick()  # all of them again, as the address keeps it
 
 
-def counts(page):
-    """What stands under the frames of both strips."""
+ALL_READ = "() => [...document.querySelectorAll('.latent-strip figure')].every((f) => f.title.startsWith('reads'))"
+
+
+def titles(page):
+    """What is said of each frame of both strips."""
     strips = page.locator(".latent-strip")
-    return [[int(text) for text in strips.nth(i).locator("figcaption").all_text_contents()] for i in range(2)]
+    frames = "(strip) => [...strip.children].map((frame) => frame.title)"
+    return [strips.nth(i).evaluate(frames) for i in range(2)]
+
+
+def counts(page):
+    """How many codes are said to be near the frames of both strips."""
+    return [[int(re.search(r"(\d+) codes? near", title)[1]) for title in strip] for strip in titles(page)]
 
 
 def expected_counts(kind, a, b, frames):
@@ -275,6 +295,116 @@ def test_its_paths_are_the_apps_and_its_geodesics_no_longer(one_file):
     started = page.get_by_label("Place on the path").input_value()
     page.get_by_label("Play").click()
     page.wait_for_function("(t) => document.querySelector('.latent-range').value !== t", arg=started)
+
+
+def test_the_classifier_reads_in_the_browser_what_it_reads_in_torch(one_file):
+    page = one_file(page="maps")
+    generator = torch.Generator().manual_seed(0)
+    digits = to_pixels(torch.from_numpy(results.test_images(read(ROOT / "checkpoints" / "vae"))[:20]))
+    noise = torch.randn(10, 1, 28, 28, generator=generator)  # beyond black and white, as a linear decoder is
+    images = torch.cat([digits, 0.5 * digits[:10] + noise, noise])
+    script = "(images) => latentExplorer.file.classifier().then((c) => images.map((x) => c.probabilities(x)))"
+    seen = np.array(page.evaluate(script, images.flatten(1).tolist()))
+    with torch.inference_mode():
+        own = classifier.of_dataset(ROOT / "checkpoints", "mnist")(images.clamp(0, 1)).softmax(1).numpy()
+    assert np.abs(seen - own).max() < 5e-3
+    assert len(np.unique(own.argmax(1))) > 5
+
+
+def test_below_each_frame_of_a_path_stands_what_the_classifier_reads(one_file):
+    page = one_file(page="interpolate", path="line", image_a=4, image_b=9)
+    page.wait_for_function("() => document.querySelectorAll('.latent-reading span').length > 20")
+    assert "a classifier reads" in page.locator(".latent-help").inner_text()
+    page.wait_for_function(ALL_READ)
+    reader = classifier.of_dataset(ROOT / "checkpoints", "mnist")
+    for name, strip in zip(("ae", "vae"), titles(page), strict=True):
+        model = read(ROOT / "checkpoints" / name)
+        path = points.path("line", *(tuple(model.codes[image].tolist()) for image in (4, 9)))
+        shown = [round(i / (len(strip) - 1) * (len(path) - 1)) for i in range(len(strip))]
+        labels, probabilities = regions.read(model, 0, reader, path[shown])
+        said = [re.match(r"reads (\d), (\d+) %", title).groups() for title in strip]
+        assert [int(label) for label, _ in said] == labels.tolist()
+        np.testing.assert_allclose([int(share) for _, share in said], 100 * probabilities, atol=1)
+    page.get_by_role("button", name="geodesic", exact=True).click()  # which is read once it is found
+    page.wait_for_function("() => document.querySelector('.alone-note').textContent.includes('geodesic')")
+    page.wait_for_function("() => document.querySelector('.alone-note').textContent === ''", timeout=SOON)
+    page.wait_for_function(ALL_READ)
+
+
+def pixels_of(page, ink):
+    """How many pixels of the right map have a colour, "rgb(…)"."""
+    shown = np.asarray(
+        Image.open(io.BytesIO(page.locator(".st-key-map_right .latent-plot").screenshot())).convert("RGB")
+    )
+    return int((shown == [int(level) for level in re.findall(r"\d+", ink)]).all(-1).sum())
+
+
+def test_its_codes_take_the_colours_of_what_was_measured_where_a_model_has_it(one_file):
+    page = one_file(page="maps", left="ae", right="vae", prior=0)
+    choice = page.get_by_label("Colour")
+    names = ["class", *(measure.title for measure in colouring.MEASURES.values())]
+    assert choice.locator("option").all_text_contents() == [f"Colour: {name}" for name in names]
+    ink = page.locator(".st-key-map_right .traces path").nth(1).evaluate("(mark) => getComputedStyle(mark).fill")
+    assert pixels_of(page, ink) > 1000
+    choice.select_option(label="Colour: KL")
+    legend = page.locator(".st-key-map_right .latent-colour-legend")
+    values = stored_checkpoint.read(ROOT / "checkpoints" / "vae").image_metrics["kl_nats"]
+    low, high = colouring.ends(values)
+    scale = [f"≤ {low:.3g}", f"{(low + high) / 2:.3g}", f"≥ {high:.3g}"]
+    assert legend.locator("span").all_text_contents() == ["KL, nats", *scale]
+    page.locator(".st-key-map_left .latent-colour-legend", has_text="KL not known here: by class").wait_for()
+    page.wait_for_function("() => location.hash.includes('colour=kl')")
+    drawn(page)
+    assert pixels_of(page, ink) < 10
+    spot, z = at(page, "map_right", 0.55, 0.4)
+    page.mouse.move(*spot)
+    model = read(ROOT / "checkpoints" / "vae")
+    nearest = int(torch.cdist(torch.tensor([z]), model.codes).argmin())
+    page.locator(".st-key-map_right .latent-lens", has_text=f"KL {float(values[nearest]):.3g}").wait_for()
+    page.reload()
+    page.locator(".st-key-map_right .latent-colour-legend", has_text="KL, nats").wait_for()
+    page.get_by_label("Model, right").select_option("ppca")
+    page.get_by_label("Model, left").select_option("ae")
+    page.get_by_label("Colour").select_option(label="Colour: class")
+    page.get_by_label("Model, right").select_option("ae")
+    known = ["class", "squared error", "classifier's class", "right or wrong"]  # of an autoencoder
+    assert page.get_by_label("Colour").locator("option").all_text_contents() == [f"Colour: {name}" for name in known]
+    assert page.locator(".latent-colour-legend").count() == 0
+
+
+def test_its_regions_are_what_the_classifier_reads_at_each_place(one_file):
+    page = one_file(page="maps", left="vae", right="cvae", label_right=4)
+    assert page.locator(".latent-heat-legend").count() == 0
+    page.get_by_label("Regions").check()
+    legends = page.locator(".latent-heat-legend", has_text="classifier: unsure")
+    legends.nth(1).wait_for()
+    page.wait_for_function("() => location.hash.includes('regions=1')")
+    reader = classifier.of_dataset(ROOT / "checkpoints", "mnist")
+    for section, (name, label) in enumerate([("vae", 0), ("cvae", 4)]):
+        side = ("left", "right")[section]
+        z = [float(page.get_by_label(f"{side} {axis}").input_value()) for axis in ("z1", "z2")]
+        model = read(ROOT / "checkpoints" / name)
+        labels, probabilities = regions.read(model, label, reader, [z])
+        said = page.locator("section").nth(section).get_by_text("The classifier reads").inner_text()
+        seen, share = re.search(r"The classifier reads (\d), (\d+) %", said).groups()
+        assert int(seen) == labels[0]
+        assert int(share) == pytest.approx(100 * probabilities[0], abs=1)
+    for across, up in ((0.2, 0.3), (0.5, 0.8), (0.8, 0.5)):
+        spot, z = at(page, "map_left", across, up)
+        page.mouse.move(*spot)
+        (seen,), (probability,) = regions.read(read(ROOT / "checkpoints" / "vae"), 0, reader, [z])
+        page.locator(".st-key-map_left .latent-lens", has_text=f"reads {seen}").wait_for()
+        said = page.locator(".st-key-map_left .latent-lens").inner_text()
+        assert int(re.search(r"(\d+) %", said)[1]) == pytest.approx(100 * probability, abs=6)
+    under = page.locator(".st-key-map_right .latent-under")
+    before = under.evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_label("Class to decode, right").select_option("7")
+    page.get_by_text("The classifier reads 7").wait_for()
+    drawn(page)
+    assert under.evaluate("(canvas) => canvas.toDataURL()") != before
+    page.get_by_label("Regions").uncheck()
+    legends.first.wait_for(state="detached")
+    assert legends.count() == 0
 
 
 def terms_shown(page):
@@ -391,9 +521,14 @@ def test_every_page_fits_a_telephone_in_both_themes(one_file):
     page.set_viewport_size({"width": 360, "height": 740})
     try:
         for name in PAGES:
-            page = one_file(page=name)
+            page = one_file(page=name, regions=1, colour="kl")
             page.wait_for_timeout(300)
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+            if name == "maps":
+                page.locator(".st-key-map_right .latent-heat-legend").wait_for()
+                legends = (page.locator(f".st-key-map_right .latent-{kind}-legend") for kind in ("colour", "heat"))
+                above, below = (legend.bounding_box() for legend in legends)
+                assert above["y"] + above["height"] <= below["y"]
         for scheme, paper in (("dark", "rgb(17, 19, 23)"), ("light", "rgb(255, 255, 255)")):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function("(paper) => getComputedStyle(document.body).backgroundColor === paper", arg=paper)
@@ -401,9 +536,9 @@ def test_every_page_fits_a_telephone_in_both_themes(one_file):
         page.set_viewport_size({"width": 1400, "height": 900})
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_the_file_is_for_every_eye(one_file, name):
-    page = one_file(page=name)
+@pytest.mark.parametrize(("name", "more"), [*((name, {}) for name in PAGES), ("maps", {"regions": 1, "colour": "kl"})])
+def test_a_page_of_the_file_is_for_every_eye(one_file, name, more):
+    page = one_file(page=name, **more)
     page.wait_for_timeout(1000)
     try:
         for scheme in ("dark", "light"):

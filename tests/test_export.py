@@ -1,5 +1,6 @@
 """Laws of the files: what is read back is what was written, and an HTML file asks for nothing but itself."""
 
+import base64
 import gzip
 import io
 import json
@@ -14,12 +15,13 @@ from chromium import ROOT
 from files import contents
 from hypothesis import given
 from hypothesis import strategies as some
+from PIL import Image
 
 from explorer import export as export_command
 from explorer.browser import export
 from explorer.browser.export import Codes
-from explorer.cache import checkpoints
-from explorer.views import export_menu, single_file
+from explorer.cache import checkpoints, readings
+from explorer.views import colouring, export_menu, single_file
 from vae.commands import WRONG_ARGUMENT
 
 NETWORK = re.compile(r"https?:|\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|@import|\burl\((?!#)")
@@ -150,7 +152,8 @@ def test_the_command_says_what_it_does_and_nothing_else(tmp_path):
     command = [sys.executable, "-m", "explorer.export", "--models", "vae", "--pages", "maps"]
     said = subprocess.run([*command, "--out", str(tmp_path / "a.html")], cwd=ROOT, capture_output=True, check=True)
     lines = said.stderr.decode().splitlines()
-    assert lines == ["packing: vae", "packing: the test images", "packing: compressing"]
+    of_images = ["the test images", "what was measured of the images", "what a classifier reads in vae"]
+    assert lines == [f"packing: {what}" for what in ("vae", *of_images, "compressing")]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,40 @@ def test_what_no_file_can_have_is_said_in_one_sentence(tmp_path, capsys, argumen
 
 def test_a_checkpoint_on_two_sides_is_packed_once():
     assert list(contents("vae", "vae").spec["models"]) == ["vae"]
+
+
+def test_regions_of_a_file_are_half_as_fine_as_the_apps_and_of_each_class_that_can_be_asked_for():
+    model = checkpoints.resource("ae")
+    (told,) = contents("ae").spec["models"]["ae"]["regions"]
+    window, reading = readings.regions_map(model, 0, readings.reader(model), 2)
+    assert told["window"] == window
+    assert (picture(told["labels"]) == reading.labels).all()
+    assert np.abs(picture(told["probabilities"]) / 255 - reading.probabilities).max() < 0.5 / 31 + 0.5 / 255 + 1e-6
+    finer = readings.regions_map(model, 0, readings.reader(model)).reading
+    assert 2 * max(reading.labels.shape) == max(finer.labels.shape)
+
+
+def picture(address):
+    """The grey levels of a picture that an address holds."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("L"))
+
+
+def test_what_was_measured_is_in_the_file_to_the_last_digit_and_nothing_else_is_offered():
+    inside = contents("vae", "ae")
+    metrics = checkpoints.resource("vae").stored.image_metrics
+    for choice, measure in colouring.MEASURES.items():
+        colours = [inside.spec["models"][name]["colours"][choice] for name in ("vae", "ae")]
+        blob = inside.blobs[colours[0]["address"]]
+        assert metrics[measure.metric].tobytes() in blob
+        assert (colours[1]["address"] is None) == (choice in ("log_px", "gap", "kl"))
+    assert contents("vae", pages=("interpolate",)).spec["colours"] == {}
+
+
+def test_without_a_classifier_a_file_reads_nothing(own_folder):
+    (own_folder / "classifier.pt").unlink()
+    inside = contents("vae")
+    assert inside.spec["classifier"] is None
+    assert inside.spec["models"]["vae"]["regions"] == []
 
 
 def test_what_a_name_says_is_never_run():

@@ -1,7 +1,7 @@
 """What the browser is handed: one JSON header, then arrays, each at a multiple of 16 bytes. Needs no PyTorch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,21 @@ def pack_values(values: np.ndarray, identity: str) -> bytes:
         identity: The name by which pages refer to it.
     """
     return _blob(identity, {"half": values.dtype == np.float16}, [values])
+
+
+def pack_classifier(weights: Mapping[str, np.ndarray], groups: int, identity: str) -> bytes:
+    """The classifier as the browser reads it, in the form of `pack`, its weights float16 where that holds them.
+
+    Args:
+        weights: Of `vae.classifier.Classifier`: of each convolution its weight and bias, and the gain and shift of what
+            normalises it; of the last layer its weight and bias.
+        groups: Of channels, each normalised together.
+        identity: The name by which pages refer to it.
+    """
+    shapes = [weight.shape[:2] for weight in weights.values() if weight.ndim == 4]
+    convolutions = [{"inputs": inputs, "outputs": outputs} for outputs, inputs in shapes]
+    arrays = [weight.astype("<f2" if weight.ndim > 1 and _fits_half(weight) else "<f4") for weight in weights.values()]
+    return _blob(identity, {"groups": groups, "convolutions": convolutions}, arrays)
 
 
 def pack_sheet(picture: bytes, columns: int, identity: str) -> bytes:

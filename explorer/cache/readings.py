@@ -6,6 +6,7 @@ All of it needs PyTorch. Results are kept under the versions of both, of the mod
 from dataclasses import dataclass, field
 
 from explorer import extent
+from explorer.browser import packing
 from explorer.cache import checkpoints
 from explorer.cache.checkpoints import Opened, Resource
 from explorer.cache.versions import Version, cached
@@ -49,17 +50,25 @@ def reader(model: Opened) -> Reader:
     return found
 
 
+@cached()
+def packed(reader: Reader) -> bytes:
+    """A classifier for the browser; pages refer to it by the id of its version."""
+    weights = {name: weight.numpy() for name, weight in reader.classifier.state_dict().items()}
+    return packing.pack_classifier(weights, classifier.GROUPS, reader.version.id)
+
+
 @cached("Reading what the plane decodes to, once for each model …")
-def regions_map(model: Resource, label: int, reader: Reader) -> Regions:
+def regions_map(model: Resource, label: int, reader: Reader, coarser: int = 1) -> Regions:
     """What is read over all that a map shows at first, and over a margin around it.
 
     Args:
         model: A checkpoint with a plane.
         label: The class that is decoded, see `Opened.asked`.
         reader: The classifier.
+        coarser: See `regions.measure`.
     """
     window = extent.surroundings(model.stored.codes, model.stored.config.has_prior)
-    return regions.measure(model.checkpoint, label, reader.classifier, window)
+    return regions.measure(model.checkpoint, label, reader.classifier, window, coarser)
 
 
 @cached()

@@ -53,7 +53,7 @@ def read(checkpoint: Checkpoint, label: int, classifier: Classifier, z: np.ndarr
     return _likeliest(_log_probabilities(checkpoint, label, classifier, np.asarray(z)).exp())
 
 
-def measure(checkpoint: Checkpoint, label: int, classifier: Classifier, window: Box) -> Regions:
+def measure(checkpoint: Checkpoint, label: int, classifier: Classifier, window: Box, coarser: int = 1) -> Regions:
     """What is read at each place of a window.
 
     Images are decoded and read on a grid of `CELLS`. Between its points the logarithms of the probabilities are
@@ -64,8 +64,9 @@ def measure(checkpoint: Checkpoint, label: int, classifier: Classifier, window: 
         label: The class that a conditional model decodes.
         classifier: Of the model's data set.
         window: The ranges of both axes.
+        coarser: How many times fewer images are read along each axis.
     """
-    cells = square_cells(window, CELLS)
+    cells = square_cells(window, CELLS // coarser)
     logs = _log_probabilities(checkpoint, label, classifier, cells.middles.reshape(-1, 2))
     height, width, _ = cells.middles.shape
     between = interpolate(logs.T.reshape(1, -1, height, width), scale_factor=FINER, mode="bilinear")

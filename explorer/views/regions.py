@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from html import escape
+from typing import Any
+
+import numpy as np
 
 from explorer import browser, session
 from explorer.browser import payloads
@@ -13,6 +16,8 @@ from explorer.quantities.regions import Reading
 from explorer.state import Side
 from explorer.views import parts
 from vae.storage.file_pair import CheckpointError
+
+COARSER, LEVELS = 2, 31  # in a file: cells along each axis, and the levels of a probability above 0
 
 
 def show(side: Side, resource: Resource) -> None:
@@ -33,6 +38,24 @@ def show(side: Side, resource: Resource) -> None:
         probabilities=images.data_url(reading.grey_levels),
     )
     browser.bridge("maps", shown, part=f"_regions_{side}")
+
+
+def of_file(resource: Resource) -> list[dict[str, Any]]:
+    """The same for an HTML file, of each class that the model can be asked for, without side and bank.
+
+    It has half of the cells, and fewer levels of probability, so that each takes about 15 kB.
+
+    Args:
+        resource: A checkpoint with a plane, and a classifier.
+    """
+    asked = range(len(resource.stored.class_names)) if resource.stored.config.conditional else [0]
+    reader, told = readings.reader(resource), []
+    for label in asked:
+        window, reading = readings.regions_map(resource, label, reader, COARSER)
+        levels = (LEVELS * reading.probabilities).round() * 255 / LEVELS
+        pictures = images.small_url(reading.labels), images.small_url(levels.round().astype(np.uint8))
+        told.append({"window": window, **dict(zip(("labels", "probabilities"), pictures, strict=True))})
+    return told
 
 
 def reading_at(resource: Resource, label: int, points: Iterable[Point]) -> Reading | None:

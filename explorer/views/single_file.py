@@ -1,6 +1,6 @@
 """The explorer as one HTML file: what of the models, the lesson and the replays goes into it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,14 +8,15 @@ import streamlit as st
 from explorer import browser, figures, planes, session
 from explorer.browser import export
 from explorer.browser.export import Contents
-from explorer.cache import checkpoints, results
+from explorer.cache import checkpoints, readings, results
 from explorer.cache.checkpoints import Resource
 from explorer.markup import lesson
 from explorer.markup.facts import label
 from explorer.planes import Mapped
-from explorer.state import ExplorerState
-from explorer.views import export_menu, learn, pins, replay
+from explorer.state import ExplorerState, choices
+from explorer.views import colouring, export_menu, learn, pins, regions, replay
 from explorer.views.likelihood import likelihood
+from vae.storage.file_pair import CheckpointError
 
 PAGES = ("maps", "learn", "interpolate", "classes", "bound", "draw", "replay")
 
@@ -98,7 +99,17 @@ def gather(
         "sheet": sheet and sheet.id,
         **planes.view(state, names),
         "pages": list(pages),
+        "colours": {},
+        "classifier": _classifier(models.values(), blobs),
     }
+    if "maps" in pages:
+        announce("what was measured of the images")
+        spec["colours"] = {choice: colouring.choice(choice) for choice in choices("colour")}
+        for name, model in models.items():
+            spec["models"][name]["colours"] = _colours(model, blobs)
+            if spec["classifier"]:
+                announce(f"what a classifier reads in {name}")
+                spec["models"][name]["regions"] = regions.of_file(model)
     if "learn" in pages:
         announce("the lesson")
         spec["lesson"] = _lesson(models, blobs)
@@ -152,6 +163,21 @@ def _model(model: Resource, blobs: _Blobs) -> dict[str, Any]:
         likelihood=likelihood(model),
         surface={"bernoulli": config.likelihood.startswith("bernoulli"), "linear": config.network == "linear"},
     )
+
+
+def _classifier(models: Iterable[Resource], blobs: _Blobs) -> str | None:
+    """The id of the classifier of these models, which are of one data set; None where there is none."""
+    try:
+        (reader,) = {readings.reader(model) for model in models}
+    except CheckpointError:
+        return None
+    return blobs.place(reader.version.id, readings.packed(reader))
+
+
+def _colours(model: Resource, blobs: _Blobs) -> dict[str, Any]:
+    """What can colour the codes of a model in place of their classes, by the choices of `state.COLOURS`."""
+    known = {choice: colouring.of(model, choice, blobs.place) for choice in colouring.MEASURES}
+    return {choice: colour for choice, colour in known.items() if colour}
 
 
 def _lesson(models: Mapping[str, Resource], blobs: _Blobs) -> dict[str, Any]:

@@ -18,9 +18,10 @@ export function toggle(parent, key, title, change) {
 export function dropDown(parent, name, choices, change) {
   const select = element("select", "latent-select", parent);
   select.setAttribute("aria-label", name);
-  select.replaceChildren(...choices.map(({ value, text }) => new Option(text, value)));
+  const offer = (offered) => select.replaceChildren(...offered.map(({ value, text }) => new Option(text, value)));
+  offer(choices);
   select.onchange = () => change(select.value);
-  return { select, show: (value) => (select.value = value) };
+  return { select, offer, show: (value) => (select.value = value) };
 }
 
 // A choice of few words beside each other.

@@ -4,6 +4,7 @@
 import { withView } from "../base/address.js";
 import { element } from "../base/dom.js";
 import { bankOf } from "../model/banks.js";
+import { classifierAt } from "../model/classifier.js";
 import { BoundPage } from "./bound_page.js";
 import { ClassesPage } from "./classes_page.js";
 import { DrawPage } from "./draw_page.js";
@@ -104,6 +105,11 @@ export class SingleFile {
     const sheet = this.spec.sheet && (await bankOf(this.spec.sheet));
     await sheet?.opened;
     return sheet;
+  }
+
+  // What reads a class in an image; null where the file has none.
+  async classifier() {
+    return this.spec.classifier && (await classifierAt(this.spec.classifier));
   }
 
   choices(names) {

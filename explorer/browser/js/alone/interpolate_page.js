@@ -7,6 +7,7 @@ import { bankOf, banksOf } from "../model/banks.js";
 import { geodesic, PlaneGrid } from "../model/geodesic.js";
 import { along } from "../model/path.js";
 import { DecodedSurface } from "../model/surface.js";
+import { term } from "../widgets/terms.js";
 import { segments, toggle } from "./controls.js";
 import { Planes } from "./planes.js";
 
@@ -15,18 +16,33 @@ const GRID_MARGIN = 0.05; // of the first view, around it
 
 export class InterpolatePage {
   constructor(file, root) {
-    Object.assign(this, { file, grids: new Map(), found: new Map() });
+    Object.assign(this, { file, grids: new Map(), found: new Map(), read: new Map() });
     this.sides = SIDES.filter((side) => file.values[side]);
     const known = file.names().every((name) => file.models[name].surface);
     const line = element("div", "alone-line", root);
-    const help = "Drag A and B, or click near one. Below each frame: the codes near it.";
-    element("div", "latent-help", line, { textContent: help });
+    const help = "Drag A and B, or click near one. Below each frame: ";
+    this.explain(element("div", "latent-help", line, { textContent: help }));
     this.kinds = segments(line, "Path", known ? PATH_KINDS : PATH_KINDS.slice(0, 2), (path) => file.set({ path }));
     this.snap = toggle(line, "snap", "Test images", (snap) => file.set({ snap }));
     this.shapes = toggle(line, "shapes", "Shapes", (shapes) => file.set({ shapes }));
     this.planes = new Planes(file, root, { charts: "path", sides: this.sides, names: file.names() });
     this.note = element("div", "latent-said alone-note", root, { role: "status" });
     this.mount = element("div", "", root);
+  }
+
+  // What stands below a frame.
+  explain(help) {
+    if (this.file.spec.classifier) {
+      help.append("what ");
+      term("readings", help, "a classifier reads");
+      help.append("; orange: ");
+      term("codes near", help, "no code lies near");
+    } else {
+      help.append("how many ");
+      term("codes near", help, "codes lie near");
+      help.append(" it");
+    }
+    help.append(".");
   }
 
   async update() {
@@ -46,11 +62,35 @@ export class InterpolatePage {
       const label = file.label(side, models[side]);
       const known = kind === "geodesic" ? this.found.get(key(models[side], label, a, b)) : along(kind, a, b);
       const path = known ?? along("line", a, b);
-      sides[side] = { bank: models[side].id, label, a, b, path, radius: models[side].radius, pale: !known };
+      const readings = file.spec.classifier && this.readings(key(models[side], label, ...path));
+      sides[side] = { bank: models[side].id, label, a, b, path, radius: models[side].radius, readings, pale: !known };
     }
     if (!this.mount.isConnected) return;
-    file.tie("interpolate", { sides, kind, snap, prior }, this.mount, (picked) => this.take(picked));
+    const show = () => file.tie("interpolate", { sides, kind, snap, prior }, this.mount, (picked) => this.take(picked));
+    show();
+    this.readAll(Object.values(sides), show);
     if (kind === "geodesic") this.look(sides, models);
+  }
+
+  // What the classifier reads along a path, which is empty until it has done so.
+  readings(name) {
+    if (!this.read.has(name)) this.read.set(name, { labels: [], probabilities: [] });
+    return this.read.get(name);
+  }
+
+  // Let the classifier read along the paths that it has not read yet, as long as these are wanted.
+  async readAll(sides, show) {
+    const reading = (this.reading = {});
+    const wanted = () => this.reading === reading && this.mount.isConnected;
+    const classifier = await this.file.classifier();
+    for (const { bank, label, path, readings, pale } of sides) {
+      if (!readings || readings.labels.length || pale) continue;
+      const read = await inSlices(readPath(classifier, await bankOf(bank), label, path), wanted);
+      if (!read) return;
+      readings.labels = read.map((each) => each.label);
+      readings.probabilities = read.map((each) => each.probability);
+      show();
+    }
   }
 
   // A and B: the codes of the two chosen test images, unless free points are set.
@@ -96,4 +136,13 @@ export class InterpolatePage {
   }
 }
 
-const key = ({ id }, label, a, b) => [id, label, ...a, ...b].join();
+function* readPath(classifier, bank, label, path) {
+  const read = [];
+  for (const z of path) {
+    read.push(classifier.read(bank.decode(z, label)));
+    yield;
+  }
+  return read;
+}
+
+const key = ({ id }, label, ...ends) => [id, label, ...ends.flat()].join();

@@ -1,16 +1,18 @@
 // Maps: two planes or three side by side, and under each the pinned point.
 
+import { readInWords } from "../base/classes.js";
 import { element } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { drawPixels, imageCanvas } from "../base/images.js";
 import { PLACES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
 import { extrapolated, term, termsIn } from "../widgets/terms.js";
-import { pointFields, toggle } from "./controls.js";
+import { dropDown, pointFields, toggle } from "./controls.js";
 import { Planes } from "./planes.js";
 
 const NEAREST = 5;
-const SWITCHES = { manifold: "Manifold", prior: "Prior", sampling: "Samples", shapes: "Shapes" };
+const BY_CLASS = "class"; // the colour that needs no measure
+const SWITCHES = { manifold: "Manifold", prior: "Prior", regions: "Regions", sampling: "Samples", shapes: "Shapes" };
 
 export class MapsPage {
   constructor(file, root) {
@@ -19,9 +21,11 @@ export class MapsPage {
     const line = element("div", "alone-line", root);
     const help = "Move over a map to see the image at that point. Click to keep it.";
     element("div", "latent-help", line, { textContent: help });
-    this.toggles = Object.entries(SWITCHES).map(([field, title]) => {
+    const switches = Object.entries(SWITCHES).filter(([field]) => field !== "regions" || file.spec.classifier);
+    this.toggles = switches.map(([field, title]) => {
       return { field, made: toggle(line, field, title, (on) => file.set({ [field]: on })) };
     });
+    this.colour = dropDown(line, "Colour", [], (colour) => file.set({ colour }));
     this.planes = new Planes(file, root, {
       charts: "map",
       sides: PLACES.filter((side) => file.values[side]),
@@ -36,6 +40,7 @@ export class MapsPage {
     termsIn(words, facts, ...this.file.spec.explained);
     element("div", "latent-figures", section, { innerHTML: character });
     const samples = element("div", `alone-samples_${side}`, section);
+    const regions = element("div", "", section, { hidden: true });
     const pin = element("div", "alone-pin", section);
     const picture = element("div", "latent-picture", element("div", `st-key-decoded_${side}`, pin));
     const context = imageCanvas(picture, "alone-decoded");
@@ -43,7 +48,15 @@ export class MapsPage {
     const fields = pointFields(said, side, (z) => this.keep(side, z));
     const usual = element("div", "latent-said", said);
     const near = element("div", "strip alone-near", pin);
-    this.pins[side] = { context, fields, usual, near, samples, mount: element("div", "", pin, { hidden: true }) };
+    this.pins[side] = {
+      context,
+      fields,
+      usual,
+      near,
+      samples,
+      regions,
+      mount: element("div", "", pin, { hidden: true }),
+    };
   }
 
   keep(side, [z1, z2]) {
@@ -53,14 +66,29 @@ export class MapsPage {
   update() {
     this.planes.update();
     for (const { field, made } of this.toggles) made.show(this.file.values[field]);
+    this.offerColours();
     for (const side of this.planes.sides) this.updateSide(side);
     this.file.tie("maps", { part: "panel" }, this.panel);
+  }
+
+  // What colours the codes: what was measured of the images of at least one model on the screen, beside the classes.
+  offerColours() {
+    const { file, planes } = this;
+    const { colour } = file.values;
+    const known = planes.sides.flatMap((side) => Object.entries(planes.model(side).colours));
+    const measured = new Set(known.filter(([, { address }]) => address).map(([name]) => name));
+    const offered = Object.entries(file.spec.colours).filter(
+      ([name]) => [BY_CLASS, colour].includes(name) || measured.has(name),
+    );
+    this.colour.select.hidden = offered.length < 2;
+    this.colour.offer(offered.map(([value, text]) => ({ value, text })));
+    this.colour.show(offered.some(([name]) => name === colour) ? colour : BY_CLASS);
   }
 
   async updateSide(side) {
     const { file, pins } = this;
     const model = this.planes.model(side);
-    const { manifold, prior } = file.values;
+    const { manifold, prior, colour } = file.values;
     const z = file.state.point([`z1_${side}`, `z2_${side}`], model.z);
     const label = file.label(side, model);
     const data = {
@@ -71,6 +99,7 @@ export class MapsPage {
       radius: model.radius,
       manifold,
       prior,
+      colour: model.colours[colour] ?? null,
       said: "",
       hole: null,
       sheet: file.spec.sheet,
@@ -79,9 +108,22 @@ export class MapsPage {
     pin.fields.show(z);
     file.tie("maps", data, pin.mount, (picked) => this.keep(side, picked.z));
     this.sample(side, model, label);
-    const [bank, sheet] = await Promise.all([bankOf(model.id), file.sheet()]);
+    this.lay(side, model, label);
+    const read = file.values.regions && file.classifier();
+    const [bank, sheet, classifier] = await Promise.all([bankOf(model.id), file.sheet(), read]);
     if (pins[side] === pin && this.planes.shown[side].name === model.name)
-      this.say(pin, bank, sheet, { z, label, model });
+      this.say(pin, bank, sheet, { z, label, model, classifier });
+  }
+
+  // What the classifier reads behind the codes, while that is asked for; anew where it is of another class.
+  lay(side, { id, conditional, regions }, label) {
+    const mount = this.pins[side].regions;
+    const region = this.file.values.regions && regions[conditional ? label : 0];
+    if (!region) return mount.replaceChildren();
+    if (mount.firstChild && mount.dataset.label === String(label)) return;
+    mount.dataset.label = label;
+    const data = { part: "regions", side, bank: id, ...region };
+    this.file.tie("maps", data, mount.firstChild ?? element("div", "", mount));
   }
 
   // Samples, while they are asked for.
@@ -96,8 +138,9 @@ export class MapsPage {
     );
   }
 
-  say({ context, usual, near }, bank, sheet, { z, label, model }) {
-    drawPixels(context, bank.decode(z, label));
+  say({ context, usual, near }, bank, sheet, { z, label, model, classifier }) {
+    const pixels = bank.decode(z, label);
+    drawPixels(context, pixels);
     context.canvas.title = `decoded at ${z.join(", ")}`;
     const { near: count, nearest } = bank.around(z, model.radius, NEAREST);
     usual.replaceChildren();
@@ -116,6 +159,11 @@ export class MapsPage {
     if (count === 0) {
       element("br", "", usual);
       extrapolated(element("strong", "latent-warning", usual));
+    }
+    if (classifier) {
+      const read = classifier.read(pixels);
+      element("br", "", usual);
+      usual.append(`The classifier ${readInWords(bank.classes[read.label], read.probability)}.`);
     }
     near.replaceChildren(...nearest.map((index) => neighbour(bank, sheet, index)));
   }
