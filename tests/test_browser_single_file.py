@@ -144,7 +144,7 @@ def test_a_decoder_that_is_not_ours_is_read_from_its_table_as_python_reads_it(op
     page.get_by_role("button", name="Maps").click()
     page.wait_for_selector(".alone-page-maps .latent-layers", state="attached")
     assert page.get_by_label("Regions").count() == 0  # there is no classifier for it, and nothing was measured
-    assert not page.get_by_label("Colour").is_visible()
+    assert not page.get_by_label("Colour", exact=True).is_visible()
 
 
 def test_the_file_from_the_app_opens_with_what_was_pinned_and_describes_the_next_pin_as_the_app_does(
@@ -341,7 +341,7 @@ def pixels_of(page, ink):
 
 def test_its_codes_take_the_colours_of_what_was_measured_where_a_model_has_it(one_file):
     page = one_file(page="maps", left="ae", right="vae", prior=0)
-    choice = page.get_by_label("Colour")
+    choice = page.get_by_label("Colour", exact=True)
     names = ["class", *(measure.title for measure in colouring.MEASURES.values())]
     assert choice.locator("option").all_text_contents() == [f"Colour: {name}" for name in names]
     ink = page.locator(".st-key-map_right .traces path").nth(1).evaluate("(mark) => getComputedStyle(mark).fill")
@@ -365,10 +365,12 @@ def test_its_codes_take_the_colours_of_what_was_measured_where_a_model_has_it(on
     page.locator(".st-key-map_right .latent-colour-legend", has_text="KL, nats").wait_for()
     page.get_by_label("Model, right").select_option("ppca")
     page.get_by_label("Model, left").select_option("ae")
-    page.get_by_label("Colour").select_option(label="Colour: class")
+    page.get_by_label("Colour", exact=True).select_option(label="Colour: class")
     page.get_by_label("Model, right").select_option("ae")
     known = ["class", "squared error", "classifier's class", "right or wrong"]  # of an autoencoder
-    assert page.get_by_label("Colour").locator("option").all_text_contents() == [f"Colour: {name}" for name in known]
+    assert page.get_by_label("Colour", exact=True).locator("option").all_text_contents() == [
+        f"Colour: {name}" for name in known
+    ]
     assert page.locator(".latent-colour-legend").count() == 0
 
 
