@@ -360,7 +360,8 @@ def test_each_page_opens_with_a_steps_view_and_one_step_back_returns(new_tab, ad
     for step in by_page.values():
         page.wait_for_selector(".latent-lesson-figure canvas")
         go(page, step.figure)
-        ready(page)
+        in_the_address = f"(new URLSearchParams(location.search).get('step') ?? '1') === '{STEP[step.figure]}'"
+        settle(page, in_the_address)  # before it is there, one step back would lead to the step before
         page.locator(".latent-lesson-link").click()
         arrive(page, step.page)
         assert page.locator("[data-testid=stException]").count() == 0
