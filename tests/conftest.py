@@ -203,6 +203,13 @@ def window(browser):
         yield context
 
 
+@pytest.fixture(scope="module")
+def shared_page(window):
+    """A new tab that the tests of one file share, 1400 by 900 and light."""
+    with tab(window) as page:
+        yield page
+
+
 @pytest.fixture
 def new_tab(window):
     """Opens tabs of a visitor who has never been here; `chromium.tab` says with what."""

@@ -8,21 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from chromium import (
-    ROOT,
-    Held,
-    canvas_pixels,
-    drawn,
-    explorer,
-    place,
-    plane,
-    ranges,
-    ready,
-    settle,
-    tab,
-    visit,
-    wait_until,
-)
+from chromium import ROOT, Held, canvas_pixels, drawn, explorer, place, plane, ranges, ready, settle, visit, wait_until
 from files import download, open_files
 from PIL import Image
 
@@ -37,11 +23,10 @@ PAGES = {"": "map_left", "interpolate": "path_left", "classes": "style_map", "bo
 
 
 @pytest.fixture(scope="module")
-def opened(window, address):
+def opened(shared_page, address):
     """Maps in one tab."""
-    with tab(window) as page:
-        visit(page, address, "map_left", "map_right")
-        yield page
+    visit(shared_page, address, "map_left", "map_right")
+    return shared_page
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe import violations
-from chromium import CHARTS, go_to, ready, settle, tab, visit
+from chromium import CHARTS, go_to, ready, settle, visit
 
 pytestmark = pytest.mark.browser
 LONELY = "?z1_left=25&z2_left=15&sampling=1"  # a place of Maps where no code is near, and samples
@@ -19,11 +19,10 @@ NAMES = """() => [...document.querySelectorAll("button, input, select, [role=app
 
 
 @pytest.fixture(scope="module")
-def toured(window, address):
+def toured(shared_page, address):
     """The app at a lonely place, where the test of a page goes to it by its link."""
-    with tab(window) as page:
-        visit(page, f"{address}/{LONELY}", *CHARTS["maps"])
-        yield page
+    visit(shared_page, f"{address}/{LONELY}", *CHARTS["maps"])
+    return shared_page
 
 
 def looks(page):

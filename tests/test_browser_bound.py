@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from chromium import ROOT, place, settle, tab, visit
+from chromium import ROOT, place, settle, visit
 
 from explorer.quantities import bound
 from vae.images.tensors import to_pixels
@@ -31,11 +31,10 @@ def visit_bound(page, address, query=""):
 
 
 @pytest.fixture(scope="module")
-def shown(window, address, mnist):
+def shown(shared_page, address, mnist):
     """The page with image 18 under `vae`; whoever changes what it shows changes it back."""
-    with tab(window) as page:
-        visit_bound(page, address, "?image_bound=18")
-        yield page
+    visit_bound(shared_page, address, "?image_bound=18")
+    return shared_page
 
 
 def number(text):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, Held, canvas_pixels, ready, settle, tab, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, ready, settle, visit, wait_until
 
 from explorer import state
 from explorer.quantities import decode, own_image
@@ -28,11 +28,10 @@ def visit_draw(page, address, query=""):
 
 
 @pytest.fixture(scope="module")
-def opened(window, address):
+def opened(shared_page, address):
     """Draw in one tab."""
-    with tab(window) as page:
-        visit_draw(page, address)
-        yield page
+    visit_draw(shared_page, address)
+    return shared_page
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, arrive, canvas_pixels, ready, settle, tab, visit
+from chromium import ROOT, arrive, canvas_pixels, ready, settle, visit
 from torch.distributions import Normal, kl_divergence
 
 from explorer.cache import checkpoints, results
@@ -28,12 +28,11 @@ def vae():
 
 
 @pytest.fixture(scope="module")
-def lesson_page(window, address):
+def lesson_page(shared_page, address):
     """One page for all steps."""
-    with tab(window) as page:
-        visit(page, f"{address}/learn")
-        page.wait_for_selector(".latent-lesson-figure canvas")
-        yield page
+    visit(shared_page, f"{address}/learn")
+    shared_page.wait_for_selector(".latent-lesson-figure canvas")
+    return shared_page
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, tab, visit, wait_until
+from chromium import ROOT, Held, canvas_pixels, drawn, ready, settle, visit, wait_until
 
 from explorer import figures
 from explorer.quantities import decode
@@ -40,11 +40,10 @@ def arrived(page):
 
 
 @pytest.fixture(scope="module")
-def replay(window, address):
+def replay(shared_page, address):
     """Replay in one tab."""
-    with tab(window) as page:
-        opened(page, address)
-        yield page
+    opened(shared_page, address)
+    return shared_page
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ def of_file(resource: Resource) -> list[dict[str, Any]]:
     for label in asked:
         window, reading = readings.regions_map(resource, label, reader, COARSER)
         levels = (LEVELS * reading.probabilities).round() * 255 / LEVELS
-        pictures = images.small_url(reading.labels), images.small_url(levels.round().astype(np.uint8))
-        told.append({"window": window, **dict(zip(("labels", "probabilities"), pictures, strict=True))})
+        probabilities = images.small_url(levels.round().astype(np.uint8))
+        told.append({"window": window, "labels": images.small_url(reading.labels), "probabilities": probabilities})
     return told
 
 

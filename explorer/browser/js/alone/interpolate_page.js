@@ -62,7 +62,7 @@ export class InterpolatePage {
       const label = file.label(side, models[side]);
       const known = kind === "geodesic" ? this.found.get(key(models[side], label, a, b)) : along(kind, a, b);
       const path = known ?? along("line", a, b);
-      const readings = file.spec.classifier && this.readings(key(models[side], label, ...path));
+      const readings = file.spec.classifier && this.readings(models[side].id, label, path);
       sides[side] = { bank: models[side].id, label, a, b, path, radius: models[side].radius, readings, pale: !known };
     }
     if (!this.mount.isConnected) return;
@@ -73,9 +73,8 @@ export class InterpolatePage {
   }
 
   // What the classifier reads along a path, which is empty until it has done so.
-  readings(name) {
-    if (!this.read.has(name)) this.read.set(name, { labels: [], probabilities: [] });
-    return this.read.get(name);
+  readings(id, label, path) {
+    return this.read.get(key({ id }, label, ...path)) ?? { labels: [], probabilities: [] };
   }
 
   // Let the classifier read along the paths that it has not read yet, as long as these are wanted.
@@ -89,6 +88,7 @@ export class InterpolatePage {
       if (!read) return;
       readings.labels = read.map((each) => each.label);
       readings.probabilities = read.map((each) => each.probability);
+      this.read.set(key({ id: bank }, label, ...path), readings);
       show();
     }
   }

@@ -4,7 +4,7 @@
 import { floatsFromHalves, unpack } from "../base/bytes.js";
 import { fileAt } from "../base/files.js";
 import { SIDE } from "../base/images.js";
-import { multiply } from "./network.js";
+import { multiply, softmax } from "./network.js";
 
 const EPSILON = 1e-5; // added to each variance, as by PyTorch
 const KERNEL = 9; // weights of a channel for a channel
@@ -57,11 +57,7 @@ class Classifier {
       planes = convolved(planes, side, layer);
       normalise(planes, side * side, layer);
     });
-    const logits = Array.from(multiply(this.last, planes), (sum, label) => sum + this.bias[label]);
-    const most = Math.max(...logits);
-    const shares = logits.map((logit) => Math.exp(logit - most));
-    const sum = shares.reduce((one, other) => one + other);
-    return shares.map((share) => share / sum);
+    return softmax(Array.from(multiply(this.last, planes), (sum, label) => sum + this.bias[label]));
   }
 
   // The class that is read, and its probability.

@@ -17,6 +17,14 @@ export const ACTIVATIONS = {
   identity: (x) => x,
 };
 
+// Probabilities in proportion to the exponentials of some values.
+export function softmax(values) {
+  const highest = Math.max(...values);
+  const weights = values.map((value) => Math.exp(value - highest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
 // The weighted sum of the values for each row of a layer. Values of 0, which are most after a ReLU, are skipped. Four rows
 // are computed at a time, since the processor then waits less.
 export function multiply({ inputs, outputs, weight, sums }, values) {

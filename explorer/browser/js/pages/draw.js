@@ -16,6 +16,7 @@ import { bankOf } from "../model/banks.js";
 import { latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
+import { softmax } from "../model/network.js";
 import { seenOf } from "../model/seen.js";
 import { Chart } from "../plane/chart.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
@@ -27,13 +28,6 @@ import { Pad } from "../widgets/pad.js";
 const TRAIL = 90; // codes
 const TEN_MS = 2; // of a frame, for the ten digits
 const READ_MS = 100; // while the pen moves, between two showings of what is to be read
-
-function softmax(values) {
-  const highest = Math.max(...values);
-  const weights = values.map((value) => Math.exp(value - highest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => weight / total);
-}
 
 export class Draw {
   constructor() {
