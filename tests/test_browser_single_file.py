@@ -531,6 +531,9 @@ def test_every_page_fits_a_telephone_in_both_themes(one_file):
                 legends = (page.locator(f".st-key-map_right .latent-{kind}-legend") for kind in ("colour", "heat"))
                 above, below = (legend.bounding_box() for legend in legends)
                 assert above["y"] + above["height"] <= below["y"]
+        icons = "(button) => [getComputedStyle(button, '::before').content, getComputedStyle(button).fontSize]"
+        for tool in page.locator(".latent-tools .latent-button").all():  # words, for the font of the icons is not here
+            assert tool.evaluate(icons) == ["none", "14.4px"]
         for scheme, paper in (("dark", "rgb(17, 19, 23)"), ("light", "rgb(255, 255, 255)")):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function("(paper) => getComputedStyle(document.body).backgroundColor === paper", arg=paper)
