@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from axe import violations
+from axe import assert_for_every_eye, violations
 from chromium import CHARTS, go_to, ready, settle, visit
 
 pytestmark = pytest.mark.browser
@@ -25,16 +25,10 @@ def toured(shared_page, address):
     return shared_page
 
 
-def looks(page):
-    """Every theme and width, in turn."""
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for width, height in WINDOWS:
-            page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_timeout(300)  # Streamlit lays charts out anew after a pause of its own
-            ready(page)
-            assert page.locator("[data-testid=stMain]").evaluate("(main) => main.scrollHeight <= main.clientHeight")
-            yield scheme, width
+def whole(page):
+    """Wait until a page is there, all of it in the window."""
+    ready(page)
+    assert page.locator("[data-testid=stMain]").evaluate("(main) => main.scrollHeight <= main.clientHeight")
 
 
 @pytest.mark.fault(
@@ -56,8 +50,7 @@ def test_a_page_is_for_every_eye_and_for_none(toured, name):
     assert not [each for each in names if re.search(r"\bicon\b|_|^\s*$", each)]
     maps = page.get_by_role("application").evaluate_all("all => all.map((each) => each.ariaLabel)")
     assert len(set(maps)) == len(maps) == {"classes": 1, "learn": 1, "train": 0}.get(name, 2)
-    for look in looks(page):
-        assert not violations(page), look
+    assert_for_every_eye(page, WINDOWS, whole)
 
 
 def test_every_step_of_the_lesson_is_for_every_eye(new_tab, address):
@@ -75,8 +68,7 @@ def test_a_part_erased_is_for_every_eye(new_tab, address):
     page = new_tab()
     visit(page, f"{address}/bound?complete=1", "complete_map")
     page.wait_for_selector(".latent-sum td:text('nats')")
-    for look in looks(page):
-        assert not violations(page), look
+    assert_for_every_eye(page, WINDOWS, whole)
 
 
 def test_what_opens_is_for_every_eye_too(new_tab, address):
@@ -87,8 +79,7 @@ def test_what_opens_is_for_every_eye_too(new_tab, address):
     page.locator(".st-key-map_left .legendtoggle").nth(3).click()
     page.get_by_role("button", name="Export").first.click()
     page.wait_for_selector("[class*='st-key-png_'] button")
-    for look in looks(page):
-        assert not violations(page), look
+    assert_for_every_eye(page, WINDOWS, whole)
 
 
 def test_what_is_pinned_by_keys_is_read_out(page, address):

@@ -11,17 +11,16 @@ PAGES = {  # page: some of its buttons, so that a page that has lost them is not
     "learn": ["Next", "Any test image"],
     "interpolate": ["geodesic", "Play", "Pause"],
     "classes": ["Reshuffle"],
-    "bound?complete=1": ["Top", "None"],
-    "bound": ["Any test image", "bits", "Draw a z from q and decode it"],
+    "bound?complete=1": ["Top", "None", "Any test image", "bits", "Draw a z from q and decode it"],
     "draw": ["Undo", "Clear", "probability"],
     "replay": ["Play"],
     "train": ["Train", "Stop", "Resume", "Delete", "Undo"],
 }
 
 # The buttons that can be pressed now, each with a name of its own on the page: the last first, since the first ones
-# often take away what stands below them. Not a field's own arrows, and not what has a test of its own: the files in a
-# menu (`test_export_menu`), the toggles (`test_browser_state`), and the ways to other pages (`test_browser_draw`,
-# `test_browser_learn`).
+# often take away what stands below them; a term that stands in several places once. Not a field's own arrows, and not
+# what has a test of its own: the files in a menu (`test_export_menu`), the toggles (`test_browser_state`), and the ways
+# to other pages (`test_browser_draw`, `test_browser_learn`).
 BUTTONS = """() => {
   const pressable = (each) => {
     const { width, height } = each.getBoundingClientRect();
@@ -31,6 +30,8 @@ BUTTONS = """() => {
   };
   const counted = {};
   const named = [...document.querySelectorAll("[data-testid=stMain] button")].filter(pressable).map((each) => {
+    const { term } = each.dataset;
+    if (term) return [`term ${term}`, each];
     const place = each.closest("[class*=st-key-]")?.className.match(/st-key-[\\w-]+/)?.[0] ?? "";
     const word = (each.ariaLabel || each.title || each.innerText).trim().split("\\n").at(-1);
     const name = `${place} ${word}`.replace(/\\d+/g, "#");
@@ -38,7 +39,7 @@ BUTTONS = """() => {
     return [`${name} ${counted[name]}`, each];
   });
   globalThis.buttons = Object.fromEntries(named);
-  return named.map(([name]) => name).reverse();
+  return Object.keys(buttons).reverse();
 }"""
 
 # The middle of a button, scrolled into view: null while something else lies over it, "gone" where it is no more.

@@ -352,11 +352,12 @@ def test_steps_are_reached_by_buttons_dots_keys_and_links_and_back_undoes_one(ne
 
 
 @pytest.mark.fault("a step of the lesson opened an error instead of its page")
-def test_each_page_opens_with_a_steps_view_and_one_step_back_returns(new_tab, address):
+def test_a_page_opens_with_a_steps_view_and_one_step_back_returns(new_tab, address):
     page = new_tab()
     visit(page, f"{address}/learn")
-    by_page = {step.page: step for step in lesson.STEPS} | {"family": lesson.STEPS[STEP["knob"] - 1]}
-    for step in by_page.values():
+    by_page = {step.page: step for step in lesson.STEPS}
+    for name in ("maps", "classes", "replay"):  # the first page has no address of its own
+        step = by_page[name]
         page.wait_for_selector(".latent-lesson-figure canvas")
         go(page, step.figure)
         in_the_address = f"(new URLSearchParams(location.search).get('step') ?? '1') === '{STEP[step.figure]}'"

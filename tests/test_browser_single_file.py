@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import torch
-from axe import violations
+from axe import assert_for_every_eye
 from chromium import ROOT, canvas_pixels, drawn, visit
 from files import download, html_file, open_files
 from PIL import Image
@@ -547,13 +547,7 @@ def test_a_page_of_the_file_is_for_every_eye(one_file, name, more):
     page.mouse.move(0, 0)  # off the terms, which explain themselves where a test before has left it
     page.wait_for_timeout(1000)
     try:
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)
-            for width, height in ((390, 3600), (1400, 1800)):
-                page.set_viewport_size({"width": width, "height": height})
-                page.wait_for_timeout(300)
-                drawn(page)
-                assert not violations(page), (scheme, width)
+        assert_for_every_eye(page, ((390, 3600), (1400, 1800)), drawn)
     finally:
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1400, "height": 900})

@@ -1,6 +1,7 @@
 """The texts of the lesson."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from explorer import state
 from explorer.browser import SHELL
 from explorer.markup import lesson
 from explorer.views import learn
+
+VIEWS = Path(learn.__file__).parent
 
 
 def plain(html):
@@ -22,6 +25,7 @@ def test_a_step_is_short_has_three_answers_and_opens_what_there_is(step):
     assert "data-term" in step.words + step.formula
     state.read_query({name: str(value) for name, value in step.choices.items() if value != ""})
     assert set(step.choices) <= set(state.FIELDS)
+    assert (VIEWS / f"{step.page}.py").exists()
 
 
 def test_the_steps_are_those_that_the_browser_and_the_address_know():
