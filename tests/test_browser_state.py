@@ -68,12 +68,14 @@ def shows(page, state):
 
 
 def circuit(names):
-    """Every ordered pair of names once, each pair beginning where the one before ended."""
+    """An odd number of names, every pair of them once, each pair beginning where the one before ended."""
     left = {name: [other for other in names if other != name] for name in names}
     trail, way = [names[0]], []
     while trail:
         if left[trail[-1]]:
-            trail.append(left[trail[-1]].pop())
+            there = left[trail[-1]].pop()
+            left[there].remove(trail[-1])
+            trail.append(there)
         else:
             way.append(trail.pop())
     return way[::-1]
@@ -88,7 +90,7 @@ def test_between_any_two_pages_every_widget_the_charts_and_the_address_agree(pag
         homes[name] = np.ravel(extent(read(ROOT / "checkpoints" / name).codes.numpy(), prior=True)).tolist()
     compared = set()
     way = circuit(list(CHARTS))
-    assert len(set(pairwise(way))) == len(CHARTS) * (len(CHARTS) - 1)
+    assert len(set(map(frozenset, pairwise(way)))) == len(way) - 1 == len(CHARTS) * (len(CHARTS) - 1) / 2
     for name in way[1:]:
         go_to(page, name)
         assert state_of(page) == chosen, name
