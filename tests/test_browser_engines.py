@@ -100,7 +100,7 @@ def test_all_pages_open_maps_decode_and_a_choice_is_kept(engine, address):
     assert engine.js("return errors") == []
 
 
-def test_the_one_file_opens_from_the_disk_and_its_pages_work(engine, tmp_path):
+def test_the_one_file_opens_from_the_disk_and_its_pages_work(engine, tmp_path, coarse):
     file = tmp_path / "explorer.html"
     file.write_bytes(html_file("ae", "vae", "cvae", "vae-best", "ppca", pages=IN_FILE))
     engine.load(file.as_uri())

@@ -105,7 +105,8 @@ def decoded_by(page, identity, z, label):
     return np.array(page.evaluate(script, [identity, z.tolist(), label]))
 
 
-def test_the_file_decodes_as_torch_does_and_a_page_that_is_not_there_is_the_first(opened):
+def test_the_file_decodes_as_torch_does_and_a_page_that_is_not_there_is_the_first(opened, own_folder):
+    (own_folder / "classifier.pt").unlink()  # which would read each plane for seconds
     page = opened(html_file("cvae", "vae-best", "cvae-best"))
     z = np.random.default_rng(0).uniform(-3, 3, size=(8, 2))
     for name, facts in page.evaluate("latentExplorer.file.models").items():
