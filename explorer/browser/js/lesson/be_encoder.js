@@ -3,7 +3,6 @@
 
 import { button, element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
-import { latticeAxis } from "../model/decoded_lattice.js";
 import { bestNear, elboAt, klToPrior } from "../model/normals.js";
 import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
@@ -66,8 +65,8 @@ export class BeEncoder {
     this.toBest.disabled = true;
     this.map.view.follow(q.mean.map((value) => [value - AROUND, value + AROUND]));
     this.lesson.ask("vae", {
-      heat: ({ logJoint, size, serial }) => {
-        this.heat = new LatticeHeat(logJoint, latticeAxis(size), serial);
+      heat: (answer) => {
+        this.heat = new LatticeHeat(answer);
         this.map.requestOver();
       },
       guess: (found) => {

@@ -3,7 +3,6 @@
 
 import { element, theme } from "../base/dom.js";
 import { shortNumber } from "../base/format.js";
-import { latticeAxis } from "../model/decoded_lattice.js";
 import { bestNear, elboAt } from "../model/normals.js";
 import { Sight } from "../model/posterior_modes.js";
 import { LatticeHeat } from "../plane/lattice_heat.js";
@@ -37,8 +36,8 @@ class UnderModel {
   }
 
   heard = {
-    heat: ({ logJoint, size, serial }) => {
-      this.heat = new LatticeHeat(logJoint, latticeAxis(size), serial);
+    heat: (answer) => {
+      this.heat = new LatticeHeat(answer);
       this.map.requestOver();
     },
     guess: ({ logPx, q, narrow, serial }) => {

@@ -8,7 +8,6 @@ import { Player } from "../widgets/player.js";
 import { shortEpoch, Timeline } from "../widgets/timeline.js";
 import { classKey } from "./pieces.js";
 
-const FILM_SECONDS = 14; // from the first step to the last
 const NAMES = { left: "AE", right: "VAE" };
 
 export class Training {
@@ -48,7 +47,7 @@ export class Training {
     classKey(this.root, this.classes);
     const bar = element("div", "latent-bar", this.root);
     this.player = new Player(bar, {
-      began: () => this.position >= this.timeline.leader.last && this.seek(0),
+      began: () => this.timeline.ended(this.epoch) && this.seek(0),
       advance: (seconds) => this.advance(seconds),
       stopped: () => this.seek(this.epoch),
     });
@@ -66,15 +65,9 @@ export class Training {
     this.seek(0);
   }
 
-  get position() {
-    return this.timeline.position(this.epoch);
-  }
-
   advance(seconds) {
-    const { leader } = this.timeline;
-    const position = Math.min(this.position + (seconds / FILM_SECONDS) * leader.last, leader.last);
-    this.seek(leader.epoch(position));
-    return position < leader.last;
+    this.seek(this.timeline.later(this.epoch, seconds));
+    return !this.timeline.ended(this.epoch);
   }
 
   seek(epoch) {

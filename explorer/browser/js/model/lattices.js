@@ -1,6 +1,7 @@
 // The lattices of a page's models, decoded and asked in a worker; where there is none, here, while the page is idle.
 
 import { pending } from "../base/pending.js";
+import { latticeAxis } from "./decoded_lattice.js";
 import { LatticeWork } from "./lattice_work.js";
 
 const IDLE_MS = 8; // of work at a time
@@ -12,7 +13,7 @@ const script = pending(); // of the worker
 export const decodeLatticesBy = (text) => script.open(text);
 
 export class Lattices {
-  // answered(answer): takes what `LatticeWork` tells
+  // answered(answer): takes what `LatticeWork` tells, a heat with the `axis` of its lattice
   constructor(answered) {
     Object.assign(this, { answered, planes: [], images: new Map(), serial: 0, stopped: false });
     this.known = new Set(); // keys of planes whose decoder has been handed over
@@ -87,7 +88,7 @@ export class Lattices {
     const image = this.images.get(key);
     if (!image) return;
     if (this.flying.has(key) && serial === this.sent.get(key)) setTimeout(() => this.landed(key), PAUSE_MS);
-    if (image.levels) this.answered(answer);
+    if (image.levels) this.answered(answer.kind === "heat" ? { ...answer, axis: latticeAxis(answer.size) } : answer);
   }
 
   // Ask about the image that has come since the last question.

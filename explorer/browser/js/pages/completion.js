@@ -8,7 +8,6 @@ import { greyLevels } from "../base/images.js";
 import { probe } from "../base/probe.js";
 import { Told } from "../base/told.js";
 import { bankOf } from "../model/banks.js";
-import { latticeAxis } from "../model/decoded_lattice.js";
 import { Lattices } from "../model/lattices.js";
 import { Chart } from "../plane/chart.js";
 import { drawCodes } from "../plane/cloud.js";
@@ -75,7 +74,7 @@ export class Completion {
   // What is said of the same image with another part erased is better than nothing while that changes.
   hear({ kind, ...answer }) {
     if (answer.serial < this.first) return;
-    if (kind === "heat") this.heat = new LatticeHeat(answer.logJoint, latticeAxis(answer.size), answer.serial);
+    if (kind === "heat") this.heat = new LatticeHeat(answer);
     else this.found = answer;
     this.show();
   }

@@ -13,7 +13,6 @@ import { atMostEvery, oncePerFrame } from "../base/motion.js";
 import { probe } from "../base/probe.js";
 import { SIDES } from "../base/sides.js";
 import { bankOf } from "../model/banks.js";
-import { latticeAxis } from "../model/decoded_lattice.js";
 import { Encoder } from "../model/encoder.js";
 import { Lattices } from "../model/lattices.js";
 import { softmax } from "../model/network.js";
@@ -135,7 +134,7 @@ export class Draw {
       return;
     }
     if (kind === wanted) this.guesses[key] = answer;
-    else this.heats[key] = new LatticeHeat(answer.logJoint, latticeAxis(answer.size), answer.serial);
+    else this.heats[key] = new LatticeHeat(answer);
     for (const [side, of] of Object.entries(this.data.sides)) {
       if (!of.likelihood || latticeKey(of) !== key) continue;
       this.charts[side].requestOver();

@@ -18,8 +18,6 @@ import { meant } from "../widgets/number_fields.js";
 import { Player } from "../widgets/player.js";
 import { shortEpoch, Timeline } from "../widgets/timeline.js";
 
-const REPLAY_SECONDS = 14; // from the first step to the last at normal speed
-
 export class Replay {
   constructor(parent) {
     Object.assign(this, { films: {}, pins: {}, sides: [], epoch: null, shown: new Array(10).fill(true) });
@@ -190,16 +188,13 @@ export class Replay {
   }
 
   began() {
-    if (this.timeline.position(this.epoch) >= this.timeline.leader.last) this.seek(0);
+    if (this.timeline.ended(this.epoch)) this.seek(0);
   }
 
   advance(seconds) {
-    const { leader } = this.timeline;
-    const change = (seconds / REPLAY_SECONDS) * leader.last;
-    const position = Math.min(this.timeline.position(this.epoch) + change, leader.last);
-    this.seek(leader.epoch(position));
+    this.seek(this.timeline.later(this.epoch, seconds));
     for (const film of Object.values(this.films)) film.want(film.k + 2); // before it is needed
-    return position < leader.last;
+    return !this.timeline.ended(this.epoch);
   }
 
   hover(side, z) {

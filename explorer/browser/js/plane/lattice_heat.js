@@ -7,9 +7,8 @@ const FADED = 3.5; // standard deviations, beyond which a normal has no shade
 const SEEN_NATS = 6; // below the peak: further down the shade is none
 
 export class LatticeHeat {
-  // values: log p(x, z) at the points of a lattice, z1 running first; axis: { coordinates, along(coordinate) } of it
-  // serial: the number of the image
-  constructor(values, { coordinates, along }, serial) {
+  // An answer of `Lattices`: log p(x, z) at the points of a lattice, z1 running first, its axis, the number of the image.
+  constructor({ logJoint: values, axis: { coordinates, along }, serial }) {
     const size = coordinates.length;
     let top = 0;
     for (let i = 0; i < values.length; i++) if (values[i] > values[top]) top = i;

@@ -10,6 +10,7 @@ import { CURVE_TERMS, termsIn } from "./terms.js";
 
 const AXIS_HEIGHT = 22;
 const TIMELINE_INSET = 8;
+const PLAY_SECONDS = 14; // from the first step to the last at normal speed
 const FLOOR = 0.02; // share of the whole fall, below which the scale is linear and not logarithmic
 
 export const shortEpoch = (epoch) => epoch.toFixed(epoch && epoch < 0.1 ? 3 : epoch < 10 ? 2 : 1);
@@ -80,6 +81,16 @@ export class Timeline {
   // To a snapshot of the leader, or a place between two.
   go(position) {
     this.handlers.seek(this.leader.epoch(Math.min(Math.max(position, 0), this.leader.last)));
+  }
+
+  // The epoch some seconds later, where the whole is played in PLAY_SECONDS.
+  later(epoch, seconds) {
+    const { leader } = this;
+    return leader.epoch(Math.min(this.position(epoch) + (seconds / PLAY_SECONDS) * leader.last, leader.last));
+  }
+
+  ended(epoch) {
+    return this.position(epoch) >= this.leader.last;
   }
 
   position(epoch) {
