@@ -272,7 +272,7 @@ def test_the_knob_shows_the_codes_of_each_sigma_and_what_its_record_says(lesson_
 
 def test_the_message_is_as_long_as_the_best_vae_says(lesson_page):
     go(lesson_page, "bits")
-    lesson_page.wait_for_selector(".latent-bits")
+    lesson_page.wait_for_selector(".latent-lengths")
     right, share = measured(lesson_page)
     assert right == 2
     lesson_page.wait_for_function(f"{FIGURE}.found && {FIGURE}.lesson.lattices.images.get('best')")
@@ -373,7 +373,7 @@ def test_a_page_opens_with_a_steps_view_and_one_step_back_returns(new_tab, addre
 @pytest.mark.fault("numbers of one image stood under another one")
 def test_what_is_said_is_said_of_the_image_that_is_shown(lesson_page):
     go(lesson_page, "bits")
-    lesson_page.wait_for_selector(".latent-bits")
+    lesson_page.wait_for_selector(".latent-lengths")
     choose = "([a, b]) => { for (const each of [a, b]) latentExplorer.controllerOf('learn').lesson.choose(each); }"
     known = f"{FIGURE}.found && {FIGURE}.found.code + {FIGURE}.found.pixels"
     lengths = {}

@@ -30,7 +30,7 @@ export class Bits {
     this.mark = imageRow(this.root, this.lesson);
     const side = element("div", "latent-lesson-side", this.root);
     this.original = new Picture(element("div", "strip", side), "one draw in black and white");
-    const table = element("table", "latent-bits", this.root);
+    const table = element("table", "latent-lengths", this.root);
     this.rows = ["each pixel as it is", "each pixel by its share of white", "code, then pixels", "without the gap"].map(
       (name) => {
         const row = element("tr", "", table);
