@@ -494,7 +494,8 @@ def test_every_page_is_reached_by_the_navigation_and_left_by_going_back(one_file
 def test_the_lesson_goes_on_by_keys_and_leads_to_the_same_view_elsewhere(one_file):
     page = one_file(page="learn", step=11)
     page.get_by_text("Bits", exact=False).first.wait_for()
-    page.wait_for_function("() => document.querySelector('.latent-lengths td')?.textContent.includes('784')", timeout=SOON)
+    known = "() => document.querySelector('.latent-lengths td')?.textContent.includes('784')"
+    page.wait_for_function(known, timeout=SOON)
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('.latent-dot[aria-current]').title.length > 0")
     page.get_by_label("σ", exact=False).first.wait_for()
