@@ -547,12 +547,15 @@ def test_the_best_models_reach_their_targets(name):
     test, config = shipped.record["test"], shipped.config
     assert (config.model, config.likelihood, config.objective) == (name.split("-")[0], "bernoulli", "exact")
     assert test["n"] == len(shipped.codes) == 10_000
-    assert test["log_px_nats"] > {"vae-best": -111, "cvae-best": -108}[name]
+    assert test["log_px_nats"] > {"vae-best": -109, "cvae-best": -101}[name]
     assert test["log_px_error_nats"] < 0.01
-    assert test["log_px_nats"] - test["elbo_nats"] < 0.4
+    # the lattices of the ten classes are coarse for `cvae-best`, see `PER_AXIS_OF_CLASS`
+    gap, of_mixture = {"vae-best": (0.4, 0.2), "cvae-best": (0.45, 0.3)}[name]
+    assert test["log_px_nats"] - test["elbo_nats"] < gap
     assert test["lattice_n"] == 10_000
-    assert test["lattice_gap_nats"] < 0.4
-    assert test["lattice_mixture_gap_nats"] < 0.2
+    assert test["lattice_gap_nats"] < gap
+    assert test["lattice_mixture_gap_nats"] < of_mixture
+    assert test.get("class_agreement", 1) >= 0.995
 
 
 @pytest.mark.parametrize(("name", "least"), [("vae", -0.15), ("cvae", 0)])

@@ -234,7 +234,8 @@ def test_of_a_shipped_model_it_misses_little_of_log_px(name, most, mnist):
     assert gap.mean() < most
     assert gap.min() > -0.02
     assert (found.nats - encoder.nats).min() > -0.05
-    evidence = lattice.log_px(x, y)
+    fine = DecodedLattice(model, 192) if name == "cvae-best" else lattice  # a peak lies between the points of the usual
+    evidence = fine.log_px(x, y)
     assert ((evidence.log_px_nats - exact.log_px_nats).abs() <= evidence.error_nats + exact.error_nats).all()
     assert evidence.error_nats.median() < 0.3
 

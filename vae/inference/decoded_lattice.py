@@ -42,7 +42,8 @@ from vae.quasi_random import prior_points
 
 SEED = 0  # of the draws
 PER_AXIS = {1: 4_096, 2: 256}  # points, for each D
-PER_AXIS_OF_CLASS = {1: 4_096, 2: 128}  # the same where each class has a lattice, in which posteriors are wider
+PER_AXIS_OF_CLASS = {1: 4_096, 2: 128}  # the same where each class has a lattice, and ten lie in memory; for the
+# narrowest posteriors coarse: a peak between its points may be missed
 STARTS = 5  # highest points from which an image is climbed
 DRAWS = 32  # of each normal that is narrower than the lattice is fine
 
