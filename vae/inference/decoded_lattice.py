@@ -42,8 +42,7 @@ from vae.quasi_random import prior_points
 
 SEED = 0  # of the draws
 PER_AXIS = {1: 4_096, 2: 256}  # points, for each D
-PER_AXIS_OF_CLASS = {1: 4_096, 2: 128}  # the same where each class has a lattice, and ten lie in memory; for the
-# narrowest posteriors coarse: a peak between its points may be missed
+PER_AXIS_OF_CLASS = {1: 4_096, 2: 128}  # fewer where ten classes lie in memory: coarse for narrow posteriors
 STARTS = 5  # highest points from which an image is climbed
 DRAWS = 32  # of each normal that is narrower than the lattice is fine
 
